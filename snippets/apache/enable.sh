@@ -1,0 +1,12 @@
+#!/bin/sh
+# Enables what the site needs, checks it, and restarts Apache. Run as root.
+set -eu
+a2enmod --quiet ssl
+a2enmod --quiet headers
+# proxy_http brings proxy with it; without it "apachectl -t" is content, and every request ends in an error 500.
+a2enmod --quiet proxy_http
+a2enconf --quiet jupyterhub-workers
+a2ensite --quiet jupyterhub
+apachectl -t
+# A restart, since a reload keeps the old number of workers.
+service apache2 restart

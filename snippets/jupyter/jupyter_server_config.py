@@ -1,0 +1,19 @@
+# /etc/jupyter/jupyter_server_config.py: read by every user's server.
+from jupyter_server.files.handlers import FilesHandler
+
+c = get_config()
+
+
+class FramedFilesHandler(FilesHandler):
+    """Files that the user's own notebook pages may show in an iframe, as %jigsaw does.
+
+    JupyterHub's servers answer everything with frame-ancestors 'none'. This lifts it for /files/ alone.
+    The sandbox stays: it keeps a page under /files/ from reading anything of the server that it came from.
+    """
+
+    @property
+    def content_security_policy(self):
+        return "frame-ancestors 'self'; sandbox allow-scripts"
+
+
+c.ContentsManager.files_handler_class = FramedFilesHandler

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Installs the kernel for every user of the hub. Run it as root, in the folder that holds my_kernel/.
+set -eu
+
+# umask 022: a spec that only root can read is a spec that nobody sees.
+umask 022
+
+# The Python that installs must be the one that runs the users' servers, so it is named in full.
+/opt/jupyterhub/bin/pip install ./my_kernel
+/opt/jupyterhub/bin/python -m my_kernel install --sys-prefix
+/opt/jupyterhub/bin/jupyter kernelspec list

@@ -1,0 +1,47 @@
+"""A kernel that evaluates Python, to be replaced by your own language."""
+
+import ast
+import sys
+import traceback
+
+from metakernel import ExceptionWrapper, MetaKernel
+
+
+class MyKernel(MetaKernel):
+    implementation = "my_kernel"
+    implementation_version = "1.0"
+    language = "python"
+    language_version = "3"
+    banner = "my_kernel: Python by way of MetaKernel"
+    language_info = {
+        "name": "python",
+        "mimetype": "text/x-python",
+        "file_extension": ".py",
+        "pygments_lexer": "python3",
+    }
+    # `install` writes this as kernel.json; without it, it fails with an AttributeError.
+    kernel_json = {
+        "argv": [sys.executable, "-m", "my_kernel", "-f", "{connection_file}"],
+        "display_name": "My Kernel",
+        "language": "python",
+        "name": "my_kernel",
+    }
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.namespace = {"__name__": "__main__"}
+
+    def get_usage(self):
+        return "This is my_kernel. It evaluates Python; %lsmagic lists its magics."
+
+    def do_execute_direct(self, code, silent=False):
+        """Run the cell; the value of a last expression is the cell's result."""
+        try:
+            body = ast.parse(code).body
+            last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+            exec(compile(ast.Module(body, []), "<cell>", "exec"), self.namespace)
+            if last is None:
+                return None
+            return eval(compile(ast.Expression(last.value), "<cell>", "eval"), self.namespace)
+        except Exception as error:
+            return ExceptionWrapper(type(error).__name__, str(error), traceback.format_exc().splitlines())

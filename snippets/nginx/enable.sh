@@ -1,0 +1,5 @@
+#!/bin/sh
+# Checks the configuration, then makes the running nginx read it. Run as root.
+set -eu
+nginx -t
+nginx -s reload

@@ -1,0 +1,1 @@
+"""What the tests stand on: containers, deployments, mutated snippets. Nothing here asserts."""

@@ -1,0 +1,148 @@
+"""A deployment: one server with JupyterHub, and reverse proxies that take turns in front of it.
+
+The proxy's container shares the hub's network namespace, so that both are one machine with one loopback
+address, as the pages describe it, while each keeps the system that it comes from.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import json
+import secrets
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import trustme
+
+from . import engine, images
+from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files
+
+CHECK = "/root/check"
+PYTHON = f"{VALUES['environment']}/bin/python"
+URL = f"https://{VALUES['host']}{VALUES['base_url']}"
+
+
+@cache
+def authority() -> trustme.CA:
+    """The certificate authority of this test run; its key is never written down."""
+    return trustme.CA()
+
+
+@cache
+def certificate(name: str) -> tuple[bytes, bytes]:
+    """A certificate chain and its key, both PEM, for a host name."""
+    issued = authority().issue_cert(name)
+    chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
+    return chain, issued.private_key_pem.bytes()
+
+
+class Refused(Exception):
+    """A server did not take its configuration; the text is the server's own words."""
+
+
+@dataclass
+class Hub:
+    """A server on which JupyterHub runs. `passwords` maps system users to their passwords."""
+
+    machine: engine.Container
+    version: str
+    passwords: dict[str, str]
+
+    def check(self, *options: str, user: str = "alice", url: str = URL) -> list[dict]:
+        """Climb the ladder with the published hubcheck.py, on the server itself; a dictionary for each rung."""
+        command = [PYTHON, f"{CHECK}/hubcheck.py", url, "--json", "--ca-file", f"{CHECK}/ca.pem"]
+        if user:
+            command += ["--user", user, "--password-file", f"{CHECK}/{user}.txt"]
+        done = self.machine.exec(*command, *options, check=False, timeout=180)
+        if done.returncode not in (0, 1):
+            raise RuntimeError(f"hubcheck ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return json.loads(done.stdout)["rungs"]
+
+    def log(self) -> str:
+        return self.machine.sh("cat /var/log/jupyterhub.log", check=False).stdout
+
+
+def unit(files: Files) -> tuple[str, str, dict[str, str]]:
+    """What the published systemd unit runs: its command, its folder and its environment."""
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment]
+    parser.read_string(files.read("systemd/jupyterhub.service"))
+    service = parser["Service"]
+    return service["ExecStart"], service["WorkingDirectory"], dict([service["Environment"].split("=", 1)])
+
+
+@contextlib.contextmanager
+def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), network: str | None = None) -> Iterator[Hub]:
+    """A server with JupyterHub running from the published unit and configuration, or from changed ones.
+
+    Raises RuntimeError with the hub's log if it does not come up.
+    """
+    with contextlib.ExitStack() as stack:
+        network = network or stack.enter_context(engine.network())
+        options = ("--add-host", f"{VALUES['host']}:127.0.0.1", "--hostname", "server", *options)
+        machine = stack.enter_context(engine.run(images.hub(version).tag, network=network, options=options))
+        passwords = {user: secrets.token_urlsafe(12) for user in ("alice", "bob", "carol")}
+        chain, key = certificate(VALUES["host"])
+        command, folder, environment = unit(files)
+        settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
+        machine.put(
+            {path: files.read(name) for name, path in SAVED_AS.items() if name.startswith(("jupyterhub/", "jupyter/"))}
+            | {f"{CHECK}/hubcheck.py": (SNIPPETS / "check/hubcheck.py").read_text("utf-8")}
+            | {f"{CHECK}/{user}.txt": password for user, password in passwords.items()}
+            | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), VALUES["certificate"]: chain, VALUES["key"]: key}
+            | {"/root/start": f"#!/bin/sh\nmkdir -p {folder} && cd {folder}\nexec env -i {settings} {command} >>/var/log/jupyterhub.log 2>&1\n"}
+        )
+        machine.exec("chpasswd", input="".join(f"{user}:{password}\n" for user, password in passwords.items()))
+        running = Hub(machine, version, passwords)
+        engine.cli("exec", "--detach", machine.id, "/root/start")
+        try:
+            engine.wait(lambda: machine.sh("grep -q 'JupyterHub is now running' /var/log/jupyterhub.log"), timeout=40, every=0.2)
+        except RuntimeError:
+            raise RuntimeError(f"JupyterHub {version} does not come up:\n{running.log()[-4000:]}") from None
+        yield running
+
+
+@contextlib.contextmanager
+def server(kind: str, proxy: str, files: Files = PUBLISHED, network: str = "none", extra: dict[str, str] | None = None) -> Iterator[engine.Container]:
+    """A machine with a reverse proxy as its package leaves it, and the published files in their places, not yet enabled."""
+    with engine.run(images.server(kind).tag, network=network) as machine:
+        place(machine, proxy, files, extra)
+        yield machine
+
+
+def place(machine: engine.Container, proxy: str, files: Files = PUBLISHED, extra: dict[str, str] | None = None) -> None:
+    """Put a proxy's files where the manifest says, with a certificate; scripts go to /root."""
+    chain, key = certificate(VALUES["host"])
+    machine.put(
+        {SAVED_AS.get(name, f"/root/{name}"): files.read(name) for name in files.folder(proxy)}
+        | {VALUES["certificate"]: chain, VALUES["key"]: key}
+        | (extra or {})
+    )
+
+
+def enable(machine: engine.Container, proxy: str) -> str:
+    """Start the server as its package does, then run the published enable.sh; what it printed. Raises `Refused`."""
+    machine.sh(PROXIES[proxy].start)
+    done = machine.exec("sh", f"/root/{proxy}/enable.sh", check=False)
+    if done.returncode:
+        raise Refused(done.stdout + done.stderr)
+    return done.stdout + done.stderr
+
+
+@contextlib.contextmanager
+def in_front(hub: Hub, kind: str, proxy: str, files: Files = PUBLISHED, extra: dict[str, str] | None = None) -> Iterator[engine.Container]:
+    """A reverse proxy in front of a hub, on the hub's own loopback address, for the length of a `with` block."""
+    with server(kind, proxy, files, network=f"container:{hub.machine.id}", extra=extra) as machine:
+        enable(machine, proxy)
+        yield machine
+
+
+def report(hub: Hub, proxy: str = "", machine: engine.Container | None = None) -> str:
+    """The logs of every machine, for a failed test."""
+    parts = [f"--- JupyterHub {hub.version}\n{hub.log()[-3000:]}"]
+    for log in PROXIES[proxy].logs if machine else []:
+        parts.append(f"--- {log}\n{machine.sh(f'tail -n 30 {log}', check=False).stdout}")  # type: ignore[union-attr]
+    return "\n".join(parts)

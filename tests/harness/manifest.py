@@ -1,0 +1,59 @@
+"""The manifest and the snippets, as the tests see them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SNIPPETS = ROOT / "snippets"
+BUILD = ROOT / "build"
+MANIFEST = tomllib.loads((SNIPPETS / "manifest.toml").read_text("utf-8"))
+VALUES = MANIFEST["values"]
+VERSIONS = MANIFEST["versions"]
+SAVED_AS = MANIFEST["saved_as"]
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A row of `[proxies]`: how a reverse proxy is started, checked and read."""
+
+    name: str
+    packages: list[str]
+    start: str
+    accepts: str
+    reports: str
+    logs: list[str]
+    servers: list[str]
+
+
+PROXIES = {name: Proxy(name, **row) for name, row in MANIFEST["proxies"].items()}
+
+
+def snippets() -> list[str]:
+    """Every published file, as a path below snippets/, the manifest apart."""
+    return sorted(
+        str(path.relative_to(SNIPPETS))
+        for path in SNIPPETS.rglob("*")
+        if path.is_file() and path.name != "manifest.toml" and "__pycache__" not in path.parts and ".egg-info" not in str(path)
+    )
+
+
+@dataclass(frozen=True)
+class Files:
+    """The snippets as they lie in the tree, some of them changed: what a deployment is made from."""
+
+    changed: dict[str, str] = field(default_factory=dict)
+
+    def read(self, name: str) -> str:
+        return self.changed.get(name) or (SNIPPETS / name).read_text("utf-8")
+
+    def folder(self, name: str) -> list[str]:
+        return [snippet for snippet in snippets() if snippet.startswith(f"{name}/")]
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.changed.items())))
+
+
+PUBLISHED = Files()
