@@ -6,6 +6,8 @@ a2enmod --quiet headers
 # proxy_http brings proxy with it; without it "apachectl -t" is content, and every request ends in an error 500.
 a2enmod --quiet proxy_http
 a2enconf --quiet jupyterhub-workers
+# Debian's own site has no ServerName: it takes the machine's name, and would answer for it on port 80 before ours does.
+a2dissite --quiet 000-default
 a2ensite --quiet jupyterhub
 apachectl -t
 # A restart, since a reload keeps the old number of workers.

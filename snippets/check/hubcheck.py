@@ -8,7 +8,7 @@
     python hubcheck.py https://hub.example.com/jupyter/
     python hubcheck.py https://hub.example.com/jupyter/ --user alice --password-file alice.txt
 
-It climbs, rung by rung, from "the hub answers" to "an upload lands", and stops at the first rung that fails:
+It climbs, rung by rung, from "the hub answers" to "%jigsaw may be shown", and stops at the first rung that fails:
 that rung and what the server said are the diagnosis. Without --user it checks only what anybody can see.
 With --user it logs in as that user, starts their server if it is not running, starts a kernel and a
 terminal, uploads files into a folder of its own, and takes away again all that it made.
@@ -31,6 +31,7 @@ import sys
 import time
 import uuid
 from contextlib import suppress
+from functools import cached_property
 from urllib.parse import quote, urlsplit
 
 try:
@@ -61,7 +62,11 @@ CAUSES = [
         "The reverse proxy closes idle connections. nginx: proxy_read_timeout and proxy_send_timeout. Apache: timeout= on ProxyPass.",
         "troubleshooting/kernel-never-connects",
     ),
-    (r"413", "The reverse proxy limits the size of a request. nginx: client_max_body_size. Apache: LimitRequestBody.", "deploy/reverse-proxy"),
+    (
+        r"-> 413",
+        "The reverse proxy limits the size of a request. nginx: client_max_body_size.",
+        "deploy/reverse-proxy",
+    ),
     (
         r"arrived all at once",
         "The reverse proxy holds back the event stream. nginx: proxy_buffering off, for the progress of a starting server.",
@@ -69,7 +74,13 @@ CAUSES = [
     ),
     (
         r"without Secure",
-        "The hub does not know that users come by HTTPS. nginx: proxy_set_header X-Scheme $scheme. Apache: RequestHeader set X-Scheme https.",
+        "The hub does not know that users come by HTTPS. nginx: proxy_set_header X-Scheme $scheme. "
+        "Apache: RequestHeader set X-Scheme https.",
+        "deploy/reverse-proxy",
+    ),
+    (
+        r"port 80 answers without",
+        "Another site answers on port 80. Apache: Debian's 000-default takes the machine's own name; disable it.",
         "deploy/reverse-proxy",
     ),
     (
@@ -98,8 +109,36 @@ CAUSES = [
         "The password is wrong, or nobody has allowed this user: Authenticator.allowed_users, allowed_groups or allow_all.",
         "deploy/configure-jupyterhub",
     ),
+    (
+        r"frame-ancestors 'none'",
+        "The user's server forbids every frame. c.ContentsManager.files_handler_class in jupyter_server_config.py "
+        "lifts that for files/ alone.",
+        "troubleshooting/blank-jigsaw-iframe",
+    ),
+    (
+        r"not sandboxed",
+        "Something replaces the policy of files/ and drops its sandbox: a page there then acts as the user. "
+        "Repeat 'sandbox allow-scripts'.",
+        "jigsaw/configure",
+    ),
+    (
+        r"every page of the server may be framed",
+        "frame-ancestors 'self' is set for the whole server: pages of other users may frame it. Set it for files/ alone.",
+        "jigsaw/configure",
+    ),
+    (
+        r"Opener-Policy",
+        "nginx: add_header Cross-Origin-Opener-Policy same-origin always. "
+        "Apache: Header always set Cross-Origin-Opener-Policy same-origin.",
+        "jigsaw/configure",
+    ),
     (r"not among the kernels", "The kernel is not installed where this user's server looks.", "troubleshooting/kernel-not-in-the-launcher"),
-    (r"encoded", "The reverse proxy decodes or refuses encoded paths. Apache: AllowEncodedSlashes NoDecode with nocanon.", "deploy/reverse-proxy"),
+    (
+        r"encoded",
+        "The reverse proxy decodes or refuses encoded paths. nginx: no path after the address in proxy_pass. "
+        "Apache: AllowEncodedSlashes NoDecode, and nocanon on ProxyPass.",
+        "deploy/reverse-proxy",
+    ),
 ]
 
 
@@ -121,7 +160,8 @@ class Hub:
         self.options = options
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
-        self.undo: list = []
+        self.undo: list = []  # what takes away again what was made, last first
+        self.stops = False  # whether the user's server is stopped at the end
 
     @property
     def server(self) -> str:
@@ -167,6 +207,26 @@ class Hub:
             said = (refused.resp_body or b"").decode(errors="replace").strip()
             raise Failed(f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {plain(said)}") from None
 
+    @cached_property
+    def folder(self) -> str:
+        """A folder of hubcheck's own in the user's files; it is removed at the end."""
+        name = f"hubcheck-{secrets.token_hex(4)}"
+        contents = f"{self.server}api/contents/{name}"
+        self.request("PUT", contents, expect=(201,), json={"type": "directory"})
+        self.undo.append(lambda: self.request("DELETE", contents, expect=(204, 404)))
+        return name
+
+    def put(self, name: str, data: bytes) -> str:
+        """Upload a file into `folder`, in one piece; its quoted path."""
+        path = f"{self.folder}/{quote(name, safe='')}"
+        contents = f"{self.server}api/contents/{path}"
+        body = {"type": "file", "format": "base64", "content": base64.b64encode(data).decode()}
+        self.request("PUT", contents, expect=(200, 201), json=body, timeout=self.options.spawn_timeout)
+        self.undo.append(lambda: self.request("DELETE", contents, expect=(204, 404)))
+        # Jupyter moves what is deleted to the user's bin; emptied first, it takes no room there.
+        self.undo.append(lambda: self.request("PUT", contents, expect=(200, 201), json=body | {"content": ""}))
+        return path
+
 
 def excerpt(response: requests.Response) -> str:
     """The part of an answer that a person would read."""
@@ -192,7 +252,7 @@ def hub_answers(hub: Hub):
         bare = hub.fetch("GET", hub.url.rstrip("/"), allow_redirects=False)
         target = bare.headers.get("Location", "")
         yield f"GET {hub.base.rstrip('/')} -> {bare.status_code} {target}"
-        if not 301 <= bare.status_code <= 308 or urlsplit(target).path.rstrip("/") != hub.base.rstrip("/") or not target.endswith("/"):
+        if not 301 <= bare.status_code <= 308 or not urlsplit(target).path.startswith(hub.base):
             raise Failed(f"no redirect from {hub.base.rstrip('/')} to {hub.base}")
     if hub.parts.scheme == "https" and hub.parts.port in (None, 443):
         try:
@@ -234,6 +294,7 @@ def server_spawns(hub: Hub):
         yield "the server was running already: its start was not seen"
     else:
         if not hub.options.keep_server:
+            hub.stops = True
             hub.undo.append(lambda: stop_server(hub, user))
         # The page that a browser asks for starts the server and leads to the progress page, unless it is a form.
         asked = hub.request("GET", "hub/spawn")
@@ -252,7 +313,8 @@ def progress(hub: Hub, user: str):
     events: list[dict] = []
     began = time.monotonic()
     try:
-        stream = hub.request("GET", f"{user}/server/progress", stream=True, headers={"Accept": "text/event-stream"}, timeout=hub.options.spawn_timeout)
+        accept = {"Accept": "text/event-stream"}
+        stream = hub.request("GET", f"{user}/server/progress", stream=True, headers=accept, timeout=hub.options.spawn_timeout)
         for line in stream.iter_lines(chunk_size=1):
             if line.startswith(b"data:"):
                 arrived.append(time.monotonic() - began)
@@ -284,7 +346,8 @@ def kernel_listed(hub: Hub):
 def kernel_channel(hub: Hub):
     """A kernel starts, and a WebSocket to it opens through the proxy."""
     started = hub.json("POST", hub.server + "api/kernels", expect=(201,), json={"name": hub.options.kernel})
-    hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/kernels/{started['id']}", expect=(204, 404)))
+    if not hub.stops:  # a server that stops ends its kernels by itself
+        hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/kernels/{started['id']}", expect=(204, 404)))
     hub.channel = hub.socket(f"{hub.server}api/kernels/{started['id']}/channels")
     hub.undo.append(hub.channel.close)
     yield f"WebSocket {hub.base}{hub.server}api/kernels/…/channels -> {hub.channel.getstatus()}"
@@ -346,43 +409,52 @@ AWKWARD = "a b%c#d+e'f ü漢.txt"
 
 def upload_lands(hub: Hub):
     """A large file and an awkwardly named one arrive whole and can be read back."""
-    folder = f"hubcheck-{secrets.token_hex(4)}"
-    contents = hub.server + "api/contents/"
-    hub.request("PUT", contents + folder, expect=(201,), json={"type": "directory"})
-    hub.undo.append(lambda: hub.request("DELETE", contents + folder, expect=(204, 404)))
-
-    def put(name: str, data: bytes) -> str:
-        path = f"{folder}/{quote(name, safe='')}"
-        body = {"type": "file", "format": "base64", "content": base64.b64encode(data).decode()}
-        hub.request("PUT", contents + path, expect=(200, 201), json=body, timeout=hub.options.spawn_timeout)
-        hub.undo.append(lambda: hub.request("DELETE", contents + path, expect=(204, 404)))
-        # Jupyter moves what is deleted to the user's bin; emptied first, it takes no room there.
-        hub.undo.append(lambda: hub.request("PUT", contents + path, expect=(200, 201), json=body | {"content": ""}))
-        return path
-
     data = os.urandom(hub.options.megabytes * 10**6)
     began = time.monotonic()
-    path = put("large.bin", data)
+    path = hub.put("large.bin", data)
     yield f"PUT {hub.options.megabytes} MB -> 201 in {time.monotonic() - began:.1f} s"
     back = hub.request("GET", f"{hub.server}files/{path}").content
     if hashlib.sha256(back).digest() != hashlib.sha256(data).digest():
         raise Failed(f"{len(data)} bytes were sent, and {len(back)} others came back")
-    path = put(AWKWARD, b"awkward")
-    if hub.request("GET", f"{hub.server}files/{path}").content != b"awkward":
-        raise Failed(f"the encoded name {AWKWARD!r} leads to another file")
-    names = [entry["name"] for entry in hub.json("GET", contents + folder)["content"]]
-    if AWKWARD not in names:
+    try:
+        path = hub.put(AWKWARD, b"awkward")
+        back = hub.request("GET", f"{hub.server}files/{path}").content
+        names = [entry["name"] for entry in hub.json("GET", f"{hub.server}api/contents/{hub.folder}")["content"]]
+    except Failed as refused:
+        raise Failed(f"the encoded name {AWKWARD!r} does not pass: {refused}") from None
+    if back != b"awkward" or AWKWARD not in names:
         raise Failed(f"the encoded name {AWKWARD!r} arrived as {names}")
     yield f"{AWKWARD!r} arrives and is read back"
     try:
-        hub.json("GET", contents + path.replace("/", "%2F"))
+        hub.json("GET", f"{hub.server}api/contents/{path.replace('/', '%2F')}")
     except Failed as refused:
         raise Failed(f"an encoded slash (%2F) does not pass: {refused}") from None
     yield "%2F in a path passes"
 
 
+def blocks_shown(hub: Hub):
+    """The user's notebook may show a page under files/ in a frame, as %jigsaw does; nothing else may be framed."""
+    path = f"{hub.server}files/{hub.put('page.html', b'<p>A page</p>')}"
+    policy = hub.request("GET", path).headers.get("Content-Security-Policy", "")
+    framed_by = re.findall(r"frame-ancestors ([^;,]*)", policy)
+    if any("'self'" not in allowed for allowed in framed_by):
+        raise Failed(f"GET {hub.base}{path} -> Content-Security-Policy: {policy}")
+    if "sandbox" not in policy or "allow-same-origin" in policy:
+        raise Failed(f"a page under files/ is not sandboxed: Content-Security-Policy: {policy or 'none'}")
+    yield f"files/…/page.html: {policy}"
+    page = hub.request("GET", hub.server)
+    policy = page.headers.get("Content-Security-Policy", "")
+    if "frame-ancestors 'none'" not in policy:
+        raise Failed(f"every page of the server may be framed: Content-Security-Policy: {policy or 'none'}")
+    yield f"{urlsplit(page.url).path}: {policy}"
+    opener = page.headers.get("Cross-Origin-Opener-Policy")
+    if opener != "same-origin":
+        raise Failed(f"a page that opens a notebook in a new tab keeps a hold on it: Cross-Origin-Opener-Policy: {opener or 'none'}")
+    yield f"Cross-Origin-Opener-Policy: {opener}"
+
+
 OUTSIDE = [hub_answers]
-INSIDE = [login_works, server_spawns, kernel_listed, kernel_channel, kernel_computes, upload_lands]
+INSIDE = [login_works, server_spawns, kernel_listed, kernel_channel, kernel_computes, upload_lands, blocks_shown]
 
 
 def climb(hub: Hub, say=lambda result: None) -> list[dict]:

@@ -23,6 +23,10 @@ from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files
 CHECK = "/root/check"
 PYTHON = f"{VALUES['environment']}/bin/python"
 URL = f"https://{VALUES['host']}{VALUES['base_url']}"
+BEHIND = f"http://{VALUES['hub']}{VALUES['base_url']}"  # past the proxy, on the server itself
+
+# A server knows its own name; Debian's installer gives it this address.
+NAMED = ("--hostname", VALUES["host"], "--add-host", f"{VALUES['host']}:127.0.1.1")
 
 
 @cache
@@ -41,6 +45,15 @@ def certificate(name: str) -> tuple[bytes, bytes]:
 
 class Refused(Exception):
     """A server did not take its configuration; the text is the server's own words."""
+
+
+# Runs the unit's command as systemd would: in its folder, with its environment and nothing else.
+START = """#!/bin/sh
+mkdir -p -m 0700 {folder} && cd {folder}
+env -i {settings} {command} >>{log} 2>&1
+touch {ended}
+"""
+UP, LOG, ENDED = "JupyterHub is now running", "/var/log/jupyterhub.log", "/var/log/jupyterhub.ended"
 
 
 @dataclass
@@ -62,7 +75,7 @@ class Hub:
         return json.loads(done.stdout)["rungs"]
 
     def log(self) -> str:
-        return self.machine.sh("cat /var/log/jupyterhub.log", check=False).stdout
+        return self.machine.sh(f"cat {LOG}", check=False).stdout
 
 
 def unit(files: Files) -> tuple[str, str, dict[str, str]]:
@@ -82,8 +95,7 @@ def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), n
     """
     with contextlib.ExitStack() as stack:
         network = network or stack.enter_context(engine.network())
-        options = ("--add-host", f"{VALUES['host']}:127.0.0.1", "--hostname", "server", *options)
-        machine = stack.enter_context(engine.run(images.hub(version).tag, network=network, options=options))
+        machine = stack.enter_context(engine.run(images.hub(version).tag, network=network, options=(*NAMED, *options)))
         passwords = {user: secrets.token_urlsafe(12) for user in ("alice", "bob", "carol")}
         chain, key = certificate(VALUES["host"])
         command, folder, environment = unit(files)
@@ -93,24 +105,17 @@ def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), n
             | {f"{CHECK}/hubcheck.py": (SNIPPETS / "check/hubcheck.py").read_text("utf-8")}
             | {f"{CHECK}/{user}.txt": password for user, password in passwords.items()}
             | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), VALUES["certificate"]: chain, VALUES["key"]: key}
-            | {"/root/start": f"#!/bin/sh\nmkdir -p {folder} && cd {folder}\nexec env -i {settings} {command} >>/var/log/jupyterhub.log 2>&1\n"}
+            | {"/root/start": START.format(folder=folder, settings=settings, command=command, log=LOG, ended=ENDED)}
         )
         machine.exec("chpasswd", input="".join(f"{user}:{password}\n" for user, password in passwords.items()))
         running = Hub(machine, version, passwords)
         engine.cli("exec", "--detach", machine.id, "/root/start")
         try:
-            engine.wait(lambda: machine.sh("grep -q 'JupyterHub is now running' /var/log/jupyterhub.log"), timeout=40, every=0.2)
+            engine.wait(lambda: machine.sh(f"grep -q '{UP}' {LOG} || test -e {ENDED}"), timeout=60, every=0.2)
+            machine.sh(f"grep -q '{UP}' {LOG}")
         except RuntimeError:
             raise RuntimeError(f"JupyterHub {version} does not come up:\n{running.log()[-4000:]}") from None
         yield running
-
-
-@contextlib.contextmanager
-def server(kind: str, proxy: str, files: Files = PUBLISHED, network: str = "none", extra: dict[str, str] | None = None) -> Iterator[engine.Container]:
-    """A machine with a reverse proxy as its package leaves it, and the published files in their places, not yet enabled."""
-    with engine.run(images.server(kind).tag, network=network) as machine:
-        place(machine, proxy, files, extra)
-        yield machine
 
 
 def place(machine: engine.Container, proxy: str, files: Files = PUBLISHED, extra: dict[str, str] | None = None) -> None:
@@ -123,19 +128,23 @@ def place(machine: engine.Container, proxy: str, files: Files = PUBLISHED, extra
     )
 
 
-def enable(machine: engine.Container, proxy: str) -> str:
-    """Start the server as its package does, then run the published enable.sh; what it printed. Raises `Refused`."""
-    machine.sh(PROXIES[proxy].start)
+def enable(machine: engine.Container, proxy: str) -> None:
+    """Run the published enable.sh on a server that runs already. Raises `Refused` with what it printed."""
     done = machine.exec("sh", f"/root/{proxy}/enable.sh", check=False)
     if done.returncode:
         raise Refused(done.stdout + done.stderr)
-    return done.stdout + done.stderr
 
 
 @contextlib.contextmanager
 def in_front(hub: Hub, kind: str, proxy: str, files: Files = PUBLISHED, extra: dict[str, str] | None = None) -> Iterator[engine.Container]:
-    """A reverse proxy in front of a hub, on the hub's own loopback address, for the length of a `with` block."""
-    with server(kind, proxy, files, network=f"container:{hub.machine.id}", extra=extra) as machine:
+    """A reverse proxy in front of a hub, on the hub's own loopback address, for the length of a `with` block.
+
+    `files` are the snippets to use; `extra` are more files (path: content). Raises `Refused` as `enable` does.
+    """
+    with engine.run(images.server(kind).tag, network=f"container:{hub.machine.id}") as machine:
+        # As on a real server: the package starts it, then the administrator comes with files.
+        machine.sh(PROXIES[proxy].start)
+        place(machine, proxy, files, extra)
         enable(machine, proxy)
         yield machine
 

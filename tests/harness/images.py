@@ -81,7 +81,9 @@ def hub(version: str) -> Image:
 @cache
 def blocks() -> Image:
     """A stand-in for calysto.github.io: the page that %jigsaw downloads, and Blockly from npm."""
-    return Image("blocks", BASE.format(HUB_SUITE), "blocks.Containerfile", {"BLOCKLY": VERSIONS["blockly"]}, _tree(HERE / "blocks", "blocks"))
+    return Image(
+        "blocks", BASE.format(HUB_SUITE), "blocks.Containerfile", {"BLOCKLY": VERSIONS["blockly"]}, _tree(HERE / "blocks", "blocks")
+    )
 
 
 def all_images() -> list[Image]:
@@ -116,7 +118,9 @@ def _base(name: str, say: Callable[[str], None]) -> None:
         try:
             engine.install("mmdebstrap", say=say)
         except (engine.Trouble, FileNotFoundError):
-            raise engine.Trouble(f"cannot pull {name} ({_last(pulled.stderr)}), and mmdebstrap, which could make it, is not installed.") from None
+            raise engine.Trouble(
+                f"cannot pull {name} ({_last(pulled.stderr)}), and mmdebstrap, which could make it, is not installed."
+            ) from None
     suite = name.rpartition(":")[2].removesuffix("-slim")
     made = subprocess.run(["sh", str(HERE / "base.sh"), suite], capture_output=True)
     if made.returncode:

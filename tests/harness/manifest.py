@@ -47,13 +47,21 @@ class Files:
     changed: dict[str, str] = field(default_factory=dict)
 
     def read(self, name: str) -> str:
-        return self.changed.get(name) or (SNIPPETS / name).read_text("utf-8")
+        return self.changed[name] if name in self.changed else (SNIPPETS / name).read_text("utf-8")
+
+    def replace(self, name: str, old: str, new: str = "") -> Files:
+        """The same files, but for one: where a line holds `old`, it becomes `new`; without `new` the whole line goes.
+
+        Raises ValueError if no line holds it: a mutation that changes nothing proves nothing.
+        """
+        lines = self.read(name).splitlines(keepends=True)
+        if not any(old in line for line in lines):
+            raise ValueError(f"no line of snippets/{name} holds {old!r}")
+        text = "".join(line.replace(old, new) if new else "" if old in line else line for line in lines)
+        return Files(self.changed | {name: text})
 
     def folder(self, name: str) -> list[str]:
         return [snippet for snippet in snippets() if snippet.startswith(f"{name}/")]
-
-    def __hash__(self) -> int:
-        return hash(tuple(sorted(self.changed.items())))
 
 
 PUBLISHED = Files()

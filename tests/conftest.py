@@ -1,0 +1,85 @@
+"""Fixtures: containers that tests share, and an engine for them to run in."""
+
+import contextlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.harness import accept, deployment, engine, images
+from tests.harness.manifest import PROXIES, VERSIONS
+
+SERVERS = sorted({kind for proxy in PROXIES.values() for kind in proxy.servers})
+_daemon = pytest.StashKey()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--no-machines", action="store_true", help="neither start a container engine nor build images")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "check: the quick half: the syntax of every snippet on every server")
+    config.addinivalue_line("markers", "public_internet: uses the public calysto.github.io")
+
+
+def pytest_sessionstart(session):
+    """Once, before any worker: an engine that answers, and every image, with progress."""
+    if "PYTEST_XDIST_WORKER" in os.environ or session.config.option.no_machines or session.config.option.collectonly:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        try:
+            session.config.stash[_daemon] = engine.ensure(lambda line: print(line, flush=True))
+            images.prepare(lambda line: print(line, flush=True))
+        except engine.Trouble as trouble:
+            pytest.exit(f"error: {trouble}", returncode=3)
+
+
+def pytest_unconfigure(config):
+    if daemon := config.stash.get(_daemon, None):
+        engine.stop(daemon)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Tests of one JupyterHub version run on one worker, and share its deployment."""
+    for item in items:
+        version = getattr(item, "callspec", None) and item.callspec.params.get("version")
+        if version:
+            item.add_marker(pytest.mark.xdist_group(f"hub-{version}"))
+
+
+@pytest.fixture(scope="session")
+def stack():
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def hubs(stack):
+    """`hubs(version)`: a running hub of that version, started when first asked for; bob's server runs on it."""
+    running = {}
+
+    def hub(version):
+        if version not in running:
+            running[version] = stack.enter_context(deployment.hub(version))
+            running[version].check("--keep-server", "--megabytes", "0", user="bob", url=deployment.BEHIND)
+        return running[version]
+
+    return hub
+
+
+@pytest.fixture(scope="session")
+def idle():
+    """`idle[kind]` and `idle[version]`: machines with nothing running, for syntax checks; all started at once."""
+    tags = {kind: images.server(kind).tag for kind in SERVERS} | {version: images.hub(version).tag for version in VERSIONS["jupyterhub"]}
+    with contextlib.ExitStack() as machines, ThreadPoolExecutor(4) as pool:
+        started = {name: pool.submit(machines.enter_context, engine.run(tag, options=deployment.NAMED)) for name, tag in tags.items()}
+        yield {name: future.result() for name, future in started.items()}
+
+
+@pytest.fixture(scope="session")
+def reading(idle):
+    """`reading[version]`: the strict reading of the Python snippets; begun for all versions at once, since each takes seconds."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {version: pool.submit(accept.python, idle[version]) for version in VERSIONS["jupyterhub"]}

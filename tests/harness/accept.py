@@ -1,0 +1,69 @@
+"""The servers' own syntax checks, with complaints told in terms of the published files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from . import deployment, engine
+from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files
+
+# On a machine without a running server, what enable.sh would restart.
+QUIET = {"/root/quiet/service": "#!/bin/sh\nexit 0\n"}
+STRICT = Path(__file__).with_name("strict.py").read_text("utf-8")
+
+
+def in_the_tree(text: str) -> str:
+    """Replace the places where files are saved on a server by their places in this tree: PATH:LINE or "line N of PATH"."""
+    for name, path in SAVED_AS.items():
+        text = text.replace(path, f"snippets/{name}").replace(path.replace("-available/", "-enabled/"), f"snippets/{name}")
+    text = re.sub(r"on line (\d+) of (snippets/[^\s:]+)", r"in \2:\1", text)
+    return re.sub(r"/root/([a-z]+/enable\.sh): (\d+):", r"snippets/\1:\2:", text)
+
+
+def proxy(machine: engine.Container, name: str, files: Files = PUBLISHED) -> str:
+    """Enable a proxy's files on a server of its own and run its check; what it said.
+
+    Raises `deployment.Refused` with the server's own words if it does not accept them, or warns.
+    """
+    deployment.place(machine, name, files, QUIET)
+    row = PROXIES[name]
+    # nginx is asked to reload, so it must run; Apache's restart is left out: it takes seconds and checks nothing more.
+    start = row.start if not row.start.startswith("service ") else "true"
+    done = machine.sh(f"PATH=/root/quiet:$PATH; {start} && sh /root/{name}/enable.sh && {row.accepts}", check=False)
+    said = in_the_tree("".join(line for line in (done.stdout + done.stderr).splitlines(True) if not line.startswith("Enabling ")))
+    if done.returncode or re.search(r"\[(warn|error|emerg|alert|crit)\]|AH\d{5}|deprecated", said):
+        version = machine.sh(row.reports, check=False).stdout.strip()
+        raise deployment.Refused(f"{name} {version} does not accept snippets/{name}: {said.strip()}")
+    return said
+
+
+def unit(machine: engine.Container, files: Files = PUBLISHED) -> None:
+    """`systemd-analyze verify` on the published unit; raises `deployment.Refused` with its words."""
+    name = "systemd/jupyterhub.service"
+    command, _, _ = deployment.unit(files)
+    machine.put({SAVED_AS[name]: files.read(name), command.split()[0]: "#!/bin/sh\n"})
+    done = machine.exec("systemd-analyze", "verify", SAVED_AS[name], check=False)
+    # Debian's own units name programs that a minimal machine lacks: only words about ours count.
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "jupyterhub" in line]
+    if said:
+        raise deployment.Refused(in_the_tree("\n".join(said)))
+
+
+def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
+    """A strict reading of both configurations, and compilation of every Python snippet, in the hub's own environment.
+
+    Raises `deployment.Refused` with FILE:LINE and what is wrong.
+    """
+    configurations = [name for name in SAVED_AS if name.endswith("_config.py")]
+    scripts = [str(path.relative_to(SNIPPETS)) for path in SNIPPETS.rglob("*.py")]
+    machine.put(
+        {SAVED_AS[name]: files.read(name) for name in configurations}
+        | {f"/root/snippets/{name}": files.read(name) for name in scripts}
+        | {"/root/strict.py": STRICT}
+    )
+    python = f"{VALUES['environment']}/bin/python"
+    checks = f"cd /root; {python} -m compileall -q snippets && {python} strict.py {' '.join(SAVED_AS[name] for name in configurations)}"
+    done = machine.sh(checks, check=False)
+    if done.returncode:
+        raise deployment.Refused(in_the_tree(done.stdout + done.stderr).strip())

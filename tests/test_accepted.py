@@ -1,0 +1,51 @@
+"""Every server accepts every snippet as it is published, without a warning."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.harness import accept
+from tests.harness.manifest import MANIFEST, PROXIES, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
+
+pytestmark = pytest.mark.check
+
+SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
+
+
+@pytest.mark.usefixtures("reading")
+@pytest.mark.parametrize(("proxy", "kind"), SERVERS)
+def test_the_proxy_accepts_its_site(idle, proxy, kind):
+    accept.proxy(idle[kind], proxy)
+
+
+@pytest.mark.parametrize("suite", VERSIONS["debian"])
+def test_systemd_accepts_the_unit(idle, suite):
+    accept.unit(idle[suite])
+
+
+@pytest.mark.parametrize("hub", VERSIONS["jupyterhub"])
+def test_jupyter_knows_every_option(reading, hub):
+    reading[hub].result()
+
+
+def test_the_shell_accepts_every_script():
+    scripts = [str(path) for path in SNIPPETS.rglob("*.sh")]
+    done = subprocess.run([Path(sys.executable).with_name("shellcheck"), *scripts], capture_output=True, text=True)
+    assert not done.returncode, done.stdout
+
+
+def test_the_kernel_is_a_package():
+    project = tomllib.loads((SNIPPETS / "kernel/my_kernel/pyproject.toml").read_text("utf-8"))["project"]
+    assert project["name"] == VALUES["kernel"]
+
+
+def test_the_manifest_names_files_that_exist():
+    assert not set(SAVED_AS) - set(snippets())
+
+
+def test_the_manifest_and_the_published_pins_agree():
+    pins = (SNIPPETS / "jupyterhub/requirements.txt").read_text("utf-8").split()
+    assert f"jupyterhub=={MANIFEST['versions']['jupyterhub'][0]}" in pins

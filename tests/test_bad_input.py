@@ -1,0 +1,133 @@
+"""What is wrong ends in one clear message that names file and line, in the server's own words, and leaves nothing running."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness import accept, deployment, engine, images
+from tests.harness.manifest import PUBLISHED, ROOT, SNIPPETS, VERSIONS
+
+
+def line_of(name, text):
+    """The number of the line of a snippet that holds `text`."""
+    return next(number for number, line in enumerate((SNIPPETS / name).read_text("utf-8").splitlines(), 1) if text in line)
+
+
+@pytest.fixture
+def machine(request):
+    """A machine of its own, since a broken file stays behind."""
+    kind = request.param
+    image = images.hub(kind) if kind in VERSIONS["jupyterhub"] else images.server(kind)
+    with engine.run(image.tag, options=deployment.NAMED) as running:
+        yield running
+
+
+# (server, file, in the line, what comes instead, text of the line that is named, the server's words)
+BROKEN = [
+    ("bookworm", "nginx/jupyterhub.conf", "server_name hub.example.com;", "server_name hub", "return 301", "directive|invalid|unexpected"),
+    ("bookworm", "nginx/jupyterhub.conf", "ssl_protocols ", "ssl_protocol ", "ssl_protocols", 'unknown directive "ssl_protocol"'),
+    ("bookworm", "apache/jupyterhub.conf", "SSLEngine on", "SSLEngine maybe", "SSLEngine", "Argument must be On or Off|SSLEngine must be"),
+    ("bookworm", "apache/jupyterhub.conf", "ServerName hub", "ServersName hub", "ServerName", "Invalid command 'ServersName'"),
+    ("bookworm", "apache/enable.sh", "a2enmod --quiet ssl", "", "SSLEngine", "Invalid command 'SSLEngine'"),
+    ("bookworm", "apache/enable.sh", "a2enmod --quiet headers", "", "RequestHeader set X-Scheme", "Invalid command 'RequestHeader'"),
+    ("bookworm", "apache/enable.sh", "a2enmod --quiet proxy_http", "", "ProxyPreserveHost", "Invalid command 'ProxyPreserveHost'"),
+]
+
+
+@pytest.mark.parametrize(("machine", "name", "line", "instead", "named", "words"), BROKEN, indirect=["machine"])
+def test_a_broken_site_is_refused_by_file_and_line(machine, name, line, instead, named, words):
+    proxy = name.split("/")[0]
+    with pytest.raises(deployment.Refused) as refused:
+        accept.proxy(machine, proxy, PUBLISHED.replace(name, line, instead))
+    site = f"{proxy}/jupyterhub.conf"
+    assert f"snippets/{site}:{line_of(site, named)}" in str(refused.value)
+    assert re.search(words, str(refused.value)), refused.value
+
+
+# (file, in the line, what comes instead, the words)
+MISSPELT = [
+    ("jupyterhub/jupyterhub_config.py", "c.JupyterHub.", "c.JupyerHub.", "no such class: JupyerHub; did you mean JupyterHub?"),
+    ("jupyterhub/jupyterhub_config.py", "bind_url", "bind_ulr", "no such option: JupyterHub.bind_ulr; did you mean bind_url?"),
+    ("jupyterhub/jupyterhub_config.py", '{"jupyterhub"}', "7", "bad value: PAMAuthenticator.allowed_groups"),
+    ("jupyterhub/jupyterhub_config.py", '{"jupyterhub"}', '{"jupyterhub"', "'{' was never closed"),
+    ("jupyterhub/jupyterhub_config.py", "c.JupyterHub.bind_url =", "c.JupyterHub.ip = here #", "NameError: name 'here' is not defined"),
+    ("jupyter/jupyter_server_config.py", "c.ContentsManager.", "c.ContentManager.", "no such class: ContentManager"),
+]
+
+
+@pytest.mark.parametrize(("name", "line", "instead", "words"), MISSPELT)
+def test_a_misspelt_option_is_refused_by_file_and_line(idle, name, line, instead, words):
+    with pytest.raises(deployment.Refused) as refused:
+        accept.python(idle[VERSIONS["jupyterhub"][0]], PUBLISHED.replace(name, line, instead))
+    assert f"snippets/{name}:{line_of(name, line)}: " in str(refused.value)
+    assert words in str(refused.value)
+
+
+def test_a_broken_unit_is_refused_by_file_and_line(idle):
+    name = "systemd/jupyterhub.service"
+    with pytest.raises(deployment.Refused) as refused:
+        accept.unit(idle[VERSIONS["debian"][-1]], PUBLISHED.replace(name, "Restart=on-failure", "Restrat=on-failure"))
+    assert f"snippets/{name}:{line_of(name, 'Restart=on-failure')}: Unknown key" in str(refused.value)
+
+
+def run(*command, **environment):
+    """Run a command at the root of the tree, as a person would; variables set to None are taken away."""
+    values = {name: value for name, value in (os.environ | environment).items() if value is not None}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=values, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A PATH with Python and nothing that runs containers or installs packages."""
+    folder = tmp_path_factory.mktemp("bare")
+    (folder / "python").symlink_to(sys.executable)
+    return str(folder)
+
+
+def test_without_an_engine_one_line_says_what_to_install(bare):
+    done = run(sys.executable, "-m", "pytest", "-q", "-m", "check", PATH=bare, ENGINE=None, PYTEST_XDIST_WORKER=None)
+    assert done.returncode == 3
+    last = done.stderr.strip().splitlines() + done.stdout.strip().splitlines()
+    assert [line for line in last if "no container engine answers: install and start Docker or Podman" in line], last
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_engine_that_does_not_answer_is_named():
+    done = run(sys.executable, "-m", "pytest", "-q", "-m", "check", ENGINE="podmann", PYTEST_XDIST_WORKER=None)
+    assert done.returncode == 3
+    assert "ENGINE=podmann is set, but 'podmann info' does not answer" in done.stdout + done.stderr
+
+
+def test_a_disk_without_room_is_named():
+    with pytest.raises(engine.Trouble, match=r"no room for container images: / has [\d.]+ GB free, 1000000.0 GB are needed"):
+        engine.room("/", 1e6, "container images")
+
+
+def test_a_port_in_use_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("make", "site", f"PORT={port}")
+    assert done.returncode != 0
+    assert f"port {port} is in use: stop what holds it, or choose another: make site PORT=" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_image_that_does_not_build_says_so_with_its_last_lines():
+    broken = images.Image("broken", images.server("bookworm").base, "server.Containerfile", {"PACKAGES": "no-such-package"})
+    with pytest.raises(engine.Trouble, match=r"(?s)the image broken does not build: .*no-such-package"):
+        images._build(broken, print)
+
+
+def test_a_failing_deployment_leaves_nothing_running():
+    broken = PUBLISHED.replace("jupyterhub/jupyterhub_config.py", "bind_url =", "bind_url = nowhere")
+    with engine.network() as network:
+        with (
+            pytest.raises(RuntimeError, match=r"(?s)JupyterHub .* does not come up:.*nowhere"),
+            deployment.hub(VERSIONS["jupyterhub"][0], broken, network=network),
+        ):
+            pass
+        assert not engine.cli("ps", "--quiet", "--all", "--filter", f"network={network}").stdout

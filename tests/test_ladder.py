@@ -1,0 +1,55 @@
+"""A user climbs from the hub's answer to a landed upload, through every proxy, on every JupyterHub."""
+
+import pytest
+
+from tests.harness.climb import IMPATIENT, climb
+from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+
+SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
+NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
+LADDER = [
+    "hub_answers",
+    "login_works",
+    "server_spawns",
+    "kernel_listed",
+    "kernel_channel",
+    "kernel_computes",
+    "upload_lands",
+    "blocks_shown",
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
+@pytest.mark.parametrize(("proxy", "kind"), SERVERS)
+def test_a_user_climbs_the_ladder(hubs, version, proxy, kind):
+    rungs = climb(hubs(version), proxy, kind, "--idle", "3", extra=IMPATIENT[proxy])
+    assert rungs[-1]["ok"], rungs[-1]["told"]
+    assert [rung["rung"] for rung in rungs] == LADDER
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
+@pytest.mark.parametrize(("proxy", "kind"), NEWEST)
+def test_another_port_than_443_works(hubs, version, proxy, kind):
+    name = f"{proxy}/jupyterhub.conf"
+    files = PUBLISHED.replace(name, {"nginx": "443 ssl", "apache": ":443"}[proxy], {"nginx": "8443 ssl", "apache": ":8443"}[proxy])
+    extra = {"/etc/apache2/conf-enabled/port.conf": "Listen 8443\n"} if proxy == "apache" else {}
+    url = f"https://{VALUES['host']}:8443{VALUES['base_url']}"
+    rungs = climb(hubs(version), proxy, kind, "--keep-server", "--megabytes", "1", files=files, extra=extra, user="bob", url=url)
+    assert rungs[-1]["ok"], rungs[-1]["told"]
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
+def test_only_members_of_the_group_log_in(hubs, version):
+    last = climb(hubs(version), *NEWEST[0], user="carol")[-1]
+    assert (last["rung"], last["ok"]) == ("login_works", False)
+    assert "POST /jupyter/hub/login -> 403: Invalid username or password" in last["said"]
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
+def test_the_hub_listens_on_loopback_alone(hubs, version):
+    listening = "\n".join(
+        line for line in hubs(version).machine.sh("cat /proc/net/tcp /proc/net/tcp6").stdout.splitlines() if line.split()[3] == "0A"
+    )
+    # The kernel writes 127.0.0.1:8000 as 0100007F:1F40.
+    ports = {line.split()[1] for line in listening.splitlines()}
+    assert {address for address in ports if address.endswith(":1F40")} == {"0100007F:1F40"}, listening
