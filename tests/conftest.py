@@ -2,14 +2,11 @@
 
 import contextlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.harness import accept, deployment, engine, images
-from tests.harness.manifest import PROXIES, VERSIONS
 
-SERVERS = sorted({kind for proxy in PROXIES.values() for kind in proxy.servers})
 _daemon = pytest.StashKey()
 
 
@@ -70,16 +67,19 @@ def hubs(stack):
 
 
 @pytest.fixture(scope="session")
-def idle():
-    """`idle[kind]` and `idle[version]`: machines with nothing running, for syntax checks; all started at once."""
-    tags = {kind: images.server(kind).tag for kind in SERVERS} | {version: images.hub(version).tag for version in VERSIONS["jupyterhub"]}
-    with contextlib.ExitStack() as machines, ThreadPoolExecutor(4) as pool:
-        started = {name: pool.submit(machines.enter_context, engine.run(tag, options=deployment.NAMED)) for name, tag in tags.items()}
-        yield {name: future.result() for name, future in started.items()}
+def verdicts():
+    """What every server says of every snippet: {(what, machine): None or the exception}."""
+    return accept.everything()
 
 
 @pytest.fixture(scope="session")
-def reading(idle):
-    """`reading[version]`: the strict reading of the Python snippets; begun for all versions at once, since each takes seconds."""
-    with ThreadPoolExecutor(2) as pool:
-        yield {version: pool.submit(accept.python, idle[version]) for version in VERSIONS["jupyterhub"]}
+def idle(stack):
+    """`idle(name)`: a machine with nothing running, of a server's kind or a JupyterHub version, started when first asked for."""
+    running = {}
+
+    def machine(name):
+        if name not in running:
+            running[name] = stack.enter_context(accept.machine(name))
+        return running[name]
+
+    return machine

@@ -20,9 +20,7 @@ def line_of(name, text):
 @pytest.fixture
 def machine(request):
     """A machine of its own, since a broken file stays behind."""
-    kind = request.param
-    image = images.hub(kind) if kind in VERSIONS["jupyterhub"] else images.server(kind)
-    with engine.run(image.tag, options=deployment.NAMED) as running:
+    with accept.machine(request.param) as running:
         yield running
 
 
@@ -62,7 +60,7 @@ MISSPELT = [
 @pytest.mark.parametrize(("name", "line", "instead", "words"), MISSPELT)
 def test_a_misspelt_option_is_refused_by_file_and_line(idle, name, line, instead, words):
     with pytest.raises(deployment.Refused) as refused:
-        accept.python(idle[VERSIONS["jupyterhub"][0]], PUBLISHED.replace(name, line, instead))
+        accept.python(idle(VERSIONS["jupyterhub"][0]), PUBLISHED.replace(name, line, instead))
     assert f"snippets/{name}:{line_of(name, line)}: " in str(refused.value)
     assert words in str(refused.value)
 
@@ -70,7 +68,7 @@ def test_a_misspelt_option_is_refused_by_file_and_line(idle, name, line, instead
 def test_a_broken_unit_is_refused_by_file_and_line(idle):
     name = "systemd/jupyterhub.service"
     with pytest.raises(deployment.Refused) as refused:
-        accept.unit(idle[VERSIONS["debian"][-1]], PUBLISHED.replace(name, "Restart=on-failure", "Restrat=on-failure"))
+        accept.unit(idle(VERSIONS["debian"][-1]), PUBLISHED.replace(name, "Restart=on-failure", "Restrat=on-failure"))
     assert f"snippets/{name}:{line_of(name, 'Restart=on-failure')}: Unknown key" in str(refused.value)
 
 

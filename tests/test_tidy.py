@@ -18,7 +18,7 @@ LINTERS = {
     "workflows": "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/test.yml",
     "readthedocs": "check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml",
     "zizmor": "zizmor --offline --quiet --no-progress .github",
-    "rumdl": "rumdl check --flavor myst --no-cache .",
+    "rumdl": "rumdl check --no-cache .",
 }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import deployment, engine
-from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files
+from . import deployment, engine, images
+from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, VERSIONS, Files
 
 # On a machine without a running server, what enable.sh would restart.
 QUIET = {"/root/quiet/service": "#!/bin/sh\nexit 0\n"}
@@ -67,3 +70,40 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
     done = machine.sh(checks, check=False)
     if done.returncode:
         raise deployment.Refused(in_the_tree(done.stdout + done.stderr).strip())
+
+
+def machine(name: str) -> contextlib.AbstractContextManager[engine.Container]:
+    """A machine with nothing running: a server's kind, or the hub's machine of a JupyterHub version."""
+    image = images.hub(name) if name in VERSIONS["jupyterhub"] else images.server(name)
+    return engine.run(image.tag, options=deployment.NAMED)
+
+
+def everything() -> dict[tuple[str, str], Exception | None]:
+    """Ask every server about every snippet, all machines at once.
+
+    Returns {(what, machine): verdict}, where what is a proxy's name, "systemd" or "python", and the verdict is
+    None for a snippet that is accepted, else the `deployment.Refused` that says why not.
+    """
+    asked: dict[str, list[tuple[str, Callable[[engine.Container], object]]]] = {
+        version: [("python", python)]
+        for version in VERSIONS["jupyterhub"]  # first, since they take longest
+    }
+    for name, row in PROXIES.items():
+        for kind in row.servers:
+            asked.setdefault(kind, []).append((name, lambda machine, name=name: proxy(machine, name)))
+    for suite in VERSIONS["debian"]:
+        asked.setdefault(suite, []).append(("systemd", unit))
+
+    def ask(where: str) -> dict[tuple[str, str], Exception | None]:
+        answers: dict[tuple[str, str], Exception | None] = {}
+        with machine(where) as running:
+            for what, check in asked[where]:
+                try:
+                    check(running)
+                    answers[what, where] = None
+                except Exception as refused:
+                    answers[what, where] = refused
+        return answers
+
+    with ThreadPoolExecutor(4) as pool:
+        return {key: verdict for answers in pool.map(ask, asked) for key, verdict in answers.items()}

@@ -18,7 +18,7 @@ from functools import cache
 import trustme
 
 from . import engine, images
-from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files
+from .manifest import PROXIES, PUBLISHED, SAVED_AS, VALUES, Files
 
 CHECK = "/root/check"
 PYTHON = f"{VALUES['environment']}/bin/python"
@@ -87,6 +87,21 @@ def unit(files: Files) -> tuple[str, str, dict[str, str]]:
     return service["ExecStart"], service["WorkingDirectory"], dict([service["Environment"].split("=", 1)])
 
 
+def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED) -> Hub:
+    """Put the published files, fresh passwords and a certificate on a hub's machine; JupyterHub is not started."""
+    passwords = {user: secrets.token_urlsafe(12) for user in ("alice", "bob", "carol")}
+    chain, key = certificate(VALUES["host"])
+    machine.put(
+        {path: files.read(name) for name, path in SAVED_AS.items() if name.startswith(("jupyterhub/", "jupyter/", "systemd/"))}
+        | {f"/root/{name}": files.read(name) for name in files.folder("systemd") if name not in SAVED_AS}
+        | {f"{CHECK}/hubcheck.py": files.read("check/hubcheck.py")}
+        | {f"{CHECK}/{user}.txt": password for user, password in passwords.items()}
+        | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), VALUES["certificate"]: chain, VALUES["key"]: key}
+    )
+    machine.exec("chpasswd", input="".join(f"{user}:{password}\n" for user, password in passwords.items()))
+    return Hub(machine, version, passwords)
+
+
 @contextlib.contextmanager
 def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), network: str | None = None) -> Iterator[Hub]:
     """A server with JupyterHub running from the published unit and configuration, or from changed ones.
@@ -96,19 +111,10 @@ def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), n
     with contextlib.ExitStack() as stack:
         network = network or stack.enter_context(engine.network())
         machine = stack.enter_context(engine.run(images.hub(version).tag, network=network, options=(*NAMED, *options)))
-        passwords = {user: secrets.token_urlsafe(12) for user in ("alice", "bob", "carol")}
-        chain, key = certificate(VALUES["host"])
+        running = prepare(machine, version, files)
         command, folder, environment = unit(files)
         settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
-        machine.put(
-            {path: files.read(name) for name, path in SAVED_AS.items() if name.startswith(("jupyterhub/", "jupyter/"))}
-            | {f"{CHECK}/hubcheck.py": (SNIPPETS / "check/hubcheck.py").read_text("utf-8")}
-            | {f"{CHECK}/{user}.txt": password for user, password in passwords.items()}
-            | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), VALUES["certificate"]: chain, VALUES["key"]: key}
-            | {"/root/start": START.format(folder=folder, settings=settings, command=command, log=LOG, ended=ENDED)}
-        )
-        machine.exec("chpasswd", input="".join(f"{user}:{password}\n" for user, password in passwords.items()))
-        running = Hub(machine, version, passwords)
+        machine.put({"/root/start": START.format(folder=folder, settings=settings, command=command, log=LOG, ended=ENDED)})
         engine.cli("exec", "--detach", machine.id, "/root/start")
         try:
             engine.wait(lambda: machine.sh(f"grep -q '{UP}' {LOG} || test -e {ENDED}"), timeout=60, every=0.2)

@@ -189,17 +189,32 @@ def archive(files: dict[str, str | bytes], modes: dict[str, int] | None = None) 
 
 
 @contextlib.contextmanager
-def run(image: str, *command: str, network: str = "none", options: tuple[str, ...] = ()) -> Iterator[Container]:
-    """A container for the length of a `with` block. Without a command it only waits, for `exec`."""
-    made = cli(
-        "run", "--detach", "--rm", "--init", "--stop-timeout=0", "--label", LABEL, "--network", network, *options, image,
-        *(command or ("sleep", "infinity")),
-    )  # fmt: skip
+def run(image: str, *command: str, network: str = "none", options: tuple[str, ...] = (), boot: bool = False) -> Iterator[Container]:
+    """A container for the length of a `with` block.
+
+    Without a command it only waits, for `exec`; with `boot` it starts systemd, as a real machine does.
+    """
+    begin = (
+        (*_booting(), *options, image, "/lib/systemd/systemd") if boot else ("--init", *options, image, *(command or ("sleep", "infinity")))
+    )
+    made = cli("run", "--detach", "--rm", "--stop-timeout=0", "--label", LABEL, "--network", network, *begin)
     container = Container(made.stdout.strip().splitlines()[-1], image)
     try:
         yield container
     finally:
         cli("rm", "--force", container.id, check=False)
+
+
+def _booting() -> tuple[str, ...]:
+    """What systemd needs inside a container: its own /run, and the machine's control groups."""
+    if answering() == "podman":
+        return ("--systemd=always",)
+    groups = Path("/sys/fs/cgroup")
+    if (groups / "cgroup.controllers").exists():  # version 2: one tree
+        mounts = ("--cgroupns=host", "--volume", f"{groups}:{groups}:rw")
+    else:  # version 1: systemd keeps a tree of its own
+        mounts = ("--volume", f"{groups}/systemd:{groups}/systemd:rw")
+    return ("--tmpfs", "/run", "--tmpfs", "/run/lock", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *mounts)
 
 
 @contextlib.contextmanager

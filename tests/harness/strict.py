@@ -9,6 +9,9 @@ import difflib
 import pathlib
 import sys
 
+# A grammar of web addresses, which takes a second to load and which nothing here needs.
+sys.modules["rfc3987_syntax"] = None
+
 from jupyter_server.serverapp import ServerApp
 from jupyterhub.app import JupyterHub
 from traitlets.config.configurable import Configurable

@@ -1,0 +1,60 @@
+"""JupyterHub as a service of a booted machine, by the published unit and script."""
+
+import pytest
+
+from tests.harness import deployment, engine, images
+from tests.harness.manifest import VALUES, VERSIONS
+
+
+@pytest.fixture(scope="module")
+def hub():
+    version = VERSIONS["jupyterhub"][0]
+    with engine.run(images.hub(version).tag, options=deployment.NAMED, boot=True) as machine:
+        engine.wait(lambda: machine.sh("systemctl is-system-running --wait"), timeout=60)
+        hub = deployment.prepare(machine, version)
+        machine.sh("sh /root/systemd/enable.sh")
+        yield hub
+
+
+def answers(hub):
+    """Wait until the hub, and nothing else, answers behind the proxy's place; the rungs that anybody can see."""
+    port = VALUES["hub"].rpartition(":")[2]
+    engine.wait(lambda: hub.machine.sh(f"bash -c '</dev/tcp/127.0.0.1/{port}'"), timeout=40, every=0.2)
+
+    def climbed():
+        rungs = hub.check(user="", url=deployment.BEHIND)
+        if not rungs[-1]["ok"]:
+            raise RuntimeError(rungs[-1]["said"])
+
+    engine.wait(climbed, timeout=20, every=0.5)
+
+
+def test_the_unit_starts_a_hub_that_lets_users_work(hub):
+    answers(hub)
+    rungs = hub.check("--keep-server", "--megabytes", "1", url=deployment.BEHIND)
+    # Without a reverse proxy in front, only the header that the proxy adds is missing.
+    assert [rung["rung"] for rung in rungs if not rung["ok"]] == ["blocks_shown"]
+    assert "Cross-Origin-Opener-Policy: none" in rungs[-1]["said"]
+
+
+def test_after_a_kill_the_hub_comes_back_by_itself(hub):
+    answers(hub)
+    before = hub.machine.sh("systemctl show --property MainPID --value jupyterhub").stdout
+    hub.machine.sh("systemctl kill --kill-who=main --signal=KILL jupyterhub")
+    engine.wait(lambda: hub.machine.sh("systemctl is-active jupyterhub"), timeout=20)
+    answers(hub)
+    assert hub.machine.sh("systemctl show --property MainPID --value jupyterhub").stdout != before
+
+
+def test_what_the_hub_keeps_is_readable_by_root_alone(hub):
+    answers(hub)
+    assert hub.machine.sh("stat --format '%a %U' /var/lib/jupyterhub").stdout.strip() == "700 root"
+
+
+def test_a_stop_leaves_nothing_behind(hub):
+    answers(hub)
+    hub.machine.sh("systemctl stop jupyterhub")
+    assert hub.machine.sh("systemctl show --property Result --value jupyterhub").stdout.strip() == "success"
+    # The brackets keep the search from finding itself.
+    left = hub.machine.sh("grep -laE 'bin/[j]upyterhub|[c]onfigurable-http-proxy' /proc/[0-9]*/cmdline || true").stdout.split()
+    assert not left, [hub.machine.sh(f"tr '\\0' ' ' <{path}", check=False).stdout for path in left]
