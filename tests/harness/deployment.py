@@ -102,25 +102,25 @@ def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED) -
     return Hub(machine, version, passwords)
 
 
-@contextlib.contextmanager
-def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), network: str | None = None) -> Iterator[Hub]:
-    """A server with JupyterHub running from the published unit and configuration, or from changed ones.
+def start(hub: Hub, files: Files = PUBLISHED) -> None:
+    """Start JupyterHub as the published unit says; RuntimeError with its log if it does not come up."""
+    command, folder, environment = unit(files)
+    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
+    hub.machine.put({"/root/start": START.format(folder=folder, settings=settings, command=command, log=LOG, ended=ENDED)})
+    engine.cli("exec", "--detach", hub.machine.id, "/root/start")
+    try:
+        engine.wait(lambda: hub.machine.sh(f"grep -q '{UP}' {LOG} || test -e {ENDED}"), timeout=60, every=0.2)
+        hub.machine.sh(f"grep -q '{UP}' {LOG}")
+    except RuntimeError:
+        raise RuntimeError(f"JupyterHub {hub.version} does not come up:\n{hub.log()[-4000:]}") from None
 
-    Raises RuntimeError with the hub's log if it does not come up.
-    """
-    with contextlib.ExitStack() as stack:
-        network = network or stack.enter_context(engine.network())
-        machine = stack.enter_context(engine.run(images.hub(version).tag, network=network, options=(*NAMED, *options)))
+
+@contextlib.contextmanager
+def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), network: str = "none") -> Iterator[Hub]:
+    """A server with JupyterHub running from the published unit and configuration, or from changed ones."""
+    with engine.run(images.hub(version).tag, network=network, options=(*NAMED, *options)) as machine:
         running = prepare(machine, version, files)
-        command, folder, environment = unit(files)
-        settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
-        machine.put({"/root/start": START.format(folder=folder, settings=settings, command=command, log=LOG, ended=ENDED)})
-        engine.cli("exec", "--detach", machine.id, "/root/start")
-        try:
-            engine.wait(lambda: machine.sh(f"grep -q '{UP}' {LOG} || test -e {ENDED}"), timeout=60, every=0.2)
-            machine.sh(f"grep -q '{UP}' {LOG}")
-        except RuntimeError:
-            raise RuntimeError(f"JupyterHub {version} does not come up:\n{running.log()[-4000:]}") from None
+        start(running, files)
         yield running
 
 
