@@ -37,13 +37,10 @@ def pytest_unconfigure(config):
         engine.stop(daemon)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
+def pytest_itemcollected(item):
     """Tests of one JupyterHub version run on one worker, and share its deployment."""
-    for item in items:
-        version = getattr(item, "callspec", None) and item.callspec.params.get("version")
-        if version:
-            item.add_marker(pytest.mark.xdist_group(f"hub-{version}"))
+    if version := getattr(item, "callspec", None) and item.callspec.params.get("version"):
+        item.add_marker(pytest.mark.xdist_group(f"hub-{version}"))
 
 
 @pytest.fixture(scope="session")
