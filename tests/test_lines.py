@@ -49,7 +49,6 @@ def test_without_the_line_the_ladder_breaks(hubs, proxy, version, line, instead,
 # (file, in the line, what comes instead, rung that breaks, words seen there, words of the advice)
 HUB = [
     ("jupyterhub/jupyterhub_config.py", "bind_url", "", "hub_answers", "/jupyter/hub/api -> ", "bind_url"),
-    ("jupyterhub/jupyterhub_config.py", ":8000/jupyter/", ":8000/", "hub_answers", "/jupyter/hub/api -> ", "bind_url"),
     ("jupyterhub/jupyterhub_config.py", "allowed_groups", "", "login_works", "403: Invalid username or password", "allowed_groups"),
     ("jupyter/jupyter_server_config.py", "files_handler_class", "", "blocks_shown", "frame-ancestors 'none'", "files_handler_class"),
     ("jupyter/jupyter_server_config.py", "; sandbox allow-scripts", ";", "blocks_shown", "not sandboxed", "sandbox allow-scripts"),
@@ -65,16 +64,25 @@ def test_without_the_option_the_ladder_breaks(name, line, instead, rung, words, 
     assert advice in last["cause"], tell(last)
 
 
-def test_without_proxy_http_apache_accepts_the_site_and_answers_nothing(hubs):
+@pytest.mark.parametrize("version", [NEWEST])
+def test_without_proxy_http_apache_accepts_the_site_and_answers_nothing(hubs, version):
     files = PUBLISHED.replace("apache/enable.sh", "a2enmod --quiet proxy_http", "a2enmod --quiet proxy")
-    last = climb(hubs(NEWEST), "apache", PROXIES["apache"].servers[1], files=files)[-1]
+    last = climb(hubs(version), "apache", PROXIES["apache"].servers[1], files=files)[-1]
     assert last["rung"] == "hub_answers"
     assert "hub/api -> 500" in last["said"]
     assert "proxy_http" in last["cause"]
     assert "AH01144: No protocol handler was valid for the URL" in last["told"]
 
 
-def test_with_debians_own_site_port_80_leads_nowhere(hubs):
+@pytest.mark.parametrize("version", [NEWEST])
+def test_with_debians_own_site_port_80_leads_nowhere(hubs, version):
     files = PUBLISHED.replace("apache/enable.sh", "a2dissite", "")
-    last = climb(hubs(NEWEST), "apache", PROXIES["apache"].servers[1], files=files)[-1]
+    last = climb(hubs(version), "apache", PROXIES["apache"].servers[1], files=files)[-1]
     assert (last["rung"], last["said"]) == ("hub_answers", "port 80 answers without sending people to https://")
+
+
+@pytest.mark.parametrize("version", [NEWEST])
+def test_apaches_body_limit_does_not_touch_uploads(hubs, version):
+    limited = PUBLISHED.replace("apache/jupyterhub.conf", "SSLEngine on", "SSLEngine on\n    LimitRequestBody 1048576")
+    last = climb(hubs(version), "apache", PROXIES["apache"].servers[1], "--keep-server", files=limited, user="bob")[-1]
+    assert last["ok"], last["told"]

@@ -58,3 +58,11 @@ def test_a_stop_leaves_nothing_behind(hub):
     # The brackets keep the search from finding itself.
     left = hub.machine.sh("grep -laE 'bin/[j]upyterhub|[c]onfigurable-http-proxy' /proc/[0-9]*/cmdline || true").stdout.split()
     assert not left, [hub.machine.sh(f"tr '\\0' ' ' <{path}", check=False).stdout for path in left]
+
+
+def test_a_hub_without_a_service_manager_takes_its_proxy_with_it():
+    port = VALUES["hub"].rpartition(":")[2]
+    with deployment.hub(VERSIONS["jupyterhub"][0]) as hub:
+        deployment.end(hub)
+        listens = hub.machine.sh(f"bash -c '</dev/tcp/127.0.0.1/{port}'", check=False)
+    assert "Connection refused" in listens.stderr

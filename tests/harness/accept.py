@@ -21,6 +21,7 @@ def in_the_tree(text: str) -> str:
     for name, path in SAVED_AS.items():
         text = text.replace(path, f"snippets/{name}").replace(path.replace("-available/", "-enabled/"), f"snippets/{name}")
     text = re.sub(r"on line (\d+) of (snippets/[^\s:]+)", r"in \2:\1", text)
+    text = re.sub(r'File "(snippets/[^"]+)", line (\d+)', r"\1:\2: ", text)
     return re.sub(r"/root/([a-z]+/enable\.sh): (\d+):", r"snippets/\1:\2:", text)
 
 

@@ -50,7 +50,9 @@ class Refused(Exception):
 # Runs the unit's command as systemd would: in its folder, with its environment and nothing else.
 START = """#!/bin/sh
 mkdir -p -m 0700 {folder} && cd {folder}
-env -i {settings} {command} >>{log} 2>&1
+env -i {settings} {command} >>{log} 2>&1 &
+echo $! >/run/jupyterhub.pid
+wait $!
 touch {ended}
 """
 UP, LOG, ENDED = "JupyterHub is now running", "/var/log/jupyterhub.log", "/var/log/jupyterhub.ended"
@@ -113,6 +115,12 @@ def start(hub: Hub, files: Files = PUBLISHED) -> None:
         hub.machine.sh(f"grep -q '{UP}' {LOG}")
     except RuntimeError:
         raise RuntimeError(f"JupyterHub {hub.version} does not come up:\n{hub.log()[-4000:]}") from None
+
+
+def end(hub: Hub) -> None:
+    """Ask the hub to end, as `kill` does, and wait until it has."""
+    hub.machine.sh("kill $(cat /run/jupyterhub.pid)")
+    engine.wait(lambda: hub.machine.sh(f"test -e {ENDED}"), timeout=20)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,70 @@
+"""The HTML that no option of Sphinx, furo or sphinx-tabs offers.
+
+- Diagrams are drawn into the page itself, so that they take its colours, light or dark.
+- Tab panels carry their label, for print and for browsers without JavaScript, and valid attributes.
+- The headings of the sidebar tell screen readers their level.
+"""
+
+import hashlib
+import html
+import re
+from pathlib import Path
+
+import mermaidx
+from sphinx.util import logging
+from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab
+from sphinxcontrib.mermaid import mermaid
+
+log = logging.getLogger(__name__)
+
+
+def draw(code, cache):
+    """The SVG of a diagram: without colours, with ids that no other diagram has; kept in the folder `cache`."""
+    name = f"diagram-{hashlib.sha256(code.encode()).hexdigest()[:12]}"
+    kept = Path(cache, f"{name}.svg")
+    if not kept.exists():
+        svg = re.sub(r"(?s)<style>.*?</style>|<defs>.*?</defs>|<linearGradient.*?</linearGradient>", "", mermaidx.render(code).svg())
+        used = set(re.findall(r"url\(#([^)]+)\)", svg))
+        svg = re.sub(r'(?s)<marker id="([^"]+)".*?</marker>', lambda match: match[0] if match[1] in used else "", svg)
+        svg = re.sub(r' role="[^"]*" aria-roledescription="[^"]*"', "", svg, count=1)
+        kept.write_text(svg.replace("my-svg", name).replace(" background-color: transparent;", ""), "utf-8")
+    return kept.read_text("utf-8")
+
+
+def visit_diagram(self, node):
+    if not node.get("alt"):
+        log.warning("a diagram needs :alt:, for those who do not see it", location=node)
+    try:
+        svg = draw(node["code"], self.builder.app.doctreedir)
+    except Exception as error:
+        log.warning("the diagram cannot be drawn: %s", error, location=node)
+        return
+    label = html.escape(node.get("alt", ""), quote=True)
+    self.body.append(f'<div class="diagram" role="img" aria-label="{label}">{svg}</div>\n')
+
+
+def depart_diagram(self, node):
+    pass
+
+
+def label_panels(app, doctree, docname):
+    labels = {tab["ids"][0]: tab.astext() for tab in doctree.findall(SphinxTabsTab)}
+    for tab in doctree.findall(SphinxTabsTab):
+        tab["type"] = "button"
+    for panel in doctree.findall(SphinxTabsPanel):
+        panel["data-label"] = labels.get(panel["aria-labelledby"], "")
+        panel.attributes.pop("name", None)
+        if "hidden" in panel:
+            panel["hidden"] = "hidden"
+
+
+def level_sidebar(app, pagename, templatename, context, doctree):
+    if "furo_navigation_tree" in context:
+        context["furo_navigation_tree"] = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
+
+
+def setup(app):
+    app.add_node(mermaid, override=True, html=(visit_diagram, depart_diagram))
+    app.connect("doctree-resolved", label_panels)
+    app.connect("html-page-context", level_sidebar, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

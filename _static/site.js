@@ -1,0 +1,66 @@
+// Tabs: the reader's choice holds for every page and every later visit; ?tab=nginx makes one by a link.
+// sphinx-tabs itself forgets it when the browser tab closes, and leaves the keyboard's focus behind.
+const KEY = "metakernel-guide.tab";
+const remembered = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
+const remember = (label) => { try { localStorage.setItem(KEY, label); } catch { /* storage is blocked */ } };
+const labelOf = (tab) => tab.textContent.trim().toLowerCase();
+
+// Only the selected tab is a stop of the Tab key; the arrows, Home and End lead to the others.
+const refocus = () => {
+  for (const tab of document.querySelectorAll(".sphinx-tabs-tab")) {
+    tab.tabIndex = tab.getAttribute("aria-selected") === "true" ? 0 : -1;
+  }
+};
+
+const choose = (label) => {
+  for (const tab of document.querySelectorAll(".sphinx-tabs-tab.group-tab")) {
+    if (labelOf(tab) === label && tab.getAttribute("aria-selected") !== "true") {
+      deselectTabList(tab);
+      selectTab(tab);
+    }
+  }
+};
+
+addEventListener("DOMContentLoaded", () => {
+  const asked = new URLSearchParams(location.search).get("tab")?.toLowerCase();
+  choose(asked || remembered());
+  for (const list of document.querySelectorAll(".sphinx-tabs [role=tablist]")) {
+    list.addEventListener("click", (event) => {
+      const tab = event.target.closest(".group-tab");
+      if (tab) remember(labelOf(tab));
+      refocus();
+    });
+    list.addEventListener("keydown", (event) => {
+      const end = { Home: list.firstElementChild, End: list.lastElementChild }[event.key];
+      if (end) {
+        event.preventDefault();
+        end.focus();
+      }
+    });
+  }
+  refocus();
+
+  // A link to a place inside a hidden panel shows that panel.
+  const reveal = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const panel = target && target.closest(".sphinx-tabs-panel[hidden]");
+    if (panel) {
+      document.getElementById(panel.getAttribute("aria-labelledby")).click();
+      target.scrollIntoView();
+    }
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+
+  // What furo leaves unnamed, and code that only a mouse could scroll.
+  document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "Site");
+  document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");
+  const scrollable = () => {
+    for (const box of document.querySelectorAll("div.highlight pre, .table-wrapper")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  scrollable();
+  addEventListener("resize", scrollable);
+});

