@@ -32,8 +32,9 @@ def proxy(machine: engine.Container, name: str, files: Files = PUBLISHED) -> str
     """
     deployment.place(machine, name, files, QUIET)
     row = PROXIES[name]
-    # nginx is asked to reload, so it must run; Apache's restart is left out: it takes seconds and checks nothing more.
-    start = row.start if not row.start.startswith("service ") else "true"
+    # A script that asks the server to reload needs it running; one that restarts it by `service` does not, and here
+    # that restart is left out: it takes seconds and checks nothing more.
+    start = "true" if "service " in files.read(f"{name}/enable.sh") else row.start
     done = machine.sh(f"PATH=/root/quiet:$PATH; {start} && sh /root/{name}/enable.sh && {row.accepts}", check=False)
     said = in_the_tree("".join(line for line in (done.stdout + done.stderr).splitlines(True) if not line.startswith("Enabling ")))
     if done.returncode or re.search(r"\[(warn|error|emerg|alert|crit)\]|AH\d{5}|deprecated", said):
