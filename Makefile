@@ -22,7 +22,7 @@ html: .venv/ready ## build the guide into build/html
 	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -q . build/html && echo "build/html/index.html"
 
 check: .venv/ready ## the quick half: every server's own check of every snippet
-	@$(BIN)/python -m pytest -q -m check $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -q tests/test_accepted.py $(PYTEST_OPTIONS)
 
 test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_OPTIONS)

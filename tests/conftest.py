@@ -15,7 +15,6 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "check: the quick half: the syntax of every snippet on every server")
     config.addinivalue_line("markers", "public_internet: uses the public calysto.github.io")
 
 

@@ -9,8 +9,6 @@ import pytest
 
 from tests.harness.manifest import MANIFEST, PROXIES, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
 
-pytestmark = pytest.mark.check
-
 PROXY_SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
 
 

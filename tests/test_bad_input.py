@@ -30,9 +30,9 @@ BROKEN = [
     ("bookworm", "nginx/jupyterhub.conf", "ssl_protocols ", "ssl_protocol ", "ssl_protocols", 'unknown directive "ssl_protocol"'),
     ("bookworm", "apache/jupyterhub.conf", "SSLEngine on", "SSLEngine maybe", "SSLEngine", "Argument must be On or Off|SSLEngine must be"),
     ("bookworm", "apache/jupyterhub.conf", "ServerName hub", "ServersName hub", "ServerName", "Invalid command 'ServersName'"),
-    ("bookworm", "apache/enable.sh", "a2enmod --quiet ssl", "", "SSLEngine", "Invalid command 'SSLEngine'"),
-    ("bookworm", "apache/enable.sh", "a2enmod --quiet headers", "", "RequestHeader set X-Scheme", "Invalid command 'RequestHeader'"),
-    ("bookworm", "apache/enable.sh", "a2enmod --quiet proxy_http", "", "ProxyPreserveHost", "Invalid command 'ProxyPreserveHost'"),
+    ("bookworm", "apache/enable.sh", " ssl ", " ", "SSLEngine", "Invalid command 'SSLEngine'"),
+    ("bookworm", "apache/enable.sh", " headers ", " ", "RequestHeader set X-Scheme", "Invalid command 'RequestHeader'"),
+    ("bookworm", "apache/enable.sh", " headers proxy_http", " headers", "ProxyPreserveHost", "Invalid command 'ProxyPreserveHost'"),
 ]
 
 
@@ -87,7 +87,7 @@ def bare(tmp_path_factory):
 
 
 def test_without_an_engine_one_line_says_what_to_install(bare):
-    done = run(sys.executable, "-m", "pytest", "-q", "-m", "check", PATH=bare, ENGINE=None, PYTEST_XDIST_WORKER=None)
+    done = run(sys.executable, "-m", "pytest", "-q", "tests/test_accepted.py", PATH=bare, ENGINE=None, PYTEST_XDIST_WORKER=None)
     assert done.returncode == 3
     last = done.stderr.strip().splitlines() + done.stdout.strip().splitlines()
     assert [line for line in last if "no container engine answers: install and start Docker or Podman" in line], last
@@ -95,7 +95,7 @@ def test_without_an_engine_one_line_says_what_to_install(bare):
 
 
 def test_an_engine_that_does_not_answer_is_named():
-    done = run(sys.executable, "-m", "pytest", "-q", "-m", "check", ENGINE="podmann", PYTEST_XDIST_WORKER=None)
+    done = run(sys.executable, "-m", "pytest", "-q", "tests/test_accepted.py", ENGINE="podmann", PYTEST_XDIST_WORKER=None)
     assert done.returncode == 3
     assert "ENGINE=podmann is set, but 'podmann info' does not answer" in done.stdout + done.stderr
 

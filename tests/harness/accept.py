@@ -30,12 +30,12 @@ def proxy(machine: engine.Container, name: str, files: Files = PUBLISHED) -> str
 
     Raises `deployment.Refused` with the server's own words if it does not accept them, or warns.
     """
-    deployment.place(machine, name, files, QUIET)
     row = PROXIES[name]
     # A script that asks the server to reload needs it running; one that restarts it by `service` does not, and here
     # that restart is left out: it takes seconds and checks nothing more.
     start = "true" if "service " in files.read(f"{name}/enable.sh") else row.start
-    done = machine.sh(f"PATH=/root/quiet:$PATH; {start} && sh /root/{name}/enable.sh && {row.accepts}", check=False)
+    script = f"PATH=/root/quiet:$PATH; {start} && sh /root/{name}/enable.sh && {row.accepts}"
+    done = machine.sh(script, deployment.placed(name, files) | QUIET, check=False)
     said = in_the_tree("".join(line for line in (done.stdout + done.stderr).splitlines(True) if not line.startswith("Enabling ")))
     if done.returncode or re.search(r"\[(warn|error|emerg|alert|crit)\]|AH\d{5}|deprecated", said):
         version = machine.sh(row.reports, check=False).stdout.strip()
@@ -47,8 +47,8 @@ def unit(machine: engine.Container, files: Files = PUBLISHED) -> None:
     """`systemd-analyze verify` on the published unit; raises `deployment.Refused` with its words."""
     name = "systemd/jupyterhub.service"
     command, _, _ = deployment.unit(files)
-    machine.put({SAVED_AS[name]: files.read(name), command.split()[0]: "#!/bin/sh\n"})
-    done = machine.exec("systemd-analyze", "verify", SAVED_AS[name], check=False)
+    program = {command.split()[0]: "#!/bin/sh\n"}
+    done = machine.sh(f"systemd-analyze verify {SAVED_AS[name]}", {SAVED_AS[name]: files.read(name)} | program, check=False)
     # Debian's own units name programs that a minimal machine lacks: only words about ours count.
     said = [line for line in (done.stdout + done.stderr).splitlines() if "jupyterhub" in line]
     if said:
@@ -62,14 +62,14 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
     """
     configurations = [name for name in SAVED_AS if name.endswith("_config.py")]
     scripts = [str(path.relative_to(SNIPPETS)) for path in SNIPPETS.rglob("*.py")]
-    machine.put(
+    put = (
         {SAVED_AS[name]: files.read(name) for name in configurations}
         | {f"/root/snippets/{name}": files.read(name) for name in scripts}
         | {"/root/strict.py": STRICT}
     )
     python = f"{VALUES['environment']}/bin/python"
     checks = f"cd /root; {python} -m compileall -q snippets && {python} strict.py {' '.join(SAVED_AS[name] for name in configurations)}"
-    done = machine.sh(checks, check=False)
+    done = machine.sh(checks, put, check=False)
     if done.returncode:
         raise deployment.Refused(in_the_tree(done.stdout + done.stderr).strip())
 
@@ -107,5 +107,5 @@ def everything() -> dict[tuple[str, str], Exception | None]:
                     answers[what, where] = refused
         return answers
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(len(asked)) as pool:
         return {key: verdict for answers in pool.map(ask, asked) for key, verdict in answers.items()}

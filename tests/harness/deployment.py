@@ -132,14 +132,13 @@ def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), n
         yield running
 
 
-def place(machine: engine.Container, proxy: str, files: Files = PUBLISHED, extra: dict[str, str] | None = None) -> None:
-    """Put a proxy's files where the manifest says, with a certificate; scripts go to /root."""
+def placed(proxy: str, files: Files = PUBLISHED) -> dict[str, str | bytes]:
+    """A proxy's files where the manifest says (path: content), with a certificate; scripts lie in /root."""
     chain, key = certificate(VALUES["host"])
-    machine.put(
-        {SAVED_AS.get(name, f"/root/{name}"): files.read(name) for name in files.folder(proxy)}
-        | {VALUES["certificate"]: chain, VALUES["key"]: key}
-        | (extra or {})
-    )
+    return {SAVED_AS.get(name, f"/root/{name}"): files.read(name) for name in files.folder(proxy)} | {
+        VALUES["certificate"]: chain,
+        VALUES["key"]: key,
+    }
 
 
 def enable(machine: engine.Container, proxy: str) -> None:
@@ -158,7 +157,7 @@ def in_front(hub: Hub, kind: str, proxy: str, files: Files = PUBLISHED, extra: d
     with engine.run(images.server(kind).tag, network=f"container:{hub.machine.id}") as machine:
         # As on a real server: the package starts it, then the administrator comes with files.
         machine.sh(PROXIES[proxy].start)
-        place(machine, proxy, files, extra)
+        machine.put(placed(proxy, files) | (extra or {}))
         enable(machine, proxy)
         yield machine
 

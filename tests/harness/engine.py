@@ -151,9 +151,11 @@ class Container:
         options = [*(["-i"] if input is not None else []), *(["-u", user] if user else [])]
         return cli("exec", *options, self.id, *command, check=check, input=input, timeout=timeout)
 
-    def sh(self, script: str, **options: Any):
-        """Run a shell script inside."""
-        return self.exec("sh", "-c", script, **options)
+    def sh(self, script: str, files: dict[str, str | bytes] | None = None, **options: Any):
+        """Run a shell script inside; `files` are put there first, in the same call, which is faster than `put`."""
+        if files is None:
+            return self.exec("sh", "-c", script, **options)
+        return self.exec("sh", "-c", f"tar -xC / && {{ {script}\n}}", input=archive(files), **options)
 
     def put(self, files: dict[str, str | bytes]) -> None:
         """Write files (absolute path: content) inside, as root, in one step; folders are made as needed."""

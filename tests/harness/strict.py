@@ -8,9 +8,11 @@ import ast
 import difflib
 import pathlib
 import sys
+from unittest.mock import MagicMock
 
-# A grammar of web addresses, which takes a second to load and which nothing here needs.
+# A grammar of web addresses and a migrator of databases: slow to load, and no option is theirs.
 sys.modules["rfc3987_syntax"] = None
+sys.modules.update({name: MagicMock() for name in ("alembic", "alembic.command", "alembic.config", "alembic.script")})
 
 from jupyter_server.serverapp import ServerApp
 from jupyterhub.app import JupyterHub
