@@ -46,5 +46,5 @@ clean: ## remove what was built; container images stay
 	  || { echo "error: Python cannot make environments: sudo apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing what requirements.txt names into .venv (about a minute)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-compile --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements.txt
 	@touch $@
