@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from . import engine
 from .manifest import PROXIES, SNIPPETS, VERSIONS
@@ -23,6 +24,8 @@ HERE = Path(__file__).resolve().parent.parent / "images"
 BASE = "docker.io/library/debian:{}-slim"
 HUB_SUITE = "bookworm"
 GIGABYTES = 6.0  # what a cold build of all images takes, measured with `docker system df`
+
+_installing = Lock()
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,10 @@ def _base(name: str, say: Callable[[str], None]) -> None:
     if pulled.returncode == 0:
         say(f"  {name}: pulled in {time.monotonic() - began:.0f} s")
         return
-    if not shutil.which("mmdebstrap"):
+    with _installing:  # apt serves one at a time
         try:
-            engine.install("mmdebstrap", say=say)
+            if not shutil.which("mmdebstrap"):
+                engine.install("mmdebstrap", say=say)
         except (engine.Trouble, FileNotFoundError):
             raise engine.Trouble(
                 f"cannot pull {name} ({_last(pulled.stderr)}), and mmdebstrap, which could make it, is not installed."
