@@ -7,8 +7,9 @@ c = get_config()
 class FramedFilesHandler(FilesHandler):
     """Files that the user's own notebook pages may show in an iframe, as %jigsaw does.
 
-    JupyterHub's servers answer everything with frame-ancestors 'none'. This lifts it for /files/ alone.
-    The sandbox stays: it keeps a page under /files/ from reading anything of the server that it came from.
+    JupyterHub's servers answer everything with frame-ancestors 'none'. This lifts it for
+    /files/ alone. The sandbox stays: it keeps a page under /files/ from reading anything
+    of the server that it came from.
     """
 
     @property

