@@ -470,8 +470,17 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             try:
                 for line in rung(hub):
                     evidence.append(line)
-            except (Failed, requests.RequestException, websocket.WebSocketException, OSError) as failure:
-                said = str(failure) or type(failure).__name__
+            except (
+                Failed,
+                requests.RequestException,
+                websocket.WebSocketException,
+                OSError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as failure:
+                expected = not isinstance(failure, (LookupError, TypeError)) and str(failure)
+                said = str(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
                 cause, page = next(((c, p) for seen, c, p in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
                 result |= {"ok": False, "said": said, "cause": cause, "page": page}
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
