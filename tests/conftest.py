@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from functools import cache
 
 import pytest
 
@@ -51,13 +52,12 @@ def stack():
 @pytest.fixture(scope="session")
 def hubs(stack):
     """`hubs(version)`: a running hub of that version, started when first asked for; bob's server runs on it."""
-    running = {}
 
+    @cache
     def hub(version):
-        if version not in running:
-            running[version] = stack.enter_context(deployment.hub(version))
-            running[version].check("--keep-server", "--megabytes", "0", user="bob", url=deployment.BEHIND)
-        return running[version]
+        running = stack.enter_context(deployment.hub(version))
+        running.check("--keep-server", "--megabytes", "0", user="bob", url=deployment.BEHIND)
+        return running
 
     return hub
 
@@ -71,11 +71,4 @@ def verdicts():
 @pytest.fixture(scope="session")
 def idle(stack):
     """`idle(name)`: a machine with nothing running, of a server's kind or a JupyterHub version, started when first asked for."""
-    running = {}
-
-    def machine(name):
-        if name not in running:
-            running[name] = stack.enter_context(accept.machine(name))
-        return running[name]
-
-    return machine
+    return cache(lambda name: stack.enter_context(accept.machine(name)))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.harness import deployment, engine, images
+from tests.harness import accept, deployment
 from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
 
 BIN = f"{VALUES['environment']}/bin"
@@ -17,7 +17,7 @@ NEWEST = VERSIONS["jupyterhub"][0]
 @pytest.fixture
 def machine():
     """A hub's machine on which the kernel's package is installed, but no kernelspec."""
-    with engine.run(images.hub(NEWEST).tag) as machine:
+    with accept.machine(NEWEST) as machine:
         machine.sh(f"rm -r {SPEC}")
         yield machine
 
@@ -73,7 +73,7 @@ def test_a_spawned_server_finds_it_only_through_the_spawner(set_by):
     else:
         start = f"ExecStart={BIN}/jupyterhub"
         files = files.replace("systemd/jupyterhub.service", start, start.replace("=", "=env JUPYTER_PATH=/opt/kernels/share/jupyter "))
-    with engine.run(images.hub(NEWEST).tag, options=deployment.NAMED) as machine:
+    with accept.machine(NEWEST) as machine:
         machine.sh(f"rm -r {SPEC}; {INSTALL} --prefix /opt/kernels")
         hub = deployment.prepare(machine, NEWEST, files)
         deployment.start(hub, files)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import deployment, engine, images
-from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, VERSIONS, Files
+from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files
 
 # On a machine without a running server, what enable.sh would restart.
 QUIET = {"/root/quiet/service": "#!/bin/sh\nexit 0\n"}
@@ -67,8 +67,8 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
         | {f"/root/snippets/{name}": files.read(name) for name in scripts}
         | {"/root/strict.py": STRICT}
     )
-    python = f"{VALUES['environment']}/bin/python"
-    checks = f"cd /root; {python} -m compileall -q snippets && {python} strict.py {' '.join(SAVED_AS[name] for name in configurations)}"
+    strict = f"{deployment.PYTHON} strict.py {' '.join(SAVED_AS[name] for name in configurations)}"
+    checks = f"cd /root; {deployment.PYTHON} -m compileall -q snippets && {strict}"
     done = machine.sh(checks, put, check=False)
     if done.returncode:
         raise deployment.Refused(in_the_tree(done.stdout + done.stderr).strip())

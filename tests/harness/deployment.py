@@ -124,9 +124,9 @@ def end(hub: Hub) -> None:
 
 
 @contextlib.contextmanager
-def hub(version: str, files: Files = PUBLISHED, options: tuple[str, ...] = (), network: str = "none") -> Iterator[Hub]:
+def hub(version: str, files: Files = PUBLISHED, network: str = "none") -> Iterator[Hub]:
     """A server with JupyterHub running from the published unit and configuration, or from changed ones."""
-    with engine.run(images.hub(version).tag, network=network, options=(*NAMED, *options)) as machine:
+    with engine.run(images.hub(version).tag, network=network, options=NAMED) as machine:
         running = prepare(machine, version, files)
         start(running, files)
         yield running
@@ -162,9 +162,9 @@ def in_front(hub: Hub, kind: str, proxy: str, files: Files = PUBLISHED, extra: d
         yield machine
 
 
-def report(hub: Hub, proxy: str = "", machine: engine.Container | None = None) -> str:
+def report(hub: Hub, proxy: str, machine: engine.Container) -> str:
     """The logs of every machine, for a failed test."""
     parts = [f"--- JupyterHub {hub.version}\n{hub.log()[-3000:]}"]
-    for log in PROXIES[proxy].logs if machine else []:
-        parts.append(f"--- {log}\n{machine.sh(f'tail -n 30 {log}', check=False).stdout}")  # type: ignore[union-attr]
+    for log in PROXIES[proxy].logs:
+        parts.append(f"--- {log}\n{machine.sh(f'tail -n 30 {log}', check=False).stdout}")
     return "\n".join(parts)
