@@ -6,7 +6,8 @@ from functools import cache
 
 import pytest
 
-from tests.harness import accept, deployment, engine, images
+from tests.harness import accept, browser, deployment, engine, images
+from tests.harness.manifest import BUILD
 
 _daemon = pytest.StashKey()
 
@@ -38,9 +39,21 @@ def pytest_unconfigure(config):
 
 
 def pytest_itemcollected(item):
-    """Tests of one JupyterHub version run on one worker, and share its deployment."""
+    """Tests of one JupyterHub version run on one worker, and share its deployment; those with a browser on another."""
     if version := getattr(item, "callspec", None) and item.callspec.params.get("version"):
-        item.add_marker(pytest.mark.xdist_group(f"hub-{version}"))
+        item.add_marker(pytest.mark.xdist_group(f"{'desk' if 'desks' in item.fixturenames else 'hub'}-{version}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails at a desk tells what the browser showed and said, and closes its pages."""
+    report = yield
+    if report.when == "call" and (started := item.funcargs.get("desks")):
+        for desk in started.all():
+            if report.failed:
+                report.sections.append((f"a browser, and JupyterHub {desk.hub.version}", desk.report(BUILD / "failures", item.name)))
+            desk.clear()
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +73,20 @@ def hubs(stack):
         return running
 
     return hub
+
+
+@pytest.fixture(scope="session")
+def desks(stack):
+    """`desks(version)`: a hub of that version with a browser to use it with, started when first asked for."""
+    started = {}
+
+    def desk(version):
+        if version not in started:
+            started[version] = stack.enter_context(browser.desk(version))
+        return started[version]
+
+    desk.all = lambda: list(started.values())
+    return desk
 
 
 @pytest.fixture(scope="session")

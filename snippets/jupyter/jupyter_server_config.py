@@ -18,3 +18,6 @@ class FramedFilesHandler(FilesHandler):
 
 
 c.ContentsManager.files_handler_class = FramedFilesHandler
+
+# Blockly, for the editor in that iframe: one copy on the server, loaded by every user's browser.
+c.ServerApp.extra_static_paths = ["/opt/jupyterhub/share/jigsaw/static"]

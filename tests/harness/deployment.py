@@ -36,9 +36,9 @@ def authority() -> trustme.CA:
 
 
 @cache
-def certificate(name: str) -> tuple[bytes, bytes]:
-    """A certificate chain and its key, both PEM, for a host name."""
-    issued = authority().issue_cert(name)
+def certificate(*names: str) -> tuple[bytes, bytes]:
+    """A certificate chain and its key, both PEM, for host names."""
+    issued = authority().issue_cert(*names)
     chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
     return chain, issued.private_key_pem.bytes()
 
@@ -91,7 +91,7 @@ def unit(files: Files) -> tuple[str, str, dict[str, str]]:
 
 def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED) -> Hub:
     """Put the published files, fresh passwords and a certificate on a hub's machine; JupyterHub is not started."""
-    passwords = {user: secrets.token_urlsafe(12) for user in ("alice", "bob", "carol")}
+    passwords = {user: secrets.token_urlsafe(12) for user in ("alice", "bob", "carol", "mallory")}
     chain, key = certificate(VALUES["host"])
     machine.put(
         {path: files.read(name) for name, path in SAVED_AS.items() if name.startswith(("jupyterhub/", "jupyter/", "systemd/"))}
@@ -124,9 +124,12 @@ def end(hub: Hub) -> None:
 
 
 @contextlib.contextmanager
-def hub(version: str, files: Files = PUBLISHED, network: str = "none") -> Iterator[Hub]:
-    """A server with JupyterHub running from the published unit and configuration, or from changed ones."""
-    with engine.run(images.hub(version).tag, network=network, options=NAMED) as machine:
+def hub(version: str, files: Files = PUBLISHED, network: str = "none", names: dict[str, str] | None = None) -> Iterator[Hub]:
+    """A server with JupyterHub running from the published unit and configuration, or from changed ones.
+
+    On a `network`, the server knows `names` (host name: IPv4 address) beside its own.
+    """
+    with engine.run(images.hub(version).tag, network=network, options=(*NAMED, *engine.known(names or {}))) as machine:
         running = prepare(machine, version, files)
         start(running, files)
         yield running

@@ -207,6 +207,11 @@ def run(image: str, *command: str, network: str = "none", options: tuple[str, ..
         cli("rm", "--force", container.id, check=False)
 
 
+def known(names: dict[str, str]) -> tuple[str, ...]:
+    """Options of `run` by which a container finds host names at addresses."""
+    return tuple(option for name, address in names.items() for option in ("--add-host", f"{name}:{address}"))
+
+
 def _booting() -> tuple[str, ...]:
     """What systemd needs inside a container: its own /run, and the machine's control groups."""
     if answering() == "podman":

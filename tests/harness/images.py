@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from threading import Lock
 
@@ -74,24 +75,38 @@ def hub(version: str) -> Image:
     """A machine with JupyterHub of that version, set up with the published install scripts."""
     published = (SNIPPETS / "jupyterhub" / "requirements.txt").read_text("utf-8")
     lines = [f"jupyterhub=={version}" if line.startswith("jupyterhub==") else line for line in published.splitlines()]
-    files = {
-        "jupyterhub/requirements.txt": "\n".join(lines) + "\n",
-        "jupyterhub/install.sh": (SNIPPETS / "jupyterhub" / "install.sh").read_bytes(),
-    } | _tree(SNIPPETS / "kernel", "kernel")
+    files = (
+        {
+            "jupyterhub/requirements.txt": "\n".join(lines) + "\n",
+            "jupyterhub/install.sh": (SNIPPETS / "jupyterhub" / "install.sh").read_bytes(),
+        }
+        | _tree(SNIPPETS / "kernel", "kernel")
+        | _tree(SNIPPETS / "jigsaw", "jigsaw")
+    )
     return Image(f"hub-{version}", BASE.format(HUB_SUITE), "hub.Containerfile", {}, files)
 
 
 @cache
 def blocks() -> Image:
-    """A stand-in for calysto.github.io: the page that %jigsaw downloads, and Blockly from npm."""
-    return Image(
-        "blocks", BASE.format(HUB_SUITE), "blocks.Containerfile", {"BLOCKLY": VERSIONS["blockly"]}, _tree(HERE / "blocks", "blocks")
-    )
+    """A stand-in for calysto.github.io: the page that MetaKernel's own %jigsaw downloads, and Blockly from npm."""
+    page = (SNIPPETS / "jigsaw" / "Python.html").read_text("utf-8")
+    blank = 'window.__jigsaw_blockly__ = "";'
+    files = {
+        "blocks/jigsaw_v2/Python.html": page.replace(blank, 'window.__jigsaw_blockly__ = "https://calysto.github.io/jigsaw_v2/blockly/";')
+    }
+    arguments = {"BLOCKLY": VERSIONS["blockly"]}
+    return Image("blocks", BASE.format(HUB_SUITE), "blocks.Containerfile", arguments, files | _tree(HERE / "blocks", "blocks"))
+
+
+@cache
+def browser() -> Image:
+    """A user's own machine, with Chromium; Playwright is there in the release that drives it from here."""
+    return Image("browser", BASE.format(HUB_SUITE), "browser.Containerfile", {"PLAYWRIGHT": metadata.version("playwright")})
 
 
 def all_images() -> list[Image]:
     kinds = {kind for proxy in PROXIES.values() for kind in proxy.servers}
-    return [*(hub(version) for version in VERSIONS["jupyterhub"]), blocks(), *(server(kind) for kind in sorted(kinds))]
+    return [*(hub(version) for version in VERSIONS["jupyterhub"]), blocks(), browser(), *(server(kind) for kind in sorted(kinds))]
 
 
 def prepare(say: Callable[[str], None] = print) -> None:

@@ -1,0 +1,113 @@
+// What %jigsaw runs in the notebook page: it shows the editor under the cell, hands what the editor sends to the
+// kernel, and shows what comes back. `element` is the cell's output; `page` is the editor's file on the server.
+(element, { page, kernel, height }) => {
+  const { baseUrl, serverRoot, token } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+  const base = new URL(baseUrl, location.origin);
+  const headers = token ? { Authorization: `token ${token}` } : {};
+
+  const shown = document.createElement("pre");
+  shown.setAttribute("role", "log");
+  shown.style.cssText = "margin: 0; white-space: pre-wrap; font-family: var(--jp-code-font-family, monospace)";
+  const show = (text) => shown.append(text.replace(/\x1b\[[\d;]*m/g, ""));
+  const failed = ({ message }) => show(`${message}\n`);
+
+  const root = serverRoot.replace(/\/*$/, "/");
+  const path = page.startsWith(root) ? page.slice(root.length) : null;
+  if (path === null || /(^|\/)\./.test(path)) {
+    element.append(shown);
+    show(`Jupyter shows no hidden files, and none outside ${root}: ${page}\n`);
+    return;
+  }
+  const address = path.split("/").map(encodeURIComponent).join("/");
+  const blocks = new URL(`api/contents/${address.replace(/html$/, "xml")}`, base);
+
+  // The server sandboxes the page, and so does the frame: the editor stays locked in if one of the two is lost.
+  const frame = document.createElement("iframe");
+  Object.assign(frame, { src: new URL(`files/${address}`, base), title: "Block editor", height, sandbox: "allow-scripts" });
+  frame.style.cssText = "width: 100%; border: 1px solid var(--jp-border-color1, gray); box-sizing: border-box";
+  element.append(frame, shown);
+
+  async function save(xml) {
+    if (xml === undefined) return;
+    const answer = await fetch(blocks, {
+      method: "PUT",
+      headers: { ...headers, "Content-Type": "application/json" },
+      body: JSON.stringify({ type: "file", format: "text", content: xml }),
+    });
+    if (!answer.ok) throw new Error(`The blocks are not saved: the server answers ${answer.status} for ${decodeURI(blocks.pathname)}`);
+  }
+
+  // The frame's page is as old as the cell's last run; what was saved since is on the server.
+  async function restore() {
+    const answer = await fetch(`${blocks}?type=file&format=text&content=1`, { headers });
+    if (answer.ok) frame.contentWindow.postMessage({ type: "jigsaw-saved", xml: (await answer.json()).content }, "*");
+  }
+
+  // A program goes to the kernel that ran the cell, over a WebSocket of its own: the application's is out of reach.
+  async function run(code) {
+    const known = await fetch(new URL(`api/kernels/${kernel}`, base), { headers });
+    if (!known.ok) throw new Error(`The kernel of this editor is gone (${known.status}). Run the cell again.`);
+    const channels = new URL(`api/kernels/${kernel}/channels`, base);
+    channels.protocol = channels.protocol.replace("http", "ws");
+    if (token) channels.searchParams.set("token", token);
+    const id = crypto.randomUUID();
+    channels.searchParams.set("session_id", id);
+    const socket = new WebSocket(channels);
+    const header = { msg_id: id, session: id, msg_type: "execute_request", username: "", date: new Date().toISOString(), version: "5.3" };
+    const content = { code, silent: false, store_history: false, user_expressions: {}, allow_stdin: false, stop_on_error: true };
+    const request = { channel: "shell", header, parent_header: {}, metadata: {}, buffers: [], content };
+    socket.onopen = () => socket.send(JSON.stringify(request));
+    socket.onmessage = (event) => {
+      const { parent_header, header: { msg_type }, content } = JSON.parse(event.data);
+      if (parent_header.msg_id !== id) return;
+      if (msg_type === "stream") show(content.text);
+      else if (msg_type === "error") show(`${content.ename}: ${content.evalue}\n`);
+      else if (content.data?.["image/png"]) picture(content.data["image/png"]);
+      else if (content.data?.["text/plain"]) show(`${content.data["text/plain"]}\n`);
+      else if (msg_type === "status" && content.execution_state === "idle") socket.close(1000);
+    };
+    socket.onclose = (event) => {
+      if (event.code !== 1000) show(`The connection to the kernel broke (${event.code}).\n`);
+    };
+  }
+
+  function picture(png) {
+    const image = document.createElement("img");
+    image.src = `data:image/png;base64,${png}`;
+    shown.append(image);
+  }
+
+  const actions = {
+    ready: restore,
+    save: ({ save_xml }) => save(save_xml),
+    clear: () => shown.replaceChildren(),
+    insert: ({ code, save_xml }) => {
+      shown.replaceChildren(code);
+      return save(save_xml);
+    },
+    execute: async ({ code, save_xml }) => {
+      shown.replaceChildren();
+      await save(save_xml).catch(failed);
+      await run(code);
+    },
+  };
+
+  let started = false;
+  window.addEventListener("message", async ({ source, origin, data }) => {
+    // This frame alone, and only while its page is sandboxed: the origin of such a page is "null".
+    if (source !== frame.contentWindow || source === null || origin !== "null" || data?.type !== "jigsaw") return;
+    started = true;
+    try {
+      await actions[data.action]?.(data);
+    } catch (error) {
+      failed(error);
+    }
+  });
+
+  // A frame that stays blank says nothing. The server's answer tells why.
+  setTimeout(async () => {
+    if (started || !frame.isConnected) return;
+    const answer = await fetch(frame.src, { headers });
+    show(`The block editor does not start. Its page: ${answer.status}, ${answer.headers.get("Content-Security-Policy")}\n`);
+  }, 15000);
+}

@@ -1,0 +1,258 @@
+"""A user at a machine of their own: Chromium, which finds the hub by name and trusts the tests' authority.
+
+The browser runs in a container, on the hub's network; Playwright drives it from here through one port on loopback.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Locator, Page, Playwright, sync_playwright
+
+from . import deployment, engine, images, outside
+from .deployment import URL
+from .manifest import PROXIES, PUBLISHED, VALUES, Files
+
+PORT, PATH = 3000, "/chromium"
+PATIENCE = 20_000  # milliseconds; two cores do other work too
+LAUNCH = {
+    "port": PORT,
+    "host": "0.0.0.0",
+    "wsPath": PATH,
+    "executablePath": "/usr/bin/chromium",
+    # In a container, as root, Chromium cannot make the sandbox that it puts around its own processes.
+    "chromiumSandbox": False,
+    "args": ["--disable-dev-shm-usage", "--no-first-run", "--force-color-profile=srgb", "--font-render-hinting=none"],
+}
+# What each application has in its address between the user's server and the notebook's path.
+APPLICATIONS = {"JupyterLab": "lab/tree/", "Notebook 7": "notebooks/"}
+
+
+@cache
+def _playwright() -> Playwright:
+    """The one driver of this process; it allows no second."""
+    driver = sync_playwright().start()
+    atexit.register(driver.stop)
+    return driver
+
+
+@contextlib.contextmanager
+def chromium(network: str, names: dict[str, str]) -> Iterator[Browser]:
+    """A browser on a network, to which `names` (host name: IPv4 address) are known."""
+    options = ("--publish", f"127.0.0.1::{PORT}", *engine.known(names))
+    with engine.run(images.browser().tag, network=network, options=options) as machine:
+        machine.put({"/root/launch.json": json.dumps(LAUNCH), "/root/authority.pem": deployment.authority().cert_pem.bytes()})
+        machine.exec("certutil", "-d", "sql:/root/.pki/nssdb", "-A", "-n", "tests", "-t", "C,,", "-i", "/root/authority.pem")
+        serve = "/opt/playwright/bin/playwright launch-server --browser chromium --config /root/launch.json >/root/log 2>&1"
+        engine.cli("exec", "--detach", machine.id, "sh", "-c", serve)
+        port = engine.cli("port", machine.id, str(PORT)).stdout.split()[0].rpartition(":")[2]
+        # Each try on its own: a port that is forwarded accepts before anybody listens behind it.
+        address = f"ws://127.0.0.1:{port}{PATH}"
+        try:
+            browser = engine.wait(lambda: _playwright().chromium.connect(address, timeout=5000), timeout=30, every=0.2)
+        except Error as error:
+            raise RuntimeError(f"the browser does not start: {error}\n{machine.read('/root/log')}") from None
+        yield browser
+        with contextlib.suppress(Error):  # gone already
+            browser.close()
+
+
+@dataclass
+class Notebook:
+    """A notebook that is open in a browser, its kernel ready."""
+
+    page: Page
+
+    def run(self, cell: int = 0) -> None:
+        """Run a cell as a user does: a click into it, then Shift and Enter."""
+        self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(cell).click()
+        self.page.keyboard.press("Shift+Enter")
+
+    def save(self) -> None:
+        """Save, as a user does, and wait until the application says so."""
+        with self.page.expect_response(lambda answer: answer.request.method == "PUT" and "api/contents/" in answer.url):
+            self.page.locator("[data-jp-item-name='save'] button, jp-button[data-command='docmanager:save']").first.click()
+
+    def restart(self) -> None:
+        """Restart the kernel by the toolbar's button, and wait until it is ready."""
+        self.page.locator("[data-jp-item-name='restart'] button, jp-button[data-command='kernelmenu:restart']").first.click()
+        self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+        self.page.locator(".jp-Notebook-ExecutionIndicator:not([data-status='idle'])").first.wait_for(state="attached")
+        self.ready()
+
+    def ready(self) -> None:
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for(state="attached")
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.ready()
+
+    def output(self, cell: int = 0) -> Locator:
+        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell).locator(".jp-OutputArea")
+
+    def printed(self, cell: int = 0) -> Locator:
+        """What the editor's Run and Generate have shown under it."""
+        return self.output(cell).locator("pre[role=log]")
+
+    def editor(self, cell: int = 0) -> Editor:
+        return Editor(self.page, self.output(cell).frame_locator("iframe"))
+
+
+@dataclass
+class Editor:
+    """The block editor under a cell."""
+
+    page: Page
+    frame: FrameLocator
+
+    def shown(self) -> Editor:
+        """The same, once its toolbox is there to be clicked."""
+        self.frame.get_by_role("tree").get_by_text("Logic").wait_for()
+        return self
+
+    def drag(self, category: str, block: int, x: int, y: int) -> None:
+        """Drag a category's n-th block to a place of the work area, in pixels from the frame's corner."""
+        self.frame.locator(".blocklyToolboxCategory", has_text=category).click()
+        offered = self.frame.locator(".blocklyFlyout .blocklyBlockCanvas > .blocklyDraggable").nth(block)
+        # By its left edge: further right it may hold a field.
+        offered.drag_to(self.frame.locator("body"), source_position={"x": 8, "y": 10}, target_position={"x": x, "y": y})
+
+    def blocks(self) -> Locator:
+        """The blocks in the work area that hang on no other."""
+        return self.frame.locator(".blocklySvg .blocklyBlockCanvas > .blocklyDraggable")
+
+    def press(self, button: str) -> None:
+        self.frame.get_by_role("button", name=button, exact=True).click()
+
+
+@dataclass
+class User:
+    """A user who has logged in: their browser profile, and what its pages have said."""
+
+    context: BrowserContext
+    name: str
+    console: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def page(self) -> Page:
+        page = self.context.new_page()
+        page.set_default_timeout(PATIENCE)
+        return page
+
+    def address(self, path: str) -> str:
+        return f"{URL}user/{self.name}/{path}"
+
+    def open(self, application: str, notebook: str) -> Notebook:
+        """Open a notebook, by its path in the user's home, in one of `APPLICATIONS`, and wait until its kernel is ready."""
+        opened = Notebook(self.page())
+        # JupyterLab would show what was open the last time as well.
+        opened.page.goto(self.address(f"{APPLICATIONS[application]}{quote(notebook)}?reset"))
+        opened.ready()
+        return opened
+
+
+def log_in(browser: Browser, name: str, password: str, **options) -> User:
+    """A new profile in which `name` logs in by the hub's form and waits for their server. `options` go to Playwright."""
+    context = browser.new_context(**({"viewport": {"width": 1000, "height": 700}} | options))
+    user = User(context, name)
+    context.on("console", lambda message: user.console.append(f"{message.type}: {message.text}"))
+    context.on("request", lambda request: user.requests.append(f"{request.method} {request.url}"))
+    context.on("page", lambda page: page.on("websocket", lambda socket: user.requests.append(f"WS {socket.url}")))
+    page = user.page()
+    page.goto(f"{URL}hub/login")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(re.compile(f"{re.escape(URL)}user/{name}/"), timeout=60_000)
+    page.close()
+    return user
+
+
+@dataclass
+class Desk:
+    """A hub, a browser that reaches it, and the web outside, all on one network.
+
+    `outside` is the machine of `outside.outside`. Whoever logs in needs a proxy: `with desk.behind("nginx"): ...`
+    """
+
+    hub: deployment.Hub
+    browser: Browser
+    outside: engine.Container
+    users: dict[str, User] = field(default_factory=dict)
+
+    def behind(self, proxy: str, kind: str = "", **options) -> contextlib.AbstractContextManager[engine.Container]:
+        """A reverse proxy in front of the hub; `options` go to `deployment.in_front`."""
+        return deployment.in_front(self.hub, kind or PROXIES[proxy].servers[-1], proxy, **options)
+
+    def user(self, name: str = "alice") -> User:
+        """A user who has logged in; one profile for each."""
+        if name not in self.users:
+            self.users[name] = log_in(self.browser, name, self.hub.passwords[name])
+        return self.users[name]
+
+    def notebook(self, path: str, *cells: str, user: str = "alice", kernel: str = VALUES["kernel"]) -> str:
+        """Put a notebook of code cells below a user's home, in place of what is there; its path."""
+        notebook = {
+            "cells": [
+                {"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
+                for number, cell in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        self.put(path, json.dumps(notebook), user)
+        return path
+
+    def own_magic(self, folder: str, user: str = "alice") -> None:
+        """Let notebooks of a folder have MetaKernel's own %jigsaw: a kernel finds modules in its folder first."""
+        self.put(f"{folder}/jigsaw_magic.py", "from metakernel.magics.jigsaw_magic import register_magics\n", user)
+
+    def put(self, path: str, content: str, user: str = "alice") -> None:
+        """Put a file below a user's home, as their own."""
+        folder, _, name = f"/home/{user}/{path}".rpartition("/")
+        write = f"mkdir -p {shlex.quote(folder)} && cat >{shlex.quote(f'{folder}/{name}')}"
+        self.hub.machine.exec("sh", "-c", write, input=content, user=user)
+
+    def report(self, folder: Path, name: str) -> str:
+        """What every page shows (a picture of each, in `folder`) and has said, and the hub's log: for a failed test."""
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = []
+        for user in self.users.values():
+            for number, page in enumerate(user.context.pages):
+                picture = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', name)}-{user.name}-{number}.png"
+                with contextlib.suppress(Error):
+                    page.screenshot(path=picture, timeout=5000)
+                parts.append(f"--- {user.name}: {page.url}, see {picture}")
+            parts += user.console[-20:]
+        return "\n".join([*parts, "--- JupyterHub", self.hub.log()[-2000:]])
+
+    def clear(self) -> None:
+        """Close every page, and forget what was said."""
+        for user in self.users.values():
+            for page in user.context.pages:
+                page.close()
+            user.console.clear()
+            user.requests.clear()
+
+
+@contextlib.contextmanager
+def desk(version: str, files: Files = PUBLISHED) -> Iterator[Desk]:
+    """A hub of a version, and a browser to use it with; alice's server runs already."""
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(engine.network())
+        web = stack.enter_context(outside.outside(network))
+        hub = stack.enter_context(deployment.hub(version, files, network, outside.known(web)))
+        outside.trust(hub.machine)
+        names = outside.known(web) | {VALUES["host"]: hub.machine.address()}
+        browser = stack.enter_context(chromium(network, names))
+        yield Desk(hub, browser, web)

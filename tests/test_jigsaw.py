@@ -1,0 +1,40 @@
+"""A user runs %jigsaw, drags blocks, presses Run and reads the output: in both applications, through every proxy, on every hub."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.browser import APPLICATIONS
+from tests.harness.manifest import PROXIES, VALUES, VERSIONS
+
+CELL = "%jigsaw Python --workspace first-blocks"
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
+@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_blocks_run_and_come_back(desks, version, proxy, application):
+    desk = desks(version)
+    folder = f"{proxy}-{application}"
+    with desk.behind(proxy):
+        user = desk.user()
+        notebook = user.open(application, desk.notebook(f"{folder}/first.ipynb", CELL))
+        notebook.run()
+        editor = notebook.editor().shown()
+        editor.drag("Text", 0, 300, 120)
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
+
+        notebook.restart()
+        notebook.run()
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
+
+        notebook.save()
+        notebook.reload()
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
+    elsewhere = [request for request in user.requests if f"//{VALUES['host']}/" not in request]
+    assert not elsewhere, "the editor asks another host"
