@@ -70,12 +70,10 @@ def _notebook():
 def _workspace(name):
     notebook = _notebook()
     name = name or f"{notebook.stem if notebook else 'jigsaw'}-blocks"
-    parts = name.split("/")
-    if any(part.startswith(".") or not part.strip() for part in parts) or any(
-        not letter.isprintable() or letter == "\\" for letter in name
-    ):
+    hidden = any(part.startswith(".") or not part.strip() for part in name.split("/"))
+    if hidden or "\\" in name or not name.isprintable():
         raise Refused(
-            f"{name!r} cannot be a workspace's name: it is a path below the notebook's folder, like first-blocks or week1/first-blocks, "
+            f"{name!r} cannot be a workspace's name. It is a path below the notebook's folder, like first-blocks or week1/first-blocks, "
             "and no part of it begins with a dot."
         )
     return name
