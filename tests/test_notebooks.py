@@ -10,17 +10,12 @@ from tests.harness import notebooks
 from tests.harness.manifest import ROOT
 from tests.harness.notebooks import NOTEBOOKS
 
-# The notebooks run where %jigsaw finds a stand-in for calysto.github.io; and the public one too, where that is within reach.
-PLACES = ["stand-in"]
-if notebooks.public_answers():
-    PLACES.append(pytest.param("public", marks=pytest.mark.public_internet))
-
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-@pytest.fixture(scope="module", params=PLACES)
-def machine(request):
-    with notebooks.classroom(public=request.param == "public") as machine:
+@pytest.fixture(scope="module")
+def machine():
+    with notebooks.classroom() as machine:
         yield machine
 
 

@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from .deployment import URL
 from .manifest import PROXIES, PUBLISHED, VALUES, Files
 
 PORT, PATH = 3000, "/chromium"
-PATIENCE = 20_000  # milliseconds; two cores do other work too
+PATIENCE = 40_000  # milliseconds; two cores do other work too
 LAUNCH = {
     "port": PORT,
     "host": "0.0.0.0",
@@ -33,6 +33,9 @@ LAUNCH = {
     "chromiumSandbox": False,
     "args": ["--disable-dev-shm-usage", "--no-first-run", "--force-color-profile=srgb", "--font-render-hinting=none"],
 }
+# In pixels from a block's upper left corner: where it is gripped, left of all fields; where a loop's mouth begins.
+# Its lower edge has a notch, which is part of its box.
+GRIP, MOUTH, NOTCH = (8, 10), (36, 32), 6
 # What each application has in its address between the user's server and the notebook's path.
 APPLICATIONS = {"JupyterLab": "lab/tree/", "Notebook 7": "notebooks/"}
 
@@ -74,7 +77,14 @@ class Notebook:
 
     def run(self, cell: int = 0) -> None:
         """Run a cell as a user does: a click into it, then Shift and Enter."""
-        self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(cell).click()
+        text = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell).locator(".cm-content")
+
+        def click() -> None:
+            # What is shown of a cell further down is a likeness, until it is clicked or scrolled to.
+            text.click()
+            text.and_(self.page.locator(":focus")).wait_for(timeout=1000)
+
+        engine.wait(click, timeout=PATIENCE / 1000)
         self.page.keyboard.press("Shift+Enter")
 
     def save(self) -> None:
@@ -92,9 +102,15 @@ class Notebook:
     def ready(self) -> None:
         self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for(state="attached")
 
-    def reload(self) -> None:
-        self.page.reload()
+    def load(self, navigate: Callable[[], object]) -> Notebook:
+        """The same, once a page has been asked for and its kernel is ready: the indicator says so before the page is connected."""
+        with self.page.expect_websocket(lambda socket: socket.url.partition("?")[0].endswith("/channels")):
+            navigate()
         self.ready()
+        return self
+
+    def reload(self) -> None:
+        self.load(self.page.reload)
 
     def output(self, cell: int = 0) -> Locator:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell).locator(".jp-OutputArea")
@@ -119,12 +135,72 @@ class Editor:
         self.frame.get_by_role("tree").get_by_text("Logic").wait_for()
         return self
 
-    def drag(self, category: str, block: int, x: int, y: int) -> None:
-        """Drag a category's n-th block to a place of the work area, in pixels from the frame's corner."""
-        self.frame.locator(".blocklyToolboxCategory", has_text=category).click()
-        offered = self.frame.locator(".blocklyFlyout .blocklyBlockCanvas > .blocklyDraggable").nth(block)
-        # By its left edge: further right it may hold a field.
-        offered.drag_to(self.frame.locator("body"), source_position={"x": 8, "y": 10}, target_position={"x": x, "y": y})
+    def drag(self, category: str, block: int | str, x: float, y: float) -> None:
+        """Drag a block of a category (its number there, or words on it) to a place, in pixels from the frame's corner."""
+        self._drop(category, block, self.frame.locator("body"), lambda box: (x - GRIP[0], y - GRIP[1]))
+
+    def replace(self, part: Locator, category: str, block: int | str) -> None:
+        """Drag a block into the socket in which `part` sits."""
+        self._drop(category, block, part, lambda box: (0, 0))
+
+    def fill(self, before: Locator, category: str, block: int | str) -> None:
+        """Drag a block into the empty socket at the end of another."""
+        self._drop(category, block, before, lambda box: (box["width"] - GRIP[0], 0))
+
+    def follow(self, above: Locator, category: str, block: int | str) -> None:
+        """Drag a block under another, as its next."""
+        self._drop(category, block, above, lambda box: (0, box["height"] - NOTCH))
+
+    def nest(self, loop: Locator, category: str, block: int | str) -> None:
+        """Drag a block into the empty mouth of a loop."""
+        self._drop(category, block, loop, lambda box: MOUTH)
+
+    def _drop(self, category: str, block: int | str, part: Locator, place: Callable[[dict], tuple[float, float]]) -> None:
+        """Drag a block until its upper left corner is at a place, in pixels from that of another part."""
+        flyout = self.frame.locator(".blocklyToolboxFlyout")
+        if not flyout.is_visible():
+            self.frame.locator(".blocklyToolboxCategory", has_text=category).click()
+        offered = flyout.locator(".blocklyBlockCanvas > .blocklyDraggable")
+        # A click scrolls the page where it has to: from here on nothing moves.
+        held = self._box(offered.nth(block) if isinstance(block, int) else offered.filter(has_text=block).last)
+        target = self._box(part)
+        right, down = place(target)
+        x, y = target["x"] + right + GRIP[0], target["y"] + down + GRIP[1]
+        self.page.mouse.move(held["x"] + GRIP[0], held["y"] + GRIP[1])
+        self.page.mouse.down()
+        self.page.mouse.move(x + 5, y + 5, steps=4)
+        self.page.mouse.move(x, y)
+        self.page.mouse.up()
+        flyout.wait_for(state="hidden")
+
+    def _box(self, part: Locator) -> dict[str, float]:
+        """Where a part is on the page, in pixels."""
+        part.wait_for()
+        return part.bounding_box()  # type: ignore[return-value]
+
+    def write(self, field: Locator, text: str) -> None:
+        """Type into a block's field."""
+        field.click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Enter")
+
+    def choose(self, block: Locator, item: str) -> None:
+        """Choose from a block's drop-down field."""
+        block.locator(".blocklyField", has_text="▾").first.click()
+        menu = self.frame.locator(".blocklyDropDownDiv, .blocklyWidgetDiv").get_by_text(item, exact=True)
+        menu.click()
+        menu.wait_for(state="hidden")
+
+    def create_variable(self, name: str) -> None:
+        self.frame.locator(".blocklyToolboxCategory", has_text="Variables").click()
+        self.frame.get_by_text("Create variable...").click()
+        self.frame.get_by_role("textbox").fill(name)
+        self.press("OK")
+
+    def placed(self, kind: str) -> Locator:
+        """The blocks of a type in the work area."""
+        return self.frame.locator(f".blocklySvg .blocklyBlockCanvas .{kind}")
 
     def blocks(self) -> Locator:
         """The blocks in the work area that hang on no other."""
@@ -153,11 +229,9 @@ class User:
 
     def open(self, application: str, notebook: str) -> Notebook:
         """Open a notebook, by its path in the user's home, in one of `APPLICATIONS`, and wait until its kernel is ready."""
-        opened = Notebook(self.page())
+        page = self.page()
         # JupyterLab would show what was open the last time as well.
-        opened.page.goto(self.address(f"{APPLICATIONS[application]}{quote(notebook)}?reset"))
-        opened.ready()
-        return opened
+        return Notebook(page).load(lambda: page.goto(self.address(f"{APPLICATIONS[application]}{quote(notebook)}?reset")))
 
 
 def log_in(browser: Browser, name: str, password: str, **options) -> User:
@@ -165,6 +239,7 @@ def log_in(browser: Browser, name: str, password: str, **options) -> User:
     context = browser.new_context(**({"viewport": {"width": 1000, "height": 700}} | options))
     user = User(context, name)
     context.on("console", lambda message: user.console.append(f"{message.type}: {message.text}"))
+    context.on("weberror", lambda error: user.console.append(f"uncaught: {error.error}"))
     context.on("request", lambda request: user.requests.append(f"{request.method} {request.url}"))
     context.on("page", lambda page: page.on("websocket", lambda socket: user.requests.append(f"WS {socket.url}")))
     page = user.page()
@@ -172,7 +247,7 @@ def log_in(browser: Browser, name: str, password: str, **options) -> User:
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(re.compile(f"{re.escape(URL)}user/{name}/"), timeout=60_000)
+    page.wait_for_url(re.compile(f"https://[^/]+{VALUES['base_url']}user/{name}/"), timeout=60_000)
     page.close()
     return user
 
@@ -253,6 +328,8 @@ def desk(version: str, files: Files = PUBLISHED) -> Iterator[Desk]:
         web = stack.enter_context(outside.outside(network))
         hub = stack.enter_context(deployment.hub(version, files, network, outside.known(web)))
         outside.trust(hub.machine)
-        names = outside.known(web) | {VALUES["host"]: hub.machine.address()}
+        # The hub's own name, and the one that each user gets on a hub with a host name for each.
+        hosts = [VALUES["host"], *(f"{user}.{VALUES['host']}" for user in hub.passwords)]
+        names = outside.known(web) | dict.fromkeys(hosts, hub.machine.address())
         browser = stack.enter_context(chromium(network, names))
         yield Desk(hub, browser, web)

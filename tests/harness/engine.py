@@ -21,6 +21,7 @@ from typing import Any
 
 LOG = Path("/var/log/dockerd-tests.log")
 LABEL = "org.metakernel-guide.tests"
+OURS = f"{LABEL}={os.getpid()}"  # containers and networks name the process that has to end them
 
 
 class Trouble(RuntimeError):
@@ -81,6 +82,16 @@ def stop(daemon: subprocess.Popen) -> None:
         daemon.wait(30)
     except subprocess.TimeoutExpired:
         daemon.kill()
+
+
+def sweep() -> None:
+    """Remove containers and networks whose process was killed before it could."""
+    for kind, remove in (("container", ("rm", "--force")), ("network", ("network", "rm"))):
+        listed = cli(kind, "ls", "--filter", f"label={LABEL}", "--format", f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}}', check=False).stdout
+        for line in listed.splitlines():
+            name, _, owner = line.partition(" ")
+            if owner.isdecimal() and not Path("/proc", owner).exists():
+                cli(*remove, name, check=False)
 
 
 def install(*packages: str, say: Callable[[str], None] = print) -> None:
@@ -199,7 +210,7 @@ def run(image: str, *command: str, network: str = "none", options: tuple[str, ..
     begin = (
         (*_booting(), *options, image, "/lib/systemd/systemd") if boot else ("--init", *options, image, *(command or ("sleep", "infinity")))
     )
-    made = cli("run", "--detach", "--rm", "--stop-timeout=0", "--label", LABEL, "--network", network, *begin)
+    made = cli("run", "--detach", "--rm", "--stop-timeout=0", "--label", OURS, "--network", network, *begin)
     container = Container(made.stdout.strip().splitlines()[-1], image)
     try:
         yield container
@@ -228,7 +239,7 @@ def _booting() -> tuple[str, ...]:
 def network() -> Iterator[str]:
     """A network of its own for the length of a `with` block; its name."""
     name = f"guide-{os.getpid()}-{time.monotonic_ns() % 10**9}"
-    cli("network", "create", "--label", LABEL, name)
+    cli("network", "create", "--label", OURS, name)
     try:
         yield name
     finally:

@@ -1,0 +1,50 @@
+"""The pages' pictures: taken by tests, kept in jigsaw/pictures/, and compared with what a browser shows today.
+
+`python -m tests.harness.pictures` keeps those of the last run.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+
+from PIL import Image, ImageChops
+from playwright.sync_api import Locator, Page
+
+from .manifest import BUILD, ROOT
+
+TAKEN, KEPT = BUILD / "pictures", ROOT / "jigsaw" / "pictures"
+COLOURS = 160  # as many as an editor and a few words need
+NOTICED = 48  # a difference of a pixel's channel, of 255
+
+
+def take(shown: Page | Locator, name: str) -> None:
+    """Take a picture of a page or a part of it, for `NAME.png`."""
+    png = shown.screenshot(animations="disabled", scale="device")
+    TAKEN.mkdir(parents=True, exist_ok=True)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(TAKEN / f"{name}.png", optimize=True)
+
+
+def difference(name: str) -> float:
+    """The share of pixels that the picture taken and the one kept have otherwise, from 0 to 1."""
+    if not (KEPT / f"{name}.png").exists():
+        return 1.0
+    taken, kept = (Image.open(folder / f"{name}.png").convert("RGB") for folder in (TAKEN, KEPT))
+    if taken.size != kept.size:
+        return 1.0
+    noticed = (
+        ImageChops.difference(taken, kept).point(lambda value: 255 * (value > NOTICED)).convert("L").point(lambda value: 255 * (value > 0))
+    )
+    return noticed.histogram()[255] / (taken.width * taken.height)
+
+
+def main() -> None:
+    KEPT.mkdir(exist_ok=True)
+    for picture in sorted(TAKEN.glob("*.png")):
+        changed = difference(picture.stem)
+        shutil.copy(picture, KEPT)
+        print(f"{(KEPT / picture.name).relative_to(ROOT)}: {changed:.1%} of its pixels are new")
+
+
+if __name__ == "__main__":
+    main()
