@@ -18,6 +18,8 @@ EDITORS = Path(sys.prefix, "share", "jigsaw")
 # What the editor's page leaves blank: where Blockly lies, which blocks were saved, and under what name.
 BLOCKLY, SAVED, NAME = 'window.__jigsaw_blockly__ = "";', 'window.__jigsaw_saved_xml__ = "";', "MYWORKSPACENAME"
 
+EMPTY = '<xml xmlns="https://developers.google.com/blockly/xml"></xml>'
+
 
 class Refused(Exception):
     """What was asked for cannot be done; the message tells the user why."""
@@ -30,7 +32,7 @@ class JigsawMagic(Magic):
         """
         %jigsaw LANGUAGE - show a block editor under the cell
 
-        The blocks are kept in WORKSPACE.xml, beside the notebook, when Run or Generate is pressed.
+        The blocks are kept in WORKSPACE.xml, beside the notebook, a second after each change.
         Without a name, it is the notebook's own, with -blocks after it.
 
         Examples:
@@ -85,10 +87,12 @@ def _save(page, name):
     folder = notebook.parent if (notebook := _notebook()) and notebook.parent.is_dir() else Path.cwd()
     blocks, html = folder / f"{name}.xml", folder / f"{name}.html"
     try:
-        saved = blocks.read_text("utf-8", errors="replace") if blocks.exists() else ""
         if html.exists() and "__jigsaw_saved_xml__" not in html.read_text("utf-8", errors="replace"):
             raise Refused(f"{html} exists and is no block editor: choose another name with --workspace.")
         html.parent.mkdir(parents=True, exist_ok=True)
+        if not blocks.exists():
+            blocks.write_text(EMPTY, "utf-8")
+        saved = blocks.read_text("utf-8", errors="replace")
         for blank, filled in (
             (BLOCKLY, f"window.__jigsaw_blockly__ = {_script(_static())};"),
             (SAVED, f"window.__jigsaw_saved_xml__ = {_script(saved)};"),

@@ -209,6 +209,15 @@ class Editor:
     def press(self, button: str) -> None:
         self.frame.get_by_role("button", name=button, exact=True).click()
 
+    def send(self, button: str) -> None:
+        """Press a button until the editor says that the notebook has it: while JupyterLab still moves things, a press can miss."""
+
+        def pressed() -> None:
+            self.press(button)
+            self.frame.get_by_text("Sent to the notebook.").wait_for(timeout=2000)
+
+        engine.wait(pressed, timeout=PATIENCE / 1000)
+
 
 @dataclass
 class User:
@@ -230,8 +239,10 @@ class User:
     def open(self, application: str, notebook: str) -> Notebook:
         """Open a notebook, by its path in the user's home, in one of `APPLICATIONS`, and wait until its kernel is ready."""
         page = self.page()
+        address = self.address(f"{APPLICATIONS[application]}{quote(notebook)}")
         # JupyterLab would show what was open the last time as well.
-        return Notebook(page).load(lambda: page.goto(self.address(f"{APPLICATIONS[application]}{quote(notebook)}?reset")))
+        reset = "?reset" if application == "JupyterLab" else ""
+        return Notebook(page).load(lambda: page.goto(f"{address}{reset}"))
 
 
 def log_in(browser: Browser, name: str, password: str, **options) -> User:

@@ -1,12 +1,15 @@
 """The pages' pictures: taken by tests, kept in jigsaw/pictures/, and compared with what a browser shows today.
 
-`python -m tests.harness.pictures` keeps those of the last run.
+`python -m tests.harness.pictures` takes them anew, by running tests/test_lessons.py, and keeps them.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import subprocess
+import sys
 
 from PIL import Image, ImageChops
 from playwright.sync_api import Locator, Page
@@ -39,6 +42,12 @@ def difference(name: str) -> float:
 
 
 def main() -> None:
+    # Its tests fail where a picture has changed; what else fails is shown, and then no picture is kept.
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", ROOT / "tests/test_lessons.py"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "1000"})  # a whole line for each
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED") and "shows something else" not in line]
+    if failed or done.returncode > 1:
+        sys.exit(f"error: the lessons fail, so nothing is kept:\n{done.stdout}")
     KEPT.mkdir(exist_ok=True)
     for picture in sorted(TAKEN.glob("*.png")):
         changed = difference(picture.stem)
