@@ -5,11 +5,13 @@ import os
 from functools import cache
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.harness import accept, browser, deployment, engine, images
 from tests.harness.manifest import BUILD
 
 _daemon = pytest.StashKey()
+expect.set_options(timeout=browser.PATIENCE)
 
 
 def pytest_addoption(parser):

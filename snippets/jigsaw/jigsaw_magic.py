@@ -87,7 +87,9 @@ def _save(page, name):
     folder = notebook.parent if (notebook := _notebook()) and notebook.parent.is_dir() else Path.cwd()
     blocks, html = folder / f"{name}.xml", folder / f"{name}.html"
     try:
-        if html.exists() and "__jigsaw_saved_xml__" not in html.read_text("utf-8", errors="replace"):
+        there = html.read_text("utf-8", errors="replace") if html.exists() else ""
+        # An empty one is what a full disk has left of ours.
+        if there and "__jigsaw_saved_xml__" not in there:
             raise Refused(f"{html} exists and is no block editor: choose another name with --workspace.")
         html.parent.mkdir(parents=True, exist_ok=True)
         if not blocks.exists():

@@ -89,7 +89,7 @@ class Notebook:
 
     def save(self) -> None:
         """Save, as a user does, and wait until the application says so."""
-        with self.page.expect_response(lambda answer: answer.request.method == "PUT" and "api/contents/" in answer.url):
+        with self.page.expect_response(lambda answer: answer.request.method == "PUT" and ".ipynb" in answer.url):
             self.page.locator("[data-jp-item-name='save'] button, jp-button[data-command='docmanager:save']").first.click()
 
     def restart(self) -> None:

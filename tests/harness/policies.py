@@ -20,11 +20,12 @@ from . import browser, engine, images
 from .browser import APPLICATIONS, PATIENCE, Desk, Notebook, User
 from .manifest import PUBLISHED, ROOT, VALUES, VERSIONS
 
+COMMAND = "python -m tests.harness.policies"
 VERSION = VERSIONS["jupyterhub"][-1]
 NOTEBOOK = "first.ipynb"
 POLICY, FRAMES = "Content-Security-Policy", "X-Frame-Options"
 EVAL = "script-src 'self' 'unsafe-inline' 'unsafe-eval'"
-STRICT = "default-src 'self'; {}; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+SAFE = f"default-src 'self'; {EVAL}; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 ELSEWHERE = "https://calysto.github.io"
 
 
@@ -67,14 +68,13 @@ OURS = [
         "default-src 'none'",
         "default-src 'self'",
         "default-src 'self' 'unsafe-inline' 'unsafe-eval'",
-        STRICT.format(EVAL),
+        SAFE,
     ),
     Policy(((POLICY, "frame-src 'self'"), (POLICY, "child-src 'self'"))),
     Policy(((POLICY, "frame-src 'self'"), (POLICY, "frame-src 'none'"))),
 ]
 # Where MetaKernel's own magic differs, which loads Blockly from elsewhere.
-ALSO = EVAL.replace("'self'", f"'self' {ELSEWHERE}")
-METAKERNELS = _policies(EVAL, ALSO, STRICT.format(EVAL), STRICT.format(ALSO))
+METAKERNELS = _policies(EVAL, EVAL.replace("'self'", f"'self' {ELSEWHERE}"), SAFE)
 ALL = list(dict.fromkeys([*OURS, *METAKERNELS]))
 
 
@@ -98,11 +98,11 @@ WORKS, NO_PICTURES = "works", "works, without pictures"
 BLOCKED = "the frame is blocked"
 BUTTONS = "three buttons, no blocks"
 NO_SCRIPT = "no editor"
-NO_STYLES = "no styles, unusable"
+NO_STYLES = "unusable, without styles"
 BLANK = "stays blank"
 # What the console says where that is so.
 SAID = {
-    WORKS: "",
+    WORKS: "Loading|Executing|Evaluating|Applying|Connecting",  # in vain: nothing is refused
     NO_PICTURES: "Loading the image",
     BLOCKED: "Framing",
     BUTTONS: "Loading the script|Executing inline script",
@@ -221,7 +221,7 @@ class View:
     def use(self) -> str:
         """What an editor's Run brings back."""
         self.notebook.ready()
-        self.notebook.editor().press("Run")
+        self.notebook.editor().send("Run")
         output = self.notebook.output()
         output.get_by_text("Hello").last.wait_for()
         if not self.notebook.printed().count():  # MetaKernel's own magic, which never shows pictures
@@ -232,17 +232,22 @@ class View:
         return WORKS if picture.evaluate("image => image.naturalWidth") else NO_PICTURES
 
 
+def choose(user: User, policy: Policy) -> None:
+    """Let the reverse proxy add a policy to all that a user's browser asks for from now on."""
+    cookie = {"name": COOKIE, "value": str(ALL.index(policy)), "domain": VALUES["host"], "path": "/"}
+    user.context.add_cookies([cookie])  # type: ignore[list-item]
+
+
 def look(user: User, policy: Policy, folder: str, applications: Iterable[str] = APPLICATIONS) -> dict[str, str]:
     """A row of a table: a notebook is opened under a policy, in several applications at once. The pages stay open."""
-    host = {"domain": VALUES["host"], "path": "/"}
-    user.context.add_cookies([{"name": COOKIE, "value": str(ALL.index(policy)), **host}])
+    choose(user, policy)
     views = [_open(user, application, f"{folder}/{NOTEBOOK}") for application in applications]
     seen, said = {}, []
     for view in views:
         outcome = engine.wait(view.outcome, timeout=2 * PATIENCE / 1000)
         outcome = view.use() if outcome == WORKS else outcome
         seen[view.application] = outcome
-        said += view.refusals(SAID[outcome])[:1] if SAID[outcome] else []
+        said += view.refusals(SAID[outcome])[:1]
         _has(policy, view.answers)
     return {HEAD[0]: policy.words} | seen | {HEAD[-1]: " ".join(f"`{words}`" for words in dict.fromkeys(map(_brief, said)))}
 
@@ -266,7 +271,8 @@ def _has(policy: Policy, answers: list[Response]) -> None:
 
 
 def _brief(said: str) -> str:
-    """A message of the console without what is in an address after its host; all else letter for letter."""
+    """A message of the console, with "…" for what all of them say, and for what follows the host in an address."""
+    said = re.sub(r" the following Content Security Policy directive:?", " …", said)
     return re.sub(r"'(\w+://[^/']+/|data:)[^']+'", r"'\1…'", said)
 
 
