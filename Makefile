@@ -1,8 +1,8 @@
 # Two commands: `make site` shows the guide, `make test` proves it. `make help` lists the rest.
 PYTHON ?= python3
 PORT ?= 8080
-# Three at a time on two cores: tests often wait for a server.
-JOBS ?= 3
+# Two at a time on two cores: a browser keeps one busy.
+JOBS ?= 2
 PYTEST_OPTIONS ?=
 BIN := .venv/bin
 SPHINX_OPTIONS := -n -W --keep-going -d build/doctrees

@@ -22,7 +22,7 @@ LADDER = [
 @pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
 @pytest.mark.parametrize(("proxy", "kind"), SERVERS)
 def test_a_user_climbs_the_ladder(hubs, version, proxy, kind):
-    rungs = climb(hubs(version), proxy, kind, "--idle", "3", extra=IMPATIENT[proxy])
+    rungs = climb(hubs(version), proxy, kind, "--idle", "6", extra=IMPATIENT[proxy])
     assert rungs[-1]["ok"], rungs[-1]["told"]
     assert [rung["rung"] for rung in rungs] == LADDER
 

@@ -18,9 +18,10 @@ def lesson(desks, version):
 
     def begin(application, name):
         user = desk.user()
-        desk.put(f"{name}.ipynb", (ROOT / f"jigsaw/{name}.ipynb").read_text("utf-8"))
+        # In a folder of its own: pictures show what lies beside a notebook.
+        desk.put(f"lessons/{name}/{name}.ipynb", (ROOT / f"jigsaw/{name}.ipynb").read_text("utf-8"))
         desk.put(".jupyter/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings", '{"fetchNews": "false"}')
-        notebook = user.open(application, f"{name}.ipynb")
+        notebook = user.open(application, f"lessons/{name}/{name}.ipynb")
         notebook.run()
         return notebook, notebook.editor().shown()
 

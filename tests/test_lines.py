@@ -39,7 +39,7 @@ def test_without_the_line_the_ladder_breaks(hubs, proxy, version, line, instead,
     files = PUBLISHED.replace(f"{proxy}/jupyterhub.conf", line, instead)
     # bob's server runs all the time; where the start is what breaks, it is alice's.
     user = "alice" if rung == "server_spawns" else "bob"
-    options = ["--keep-server", "--megabytes", "20" if words == "413" else "1", "--idle", "3" if "idle" in words else "0"]
+    options = ["--keep-server", "--megabytes", "20" if words == "413" else "1", "--idle", "6" if "idle" in words else "0"]
     last = climb(hubs(version), proxy, PROXIES[proxy].servers[1], *options, files=files, extra=IMPATIENT[proxy], user=user)[-1]
     assert (last["rung"], last["ok"]) == (rung, False), tell(last) if not last["ok"] else "the ladder holds without it"
     assert words in last["said"], tell(last)

@@ -36,8 +36,8 @@ class JigsawMagic(Magic):
         Without a name, it is the notebook's own, with -blocks after it.
 
         Examples:
-            %jigsaw Python --workspace first-blocks
-            %jigsaw Python --workspace week1/first-blocks --height 600
+            %jigsaw Python --workspace shapes
+            %jigsaw Python --workspace week1/shapes --height 600
         """
         try:
             page = _save(_editor(str(language)), _workspace(str(workspace)))

@@ -7,10 +7,10 @@ import json
 from . import deployment
 from .manifest import PROXIES, PUBLISHED, Files
 
-# Where nothing else is said, these servers give up after two seconds instead of a minute.
+# Where nothing else is said, these servers give up after four seconds instead of a minute.
 IMPATIENT = {
-    "nginx": {"/etc/nginx/conf.d/impatient.conf": "proxy_read_timeout 2s;\nproxy_send_timeout 2s;\n"},
-    "apache": {"/etc/apache2/conf-enabled/impatient.conf": "Timeout 2\n"},
+    "nginx": {"/etc/nginx/conf.d/impatient.conf": "proxy_read_timeout 4s;\nproxy_send_timeout 4s;\n"},
+    "apache": {"/etc/apache2/conf-enabled/impatient.conf": "Timeout 4\n"},
 }
 
 
