@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
 
 from . import deployment, engine, images, outside
 from .deployment import URL
@@ -24,6 +24,7 @@ from .manifest import PROXIES, PUBLISHED, VALUES, Files
 
 PORT, PATH = 3000, "/chromium"
 PATIENCE = 40_000  # milliseconds; two cores do other work too
+expect.set_options(timeout=PATIENCE)
 LAUNCH = {
     "port": PORT,
     "host": "0.0.0.0",
