@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness import accept, browser, deployment, engine, images
-from tests.harness.manifest import BUILD
+from tests.harness.manifest import BUILD, VERSIONS
 
 _daemon = pytest.StashKey()
 expect.set_options(timeout=browser.PATIENCE)
@@ -76,12 +76,15 @@ def hubs(stack):
 
 @pytest.fixture(scope="session")
 def desks(stack):
-    """`desks(version)`: a hub of that version with a browser to use it with, started when first asked for."""
+    """`desks(version)`: a hub of that version with a browser to use it with, started when first asked for.
+
+    The newest hub's is where attacks are tried: its browser keeps pages apart as a user's own does.
+    """
     started = {}
 
     def desk(version):
         if version not in started:
-            started[version] = stack.enter_context(browser.desk(version))
+            started[version] = stack.enter_context(browser.desk(version, thrifty=version != VERSIONS["jupyterhub"][0]))
         return started[version]
 
     desk.all = lambda: list(started.values())

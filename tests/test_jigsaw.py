@@ -46,19 +46,3 @@ def test_blocks_run_and_come_back(desks, version, proxy, application):
     assert not errors, "\n".join(errors)
     elsewhere = [request for request in user.requests if f"//{VALUES['host']}/" not in request]
     assert not elsewhere, "the editor asks another host"
-
-
-@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
-def test_a_frame_that_the_server_forbids_says_so_under_the_cell(desks, version):
-    """The user's own configuration comes after the server's: bob's lifts nothing."""
-    desk = desks(version)
-    plain = 'c.ContentsManager.files_handler_class = "jupyter_server.files.handlers.FilesHandler"\n'
-    desk.put(".jupyter/jupyter_server_config.py", plain, user="bob")
-    with desk.behind("nginx"):
-        user = desk.user("bob")
-        notebook = user.open("Notebook 7", desk.notebook("blank.ipynb", CELL, user="bob"))
-        notebook.run()
-        told = "The block editor does not start. Its page: 200, frame-ancestors 'none'; sandbox allow-scripts\n"
-        expect(notebook.printed()).to_have_text(told, timeout=30_000)
-    said = "\n".join(user.console)
-    assert "Framing 'https://hub.example.com/' violates the following Content Security Policy directive: \"frame-ancestors 'none'\"" in said

@@ -2,21 +2,11 @@
 
 import pytest
 
-from tests.harness.climb import IMPATIENT, climb
+from tests.harness.climb import IMPATIENT, LADDER, climb
 from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
 
 SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
 NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
-LADDER = [
-    "hub_answers",
-    "login_works",
-    "server_spawns",
-    "kernel_listed",
-    "kernel_channel",
-    "kernel_computes",
-    "upload_lands",
-    "blocks_shown",
-]
 
 
 @pytest.mark.parametrize("version", VERSIONS["jupyterhub"])

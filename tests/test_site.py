@@ -13,14 +13,17 @@ import pytest
 from bs4 import BeautifulSoup
 from docutils import nodes
 
+from tests.harness import browser, engine
+from tests.harness.atlas import entries
 from tests.harness.manifest import MANIFEST, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 
 pytestmark = pytest.mark.xdist_group("site")
 
 PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
 HUBCHECK = (SNIPPETS / "check/hubcheck.py").read_text("utf-8")
-RUNGS = re.findall(r"\w+", " ".join(re.findall(r"^(?:OUTSIDE|INSIDE) = \[(.*)\]$", HUBCHECK, re.M)))
 
+# What the page of a complaint shows of its folder.
+SHOWN = ("symptom.txt", "fix.diff", "fix.sh")
 # Requests that a browser makes by itself, without a click.
 LOADED = {"script": "src", "img": "src", "iframe": "src", "object": "data", "source": "srcset", "video": "src", "link": "href"}
 PLACEHOLDER = re.compile(
@@ -111,7 +114,8 @@ def test_every_fence_of_configuration_comes_from_a_file(site):
         for block in tree.findall(nodes.literal_block):
             place, lines = where(page, block.line), block.astext().splitlines()
             if "source" in block:
-                if not Path(block["source"]).resolve().is_relative_to(SNIPPETS):
+                source = Path(block["source"]).resolve()
+                if not source.is_relative_to(SNIPPETS) and not (source.parent == page.parent and source.name in SHOWN):
                     wrong.append(f"{place}: includes {block['source']}, which is not in snippets/")
             elif block.get("language") not in ("console", "text"):
                 wrong.append(f"{place}: a fence of {block.get('language')!r}; put it into snippets/ and include it")
@@ -175,15 +179,6 @@ def test_every_page_that_the_check_names_is_there(site):
     assert not missing, f"hubcheck.py sends readers to {missing}"
 
 
-def test_every_complaint_names_its_rung():
-    assert RUNGS[0] == "hub_answers"
-    for folder in (ROOT / "troubleshooting").iterdir():
-        if folder.is_dir():
-            found = re.match(r"---\nrung: (\w+)\n---\n", (folder / "index.md").read_text("utf-8"))
-            assert found, f"{folder.name}/index.md names no rung"
-            assert found[1] in RUNGS, f"{folder.name}/index.md: no rung is called {found[1]}"
-
-
 def test_without_the_tests_the_site_is_the_same(site, tmp_path):
     tree = copy_of_the_tree(tmp_path / "tree")
     assert not (tree / "tests").exists()
@@ -209,3 +204,43 @@ def test_a_page_that_includes_a_missing_file_fails_by_page_and_line(tmp_path):
     assert len(said) == 1, built.stderr
     assert f"deploy/install.md:{len(text.splitlines()) + 2}: " in said[0]
     assert "snippets/nginx/gone.conf" in said[0]
+
+
+@pytest.fixture(scope="module")
+def searching(site):
+    """The built site's search page, in a browser."""
+    with engine.network() as network, browser.chromium(network, {}) as chromium:
+        context = chromium.new_context()
+        context.route("**/*", lambda route: serve(route, site.html))
+        page = context.new_page()
+        page.goto(f"https://{MANIFEST['values']['host']}/search.html")
+        page.wait_for_function("window.Search && Search.hasIndex()")
+        yield page
+
+
+def serve(route, html):
+    """Answer a browser's request with a file of the built site."""
+    path = html / urlsplit(route.request.url).path.lstrip("/")
+    route.fulfill(path=path) if path.is_file() else route.fulfill(status=404, body="")
+
+
+FOUND = "line => Search._performSearch(...Search._parseQuery(line)).map(found => found[0])"
+
+
+def test_the_search_finds_an_entry_by_every_line_of_its_symptom(searching):
+    lines = {line.strip(): entry.name for entry in entries() for proxy in entry.proxies for _, _, line in entry.expected(proxy)}
+    lost = []
+    for line, name in lines.items():
+        if f"troubleshooting/{name}/index" not in searching.evaluate(FOUND, line):
+            lost.append(f"troubleshooting/{name}: not found by {line}")
+    assert len(lines) > 100
+    assert not lost, "\n".join(lost)
+    assert not searching.evaluate(FOUND, "no-such-word-anywhere")
+
+
+def test_a_line_that_is_typed_into_the_search_leads_to_its_entry(searching):
+    searching.locator("input[name=q]").first.fill('Can "Upgrade" only to "WebSocket".')
+    searching.keyboard.press("Enter")
+    results = searching.locator("#search-results li a")
+    results.first.wait_for()
+    assert any("can-upgrade-only-to-websocket" in link.get_attribute("href") for link in results.all())

@@ -7,10 +7,12 @@
 
     python hubcheck.py https://hub.example.com/jupyter/
     python hubcheck.py https://hub.example.com/jupyter/ --user alice --password-file alice.txt
+    python hubcheck.py https://hub.example.com/jupyter/ --token-file token.txt
 
 It climbs, rung by rung, from "the hub answers" to "%jigsaw may be shown", and stops at the first rung that fails:
-that rung and what the server said are the diagnosis. Without --user it checks only what anybody can see.
-With --user it logs in as that user, starts their server if it is not running, starts a kernel and a
+that rung and what the server said are the diagnosis. Without a user it checks only what anybody can see, and changes
+nothing. With a password it logs in as a browser does; with a token (from --token-file, or HUBCHECK_TOKEN in the
+environment) it does all that a token can. It starts the user's server if it is not running, starts a kernel and a
 terminal, uploads files into a folder of its own, and takes away again all that it made.
 
 Exit status: 0 all rungs hold, 1 a rung failed, 2 wrong usage.
@@ -26,13 +28,16 @@ import json
 import os
 import re
 import secrets
+import signal
 import socket
+import ssl
 import sys
 import time
 import uuid
 from contextlib import suppress
 from functools import cached_property
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
+from xml.etree import ElementTree
 
 try:
     import requests
@@ -40,58 +45,137 @@ try:
 except ImportError as missing:
     sys.exit(f"hubcheck needs the Python package {missing.name!r}: run it with 'uv run', or with the hub's own Python.")
 
-# What a server says, why it says so, and the page that tells what to do. The first match counts.
+# What a server says, why it says so, and the page of the guide that tells what to do. The first match counts.
 CAUSES = [
-    (r"certificate", "The certificate is not trusted here, has expired, or is for another name.", "deploy/reverse-proxy"),
-    (r"NameResolution|Name or service not known|getaddrinfo", "The host name does not resolve on this machine.", "deploy/reverse-proxy"),
+    (
+        r"%jigsaw.*(urlopen error|HTTP Error|did not end)",
+        "This is MetaKernel's own %jigsaw, which downloads its page from calysto.github.io, and the server does not reach it.",
+        "troubleshooting/jigsaw-urlopen-error",
+    ),
+    (
+        r"Blockly does not load",
+        "The user's server does not send Blockly: extra_static_paths in jupyter_server_config.py.",
+        "troubleshooting/blockly-does-not-load",
+    ),
+    (
+        r"answers past the reverse proxy",
+        "The hub listens on every interface, in plain HTTP. c.JupyterHub.bind_url names the loopback address; base_url alone does not.",
+        "troubleshooting/port-8000-is-open",
+    ),
+    (
+        r"certificate has expired",
+        "The certificate has expired, or this machine's clock is ahead.",
+        "troubleshooting/certificate-has-expired",
+    ),
+    (
+        r"certificate is not yet valid",
+        "This machine's clock is behind, or the certificate is for later.",
+        "troubleshooting/certificate-is-not-yet-valid",
+    ),
+    (
+        r"Hostname mismatch|IP address mismatch|doesn't match",
+        "The certificate is for another name.",
+        "troubleshooting/certificate-for-another-name",
+    ),
+    (
+        r"certificate verify failed",
+        "Nobody whom this machine trusts has signed the certificate, or the chain is not whole. For one of your own: --ca-file.",
+        "troubleshooting/certificate-is-not-trusted",
+    ),
+    (
+        r"NameResolution|Name or service not known|name resolution|getaddrinfo",
+        "The host name does not resolve on this machine.",
+        "deploy/reverse-proxy",
+    ),
+    (
+        r"nginx answers on port 80 alone",
+        "nginx runs without the hub's site: it may have refused the file. nginx -t says why.",
+        "troubleshooting/unknown-directive-ssl",
+    ),
+    (
+        r"Apache answers on port 80 alone",
+        "Apache runs without the hub's site: it may have refused the file. apachectl -t says why.",
+        "troubleshooting/invalid-command-requestheader",
+    ),
     (r"Connection refused", "Nothing listens on that port: is the reverse proxy running?", "deploy/reverse-proxy"),
     (
-        r'Can "Upgrade" only to "WebSocket"|"Connection" must be "Upgrade"|426 ',
+        r"SSL[:_ ]|TLS[:_ ]|wrong version number",
+        "What listens on that port does not speak TLS as it should: is it the reverse proxy?",
+        "deploy/reverse-proxy",
+    ),
+    (
+        r'Can "Upgrade" only to "WebSocket"|426 ',
         "The reverse proxy does not tunnel WebSockets. nginx: proxy_set_header Upgrade $http_upgrade and "
         "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.",
-        "troubleshooting/kernel-never-connects",
+        "troubleshooting/can-upgrade-only-to-websocket",
+    ),
+    (
+        r'"Connection" must be "Upgrade"',
+        "The reverse proxy does not ask for the upgrade. nginx: proxy_set_header Connection, from the map at the top.",
+        "troubleshooting/connection-must-be-upgrade",
     ),
     (
         r"Cross origin|Cross Origin|-> 403 on the WebSocket",
         "The reverse proxy changes the Host header, so the origin looks foreign. nginx: proxy_set_header Host $http_host. "
         "Apache: ProxyPreserveHost On.",
-        "troubleshooting/kernel-never-connects",
+        "troubleshooting/cross-origin-websockets-not-allowed",
     ),
     (
         r"went silent|closed the idle",
         "The reverse proxy closes idle connections. nginx: proxy_read_timeout and proxy_send_timeout. Apache: timeout= on ProxyPass.",
-        "troubleshooting/kernel-never-connects",
+        "troubleshooting/websocket-closes-when-idle",
     ),
     (
         r"-> 413",
         "The reverse proxy limits the size of a request. nginx: client_max_body_size.",
-        "deploy/reverse-proxy",
+        "troubleshooting/request-entity-too-large",
     ),
     (
         r"arrived all at once",
         "The reverse proxy holds back the event stream. nginx: proxy_buffering off, for the progress of a starting server.",
-        "deploy/reverse-proxy",
+        "troubleshooting/progress-stays-at-zero",
     ),
     (
         r"without Secure",
         "The hub does not know that users come by HTTPS. nginx: proxy_set_header X-Scheme $scheme. "
         "Apache: RequestHeader set X-Scheme https.",
-        "deploy/reverse-proxy",
+        "troubleshooting/cookies-without-secure",
+    ),
+    (
+        r"XSRF cookie does not match|a new XSRF cookie",
+        "The hub sees each request come from another address or browser. nginx: proxy_set_header X-Real-IP $remote_addr. "
+        "Apache: RequestHeader set X-Real-IP.",
+        "troubleshooting/xsrf-cookie-does-not-match",
     ),
     (
         r"port 80 answers without",
         "Another site answers on port 80. Apache: Debian's 000-default takes the machine's own name; disable it.",
-        "deploy/reverse-proxy",
+        "troubleshooting/debians-page-instead-of-the-hub",
     ),
     (
-        r"-> 50[23]\b",
+        r"Redirect loop detected|TooManyRedirects|Exceeded \d+ redirects",
+        "The reverse proxy goes to the hub's inner port, past the hub's own proxy: it has to name the port in c.JupyterHub.bind_url.",
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
+        r"hub/api -> 50[234]\b|-> 50[234]\b.*(Bad Gateway|Service Unavailable|Gateway Time)",
         "The reverse proxy does not reach JupyterHub: is the hub running, and on the port that the proxy names?",
-        "deploy/run-as-a-service",
+        "troubleshooting/bad-gateway-or-service-unavailable",
     ),
     (
         r"hub/api -> 500",
         "The reverse proxy itself failed. Apache: is the module proxy_http enabled? Its error log says AH01144 if not.",
-        "deploy/reverse-proxy",
+        "troubleshooting/internal-server-error-from-apache",
+    ),
+    (
+        r"hub/api -> .*configurable-http-proxy",
+        "The hub's own proxy runs without the hub: it is left over from an earlier hub.",
+        "troubleshooting/proxy-of-an-earlier-hub",
+    ),
+    (
+        r"hub/api -> .*\(another program's answer\)",
+        "Another program listens on the port that the reverse proxy names: the hub's own proxy could not start there.",
+        "troubleshooting/address-already-in-use",
     ),
     (
         r"hub/api -> 404|hub/api -> 30\d",
@@ -100,14 +184,34 @@ CAUSES = [
         "troubleshooting/not-found-under-the-base-url",
     ),
     (
-        r"-> 302 without a redirect to /|no redirect",
+        r"no redirect",
         "The path without its last slash leads nowhere. Apache: RedirectMatch. nginx: a location that ends in a slash does it by itself.",
-        "troubleshooting/not-found-under-the-base-url",
+        "troubleshooting/not-found-without-the-last-slash",
+    ),
+    (
+        r"does not know this token",
+        "The token has expired, was revoked, or is another hub's.",
+        "deploy/check",
+    ),
+    (
+        r"not authorized with current scopes|-> 403.*scope",
+        "The token may not do this. It needs the scope 'self', as tokens have that a user makes for themselves without naming scopes.",
+        "deploy/check",
     ),
     (
         r"Invalid username or password|not allowed",
         "The password is wrong, or nobody has allowed this user: Authenticator.allowed_users, allowed_groups or allow_all.",
-        "deploy/configure-jupyterhub",
+        "troubleshooting/invalid-username-or-password",
+    ),
+    (
+        r"didn't respond in \d+ seconds",
+        "The user's server takes longer to come up than c.Spawner.http_timeout allows, or ends before: the hub's log tells which.",
+        "troubleshooting/server-did-not-respond-in-time",
+    ),
+    (
+        r"refuses? JupyterLab's scripts",
+        "The reverse proxy adds a Content-Security-Policy under which JupyterLab's pages stay blank.",
+        "troubleshooting/jupyterlab-stays-blank",
     ),
     (
         r"frame-ancestors 'none'",
@@ -134,12 +238,28 @@ CAUSES = [
     ),
     (r"not among the kernels", "The kernel is not installed where this user's server looks.", "troubleshooting/kernel-not-in-the-launcher"),
     (
+        r"api/kernels -> 500",
+        "The kernel's program cannot be started: kernel.json names one that is not there, or that this user may not run.",
+        "troubleshooting/error-starting-kernel",
+    ),
+    (
+        r"the kernel did not answer|channels: the WebSocket does not open",
+        "The kernel's program starts and ends again: kernel.json may name a Python in which the kernel is not installed.",
+        "troubleshooting/kernel-restarts-for-ever",
+    ),
+    (
+        r"encoded slash",
+        "The reverse proxy refuses encoded slashes. Apache: AllowEncodedSlashes NoDecode. nginx: no path after the address in proxy_pass.",
+        "troubleshooting/not-found-for-an-encoded-slash",
+    ),
+    (
         r"encoded",
-        "The reverse proxy decodes or refuses encoded paths. nginx: no path after the address in proxy_pass. "
-        "Apache: AllowEncodedSlashes NoDecode, and nocanon on ProxyPass.",
-        "deploy/reverse-proxy",
+        "The reverse proxy decodes paths. Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.",
+        "troubleshooting/bad-request-for-a-percent-sign",
     ),
 ]
+# Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
+SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
 
 
 class Failed(Exception):
@@ -160,13 +280,16 @@ class Hub:
         self.options = options
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
+        self.user = options.user
         self.undo: list = []  # what takes away again what was made, last first
         self.stops = False  # whether the user's server is stopped at the end
+        if options.token:
+            self.session.headers["Authorization"] = f"token {options.token}"
 
     @property
     def server(self) -> str:
         """The path of the user's own server, below the base URL."""
-        return f"user/{quote(self.options.user, safe='')}/"
+        return f"user/{quote(self.user, safe='')}/"
 
     def xsrf(self, path: str) -> str:
         """The token that proves a request comes from a page of this hub: Jupyter keeps one cookie for each path."""
@@ -174,9 +297,19 @@ class Hub:
         return max(found, key=lambda c: len(c.path)).value or "" if found else ""
 
     def fetch(self, method: str, address: str, **options) -> requests.Response:
-        """Send a request, with the user's time limit and certificate authorities."""
+        """Send a request, with the user's time limit and certificate authorities; -v tells of each."""
         # Named for each request: the environment's REQUESTS_CA_BUNDLE would win over the session's own setting.
-        return self.session.request(method, address, **{"timeout": self.options.timeout, "verify": self.options.ca_file or True} | options)
+        options = {"timeout": self.options.timeout, "verify": self.options.ca_file or True} | options
+        self.log(f"{method} {address}")
+        response = self.session.request(method, address, **options)
+        for answer in (*response.history, response):
+            self.log(f"  {answer.status_code} {answer.request.method} {answer.url} in {answer.elapsed.total_seconds():.2f} s")
+        return response
+
+    def log(self, line: str) -> None:
+        """With -v, print a line to the error stream; a query is left out, since it may hold a secret."""
+        if self.options.verbose:
+            print(re.sub(r"\?\S*", "?…", line), file=sys.stderr, flush=True)
 
     def request(self, method: str, path: str, expect=(200,), **options) -> requests.Response:
         """Send a request to a path below the base URL; `Failed` unless the status is one of `expect`."""
@@ -197,15 +330,21 @@ class Hub:
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a WebSocket below the base URL, with the browser's cookies and origin."""
         address = self.url.replace("http", "ws", 1) + path
+        self.log(f"WebSocket {address}")
+        headers = ["User-Agent: hubcheck"]
+        if self.options.token:
+            headers.append(f"Authorization: token {self.options.token}")
         cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", self.url + path).prepare())
-        ssl = {"ca_certs": self.options.ca_file} if self.options.ca_file else {}
+        trust = {"ca_certs": self.options.ca_file} if self.options.ca_file else {}
         try:
             return websocket.create_connection(
-                address, timeout=self.options.timeout, cookie=cookies, origin=self.origin, sslopt=ssl, header=["User-Agent: hubcheck"]
+                address, timeout=self.options.timeout, cookie=cookies, origin=self.origin, sslopt=trust, header=headers
             )
         except websocket.WebSocketBadStatusException as refused:
             said = (refused.resp_body or b"").decode(errors="replace").strip()
             raise Failed(f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {plain(said)}") from None
+        except (websocket.WebSocketTimeoutException, TimeoutError):
+            raise Failed(f"GET {self.base}{path}: the WebSocket does not open in {self.options.timeout:g} s") from None
 
     @cached_property
     def folder(self) -> str:
@@ -242,9 +381,59 @@ def plain(text: str) -> str:
     return " ".join(text.split())[:200]
 
 
+def policies(response: requests.Response) -> list[dict[str, str]]:
+    """The Content Security Policies of an answer, each as {directive: sources}; all of them count."""
+    found = []
+    for policy in response.headers.get("Content-Security-Policy", "").split(","):
+        directives = [part.strip().partition(" ") for part in policy.split(";")]
+        found.append({name.lower(): sources for name, _, sources in directives if name})
+    return found
+
+
+def certificate(hub: Hub):
+    """The certificate is trusted here, for this name, and today."""
+    port = hub.parts.port or 443
+    context = ssl.create_default_context(cafile=hub.options.ca_file)
+    hub.log(f"TLS {hub.parts.hostname}:{port}")
+    try:
+        tcp = socket.create_connection((hub.parts.hostname, port), timeout=hub.options.timeout)
+    except ConnectionRefusedError as error:
+        raise Failed(f"{hub.parts.hostname}:{port}: {error}{without_site(hub)}") from None
+    except OSError as error:
+        raise Failed(f"{hub.parts.hostname}:{port}: {error}") from None
+    with tcp, context.wrap_socket(tcp, server_hostname=hub.parts.hostname) as connection:
+        ends = ssl.cert_time_to_seconds(connection.getpeercert()["notAfter"])
+        yield f"{connection.version()}, the certificate ends in {(ends - time.time()) / 86400:.0f} days"
+
+
+def without_site(hub: Hub) -> str:
+    """Which server answers on port 80, where nobody does on the hub's own: one that has not taken the hub's site."""
+    with suppress(requests.RequestException):
+        answer = hub.fetch("GET", f"http://{hub.parts.hostname}/", timeout=3, allow_redirects=False, headers={"Authorization": ""})
+        if server := re.match(r"nginx|Apache", answer.headers.get("Server", "")):
+            return f"; {server[0]} answers on port 80 alone"
+    return ""
+
+
+def past_the_proxy(hub: Hub) -> str:
+    """What answers on the hub's own port, past the reverse proxy; empty if nothing does."""
+    address = f"http://{hub.parts.hostname}:8000{hub.base}hub/api"
+    with suppress(requests.RequestException):
+        answer = hub.fetch("GET", address, timeout=3, allow_redirects=False, headers={"Authorization": ""})
+        if "X-JupyterHub-Version" in answer.headers:
+            return f"{address} answers past the reverse proxy, without TLS"
+    return ""
+
+
 def hub_answers(hub: Hub):
     """The hub's API answers under the base URL, and the addresses that people type lead there."""
-    answer = hub.json("GET", "hub/api", allow_redirects=False)
+    if hub.parts.scheme == "https":
+        yield from certificate(hub)
+    try:
+        answer = hub.json("GET", "hub/api", allow_redirects=False)
+    except Failed as refused:
+        ours = re.search(r"JupyterHub|nginx|not found on this server|-> 5\d\d|-> 3\d\d", str(refused))
+        raise refused if ours else Failed(f"{refused} (another program's answer)") from None
     if "version" not in (answer or {}):
         raise Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]}")
     yield f"GET {hub.base}hub/api -> 200, JupyterHub {answer['version']}"
@@ -256,20 +445,36 @@ def hub_answers(hub: Hub):
             raise Failed(f"no redirect from {hub.base.rstrip('/')} to {hub.base}")
     if hub.parts.scheme == "https" and hub.parts.port in (None, 443):
         try:
-            insecure = hub.fetch("GET", f"http://{hub.parts.hostname}{hub.base}", allow_redirects=False)
+            insecure = hub.fetch("GET", f"http://{hub.parts.hostname}{hub.base}", allow_redirects=False, headers={"Authorization": ""})
         except requests.ConnectionError:
             yield "port 80 does not answer: people who type the name without https:// see nothing"
-            return
-        target = insecure.headers.get("Location", "")
-        yield f"GET http://{hub.parts.hostname}{hub.base} -> {insecure.status_code} {target}"
-        if not target.startswith("https://"):
-            raise Failed("port 80 answers without sending people to https://")
+        else:
+            target = insecure.headers.get("Location", "")
+            yield f"GET http://{hub.parts.hostname}{hub.base} -> {insecure.status_code} {target}"
+            if not target.startswith("https://"):
+                raise Failed("port 80 answers without sending people to https://")
+    if hub.parts.scheme == "https" and hub.parts.port != 8000:
+        if open_port := past_the_proxy(hub):
+            raise Failed(open_port)
+        yield "port 8000 is not open to this machine"
 
 
-def login_works(hub: Hub):
+def login_page(hub: Hub):
+    """The hub offers a login, and takes two requests from here for those of one visitor."""
+    page = hub.request("GET", "hub/login", headers={"Authorization": ""})
+    yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
+    if hub.xsrf("hub/login"):
+        before = hub.xsrf("hub/login")
+        hub.request("GET", "hub/login", headers={"Authorization": ""})
+        if hub.xsrf("hub/login") != before:
+            raise Failed("the hub gives the same visitor a new XSRF cookie with each page, so no login can match it")
+        yield "the hub knows this visitor again"
+
+
+def log_in(hub: Hub):
     """The user logs in through the hub's form, and the hub's cookies are marked Secure under HTTPS."""
-    hub.request("GET", "hub/login")
-    form = {"username": hub.options.user, "password": hub.options.password, "_xsrf": hub.xsrf("hub/login")}
+    yield from login_page(hub)
+    form = {"username": hub.user, "password": hub.options.password, "_xsrf": hub.xsrf("hub/login")}
     answer = hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False)
     if answer.status_code != 302:
         raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}")
@@ -282,6 +487,21 @@ def login_works(hub: Hub):
             yield f"cookie {cookie.name}: Secure"
 
 
+def token_works(hub: Hub):
+    """The hub knows the token, and whose it is."""
+    yield from login_page(hub)
+    known = hub.request("GET", "hub/api/user", expect=(200, 401, 403), allow_redirects=False)
+    if known.status_code != 200:
+        raise Failed(f"GET {hub.base}hub/api/user -> {known.status_code}: the hub does not know this token. {excerpt(known)}")
+    about = known.json()
+    if about.get("kind", "user") != "user" or "name" not in about:
+        raise Failed(f"the token is no user's: {about.get('kind', 'nobody')} {about.get('name', '')}")
+    hub.user = about["name"]
+    yield f"GET {hub.base}hub/api/user -> 200, {hub.user}"
+    # No session belongs to a token: what is seen below comes without a browser's cookies and without their checks.
+    yield "with a token, neither cookies nor the check of a WebSocket's origin are seen"
+
+
 def login_error(answer: requests.Response) -> str:
     found = re.search(r'(?s)class="login_error[^>]*>(.*?)</p>', answer.text)
     return plain(found[1]) if found else excerpt(answer)
@@ -289,7 +509,7 @@ def login_error(answer: requests.Response) -> str:
 
 def server_spawns(hub: Hub):
     """The user's server starts, its progress is told live, and its pages let the user in."""
-    user = f"hub/api/users/{quote(hub.options.user, safe='')}"
+    user = f"hub/api/users/{quote(hub.user, safe='')}"
     if hub.json("GET", user)["server"]:
         yield "the server was running already: its start was not seen"
     else:
@@ -305,6 +525,10 @@ def server_spawns(hub: Hub):
     if not urlsplit(page.url).path.startswith(hub.base + hub.server):
         raise Failed(f"GET {hub.base}{hub.server} ends on {page.url}")
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
+    for policy in policies(page):
+        scripts = policy.get("script-src", policy.get("default-src"))
+        if scripts is not None and any(source not in scripts.split() for source in SCRIPTS):
+            raise Failed(f"a policy refuses JupyterLab's scripts: Content-Security-Policy: {page.headers['Content-Security-Policy']}")
 
 
 def progress(hub: Hub, user: str):
@@ -319,6 +543,7 @@ def progress(hub: Hub, user: str):
             if line.startswith(b"data:"):
                 arrived.append(time.monotonic() - began)
                 events.append(json.loads(line[5:]))
+                hub.options.tell(f"server_spawns: {events[-1].get('message', '')}")
     except requests.RequestException as broken:
         raise Failed(f"the event stream {hub.base}{user}/server/progress went silent: {broken}") from None
     if not events or not events[-1].get("ready"):
@@ -329,9 +554,14 @@ def progress(hub: Hub, user: str):
 
 
 def stop_server(hub: Hub, user: str) -> None:
-    hub.request("DELETE", f"{user}/server", expect=(202, 204))
+    """Stop the user's server and wait until it has ended; one that is still starting cannot be stopped before it has."""
     end = time.monotonic() + hub.options.spawn_timeout
-    while time.monotonic() < end and hub.json("GET", user).get("server"):
+    while hub.request("DELETE", f"{user}/server", expect=(202, 204, 400, 404)).status_code == 400 and time.monotonic() < end:
+        time.sleep(0.5)
+    while time.monotonic() < end:
+        about = hub.json("GET", user)
+        if not about.get("server") and not about.get("pending"):
+            return
         time.sleep(0.1)
 
 
@@ -345,7 +575,7 @@ def kernel_listed(hub: Hub):
 
 def kernel_channel(hub: Hub):
     """A kernel starts, and a WebSocket to it opens through the proxy."""
-    started = hub.json("POST", hub.server + "api/kernels", expect=(201,), json={"name": hub.options.kernel})
+    started = hub.json("POST", hub.server + "api/kernels", expect=(201,), json={"name": hub.options.kernel, "path": hub.folder})
     if not hub.stops:  # a server that stops ends its kernels by itself
         hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/kernels/{started['id']}", expect=(204, 404)))
     hub.channel = hub.socket(f"{hub.server}api/kernels/{started['id']}/channels")
@@ -381,9 +611,18 @@ def kernel_computes(hub: Hub):
 
 def compute(hub: Hub):
     """Run `options.code` in the kernel and wait for `options.expect` in what it prints or returns."""
-    identity, began, said = uuid.uuid4().hex, time.monotonic(), ""
+    began = time.monotonic()
+    said = execute(hub, hub.options.code, hub.options.expect)
+    if hub.options.expect not in said:
+        raise Failed(f"{hub.options.code} -> {said.strip()[:200] or 'nothing'}")
+    yield f"{hub.options.code} -> {said.strip()} in {1000 * (time.monotonic() - began):.0f} ms"
+
+
+def execute(hub: Hub, code: str, until: str = "") -> str:
+    """What the kernel prints, returns and shows for `code`, `until` those words are there; `Failed` if it does not answer."""
+    identity, said = uuid.uuid4().hex, ""
     header = {"msg_id": identity, "msg_type": "execute_request", "username": "", "session": identity, "date": "", "version": "5.3"}
-    content = {"code": hub.options.code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
     hub.channel.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}))
     while True:
         try:
@@ -393,18 +632,51 @@ def compute(hub: Hub):
         if message.get("parent_header", {}).get("msg_id") != identity:
             continue
         body = message["content"]
-        said += body.get("text", "") + body.get("data", {}).get("text/plain", "")
+        said += body.get("text", "") + body.get("data", {}).get("text/plain", "") + body.get("data", {}).get("application/javascript", "")
         if message["msg_type"] == "error":
-            raise Failed(f"{hub.options.code} -> {body['ename']}: {body['evalue']}")
-        if hub.options.expect in said:
-            yield f"{hub.options.code} -> {said.strip()} in {1000 * (time.monotonic() - began):.0f} ms"
-            return
-        if message["msg_type"] == "execute_reply" and body.get("status") != "ok":
-            raise Failed(f"{hub.options.code} -> {body.get('evalue', body.get('status'))}")
+            return f"{said}{body['ename']}: {body['evalue']}"
+        if (until and until in said) or (message["msg_type"] == "status" and body["execution_state"] == "idle"):
+            return said
 
 
 # A space, a percent sign, a hash, a plus, an apostrophe and two letters beyond ASCII.
 AWKWARD = "a b%c#d+e'f ü漢.txt"
+
+
+def handshake(hub: Hub):
+    """A WebSocket's request reaches the hub; whether it is upgraded, only somebody's server can tell."""
+    path = f"{hub.base}user/hubcheck/api/kernels/none/channels"
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Origin": hub.origin}
+    headers["Sec-WebSocket-Key"] = base64.b64encode(os.urandom(16)).decode()
+    answer = hub.fetch("GET", hub.origin + path, headers=headers, allow_redirects=False)
+    if "X-JupyterHub-Version" not in answer.headers:
+        raise Failed(f"GET {path} -> {answer.status_code} on the WebSocket, and not from the hub: {excerpt(answer)}")
+    yield f"a WebSocket's request reaches the hub -> {answer.status_code}; that it is upgraded, only a user sees"
+
+
+def body_passes(hub: Hub):
+    """A large request reaches the hub, which refuses it because nobody is logged in."""
+    path, data = f"{hub.base}hub/api/users/hubcheck", b" " * hub.options.megabytes * 10**6
+    answer = hub.fetch("POST", hub.origin + path, data=data, allow_redirects=False, timeout=hub.options.spawn_timeout)
+    if "X-JupyterHub-Version" not in answer.headers:
+        raise Failed(f"POST {path}, {hub.options.megabytes} MB -> {answer.status_code} {answer.reason}: {excerpt(answer)}")
+    yield f"{hub.options.megabytes} MB reach the hub -> {answer.status_code}"
+
+
+def hub_headers(hub: Hub):
+    """The hub's pages may be framed by nobody, and keep no tie to a page that opens them."""
+    page = hub.request("GET", "hub/login")
+    if not any("'none'" in policy.get("frame-ancestors", "") for policy in policies(page)):
+        raise Failed(f"the hub's pages may be framed: Content-Security-Policy: {page.headers.get('Content-Security-Policy', 'none')}")
+    yield f"{urlsplit(page.url).path}: {page.headers['Content-Security-Policy']}"
+    yield from opener(page)
+
+
+def opener(page: requests.Response):
+    policy = page.headers.get("Cross-Origin-Opener-Policy")
+    if policy != "same-origin":
+        raise Failed(f"a page that opens a notebook in a new tab keeps a hold on it: Cross-Origin-Opener-Policy: {policy or 'none'}")
+    yield f"Cross-Origin-Opener-Policy: {policy}"
 
 
 def upload_lands(hub: Hub):
@@ -432,8 +704,34 @@ def upload_lands(hub: Hub):
     yield "%2F in a path passes"
 
 
+def editor(hub: Hub):
+    """The page that %jigsaw makes in hubcheck's folder, if the kernel has %jigsaw and its blocks can be loaded; else any page."""
+    name = "blocks"
+    try:
+        said = execute(hub, f"%jigsaw Python --workspace {name}")
+    except Failed:
+        raise Failed(f"%jigsaw did not end in {hub.options.timeout:g} s") from None
+    if trouble := re.search(r"<urlopen error.*?>|HTTP Error.*", said):
+        raise Failed(f"%jigsaw Python: {trouble[0]}")
+    path = f"{hub.server}files/{hub.folder}/{name}.html"
+    made = hub.request("GET", path, expect=(200, 404))
+    if made.status_code == 404:
+        yield f"{hub.options.kernel} makes no page for %jigsaw"
+        return
+    for suffix in ("html", "xml"):
+        contents = f"{hub.server}api/contents/{hub.folder}/{name}.{suffix}"
+        hub.undo.append(lambda contents=contents: hub.request("DELETE", contents, expect=(204, 404)))
+    if blockly := re.search(r'__jigsaw_blockly__ = "([^"]+)"', made.text):
+        script = urljoin(hub.url + path, f"{blockly[1].rstrip('/')}/blockly.min.js")
+        answer = hub.fetch("GET", script)
+        if answer.status_code != 200:
+            raise Failed(f"Blockly does not load from {script}: {answer.status_code} {answer.reason}")
+        yield f"%jigsaw's page and Blockly, {len(answer.content) / 1e6:.1f} MB, come from here"
+
+
 def blocks_shown(hub: Hub):
     """The user's notebook may show a page under files/ in a frame, as %jigsaw does; nothing else may be framed."""
+    yield from editor(hub)
     path = f"{hub.server}files/{hub.put('page.html', b'<p>A page</p>')}"
     policy = hub.request("GET", path).headers.get("Content-Security-Policy", "")
     framed_by = re.findall(r"frame-ancestors ([^;,]*)", policy)
@@ -447,14 +745,50 @@ def blocks_shown(hub: Hub):
     if "frame-ancestors 'none'" not in policy:
         raise Failed(f"every page of the server may be framed: Content-Security-Policy: {policy or 'none'}")
     yield f"{urlsplit(page.url).path}: {policy}"
-    opener = page.headers.get("Cross-Origin-Opener-Policy")
-    if opener != "same-origin":
-        raise Failed(f"a page that opens a notebook in a new tab keeps a hold on it: Cross-Origin-Opener-Policy: {opener or 'none'}")
-    yield f"Cross-Origin-Opener-Policy: {opener}"
+    yield from opener(page)
 
 
-OUTSIDE = [hub_answers]
-INSIDE = [login_works, server_spawns, kernel_listed, kernel_channel, kernel_computes, upload_lands, blocks_shown]
+# What anybody can see of each rung, and what a user sees of it.
+OUTSIDE = {
+    "hub_answers": hub_answers,
+    "login_works": login_page,
+    "kernel_channel": handshake,
+    "upload_lands": body_passes,
+    "blocks_shown": hub_headers,
+}
+INSIDE = {
+    "hub_answers": hub_answers,
+    "login_works": log_in,
+    "server_spawns": server_spawns,
+    "kernel_listed": kernel_listed,
+    "kernel_channel": kernel_channel,
+    "kernel_computes": kernel_computes,
+    "upload_lands": upload_lands,
+    "blocks_shown": blocks_shown,
+}
+
+
+class TooLong(Exception):
+    """A rung that did not end."""
+
+
+def limited(rung, hub: Hub):
+    """A rung's evidence; `TooLong` if it takes longer than all its time limits together: an answer may come byte by byte."""
+    options = hub.options
+    limit = 3 * options.timeout + 2 * options.spawn_timeout + 2 * options.idle
+
+    def ring(*_):
+        raise TooLong(f"no end after {limit:.0f} s")
+
+    alarm = hasattr(signal, "SIGALRM")  # not on Windows
+    if alarm:
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield from rung(hub)
+    finally:
+        if alarm:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def climb(hub: Hub, say=lambda result: None) -> list[dict]:
@@ -465,13 +799,18 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
     """
     results: list[dict] = []
     try:
-        for rung in OUTSIDE + (INSIDE if hub.options.user else []):
-            began, evidence, result = time.monotonic(), [], {"rung": rung.__name__, "ok": True}
+        rungs = INSIDE if hub.options.user or hub.options.token else OUTSIDE
+        if hub.options.token:
+            rungs = rungs | {"login_works": token_works}
+        for name, rung in rungs.items():
+            began, evidence, result = time.monotonic(), [], {"rung": name, "ok": True}
+            hub.options.tell(name)
             try:
-                for line in rung(hub):
+                for line in limited(rung, hub):
                     evidence.append(line)
             except (
                 Failed,
+                TooLong,
                 requests.RequestException,
                 websocket.WebSocketException,
                 OSError,
@@ -480,7 +819,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
                 ValueError,
             ) as failure:
                 expected = not isinstance(failure, (LookupError, TypeError)) and str(failure)
-                said = str(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
+                said = words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
                 cause, page = next(((c, p) for seen, c, p in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
                 result |= {"ok": False, "said": said, "cause": cause, "page": page}
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
@@ -489,10 +828,28 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             if not result["ok"]:
                 break
     finally:
+        hub.options.tell("cleaning up" if hub.undo else "")
         for step in reversed(hub.undo):
             with suppress(Failed, requests.RequestException, websocket.WebSocketException, OSError):
                 step()
+        hub.options.tell("")
     return results
+
+
+def words(failure: Exception) -> str:
+    """An error in one line, without the names that libraries give to their objects."""
+    inner = failure.args[0] if isinstance(failure, requests.ConnectionError) and failure.args else failure
+    reason = getattr(inner, "reason", None)  # of the library below: an error, or its name
+    inner = reason if isinstance(reason, Exception) else inner
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {inner.verify_message}"
+    if isinstance(failure, requests.Timeout):
+        return (
+            f"no answer from {failure.request.url.partition('?')[0] if failure.request else 'the server'} in time: {type(failure).__name__}"
+        )
+    if isinstance(failure, requests.TooManyRedirects):
+        return f"{failure} TooManyRedirects"
+    return " ".join(re.sub(r"<[^<>]*object at 0x[0-9a-f]+>:? ?", "", str(inner)).split())
 
 
 def resolve(entries: list[str]) -> None:
@@ -507,7 +864,8 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="hubcheck", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("url", help="the hub's public address, with its base URL: https://hub.example.com/jupyter/")
     parser.add_argument("--user", default="", help="log in as this user; an ordinary test account is best")
-    parser.add_argument("--password-file", help="file that holds the password; without it you are asked")
+    parser.add_argument("--password-file", metavar="FILE", help="file that holds the password; without it you are asked")
+    parser.add_argument("--token-file", metavar="FILE", help="file that holds a user's API token, in place of --user (or HUBCHECK_TOKEN)")
     parser.add_argument("--kernel", default="my_kernel", help="the kernel to run (default: %(default)s)")
     parser.add_argument("--code", default="6 * 7", help="what the kernel computes (default: %(default)s)")
     parser.add_argument("--expect", default="42", help="what its answer contains (default: %(default)s)")
@@ -518,48 +876,134 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--ca-file", help="trust the certificate authorities in this file instead of the machine's")
     parser.add_argument("--resolve", action="append", default=[], metavar="HOST:PORT:ADDRESS", help="before the name is in the DNS")
     parser.add_argument("--keep-server", action="store_true", help="leave the user's server running afterwards")
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="write the results as JSON, to a file or in place of the text")
+    parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit's XML, for CI")
+    parser.add_argument("--guide", default="", metavar="URL", help="where your copy of the guide is, for whole addresses")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print every request to the error stream")
     options = parser.parse_args(given)
     if urlsplit(options.url).scheme not in ("http", "https") or not urlsplit(options.url).hostname:
         parser.error(f"not an address: {options.url!r}; it looks like https://hub.example.com/jupyter/")
     for entry in options.resolve:
         if not re.fullmatch(r"[^:]+:\d+:.+", entry):
             parser.error(f"--resolve takes HOST:PORT:ADDRESS, not {entry!r}")
-    for name in filter(None, (options.password_file, options.ca_file)):
+    for name in filter(None, (options.password_file, options.token_file, options.ca_file)):
         if not os.path.isfile(name):
             parser.error(f"no such file: {name}")
     if options.password_file and not options.user:
         parser.error("--password-file goes with --user")
+    if options.ca_file:
+        try:
+            ssl.create_default_context(cafile=options.ca_file)
+        except ssl.SSLError:
+            parser.error(f"no certificates in PEM format: {options.ca_file}")
+    if options.user and options.token_file:
+        parser.error("--token-file goes without --user: a token is somebody's already")
+    for name in filter(None, (options.json, options.junit)):
+        if name != "-" and not os.path.isdir(os.path.dirname(name) or "."):
+            parser.error(f"no such folder: {os.path.dirname(name)}")
+    options.token = "" if options.user else secret(parser, options.token_file) or os.environ.get("HUBCHECK_TOKEN", "").strip()
+    if options.token and not re.fullmatch(r"[\x21-\x7e]+", options.token):
+        parser.error("the token holds characters that no token has")
     if options.user and options.password_file:
-        with open(options.password_file, encoding="utf-8") as file:
-            options.password = file.read().rstrip("\n")
+        options.password = secret(parser, options.password_file)
     elif options.user:
         options.password = getpass.getpass(f"Password of {options.user}: ")
     return options
 
 
-def show(result: dict) -> None:
-    """Print one rung for a person."""
-    print(f"{'✓' if result['ok'] else '✗'} {result['rung']} ({result['seconds']:.1f} s)")
+def secret(parser: argparse.ArgumentParser, name: str | None) -> str:
+    """What a file holds, without the end of its line; a file that holds nothing is wrong usage."""
+    if not name:
+        return ""
+    with open(name, encoding="utf-8", errors="replace") as file:
+        held = file.read().rstrip("\r\n")
+    if not held:
+        parser.error(f"nothing in the file: {name}")
+    return held
+
+
+def teller():
+    """A function that shows what goes on in one line that it writes over; only for a person who watches."""
+    watched = sys.stderr.isatty()
+
+    def tell(text: str) -> None:
+        if watched:
+            print(f"\r\033[K{'… ' if text else ''}{text[:70]}", end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def show(result: dict, guide: str = "") -> None:
+    """Print one rung for a person; in colours on a terminal."""
+    colour, plain_again = ("\033[32m" if result["ok"] else "\033[31m", "\033[0m") if coloured() else ("", "")
+    print(f"{colour}{'✓' if result['ok'] else '✗'} {result['rung']}{plain_again} ({result['seconds']:.1f} s)")
     for line in result["evidence"]:
         print(f"    {line}")
     if not result["ok"]:
         print(f"    {result['said']}")
         if result["cause"]:
             print(f"  Likely cause: {result['cause']}")
-        print(f"  Read: {result['page']}", flush=True)
+        print(f"  Read: {address(result['page'], guide)}")
+    sys.stdout.flush()
+
+
+def coloured() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def address(page: str, guide: str) -> str:
+    """A page of the guide: its path there, or its whole address where the guide's own is known."""
+    if not guide:
+        return page
+    return f"{guide.rstrip('/')}/{page}/index.html" if page.startswith("troubleshooting/") else f"{guide.rstrip('/')}/{page}.html"
+
+
+def junit(url: str, results: list[dict]) -> bytes:
+    """The results as CI systems read them: a test case for each rung."""
+    failures = sum(not result["ok"] for result in results)
+    seconds = sum(result["seconds"] for result in results)
+    suite = ElementTree.Element("testsuite", name=f"hubcheck {url}", tests=str(len(results)), failures=str(failures), time=f"{seconds:.2f}")
+    for result in results:
+        case = ElementTree.SubElement(suite, "testcase", classname="hubcheck", name=result["rung"], time=f"{result['seconds']:.2f}")
+        if not result["ok"]:
+            failure = ElementTree.SubElement(case, "failure", message=printable(result["said"]))
+            failure.text = printable(f"{result['cause']}\nRead: {result['page']}")
+        ElementTree.SubElement(case, "system-out").text = printable("\n".join(result["evidence"]))
+    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+
+
+def printable(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
+    return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)
 
 
 def main(given: list[str] | None = None) -> int:
     options = arguments(sys.argv[1:] if given is None else given)
+    options.tell = teller()
     resolve(options.resolve)
+    # Whoever ends the check gets the cleaning up too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def say(result: dict) -> None:
+        options.tell("")
+        if options.json != "-":
+            show(result, options.guide)
+
     try:
-        results = climb(Hub(options.url, options), (lambda result: None) if options.json else show)
+        results = climb(Hub(options.url, options), say)
     except KeyboardInterrupt:
-        print("interrupted; what was started is stopped again", file=sys.stderr)
+        options.tell("")
+        print("hubcheck: interrupted; what it had started is taken away again", file=sys.stderr)
         return 1
-    if options.json:
-        print(json.dumps({"url": options.url, "rungs": results}, indent=2, ensure_ascii=False))
+    written = json.dumps({"url": options.url, "rungs": results}, indent=2, ensure_ascii=False)
+    if options.json == "-":
+        print(written)
+    elif options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            file.write(f"{written}\n")
+    if options.junit:
+        with open(options.junit, "wb") as file:
+            file.write(junit(options.url, results))
     return 0 if all(result["ok"] for result in results) else 1
 
 

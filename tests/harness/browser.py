@@ -34,9 +34,13 @@ LAUNCH = {
     "chromiumSandbox": False,
     "args": ["--disable-dev-shm-usage", "--no-first-run", "--force-color-profile=srgb", "--font-render-hinting=none"],
 }
+# Pages of one site share a process, and what it has compiled of JupyterLab's scripts: a third less to do for each page.
+# Not where windows and frames are tested that must not reach each other.
+THRIFTY = "--process-per-site"
 # In pixels from a block's upper left corner: where it is gripped, left of all fields; where a loop's mouth begins.
 # Its lower edge has a notch, which is part of its box.
 GRIP, MOUTH, NOTCH = (8, 10), (36, 32), 6
+POLLS = re.compile(r" 20[04] (GET|PUT) \S*/(api/(kernels|sessions|terminals|contents)|lab/api/workspaces)\b")
 # What each application has in its address between the user's server and the notebook's path.
 APPLICATIONS = {"JupyterLab": "lab/tree/", "Notebook 7": "notebooks/"}
 
@@ -50,11 +54,12 @@ def _playwright() -> Playwright:
 
 
 @contextlib.contextmanager
-def chromium(network: str, names: dict[str, str]) -> Iterator[Browser]:
-    """A browser on a network, to which `names` (host name: IPv4 address) are known."""
+def chromium(network: str, names: dict[str, str], *arguments: str) -> Iterator[Browser]:
+    """A browser on a network, to which `names` (host name: IPv4 address) are known; `arguments` are more of Chromium's own."""
+    launch = LAUNCH | {"args": [*LAUNCH["args"], *arguments]}  # type: ignore[misc]
     options = ("--publish", f"127.0.0.1::{PORT}", *engine.known(names))
     with engine.run(images.browser().tag, network=network, options=options) as machine:
-        machine.put({"/root/launch.json": json.dumps(LAUNCH), "/root/authority.pem": deployment.authority().cert_pem.bytes()})
+        machine.put({"/root/launch.json": json.dumps(launch), "/root/authority.pem": deployment.authority().cert_pem.bytes()})
         machine.exec("certutil", "-d", "sql:/root/.pki/nssdb", "-A", "-n", "tests", "-t", "C,,", "-i", "/root/authority.pem")
         serve = "/opt/playwright/bin/playwright launch-server --browser chromium --config /root/launch.json >/root/log 2>&1"
         engine.cli("exec", "--detach", machine.id, "sh", "-c", serve)
@@ -222,10 +227,11 @@ class Editor:
 
 @dataclass
 class User:
-    """A user who has logged in: their browser profile, and what its pages have said."""
+    """A user who has logged in: their browser profile, and what its pages have said. `kept` stays open, and with it their process."""
 
     context: BrowserContext
     name: str
+    kept: Page | None = None
     console: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
@@ -246,8 +252,11 @@ class User:
         return Notebook(page).load(lambda: page.goto(f"{address}{reset}"))
 
 
-def log_in(browser: Browser, name: str, password: str, **options) -> User:
-    """A new profile in which `name` logs in by the hub's form and waits for their server. `options` go to Playwright."""
+def log_in(browser: Browser, name: str, password: str, keep: bool = False, **options) -> User:
+    """A new profile in which `name` logs in by the hub's form and waits for their server.
+
+    With `keep` a page of the hub stays open. `options` go to Playwright.
+    """
     context = browser.new_context(**({"viewport": {"width": 1000, "height": 700}} | options))
     user = User(context, name)
     context.on("console", lambda message: user.console.append(f"{message.type}: {message.text}"))
@@ -260,7 +269,11 @@ def log_in(browser: Browser, name: str, password: str, **options) -> User:
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(re.compile(f"https://[^/]+{VALUES['base_url']}user/{name}/"), timeout=60_000)
-    page.close()
+    if keep:
+        page.goto(f"{URL}hub/home")
+        user.kept = page
+    else:
+        page.close()
     return user
 
 
@@ -274,6 +287,7 @@ class Desk:
     hub: deployment.Hub
     browser: Browser
     outside: engine.Container
+    thrifty: bool = False
     users: dict[str, User] = field(default_factory=dict)
 
     def behind(self, proxy: str, kind: str = "", **options) -> contextlib.AbstractContextManager[engine.Container]:
@@ -283,7 +297,7 @@ class Desk:
     def user(self, name: str = "alice") -> User:
         """A user who has logged in; one profile for each."""
         if name not in self.users:
-            self.users[name] = log_in(self.browser, name, self.hub.passwords[name])
+            self.users[name] = log_in(self.browser, name, self.hub.passwords[name], self.thrifty)
         return self.users[name]
 
     def notebook(self, path: str, *cells: str, user: str = "alice", kernel: str = VALUES["kernel"]) -> str:
@@ -320,21 +334,26 @@ class Desk:
                 with contextlib.suppress(Error):
                     page.screenshot(path=picture, timeout=5000)
                 parts.append(f"--- {user.name}: {page.url}, see {picture}")
+                with contextlib.suppress(Error):
+                    parts += page.locator(".jp-OutputArea").all_inner_texts()
             parts += user.console[-20:]
-        return "\n".join([*parts, "--- JupyterHub", self.hub.log()[-2000:]])
+        # Applications ask for the same lists every few seconds.
+        log = [line for line in self.hub.log().splitlines() if not POLLS.search(line)]
+        return "\n".join([*parts, "--- JupyterHub", *log[-60:]])
 
     def clear(self) -> None:
         """Close every page, and forget what was said."""
         for user in self.users.values():
             for page in user.context.pages:
-                page.close()
+                if page != user.kept:
+                    page.close()
             user.console.clear()
             user.requests.clear()
 
 
 @contextlib.contextmanager
-def desk(version: str, files: Files = PUBLISHED) -> Iterator[Desk]:
-    """A hub of a version, and a browser to use it with; alice's server runs already."""
+def desk(version: str, files: Files = PUBLISHED, thrifty: bool = False) -> Iterator[Desk]:
+    """A hub of a version, and a browser to use it with; a `thrifty` one has fewer processes, see `THRIFTY`."""
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(engine.network())
         web = stack.enter_context(outside.outside(network))
@@ -343,5 +362,5 @@ def desk(version: str, files: Files = PUBLISHED) -> Iterator[Desk]:
         # The hub's own name, and the one that each user gets on a hub with a host name for each.
         hosts = [VALUES["host"], *(f"{user}.{VALUES['host']}" for user in hub.passwords)]
         names = outside.known(web) | dict.fromkeys(hosts, hub.machine.address())
-        browser = stack.enter_context(chromium(network, names))
-        yield Desk(hub, browser, web)
+        browser = stack.enter_context(chromium(network, names, *([THRIFTY] if thrifty else [])))
+        yield Desk(hub, browser, web, thrifty)

@@ -11,7 +11,7 @@ import contextlib
 import json
 import secrets
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -127,9 +127,10 @@ def end(hub: Hub) -> None:
 def hub(version: str, files: Files = PUBLISHED, network: str = "none", names: dict[str, str] | None = None) -> Iterator[Hub]:
     """A server with JupyterHub running from the published unit and configuration, or from changed ones.
 
-    On a `network`, the server knows `names` (host name: IPv4 address) beside its own.
+    On a `network`, the server knows `names` (host name: IPv4 address) beside its own; in a container's, it has that one's names.
     """
-    with engine.run(images.hub(version).tag, network=network, options=(*NAMED, *engine.known(names or {}))) as machine:
+    options = () if network.startswith("container:") else (*NAMED, *engine.known(names or {}))
+    with engine.run(images.hub(version).tag, network=network, options=options) as machine:
         running = prepare(machine, version, files)
         start(running, files)
         yield running
@@ -151,17 +152,36 @@ def enable(machine: engine.Container, proxy: str) -> None:
         raise Refused(done.stdout + done.stderr)
 
 
-@contextlib.contextmanager
-def in_front(hub: Hub, kind: str, proxy: str, files: Files = PUBLISHED, extra: dict[str, str] | None = None) -> Iterator[engine.Container]:
-    """A reverse proxy in front of a hub, on the hub's own loopback address, for the length of a `with` block.
+# A reload returns before the new workers listen. Waits up to five seconds for somebody on port 443 or 8443, in the kernel's own words.
+LISTENS = "for turn in $(seq 100); do grep -qE ':(01BB|20FB) 0*:0000 0A' /proc/net/tcp && break; sleep 0.05; done"
 
-    `files` are the snippets to use; `extra` are more files (path: content). Raises `Refused` as `enable` does.
-    """
+
+@contextlib.contextmanager
+def beside(hub: Hub, kind: str) -> Iterator[engine.Container]:
+    """A machine of a kind that has the hub's own loopback address, for the length of a `with` block."""
     with engine.run(images.server(kind).tag, network=f"container:{hub.machine.id}") as machine:
-        # As on a real server: the package starts it, then the administrator comes with files.
-        machine.sh(PROXIES[proxy].start)
-        machine.put(placed(proxy, files) | (extra or {}))
-        enable(machine, proxy)
+        yield machine
+
+
+def install(machine: engine.Container, proxy: str, files: Files = PUBLISHED, extra: Mapping[str, str | bytes] | None = None) -> None:
+    """Start a reverse proxy and put files to work in it. Raises `Refused` as `enable` does.
+
+    `files` are the snippets to use; `extra` are more files (path: content).
+    """
+    # As on a real server: the package starts it, then the administrator comes with files.
+    machine.sh(PROXIES[proxy].start)
+    machine.put(placed(proxy, files) | dict(extra or {}))
+    enable(machine, proxy)
+    machine.sh(LISTENS)
+
+
+@contextlib.contextmanager
+def in_front(
+    hub: Hub, kind: str, proxy: str, files: Files = PUBLISHED, extra: Mapping[str, str | bytes] | None = None
+) -> Iterator[engine.Container]:
+    """A reverse proxy in front of a hub, for the length of a `with` block; the rest is as for `install`."""
+    with beside(hub, kind) as machine:
+        install(machine, proxy, files, extra)
         yield machine
 
 

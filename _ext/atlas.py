@@ -1,0 +1,183 @@
+"""The atlas of faults: what the pages below troubleshooting/ show of the files beside them.
+
+- `{symptom}`: what is seen, from symptom.txt, by where it is seen; in tabs where reverse proxies differ.
+- `{fix}`: fix.diff, by file, or fix.sh as it is typed.
+- `{atlas} rungs`, `{atlas} lines`, `{atlas} check`: every complaint by its rung, by what is seen, and by what hubcheck says.
+
+The tests read symptom.txt by the same rule, and see every line of it.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+PLACES = {
+    "browser": "In the browser",
+    "console": "In the browser's console",
+    "command": "From enable.sh",
+    "hub": "In the hub's log",
+    "proxy": "In the reverse proxy's error log",
+    "check": "From the check",
+}
+NAMES = {"nginx": "nginx", "apache": "Apache"}
+CHECKED = "check"
+
+
+def front(page):
+    """The front matter of a page, and its title."""
+    found = re.match(r"---\n(.*?\n)---\n+# ([^\n]*)\n", page.read_text("utf-8"), re.DOTALL)
+    return (yaml.safe_load(found[1]), found[2]) if found else ({}, page.parent.name)
+
+
+def symptoms(path):
+    """The sections of a symptom.txt: [(place, proxy or "", [line])]."""
+    sections = []
+    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+        if head := re.fullmatch(r"\[(\w+)(?: (\w+))?\]", line):
+            sections.append((head[1], head[2] or "", []))
+        elif line.strip() and sections:
+            sections[-1][2].append(line)
+    return sections
+
+
+def fence(text, language):
+    return f"``````{language}\n{text}\n``````\n"
+
+
+def tabbed(parts):
+    """MyST for parts, (proxy or "", MyST): what differs from proxy to proxy stands in tabs."""
+    of = {}
+    for proxy, text in parts:
+        of.setdefault(proxy, []).append(text)
+    common = "\n".join(of.pop("", []))
+    if not of:
+        return common
+    tabs = "\n".join(f"````````{{group-tab}} {NAMES.get(proxy, proxy)}\n{chr(10).join(text)}\n````````" for proxy, text in of.items())
+    return f"{common}\n`````````{{tabs}}\n{tabs}\n`````````\n"
+
+
+class FromFile(SphinxDirective):
+    """A directive that makes MyST of files; its code blocks name the file that they are from."""
+
+    def read(self, name):
+        path = Path(self.env.doc2path(self.env.docname)).parent / name
+        self.env.note_dependency(str(path))
+        return path
+
+    def made(self, text, source):
+        parsed = self.parse_text_to_nodes(text, allow_section_headings=False)
+        for node in parsed:
+            for block in node.findall(nodes.literal_block):
+                block["source"] = str(source)
+        return parsed
+
+
+class Symptom(FromFile):
+    def run(self):
+        path = self.read("symptom.txt")
+        made = []
+        for place in PLACES:
+            parts = [(proxy, fence("\n".join(lines), "text")) for where, proxy, lines in symptoms(path) if where == place]
+            if parts:
+                made.append(f"**{PLACES[place]}**:\n\n{tabbed(parts)}")
+        return self.made("\n".join(made), path)
+
+
+class Fix(FromFile):
+    def run(self):
+        diff, script = self.read("fix.diff"), self.read("fix.sh")
+        if script.exists():
+            return self.made(fence(script.read_text("utf-8").rstrip(), "sh"), script)
+        saved_as = tomllib.loads((Path(self.env.srcdir) / "snippets/manifest.toml").read_text("utf-8"))["saved_as"]
+        parts = []
+        for part in re.split(r"^(?=--- a/)", diff.read_text("utf-8"), flags=re.M)[1:]:
+            head, hunks = part.split("\n+++ ", 1)
+            name = head.removeprefix("--- a/snippets/")
+            # What stands above the first hunk is the name, which the caption tells.
+            body = hunks.partition("\n")[2].rstrip("\n")
+            where = saved_as.get(name, name)
+            parts.append((name.split("/")[0] if name.split("/")[0] in NAMES else "", f"In `{where}`:\n\n{fence(body, 'diff')}"))
+        return self.made(tabbed(parts if len({proxy for proxy, _ in parts}) > 1 else [("", text) for _, text in parts]), diff)
+
+
+class Atlas(FromFile):
+    required_arguments = 1
+
+    def run(self):
+        folder = Path(self.env.srcdir) / "troubleshooting"
+        here = "" if self.env.docname.startswith("troubleshooting/") else "../troubleshooting/"
+        entries = []
+        for page in sorted(folder.glob("*/index.md")):
+            about, title = front(page)
+            for name in ("index.md", "symptom.txt"):
+                self.env.note_dependency(str(page.parent / name))
+            entries.append((page.parent.name, title, about, symptoms(page.parent / "symptom.txt")))
+        made = {"rungs": self.rungs, "lines": self.lines, "check": self.check}[self.arguments[0]](entries, here)
+        return self.parse_text_to_nodes(made, allow_section_headings=True)
+
+    def rungs(self, entries, here):
+        rows = []
+        for rung in ["config_accepted", *RUNGS, "blocks_run"]:
+            links = [f"[{title}]({here}{name}/index.md)" for name, title, about, _ in entries if about.get("rung") == rung]
+            if links:
+                rows.append(f"| `{rung}` | {'<br>'.join(links)} |")
+        return "| Rung | What people see |\n|---|---|\n" + "\n".join(rows)
+
+    def lines(self, entries, here):
+        made = []
+        for place, label in PLACES.items():
+            rows = {}
+            for name, title, _, sections in entries:
+                for where, _, lines in sections:
+                    for line in lines if where == place != CHECKED else []:
+                        rows.setdefault(line.strip(), {})[name] = title
+            if rows:
+                table = "\n".join(
+                    f"| {code(line)} | {', '.join(f'[{title}]({here}{name}/index.md)' for name, title in where.items())} |"
+                    for line, where in sorted(rows.items(), key=lambda row: row[0].lower())
+                )
+                made.append(f"### {label}\n\n| You see | Read |\n|---|---|\n{table}\n")
+        return "\n".join(made)
+
+    def check(self, entries, here):
+        rows, exact, runs = [], 0, 0
+        for name, title, about, sections in entries:
+            said = [(proxy, line) for where, proxy, lines in sections if where == CHECKED for line in lines]
+            read = {proxy: line.partition("Read: ")[2].strip() for proxy, line in said if "Read: " in line}
+            runs += 1
+            named = set(read.values())
+            hit = named == {f"troubleshooting/{name}"}
+            exact += hit
+            found = "names it" if hit else f"names {', '.join(f'`{page}`' for page in sorted(named))}" if named else "finds nothing"
+            rows.append(f"| [{title}]({here}{name}/index.md) | `{about.get('rung')}` | {found} |")
+        words = f"Of {runs} complaints, the check names {exact} exactly."
+        return f"{words}\n\n| Complaint | Rung that breaks | The check |\n|---|---|---|\n" + "\n".join(rows)
+
+
+def code(line):
+    """A line as code in a table's cell."""
+    line = line.replace("|", "\\|")
+    return f"`` {line} ``" if "`" in line else f"`{line}`"
+
+
+RUNGS = [
+    "hub_answers",
+    "login_works",
+    "server_spawns",
+    "kernel_listed",
+    "kernel_channel",
+    "kernel_computes",
+    "upload_lands",
+    "blocks_shown",
+]
+
+
+def setup(app):
+    app.add_directive("symptom", Symptom)
+    app.add_directive("fix", Fix)
+    app.add_directive("atlas", Atlas)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

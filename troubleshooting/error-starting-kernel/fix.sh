@@ -1,0 +1,1 @@
+/opt/jupyterhub/bin/python -m my_kernel install --sys-prefix

@@ -1,0 +1,2 @@
+umask 022
+/opt/jupyterhub/bin/python -m my_kernel install --sys-prefix

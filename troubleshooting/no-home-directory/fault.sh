@@ -1,0 +1,1 @@
+mv /home/mallory /home/mallory.away

@@ -1,0 +1,1 @@
+mkhomedir_helper mallory
