@@ -651,7 +651,7 @@ def handshake(hub: Hub):
     answer = hub.fetch("GET", hub.origin + path, headers=headers, allow_redirects=False)
     if "X-JupyterHub-Version" not in answer.headers:
         raise Failed(f"GET {path} -> {answer.status_code} on the WebSocket, and not from the hub: {excerpt(answer)}")
-    yield f"a WebSocket's request reaches the hub -> {answer.status_code}; that it is upgraded, only a user sees"
+    yield f"a WebSocket request reaches the hub -> {answer.status_code}; that it is upgraded, only a user sees"
 
 
 def body_passes(hub: Hub):
@@ -726,7 +726,7 @@ def editor(hub: Hub):
         answer = hub.fetch("GET", script)
         if answer.status_code != 200:
             raise Failed(f"Blockly does not load from {script}: {answer.status_code} {answer.reason}")
-        yield f"%jigsaw's page and Blockly, {len(answer.content) / 1e6:.1f} MB, come from here"
+        yield f"the page of %jigsaw and Blockly, {len(answer.content) / 1e6:.1f} MB, come from here"
 
 
 def blocks_shown(hub: Hub):
