@@ -45,10 +45,14 @@ def pytest_itemcollected(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A test that fails at a desk tells what the browser showed and said, and closes its pages."""
+    """A test that fails at a desk tells what the browser showed and said, and closes its pages; an error in the console fails it."""
     report = yield
     if report.when == "call" and (started := item.funcargs.get("desks")):
         for desk in started.all():
+            errors = [] if item.get_closest_marker("loud") else [said for user in desk.users.values() for said in user.errors()]
+            if errors and report.passed:
+                report.outcome = "failed"
+                report.longrepr = "\n".join(["the browser's console is not free of errors:", *errors])
             if report.failed:
                 report.sections.append((f"a browser, and JupyterHub {desk.hub.version}", desk.report(BUILD / "failures", item.name)))
             desk.clear()

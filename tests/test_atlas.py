@@ -3,13 +3,15 @@
 import contextlib
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 from tests.harness import atlas, deployment
 from tests.harness.atlas import Entry, Seen, Unclear, entries
 from tests.harness.climb import LADDER
-from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VERSIONS
 
 RUNGS = [atlas.BELOW, *LADDER]
 ENTRIES = entries()
@@ -155,6 +157,12 @@ def test_an_entry_that_cannot_be_read_is_told_by_file(spoiled, name, old, new, w
     with pytest.raises(Unclear, match=re.escape(words)) as told:
         spoiled.about, spoiled.files, spoiled.expected("nginx")
     assert f"{spoiled.folder.name}/" in str(told.value)
+
+
+def test_a_name_that_is_no_entry_is_told_with_those_that_are():
+    done = subprocess.run([sys.executable, "-m", "tests.harness.atlas", "nowhere"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("usage: python -m tests.harness.atlas NAME...; the names are address-already-in-use, ")
 
 
 # Advice that is often given, and that this stack does not confirm: (what is published, what the advice says breaks).

@@ -19,7 +19,7 @@ ELSEWHERE = f"https://{outside.UNRELATED}/"
 APPLICATION = "Notebook 7"
 
 # Of the module, so that what the tests share is made once.
-pytestmark = pytest.mark.parametrize("version", [NEWEST], scope="module")
+pytestmark = [pytest.mark.parametrize("version", [NEWEST], scope="module"), pytest.mark.loud("what pages try is refused")]
 
 BLOCKS = (
     '<xml xmlns="https://developers.google.com/blockly/xml"><block type="text_print" x="40" y="40">'

@@ -234,3 +234,12 @@ print(run.communicate()[0], f"ended with {run.returncode}")
 def test_an_address_of_the_guide_makes_whole_addresses(machine):
     done = check(machine, "http://127.0.0.1:9000/error/", "--guide", "https://docs.example.com/hub/")
     assert "Read: https://docs.example.com/hub/troubleshooting/bad-gateway-or-service-unavailable/index.html" in done.stdout
+
+
+def test_a_person_at_a_terminal_sees_colours_and_what_goes_on(machine):
+    run = f"import pty; pty.spawn(['{PYTHON}', '/root/hubcheck.py', 'http://127.0.0.1:9000/error/'])"
+    said = machine.exec(PYTHON, "-c", run).stdout
+    assert "… hub_answers" in said
+    assert "\033[31m✗ hub_answers\033[0m" in said
+    said = machine.exec("env", "NO_COLOR=1", PYTHON, "-c", run).stdout
+    assert "\033[31m" not in said

@@ -5,7 +5,7 @@ The faults that people complain of are in the atlas (test_atlas.py).
 
 import pytest
 
-from tests.harness import deployment
+from tests.harness import deployment, engine
 from tests.harness.climb import IMPATIENT, climb, tell
 from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
 
@@ -47,3 +47,27 @@ def test_without_the_sandbox_the_ladder_breaks():
     assert (last["rung"], last["ok"]) == ("blocks_shown", False), tell(last)
     assert "not sandboxed" in last["said"], tell(last)
     assert "sandbox allow-scripts" in last["cause"], tell(last)
+
+
+ASK = "import requests, sys; print(requests.get(sys.argv[1], verify=sys.argv[2]).status_code)"
+
+
+def connections(machine, state):
+    """The (local, remote) ports of connections to and from the hub's port 8000 in one of the kernel's states."""
+    ports = (
+        [end.split(":")[1] for end in line.split()[1:3]] for line in machine.read("/proc/net/tcp").splitlines() if line.split()[3] == state
+    )
+    return [(local, remote) for local, remote in ports if "1F40" in (local, remote)]
+
+
+@pytest.mark.parametrize(("line", "first"), [("", "nginx"), ("keepalive_timeout", "hub")])
+def test_nginx_lets_go_of_an_idle_connection_before_the_hub_does(line, first):
+    """Otherwise a request now and then meets a connection that is being closed, and ends in a 502."""
+    files = PUBLISHED.replace("nginx/jupyterhub.conf", line) if line else PUBLISHED
+    with deployment.hub(NEWEST) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[1], "nginx", files) as machine:
+        asked = hub.machine.exec(deployment.PYTHON, "-c", ASK, f"{deployment.URL}hub/api", f"{deployment.CHECK}/ca.pem")
+        assert asked.stdout.strip() == "200"
+        (port,) = {local for local, remote in connections(machine, "01") if remote == "1F40"}
+        # Whoever closes first keeps its end for a while.
+        kept = engine.wait(lambda: next(pair for pair in connections(machine, "06") if port in pair), timeout=20, every=0.2)
+        assert first == ("nginx" if kept[0] == port else "hub")

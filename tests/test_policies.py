@@ -15,6 +15,9 @@ ROWS = [("nginx", table, policy) for table in TABLES for policy in table.policie
 ROWS += [("apache", TABLES[0], policy) for policy in policies.OURS if policy.words in TELLING]
 
 
+pytestmark = pytest.mark.loud("policies refuse things")
+
+
 def differences(table, expected, found):
     """Each cell of a row in which the file and the browser differ."""
     row = f"{table.path.name}, row {expected[HEAD[0]]}"

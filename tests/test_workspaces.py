@@ -315,6 +315,7 @@ def test_names_and_blocks_of_any_letters_run_and_come_back(desk):
     assert files(desk, "letters") == {f"{name}.{kind}" for name in names for kind in ("html", "xml")}
 
 
+@pytest.mark.loud("pages that are not found")
 def test_metakernels_own_shows_no_output_or_no_editor_for_such_names(desk):
     silent, missing = ["two words", "größe"], {"a#b": GONE, "wh?t": GONE, ".hidden": GONE, "50%": "Bad Request"}
     desk.own_magic("silent")
@@ -376,12 +377,14 @@ def test_of_two_editors_of_one_name_the_last_to_save_wins_and_each_has_its_own_o
     only(first)
 
 
+@pytest.mark.loud("a notebook that is not found")
 def test_jupyter_opens_no_notebook_of_a_hidden_folder(desk):
     page = desk.user().page()
     page.goto(desk.user().address(f"lab/tree/{desk.notebook('.hidden/n.ipynb', JIGSAW)}?reset"))
     page.get_by_role("dialog").get_by_text("Could not find path: .hidden/n.ipynb").wait_for()
 
 
+@pytest.mark.loud("blocks that are not saved")
 def test_in_a_folder_that_has_become_read_only_run_runs_and_says_what_is_not_saved(desk):
     notebook = begin(desk, "closing/n.ipynb", JIGSAW)
     notebook.run()
@@ -407,6 +410,7 @@ def disk(desk):
     machine.sh("rm -rf /dev/shm/filled /dev/shm/alice /home/alice/small")
 
 
+@pytest.mark.loud("blocks that are not saved")
 def test_on_a_full_disk_the_cell_and_run_say_so_and_blocks_stay_as_they_were(desk, disk):
     notebook = begin(desk, "small/n.ipynb", JIGSAW, f"{JIGSAW} --workspace second")
     notebook.run()
@@ -478,6 +482,7 @@ def test_without_asking_the_server_a_reload_shows_the_blocks_of_the_cells_last_r
     only(editor, 0)
 
 
+@pytest.mark.loud("a kernel that is gone")
 def test_after_a_stop_of_the_server_the_editor_asks_to_run_the_cell_again(desk):
     desk.put("stopped/n-blocks.xml", printing("Hello"))
     notebook = begin(desk, "stopped/n.ipynb", JIGSAW)

@@ -41,6 +41,11 @@ THRIFTY = "--process-per-site"
 # Its lower edge has a notch, which is part of its box.
 GRIP, MOUTH, NOTCH = (8, 10), (36, 32), 6
 POLLS = re.compile(r" 20[04] (GET|PUT) \S*/(api/(kernels|sessions|terminals|contents)|lab/api/workspaces)\b")
+# What Notebook 7 itself says, uncaught, whenever it opens a notebook.
+NOTEBOOKS_OWN = {
+    "uncaught: Cannot read properties of undefined (reading 'schema')",
+    "uncaught: Command 'filebrowser:open-path' not registered.",
+}
 # What each application has in its address between the user's server and the notebook's path.
 APPLICATIONS = {"JupyterLab": "lab/tree/", "Notebook 7": "notebooks/"}
 
@@ -234,6 +239,10 @@ class User:
     kept: Page | None = None
     console: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+
+    def errors(self) -> list[str]:
+        """What the console has said as an error, but for what Notebook 7 always says."""
+        return [said for said in self.console if said.startswith(("error", "uncaught")) and said not in NOTEBOOKS_OWN]
 
     def page(self) -> Page:
         page = self.context.new_page()
