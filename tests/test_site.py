@@ -214,7 +214,7 @@ def searching(site):
         context.route("**/*", lambda route: serve(route, site.html))
         page = context.new_page()
         page.goto(f"https://{MANIFEST['values']['host']}/search.html")
-        page.wait_for_function("window.Search && Search.hasIndex()")
+        page.wait_for_function("typeof Search !== 'undefined' && Search.hasIndex()")
         yield page
 
 

@@ -375,6 +375,8 @@ class Visit:
             browser.Notebook(page).load(lambda: page.goto(address)).run()
             return
         page.goto(address)
+        if self.entry.rung == "kernel_channel":
+            return  # there is nothing to run a cell with, and a key would answer the dialog that says so
         dialog = page.locator(".jp-Dialog")
         cell = page.locator(".jp-Notebook .jp-CodeCell").first.locator(".cm-content")
         cell.or_(dialog).first.wait_for()
