@@ -63,6 +63,11 @@ WRONG_USE = [
     (["https://hub.example.com/", "--ca-file", "/root/password.txt"], "no certificates in PEM format: /root/password.txt"),
     (["https://hub.example.com/", "--junit", "/nowhere/out.xml"], "no such folder: /nowhere"),
     (["https://hub.example.com/", "--resolve", "here"], "--resolve takes HOST:PORT:ADDRESS, not 'here'"),
+    (
+        ["https://hub.example.com/", "--until", "the_top"],
+        "argument --until: invalid choice: 'the_top' (choose from 'hub_answers', 'login_works', 'server_spawns', 'kernel_listed', "
+        "'kernel_channel', 'kernel_computes', 'upload_lands', 'blocks_shown')",
+    ),
     (["https://hub.example.com/", "--colour"], "unrecognized arguments: --colour"),
 ]
 
@@ -174,6 +179,12 @@ def test_from_outside_it_sees_what_breaks_there(hubs, line, instead, rung, words
         last = hub.check("--megabytes", "2", user="")[-1]
     assert (last["rung"], last["ok"]) == (rung, False)
     assert words in last["said"]
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_it_climbs_no_further_than_it_is_told(behind):
+    rungs = behind.check("--until", "login_works", user="bob")
+    assert [(rung["rung"], rung["ok"]) for rung in rungs] == [("hub_answers", True), ("login_works", True)]
 
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")

@@ -825,7 +825,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
             results.append(result)
             say(result)
-            if not result["ok"]:
+            if not result["ok"] or name == hub.options.until:
                 break
     finally:
         hub.options.tell("cleaning up" if hub.undo else "")
@@ -875,6 +875,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--spawn-timeout", type=float, default=90, metavar="SECONDS", help="for a server's start (default: %(default)s)")
     parser.add_argument("--ca-file", help="trust the certificate authorities in this file instead of the machine's")
     parser.add_argument("--resolve", action="append", default=[], metavar="HOST:PORT:ADDRESS", help="before the name is in the DNS")
+    parser.add_argument("--until", choices=INSIDE, metavar="RUNG", help="climb no further than this rung")
     parser.add_argument("--keep-server", action="store_true", help="leave the user's server running afterwards")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="write the results as JSON, to a file or in place of the text")
     parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit's XML, for CI")

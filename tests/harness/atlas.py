@@ -277,7 +277,7 @@ def _mend(hub: deployment.Hub, entry: Entry, user: str, options: list[str]) -> N
             deployment.end(hub)
         hub.machine.sh(f"rm -f {deployment.ENDED} {deployment.LOG}")
         deployment.start(hub)
-    rungs = hub.check(*options, user=user)
+    rungs = hub.check(*options, "--until", entry.rung, user=user)
     if not rungs[-1]["ok"]:
         raise Unfixed(f"troubleshooting/{entry.name}/fix.sh mends nothing: {rungs[-1]['rung']}: {rungs[-1]['said']}")
 
