@@ -39,7 +39,7 @@ BELOW = "config_accepted"
 # How long a browser is watched where nothing is expected, in seconds.
 SETTLED = 8
 # How long a hub waits for a user's server that cannot start, in seconds.
-GIVES_UP = 15
+GIVES_UP = 20
 
 
 class Unclear(Exception):
