@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -120,17 +121,11 @@ def test_a_line_that_is_not_seen_is_named_by_file_and_number():
     )
 
 
-def copied(entry, to):
-    return Entry(shutil.copytree(entry.folder, atlas.ATLAS / f"_{to}"))
-
-
 @pytest.fixture
-def spoiled():
-    """A copy of an entry beside the others, where it is not published, to be spoiled."""
+def spoiled(tmp_path):
+    """A copy of an entry, away from the others, to be spoiled."""
     entry = next(entry for entry in ENTRIES if entry.name == "can-upgrade-only-to-websocket")
-    copy = copied(entry, "spoiled")
-    yield copy
-    shutil.rmtree(copy.folder)
+    return Entry(Path(shutil.copytree(entry.folder, tmp_path / "spoiled")))
 
 
 @pytest.mark.parametrize(
