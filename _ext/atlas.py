@@ -4,7 +4,7 @@
 - `{fix}`: fix.diff, by file, or fix.sh as it is typed.
 - `{atlas} rungs`, `{atlas} lines`, `{atlas} check`: every complaint by its rung, by what is seen, and by what hubcheck says.
 
-The tests read symptom.txt by the same rule, and see every line of it.
+The tests read symptom.txt by `symptoms`, and see every line of it.
 """
 
 import re
@@ -34,14 +34,14 @@ def front(page):
 
 
 def symptoms(path):
-    """The sections of a symptom.txt: [(place, proxy or "", [line])]."""
-    sections = []
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+    """The lines of a symptom.txt: [(place, proxy or "" for every one, line number, line)]; the place is "" above the first head."""
+    lines, place, proxy = [], "", ""
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if head := re.fullmatch(r"\[(\w+)(?: (\w+))?\]", line):
-            sections.append((head[1], head[2] or "", []))
-        elif line.strip() and sections:
-            sections[-1][2].append(line)
-    return sections
+            place, proxy = head[1], head[2] or ""
+        elif line.strip():
+            lines.append((place, proxy, number, line))
+    return lines
 
 
 def fence(text, language):
@@ -63,6 +63,10 @@ def tabbed(parts):
 class FromFile(SphinxDirective):
     """A directive that makes MyST of files; its code blocks name the file that they are from."""
 
+    @property
+    def manifest(self):
+        return tomllib.loads((Path(self.env.srcdir) / "snippets/manifest.toml").read_text("utf-8"))
+
     def read(self, name):
         path = Path(self.env.doc2path(self.env.docname)).parent / name
         self.env.note_dependency(str(path))
@@ -80,10 +84,13 @@ class Symptom(FromFile):
     def run(self):
         path = self.read("symptom.txt")
         made = []
-        for place in PLACES:
-            parts = [(proxy, fence("\n".join(lines), "text")) for where, proxy, lines in symptoms(path) if where == place]
-            if parts:
-                made.append(f"**{PLACES[place]}**:\n\n{tabbed(parts)}")
+        for place, label in PLACES.items():
+            of = {}
+            for where, proxy, _, line in symptoms(path):
+                if where == place:
+                    of.setdefault(proxy, []).append(line)
+            if of:
+                made.append(f"**{label}**:\n\n{tabbed([(proxy, fence(chr(10).join(lines), 'text')) for proxy, lines in of.items()])}")
         return self.made("\n".join(made), path)
 
 
@@ -92,15 +99,15 @@ class Fix(FromFile):
         diff, script = self.read("fix.diff"), self.read("fix.sh")
         if script.exists():
             return self.made(fence(script.read_text("utf-8").rstrip(), "sh"), script)
-        saved_as = tomllib.loads((Path(self.env.srcdir) / "snippets/manifest.toml").read_text("utf-8"))["saved_as"]
         parts = []
         for part in re.split(r"^(?=--- a/)", diff.read_text("utf-8"), flags=re.M)[1:]:
             head, hunks = part.split("\n+++ ", 1)
             name = head.removeprefix("--- a/snippets/")
             # What stands above the first hunk is the name, which the caption tells.
             body = hunks.partition("\n")[2].rstrip("\n")
-            where = saved_as.get(name, name)
-            parts.append((name.split("/")[0] if name.split("/")[0] in NAMES else "", f"In `{where}`:\n\n{fence(body, 'diff')}"))
+            proxy = name.split("/")[0]
+            where = self.manifest["saved_as"].get(name, name)
+            parts.append((proxy if proxy in NAMES else "", f"In `{where}`:\n\n{fence(body, 'diff')}"))
         return self.made(tabbed(parts if len({proxy for proxy, _ in parts}) > 1 else [("", text) for _, text in parts]), diff)
 
 
@@ -121,7 +128,7 @@ class Atlas(FromFile):
 
     def rungs(self, entries, here):
         rows = []
-        for rung in ["config_accepted", *RUNGS, "blocks_run"]:
+        for rung in ["config_accepted", *self.manifest["ladder"]]:
             links = [f"[{title}]({here}{name}/index.md)" for name, title, about, _ in entries if about.get("rung") == rung]
             if links:
                 rows.append(f"| `{rung}` | {'<br>'.join(links)} |")
@@ -131,9 +138,9 @@ class Atlas(FromFile):
         made = []
         for place, label in PLACES.items():
             rows = {}
-            for name, title, _, sections in entries:
-                for where, _, lines in sections:
-                    for line in lines if where == place != CHECKED else []:
+            for name, title, _, lines in entries:
+                for where, _, _, line in lines:
+                    if where == place != CHECKED:
                         rows.setdefault(line.strip(), {})[name] = title
             if rows:
                 table = "\n".join(
@@ -144,17 +151,14 @@ class Atlas(FromFile):
         return "\n".join(made)
 
     def check(self, entries, here):
-        rows, exact, runs = [], 0, 0
-        for name, title, about, sections in entries:
-            said = [(proxy, line) for where, proxy, lines in sections if where == CHECKED for line in lines]
-            read = {proxy: line.partition("Read: ")[2].strip() for proxy, line in said if "Read: " in line}
-            runs += 1
-            named = set(read.values())
+        rows, exact = [], 0
+        for name, title, about, lines in entries:
+            named = {line.partition("Read: ")[2].strip() for where, _, _, line in lines if where == CHECKED and "Read: " in line}
             hit = named == {f"troubleshooting/{name}"}
             exact += hit
             found = "names it" if hit else f"names {', '.join(f'`{page}`' for page in sorted(named))}" if named else "finds nothing"
             rows.append(f"| [{title}]({here}{name}/index.md) | `{about.get('rung')}` | {found} |")
-        words = f"Of {runs} complaints, the check names {exact} exactly."
+        words = f"Of {len(entries)} complaints, the check names {exact} exactly."
         return f"{words}\n\n| Complaint | Rung that breaks | The check |\n|---|---|---|\n" + "\n".join(rows)
 
 
@@ -162,18 +166,6 @@ def code(line):
     """A line as code in a table's cell."""
     line = line.replace("|", "\\|")
     return f"`` {line} ``" if "`" in line else f"`{line}`"
-
-
-RUNGS = [
-    "hub_answers",
-    "login_works",
-    "server_spawns",
-    "kernel_listed",
-    "kernel_channel",
-    "kernel_computes",
-    "upload_lands",
-    "blocks_shown",
-]
 
 
 def setup(app):

@@ -5,13 +5,11 @@ import os
 from functools import cache
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.harness import accept, browser, deployment, engine, images
 from tests.harness.manifest import BUILD, VERSIONS
 
 _daemon = pytest.StashKey()
-expect.set_options(timeout=browser.PATIENCE)
 
 
 def pytest_addoption(parser):

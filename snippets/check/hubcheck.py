@@ -260,6 +260,8 @@ CAUSES = [
 ]
 # Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
 SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
+# For what anybody may see: without the token, if there is one.
+ANONYMOUS = {"Authorization": ""}
 
 
 class Failed(Exception):
@@ -409,7 +411,7 @@ def certificate(hub: Hub):
 def without_site(hub: Hub) -> str:
     """Which server answers on port 80, where nobody does on the hub's own: one that has not taken the hub's site."""
     with suppress(requests.RequestException):
-        answer = hub.fetch("GET", f"http://{hub.parts.hostname}/", timeout=3, allow_redirects=False, headers={"Authorization": ""})
+        answer = hub.fetch("GET", f"http://{hub.parts.hostname}/", timeout=3, allow_redirects=False, headers=ANONYMOUS)
         if server := re.match(r"nginx|Apache", answer.headers.get("Server", "")):
             return f"; {server[0]} answers on port 80 alone"
     return ""
@@ -419,7 +421,7 @@ def past_the_proxy(hub: Hub) -> str:
     """What answers on the hub's own port, past the reverse proxy; empty if nothing does."""
     address = f"http://{hub.parts.hostname}:8000{hub.base}hub/api"
     with suppress(requests.RequestException):
-        answer = hub.fetch("GET", address, timeout=3, allow_redirects=False, headers={"Authorization": ""})
+        answer = hub.fetch("GET", address, timeout=3, allow_redirects=False, headers=ANONYMOUS)
         if "X-JupyterHub-Version" in answer.headers:
             return f"{address} answers past the reverse proxy, without TLS"
     return ""
@@ -445,7 +447,7 @@ def hub_answers(hub: Hub):
             raise Failed(f"no redirect from {hub.base.rstrip('/')} to {hub.base}")
     if hub.parts.scheme == "https" and hub.parts.port in (None, 443):
         try:
-            insecure = hub.fetch("GET", f"http://{hub.parts.hostname}{hub.base}", allow_redirects=False, headers={"Authorization": ""})
+            insecure = hub.fetch("GET", f"http://{hub.parts.hostname}{hub.base}", allow_redirects=False, headers=ANONYMOUS)
         except requests.ConnectionError:
             yield "port 80 does not answer: people who type the name without https:// see nothing"
         else:
@@ -461,11 +463,11 @@ def hub_answers(hub: Hub):
 
 def login_page(hub: Hub):
     """The hub offers a login, and takes two requests from here for those of one visitor."""
-    page = hub.request("GET", "hub/login", headers={"Authorization": ""})
+    page = hub.request("GET", "hub/login", headers=ANONYMOUS)
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
     if hub.xsrf("hub/login"):
         before = hub.xsrf("hub/login")
-        hub.request("GET", "hub/login", headers={"Authorization": ""})
+        hub.request("GET", "hub/login", headers=ANONYMOUS)
         if hub.xsrf("hub/login") != before:
             raise Failed("the hub gives the same visitor a new XSRF cookie with each page, so no login can match it")
         yield "the hub knows this visitor again"

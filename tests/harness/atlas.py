@@ -20,8 +20,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import trustme
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Error, Page
+
+from _ext.atlas import PLACES, symptoms
 
 from . import browser, deployment, engine, images
 from .browser import APPLICATIONS, PATIENCE
@@ -31,8 +34,6 @@ from .manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, File
 
 ATLAS = ROOT / "troubleshooting"
 VERSION = VERSIONS["jupyterhub"][0]
-# Where a symptom is seen. "command" is what a published script prints; "check" is hubcheck.
-PLACES = ["browser", "console", "command", "hub", "proxy", "check"]
 KEYS = {"rung", "proxies", "server", "certificate", "address", "user", "check", "needs"}
 # The rung below hubcheck's ladder: a server refuses a file.
 BELOW = "config_accepted"
@@ -122,18 +123,14 @@ class Entry:
         path = self.folder / "symptom.txt"
         if not path.exists():
             raise Unclear(f"{shown(self.folder)} has no symptom.txt")
-        lines, place, whose = [], "", ""
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-            if head := re.fullmatch(r"\[(\w+)(?: (\w+))?\]", line):
-                place, whose = head[1], head[2] or ""
-                if place not in PLACES or (whose and whose not in PROXIES):
-                    raise Unclear(f"{shown(path)}:{number}: no such place: {line}; there are {', '.join(PLACES)}")
-            elif line.strip():
-                if not place:
-                    raise Unclear(f"{shown(path)}:{number}: a line before the first [place]")
-                if whose in ("", proxy):
-                    lines.append((place, number, line))
-        return lines
+        lines = symptoms(path)
+        for place, whose, number, _ in lines:
+            if not place:
+                raise Unclear(f"{shown(path)}:{number}: a line before the first [place]")
+            if place not in PLACES or (whose and whose not in PROXIES):
+                head = f"{place} {whose}".rstrip()
+                raise Unclear(f"{shown(path)}:{number}: no such place: [{head}]; there are {', '.join(PLACES)}")
+        return [(place, number, line) for place, whose, number, line in lines if whose in ("", proxy)]
 
 
 def entries() -> list[Entry]:
@@ -198,8 +195,8 @@ def stage(published: bool) -> Iterator[Stage]:
         yield made
 
 
-# What an entry's certificate is, in place of a good one.
 def certificate(kind: str) -> tuple[bytes, bytes]:
+    """What an entry has in place of a good certificate: its chain and its key, both PEM. Raises `Unclear`."""
     day = datetime.timedelta(days=1)
     now = datetime.datetime.now(datetime.UTC)
     issue = deployment.authority().issue_cert
@@ -207,12 +204,11 @@ def certificate(kind: str) -> tuple[bytes, bytes]:
         "another name": lambda: issue("www.example.com"),
         "expired": lambda: issue(VALUES["host"], not_before=now - 90 * day, not_after=now - day),
         "not yet": lambda: issue(VALUES["host"], not_before=now + day, not_after=now + 90 * day),
-        "unknown authority": lambda: deployment.trustme.CA().issue_cert(VALUES["host"]),
+        "unknown authority": lambda: trustme.CA().issue_cert(VALUES["host"]),
     }
     if kind not in kinds:
         raise Unclear(f"certificate: {kind}; there are {', '.join(kinds)}")
-    issued = kinds[kind]()
-    return b"".join(pem.bytes() for pem in issued.cert_chain_pems), issued.private_key_pem.bytes()
+    return deployment.pem(kinds[kind]())
 
 
 def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = None) -> Seen:
@@ -222,10 +218,10 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
     """
     with contextlib.ExitStack() as stack:
         seen = Seen()
-        hub = stage.hub if not entry.of_the_hub else stack.enter_context(_hub(stage, entry, seen))
+        hub = stage.hub if not entry.of_the_hub else stack.enter_context(_hub(stage, entry))
         if hub is None:
             raise Unclear(f"{entry.name}: its fault is in the proxy; it needs a stage with a hub")
-        before = len(hub.log())
+        before = len(hub.log()) if hub is stage.hub else 0
         machine = stack.enter_context(deployment.beside(hub, entry.about.get("server", PROXIES[proxy].servers[-1])))
         try:
             deployment.install(machine, proxy, entry.files, _extra(entry, proxy))
@@ -241,7 +237,7 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
 
         def look() -> None:
             seen.places |= visit.look()
-            seen.places["hub"] = hub.log()[before if hub is stage.hub else 0 :]
+            seen.places["hub"] = hub.log()[before:]
             seen.places["proxy"] = "".join(machine.sh(f"cat {log}", check=False).stdout for log in logs)
             seen.places["check"] = said
             if expected is None or seen.missing(expected):
@@ -267,11 +263,16 @@ class Unfixed(Exception):
     """fix.sh was run, and the deployment is still broken; the text is what hubcheck said."""
 
 
+def _run(machine: engine.Container, entry: Entry, name: str) -> None:
+    """Run an entry's script on a server, as an administrator would who has the hub's programs in the PATH."""
+    machine.sh(f"cd /root && env PATH={VALUES['environment']}/bin:$PATH sh {name}", {f"/root/{name}": entry.script(name)})
+
+
 def _mend(hub: deployment.Hub, entry: Entry, user: str, options: list[str]) -> None:
-    hub.machine.put({"/root/fix.sh": entry.script("fix.sh")})
-    done = hub.machine.sh(f"cd /root && env PATH={VALUES['environment']}/bin:$PATH sh /root/fix.sh", check=False)
-    if done.returncode:
-        raise Unfixed(f"troubleshooting/{entry.name}/fix.sh ends with {done.returncode}:\n{done.stdout}{done.stderr}")
+    try:
+        _run(hub.machine, entry, "fix.sh")
+    except RuntimeError as error:
+        raise Unfixed(f"troubleshooting/{entry.name}/fix.sh fails: {error}") from None
     if entry.about.get("needs") == "restart":
         with contextlib.suppress(RuntimeError):
             deployment.end(hub)
@@ -283,7 +284,7 @@ def _mend(hub: deployment.Hub, entry: Entry, user: str, options: list[str]) -> N
 
 
 @contextlib.contextmanager
-def _hub(stage: Stage, entry: Entry, seen: Seen) -> Iterator[deployment.Hub]:
+def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
     """A JupyterHub with the entry's fault; it may not have come up."""
     files = entry.files
     if entry.script("fault.sh") and entry.rung == "server_spawns":
@@ -292,9 +293,8 @@ def _hub(stage: Stage, entry: Entry, seen: Seen) -> Iterator[deployment.Hub]:
         files = Files(files.changed | {config: f"{files.read(config)}\nc.Spawner.http_timeout = {GIVES_UP}\n"})
     with engine.run(images.hub(VERSION).tag, network=stage.network()) as machine:
         hub = deployment.prepare(machine, VERSION, files)
-        if script := entry.script("fault.sh"):
-            machine.put({"/root/fault.sh": script})
-            machine.sh(f"cd /root && env PATH={VALUES['environment']}/bin:$PATH sh /root/fault.sh")
+        if entry.script("fault.sh"):
+            _run(machine, entry, "fault.sh")
         with contextlib.suppress(RuntimeError):
             deployment.start(hub, files)
         yield hub
@@ -360,10 +360,7 @@ class Visit:
             self.page.goto(URL)
             return
         page = self.page
-        page.goto(f"{URL}hub/login")
-        page.get_by_label("Username").fill(self.user)
-        page.get_by_label("Password").fill(self.hub.passwords[self.user])
-        page.get_by_role("button", name="Sign in").click()
+        browser.sign_in(page, self.user, self.hub.passwords[self.user])
         if self.entry.rung in ("login_works", "server_spawns"):
             return
         page.wait_for_url(re.compile(r"/user/|/spawn"), timeout=PATIENCE / 2)
@@ -398,16 +395,8 @@ class Visit:
     def _notebook(self) -> str:
         """A notebook of one cell in the user's home; one with much output where saving is the matter."""
         outputs = [{"output_type": "stream", "name": "stdout", "text": "x" * 1_500_000}] if self.entry.rung == "upload_lands" else []
-        cell = {
-            "cell_type": "code",
-            "id": "only",
-            "metadata": {},
-            "source": "%jigsaw Python" if self.entry.rung == "blocks_shown" else "6 * 7",
-            "outputs": outputs,
-            "execution_count": None,
-        }
-        spec = {"name": VALUES["kernel"], "display_name": VALUES["kernel"], "language": "python"}
-        notebook = {"cells": [cell], "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
+        notebook = browser.document("%jigsaw Python" if self.entry.rung == "blocks_shown" else "6 * 7")
+        notebook["cells"][0]["outputs"] = outputs
         name = "big.ipynb" if outputs else "first.ipynb"
         self.hub.machine.exec("sh", "-c", f"cat >~{self.user}/{name}", input=json.dumps(notebook), user=self.user)
         return name

@@ -261,6 +261,27 @@ class User:
         return Notebook(page).load(lambda: page.goto(f"{address}{reset}"))
 
 
+def document(*cells: str, kernel: str = VALUES["kernel"]) -> dict:
+    """A notebook of code cells that have not run, as its file holds it."""
+    return {
+        "cells": [
+            {"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
+            for number, cell in enumerate(cells)
+        ],
+        "metadata": {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    """Fill in the hub's login form and send it; what comes of it is not waited for."""
+    page.goto(f"{URL}hub/login")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
 def log_in(browser: Browser, name: str, password: str, keep: bool = False, **options) -> User:
     """A new profile in which `name` logs in by the hub's form and waits for their server.
 
@@ -273,10 +294,7 @@ def log_in(browser: Browser, name: str, password: str, keep: bool = False, **opt
     context.on("request", lambda request: user.requests.append(f"{request.method} {request.url}"))
     context.on("page", lambda page: page.on("websocket", lambda socket: user.requests.append(f"WS {socket.url}")))
     page = user.page()
-    page.goto(f"{URL}hub/login")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, name, password)
     page.wait_for_url(re.compile(f"https://[^/]+{VALUES['base_url']}user/{name}/"), timeout=60_000)
     if keep:
         page.goto(f"{URL}hub/home")
@@ -311,16 +329,7 @@ class Desk:
 
     def notebook(self, path: str, *cells: str, user: str = "alice", kernel: str = VALUES["kernel"]) -> str:
         """Put a notebook of code cells below a user's home, in place of what is there; its path."""
-        notebook = {
-            "cells": [
-                {"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
-                for number, cell in enumerate(cells)
-            ],
-            "metadata": {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-        self.put(path, json.dumps(notebook), user)
+        self.put(path, json.dumps(document(*cells, kernel=kernel)), user)
         return path
 
     def own_magic(self, folder: str, user: str = "alice") -> None:

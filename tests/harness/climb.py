@@ -5,19 +5,9 @@ from __future__ import annotations
 import json
 
 from . import deployment
-from .manifest import PROXIES, PUBLISHED, Files
+from .manifest import MANIFEST, PROXIES, PUBLISHED, Files
 
-# What hubcheck climbs with a user.
-LADDER = [
-    "hub_answers",
-    "login_works",
-    "server_spawns",
-    "kernel_listed",
-    "kernel_channel",
-    "kernel_computes",
-    "upload_lands",
-    "blocks_shown",
-]
+LADDER = MANIFEST["ladder"]
 # Where nothing else is said, these servers give up after four seconds instead of a minute.
 IMPATIENT = {
     "nginx": {"/etc/nginx/conf.d/impatient.conf": "proxy_read_timeout 4s;\nproxy_send_timeout 4s;\n"},

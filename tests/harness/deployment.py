@@ -38,9 +38,12 @@ def authority() -> trustme.CA:
 @cache
 def certificate(*names: str) -> tuple[bytes, bytes]:
     """A certificate chain and its key, both PEM, for host names."""
-    issued = authority().issue_cert(*names)
-    chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
-    return chain, issued.private_key_pem.bytes()
+    return pem(authority().issue_cert(*names))
+
+
+def pem(issued: trustme.LeafCert) -> tuple[bytes, bytes]:
+    """A certificate's chain and its key, both PEM."""
+    return b"".join(part.bytes() for part in issued.cert_chain_pems), issued.private_key_pem.bytes()
 
 
 class Refused(Exception):
