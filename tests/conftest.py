@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from tests.harness import accept, browser, deployment, engine, images
+from tests.harness import site as guide
 from tests.harness.manifest import BUILD, VERSIONS
 
 _daemon = pytest.StashKey()
@@ -103,3 +104,15 @@ def verdicts():
 def idle(stack):
     """`idle(name)`: a machine with nothing running, of a server's kind or a JupyterHub version, started when first asked for."""
     return cache(lambda name: stack.enter_context(accept.machine(name)))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The guide, built strictly."""
+    return guide.Site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="session")
+def reader(stack, site):
+    """A browser in which the built guide is read."""
+    return stack.enter_context(guide.reading(site.html))

@@ -12,7 +12,7 @@ import json
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import trustme
@@ -25,8 +25,13 @@ PYTHON = f"{VALUES['environment']}/bin/python"
 URL = f"https://{VALUES['host']}{VALUES['base_url']}"
 BEHIND = f"http://{VALUES['hub']}{VALUES['base_url']}"  # past the proxy, on the server itself
 
-# A server knows its own name; Debian's installer gives it this address.
-NAMED = ("--hostname", VALUES["host"], "--add-host", f"{VALUES['host']}:127.0.1.1")
+
+def named(host: str) -> tuple[str, ...]:
+    """A server knows its own name; Debian's installer gives it this address. (The kernel's name for a machine has 64 letters at most.)"""
+    return ("--hostname", host[:63].rstrip(".-"), "--add-host", f"{host}:127.0.1.1")
+
+
+NAMED = named(VALUES["host"])
 
 
 @cache
@@ -63,14 +68,16 @@ UP, LOG, ENDED = "JupyterHub is now running", "/var/log/jupyterhub.log", "/var/l
 
 @dataclass
 class Hub:
-    """A server on which JupyterHub runs. `passwords` maps system users to their passwords."""
+    """A server on which JupyterHub runs. `passwords` maps system users to their passwords; `values` are those of its files."""
 
     machine: engine.Container
     version: str
     passwords: dict[str, str]
+    values: Mapping[str, str] = field(default_factory=lambda: VALUES)
 
-    def check(self, *options: str, user: str = "alice", url: str = URL) -> list[dict]:
+    def check(self, *options: str, user: str = "alice", url: str = "") -> list[dict]:
         """Climb the ladder with the published hubcheck.py, on the server itself; a dictionary for each rung."""
+        url = url or f"https://{self.values['host']}{self.values['base_url']}"
         command = [PYTHON, f"{CHECK}/hubcheck.py", url, "--json", "--ca-file", f"{CHECK}/ca.pem"]
         if user:
             command += ["--user", user, "--password-file", f"{CHECK}/{user}.txt"]
@@ -92,19 +99,19 @@ def unit(files: Files) -> tuple[str, str, dict[str, str]]:
     return service["ExecStart"], service["WorkingDirectory"], dict([service["Environment"].split("=", 1)])
 
 
-def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED) -> Hub:
+def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED, values: Mapping[str, str] = VALUES) -> Hub:
     """Put the published files, fresh passwords and a certificate on a hub's machine; JupyterHub is not started."""
     passwords = {user: secrets.token_urlsafe(12) for user in ("alice", "bob", "carol", "mallory")}
-    chain, key = certificate(VALUES["host"])
+    chain, key = certificate(values["host"])
     machine.put(
         {path: files.read(name) for name, path in SAVED_AS.items() if name.startswith(("jupyterhub/", "jupyter/", "systemd/"))}
         | {f"/root/{name}": files.read(name) for name in files.folder("systemd") if name not in SAVED_AS}
         | {f"{CHECK}/hubcheck.py": files.read("check/hubcheck.py")}
         | {f"{CHECK}/{user}.txt": password for user, password in passwords.items()}
-        | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), VALUES["certificate"]: chain, VALUES["key"]: key}
+        | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), values["certificate"]: chain, values["key"]: key}
     )
     machine.exec("chpasswd", input="".join(f"{user}:{password}\n" for user, password in passwords.items()))
-    return Hub(machine, version, passwords)
+    return Hub(machine, version, passwords, values)
 
 
 def start(hub: Hub, files: Files = PUBLISHED) -> None:
@@ -139,12 +146,12 @@ def hub(version: str, files: Files = PUBLISHED, network: str = "none", names: di
         yield running
 
 
-def placed(proxy: str, files: Files = PUBLISHED) -> dict[str, str | bytes]:
+def placed(proxy: str, files: Files = PUBLISHED, values: Mapping[str, str] = VALUES) -> dict[str, str | bytes]:
     """A proxy's files where the manifest says (path: content), with a certificate; scripts lie in /root."""
-    chain, key = certificate(VALUES["host"])
+    chain, key = certificate(values["host"])
     return {SAVED_AS.get(name, f"/root/{name}"): files.read(name) for name in files.folder(proxy)} | {
-        VALUES["certificate"]: chain,
-        VALUES["key"]: key,
+        values["certificate"]: chain,
+        values["key"]: key,
     }
 
 
@@ -166,14 +173,20 @@ def beside(hub: Hub, kind: str) -> Iterator[engine.Container]:
         yield machine
 
 
-def install(machine: engine.Container, proxy: str, files: Files = PUBLISHED, extra: Mapping[str, str | bytes] | None = None) -> None:
+def install(
+    machine: engine.Container,
+    proxy: str,
+    files: Files = PUBLISHED,
+    extra: Mapping[str, str | bytes] | None = None,
+    values: Mapping[str, str] = VALUES,
+) -> None:
     """Start a reverse proxy and put files to work in it. Raises `Refused` as `enable` does.
 
     `files` are the snippets to use; `extra` are more files (path: content).
     """
     # As on a real server: the package starts it, then the administrator comes with files.
     machine.sh(PROXIES[proxy].start)
-    machine.put(placed(proxy, files) | dict(extra or {}))
+    machine.put(placed(proxy, files, values) | dict(extra or {}))
     enable(machine, proxy)
     machine.sh(LISTENS)
 
@@ -184,7 +197,7 @@ def in_front(
 ) -> Iterator[engine.Container]:
     """A reverse proxy in front of a hub, for the length of a `with` block; the rest is as for `install`."""
     with beside(hub, kind) as machine:
-        install(machine, proxy, files, extra)
+        install(machine, proxy, files, extra, hub.values)
         yield machine
 
 

@@ -1,0 +1,69 @@
+"""The form in which readers type their own values, and the examples that these replace.
+
+The table is snippets/manifest.toml: `[values]`, `[fields]` and `[[forms]]`. The work is done in the browser, by
+_static/values.js; without JavaScript the form is not shown, and the pages hold the examples.
+"""
+
+import html
+import json
+import re
+import tomllib
+from pathlib import Path
+
+BUTTONS = (
+    '<p class="values-buttons"><button type="reset">Back to the examples</button> '
+    '<button type="button" class="values-link">Copy a link with these values</button> '
+    '<button type="button" class="values-back" hidden>Back to my own values</button></p><p role="status"></p>'
+)
+# Where storage is blocked, something that forgets takes its place.
+MEMORY = """for (const name of ["localStorage", "sessionStorage"]) {
+  try { window[name].length; } catch {
+    Object.defineProperty(window, name, { value: { getItem: () => null, setItem() {}, removeItem() {} } });
+  }
+}"""
+SUMMARY = "{host}{base_url}"
+
+
+def form(manifest):
+    """The form, closed: its summary is the address of the hub."""
+    made = []
+    for name, field in manifest["fields"].items():
+        label, hint, value = (html.escape(text) for text in (field["label"], field["hint"], manifest["values"][name]))
+        made.append(
+            f'<div><label for="value-{name}">{label}</label><input id="value-{name}" name="{name}" value="{value}" type="text" '
+            f'spellcheck="false" autocomplete="off" autocapitalize="none" aria-describedby="value-{name}-wrong value-{name}-hint">'
+            f'<p class="wrong" id="value-{name}-wrong" aria-live="polite"></p><p class="hint" id="value-{name}-hint">{hint}</p></div>'
+        )
+    summary = f"<summary>Your values: <code>{SUMMARY.format(**manifest['values'])}</code></summary>"
+    return f'<details class="values">{summary}<form autocomplete="off">{"".join(made)}{BUTTONS}</form></details>'
+
+
+def write_examples(app, config):
+    """A script that defines EXAMPLES, beside the static files."""
+    manifest = tomllib.loads((Path(app.srcdir) / "snippets/manifest.toml").read_text("utf-8"))
+    values = {name: manifest["values"][name] for name in manifest["fields"]}
+    fields = {name: {key: field[key] for key in field if key != "hint"} for name, field in manifest["fields"].items()}
+    folder = Path(app.doctreedir) / "static"
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = json.dumps({"values": values, "fields": fields, "forms": manifest["forms"]}, separators=(",", ":"))
+    (folder / "examples.js").write_text(f"const EXAMPLES = {spec};\n", "utf-8")
+    config.html_static_path.append(str(folder))
+    app.values_form = form(manifest)
+    app.values_pattern = re.compile("|".join(re.escape(value) for value in values.values()))
+
+
+def add_form(app, pagename, templatename, context, doctree):
+    """Put the form under the title of each page that shows an example."""
+    body = context.get("body", "")
+    if doctree is not None and app.values_pattern.search(html.unescape(re.sub(r"<[^>]+>", "", body))):
+        context["body"] = body.replace("</h1>", f"</h1>\n{app.values_form}", 1)
+
+
+def setup(app):
+    app.connect("config-inited", write_examples)
+    app.connect("html-page-context", add_form)
+    # Themes and tabs ask for storage without asking whether they may.
+    app.add_js_file(None, body=MEMORY, priority=0)
+    app.add_js_file("examples.js", defer="defer")
+    app.add_js_file("values.js", defer="defer")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

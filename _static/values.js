@@ -1,0 +1,223 @@
+// The reader's own values in the place of the examples: in every text of the page, and so in what is copied, and in
+// what is downloaded. They stay in this browser. EXAMPLES comes from snippets/manifest.toml, by _ext/values.py.
+(() => {
+  const KEY = "metakernel-guide.values";
+  const { values: examples, fields, forms } = EXAMPLES;
+  const names = Object.keys(fields);
+  const whole = Object.fromEntries(names.map((name) => [name, new RegExp(`^(?:${fields[name].pattern})$`)]));
+
+  // What is wrong with a value, in words; "" if nothing is. `others` are the values beside it.
+  const complaint = (name, value, others) => {
+    if (typeof value !== "string") return "A text is needed.";
+    const { unlike, refusals } = fields[name];
+    const same = unlike && value === others[unlike];
+    if (whole[name].test(value) && !value.includes("\n") && !same) return "";
+    return refusals.find(([sign]) => new RegExp(sign).test(value))[1];
+  };
+  // The usable ones among values, the examples for the rest.
+  const usable = (offered) => {
+    const taken = { ...examples };
+    for (const name of names) {
+      if (Object.hasOwn(offered, name) && !complaint(name, offered[name], taken)) taken[name] = offered[name];
+    }
+    return taken;
+  };
+  const kept = () => {
+    try {
+      const read = JSON.parse(localStorage.getItem(KEY));
+      return usable(read && typeof read === "object" ? read : {});
+    } catch {
+      return { ...examples }; // storage is blocked or damaged
+    }
+  };
+  const keep = () => {
+    try {
+      localStorage.setItem(KEY, JSON.stringify(values));
+    } catch {
+      /* storage is blocked: they hold for this page */
+    }
+  };
+  const differ = (one, other) => names.some((name) => one[name] !== other[name]);
+  let values = kept();
+  let before = null; // what a link has put aside
+
+  // An example is one where it stands for itself: not in the middle of a longer name.
+  const shapes = Object.fromEntries(forms.map(({ text, shows }) => [text, shows]));
+  const bounded = (text) =>
+    (/^\w/.test(text) ? "(?<![A-Za-z0-9_-])" : text[0] === "/" ? "(?<![A-Za-z_.}-])" : "") +
+    text.replace(/[.^$/]/g, "\\$&") +
+    (/\w$/.test(text) ? "(?![A-Za-z0-9_-]|\\.\\d)" : "");
+  const example = new RegExp(Object.keys(shapes).sort((a, b) => b.length - a.length).map(bounded).join("|"), "g");
+  const shown = (text) => {
+    const all = { ...values, path: values.base_url.slice(0, -1), port: values.hub.split(":")[1] };
+    // The path of a hub at the root is "/" where it stands alone.
+    return shapes[text].replace(/\{(\w+)\}/g, (_, name) => all[name]) || "/";
+  };
+
+  // Give each example on the page an element of its own, also where it is coloured in several pieces.
+  const wrap = (texts) => {
+    const starts = [];
+    let all = "";
+    for (const text of texts) {
+      starts.push(all.length);
+      all += text.data;
+    }
+    for (const found of [...all.matchAll(example)].reverse()) {
+      const end = found.index + found[0].length;
+      for (let at = texts.length - 1; at >= 0; at -= 1) {
+        const from = Math.max(found.index - starts[at], 0);
+        const to = Math.min(end - starts[at], texts[at].length);
+        if (from >= to) continue;
+        const piece = texts[at].splitText(from);
+        if (to - from < piece.length) piece.splitText(to - from);
+        if (found.index < starts[at]) {
+          piece.remove();
+        } else {
+          const element = document.createElement("span");
+          element.className = "value";
+          element.dataset.example = found[0];
+          element.textContent = found[0];
+          piece.replaceWith(element);
+        }
+      }
+    }
+  };
+  const textsOf = (root, refuse) => {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) => {
+      if (node.nodeType === Node.TEXT_NODE) return NodeFilter.FILTER_ACCEPT;
+      return node.matches(refuse) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_SKIP;
+    });
+    const texts = [];
+    while (walker.nextNode()) texts.push(walker.currentNode);
+    return texts;
+  };
+  const APART = "script, style, svg, form, textarea, .value";
+  const wrapAll = (root) => {
+    for (const code of root.querySelectorAll("pre, code")) if (!code.closest(APART)) wrap(textsOf(code, APART));
+    for (const text of textsOf(root, `${APART}, pre, code`)) wrap([text]);
+  };
+
+  const say = (words) => {
+    const status = document.querySelector(".values [role=status]");
+    if (status) status.textContent = words;
+  };
+  const told = (input, words) => {
+    input.setAttribute("aria-invalid", String(Boolean(words)));
+    document.getElementById(`${input.id}-wrong`).textContent = words;
+  };
+  const show = () => {
+    for (const element of document.querySelectorAll(".value")) {
+      element.textContent = shown(element.dataset.example);
+      element.classList.toggle("own", element.textContent !== element.dataset.example);
+    }
+    for (const input of document.querySelectorAll(".values input")) {
+      // What is being typed stays as it is, and so does what is refused.
+      if (input !== document.activeElement && input.getAttribute("aria-invalid") !== "true") input.value = values[input.name];
+    }
+    const back = document.querySelector(".values-back");
+    if (back) back.hidden = !before;
+  };
+  const take = (next, words) => {
+    values = next;
+    keep();
+    for (const input of document.querySelectorAll(".values input")) {
+      input.value = values[input.name];
+      told(input, "");
+    }
+    show();
+    say(words);
+  };
+
+  // #host=hub.example.org&base_url=/hub/: a colleague's values.
+  const follow = () => {
+    const parts = new URLSearchParams(location.hash.slice(1));
+    const offered = Object.fromEntries([...parts].filter(([name]) => names.includes(name)));
+    if (!Object.keys(offered).length) return;
+    const next = usable({ ...values, ...offered });
+    const refused = Object.keys(offered).filter((name) => next[name] !== offered[name]);
+    // What is refused leaves the reader's own in its place.
+    for (const name of refused) next[name] = values[name];
+    history.replaceState(null, "", location.pathname + location.search);
+    if (differ(next, values)) {
+      before = differ(values, examples) ? values : null;
+      take(next, "These values came with the link that you opened.");
+    }
+    if (refused.length) say(`Not usable in the link: ${refused.map((name) => fields[name].label).join(", ")}.`);
+    const box = document.querySelector(".values");
+    if (box) box.open = true;
+  };
+
+  const link = () => {
+    const own = new URLSearchParams(names.filter((name) => values[name] !== examples[name]).map((name) => [name, values[name]]));
+    const tab = document.querySelector(".sphinx-tabs-tab.group-tab[aria-selected=true]");
+    const query = tab ? `?${new URLSearchParams({ tab: tab.textContent.trim().toLowerCase() })}` : "";
+    return `${location.href.split(/[?#]/)[0]}${query}#${own}`;
+  };
+
+  const enliven = (form) => {
+    form.addEventListener("input", ({ target }) => {
+      const typed = { ...values };
+      for (const input of form.elements) {
+        if (input.name && input.name !== target.name && input.getAttribute("aria-invalid") !== "true") typed[input.name] = input.value;
+      }
+      const words = complaint(target.name, target.value, typed);
+      told(target, words);
+      if (!words) {
+        values = { ...values, [target.name]: target.value };
+        keep();
+      }
+      // A field that was refused because of this one may be right now.
+      for (const input of form.elements) {
+        if (fields[input.name]?.unlike !== target.name) continue;
+        const doubt = complaint(input.name, input.value, values);
+        told(input, doubt);
+        if (!doubt) values = { ...values, [input.name]: input.value };
+      }
+      show();
+      say(form.querySelector("[aria-invalid=true]") ? "What is refused is not used: the value before it stays." : "Kept in this browser, for every page.");
+    });
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("reset", (event) => {
+      event.preventDefault();
+      before = null;
+      take({ ...examples }, "The pages show the example values.");
+    });
+    form.querySelector(".values-back").addEventListener("click", () => {
+      const mine = before;
+      before = null;
+      take(mine, "Your own values are back.");
+    });
+    form.querySelector(".values-link").addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(link());
+        say("The link is copied.");
+      } catch {
+        say(`The link: ${link()}`);
+      }
+    });
+  };
+
+  addEventListener("DOMContentLoaded", () => {
+    wrapAll(document.body);
+    const form = document.querySelector(".values form");
+    if (form) enliven(form);
+    follow();
+    show();
+  });
+  addEventListener("hashchange", follow);
+  addEventListener("storage", (event) => {
+    if (event.key !== KEY && event.key !== null) return;
+    values = kept();
+    show();
+  });
+  // A download is what stands in the block above which it is offered.
+  document.addEventListener("click", (event) => {
+    const offer = event.target.closest(".code-block-caption a.download");
+    const block = offer?.closest(".literal-block-wrapper")?.querySelector("pre");
+    if (!block || !block.querySelector(".value.own")) return;
+    event.preventDefault();
+    const address = URL.createObjectURL(new Blob([block.textContent], { type: "text/plain" }));
+    Object.assign(document.createElement("a"), { href: address, download: offer.getAttribute("href").split("/").pop() }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  });
+})();

@@ -1,0 +1,135 @@
+"""The guide as it is built, and as a reader has it in a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup
+from docutils import nodes
+from playwright.sync_api import Browser, BrowserContext, Page, Route
+
+from . import browser, engine
+from .manifest import ROOT, SNIPPETS
+
+PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
+
+
+def sphinx(source: Path, work: Path, builder: str = "html") -> subprocess.CompletedProcess:
+    """Build the guide that lies in `source`, strictly; the result goes to `work`/html."""
+    command = f"{sys.executable} -m sphinx -q -n -W --keep-going -b {builder}".split()
+    return subprocess.run([*command, "-d", work / "doctrees", source, work / "html"], capture_output=True, text=True, timeout=300)
+
+
+def copy_of_the_tree(to: Path) -> Path:
+    """The tree without its tests, and without what is made from it."""
+    return Path(shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info")))
+
+
+class Site:
+    """The built site. `pages` maps the path of each page to its parsed HTML, `trees` that of each source to its doctree."""
+
+    def __init__(self, work: Path):
+        self.html = work / "html"
+        self.built = sphinx(ROOT, work)
+        self.work = work
+
+    @cached_property
+    def pages(self) -> dict[Path, BeautifulSoup]:
+        return {page: BeautifulSoup(page.read_text("utf-8"), "html.parser") for page in self.html.rglob("*.html")}
+
+    @cached_property
+    def trees(self) -> dict[Path, nodes.document]:
+        names = [page.relative_to(ROOT).with_suffix(".doctree") for page in PAGES]
+        return {page: pickle.loads((self.work / "doctrees" / name).read_bytes()) for page, name in zip(PAGES, names, strict=True)}
+
+    @cached_property
+    def copies(self) -> dict[str, tuple[str, str]]:
+        """Where a reader finds each snippet: its name to its page's path and the address of its download."""
+        found = {}
+        names = {path.read_text("utf-8").rstrip(): str(path.relative_to(SNIPPETS)) for path in SNIPPETS.rglob("*") if path.is_file()}
+        for page, soup in self.pages.items():
+            for block in soup.select(".literal-block-wrapper"):
+                link = block.select_one(".code-block-caption a.download")
+                if link and (name := names.get(block.pre.get_text().rstrip())):
+                    found.setdefault(name, (str(page.relative_to(self.html)), link["href"]))
+        return found
+
+
+@dataclass
+class Reader:
+    """A browser that gets the built site at an address of its own, by name and without a network."""
+
+    browser: Browser
+    html: Path
+    address: str = "https://guide.example.org/"
+
+    def context(self, **options) -> BrowserContext:
+        """A new profile; `options` go to Playwright."""
+        # Where nothing moves, nothing is waited for.
+        made = self.browser.new_context(**({"reduced_motion": "reduce"} | options))
+        made.set_default_timeout(browser.PATIENCE)
+        made.route("**/*", self._serve)
+        made.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.address)
+        return made
+
+    def _serve(self, route: Route) -> None:
+        path = self.html / urlsplit(route.request.url).path.lstrip("/")
+        if route.request.url.startswith(self.address) and path.is_file():
+            route.fulfill(path=path)
+        else:
+            route.fulfill(status=404, body="")
+
+
+@contextlib.contextmanager
+def reading(html: Path) -> Iterator[Reader]:
+    with engine.network() as network, browser.chromium(network, {}) as chromium:
+        yield Reader(chromium, html)
+
+
+TYPE = """values => {
+  document.querySelector(".values").open = true;
+  for (const [name, value] of Object.entries(values)) {
+    const field = document.getElementById(`value-${name}`);
+    field.focus();
+    field.value = value;
+    field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  }
+  document.activeElement.blur();
+}"""
+
+
+def type_in(page: Page, values: dict[str, str]) -> None:
+    """Put values into the form of a page, field after field, as Playwright's own `fill` does, but all of them in one go."""
+    page.evaluate(TYPE, values)
+
+
+# The middle of a copy button, once it can be seen; the clipboard is emptied, so that an old text is no proof.
+POINT = """async block => {
+  await navigator.clipboard.writeText("");
+  const hidden = block.closest("[role=tabpanel][hidden]");
+  if (hidden) document.getElementById(hidden.getAttribute("aria-labelledby")).click();
+  const button = block.querySelector("button.copybtn");
+  button.scrollIntoView({ block: "center", behavior: "instant" });
+  const { x, y, width, height } = button.getBoundingClientRect();
+  return [x + width / 2, y + height / 2];
+}"""
+
+
+def copy(page: Page, download: str) -> str:
+    """What a click on the copy button of a snippet, known by the address of its download, puts into the clipboard.
+
+    In a tab that is not shown, the tab is chosen first.
+    """
+    block = page.locator(".literal-block-wrapper", has=page.locator(f'a.download[href="{download}"]'))
+    # Playwright's own click waits until nothing moves, half a second each time; here hundreds are made.
+    page.mouse.click(*block.evaluate(POINT))
+    return page.evaluate("navigator.clipboard.readText()") + "\n"
