@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 from docutils import nodes
 
-from tests.harness import browser, engine
+from tests.harness import browser, engine, evidence
 from tests.harness.atlas import entries
 from tests.harness.manifest import MANIFEST, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 
@@ -39,8 +39,12 @@ def sphinx(source: Path, work: Path, builder: str = "html") -> subprocess.Comple
 
 
 def copy_of_the_tree(to: Path) -> Path:
-    """The tree without its tests, and without what is made from it."""
-    return Path(shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info")))
+    """The tree without its tests, and without what is made from it; with what the tests saw, if they ran."""
+    shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info"))
+    if evidence.FILE.exists():
+        (to / "build").mkdir()
+        shutil.copy(evidence.FILE, to / "build")
+    return to
 
 
 class Site:

@@ -63,11 +63,12 @@ UP, LOG, ENDED = "JupyterHub is now running", "/var/log/jupyterhub.log", "/var/l
 
 @dataclass
 class Hub:
-    """A server on which JupyterHub runs. `passwords` maps system users to their passwords."""
+    """A server on which JupyterHub runs from `files`. `passwords` maps system users to their passwords."""
 
     machine: engine.Container
     version: str
     passwords: dict[str, str]
+    files: Files = PUBLISHED
 
     def check(self, *options: str, user: str = "alice", url: str = URL) -> list[dict]:
         """Climb the ladder with the published hubcheck.py, on the server itself; a dictionary for each rung."""
@@ -104,7 +105,7 @@ def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED) -
         | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), VALUES["certificate"]: chain, VALUES["key"]: key}
     )
     machine.exec("chpasswd", input="".join(f"{user}:{password}\n" for user, password in passwords.items()))
-    return Hub(machine, version, passwords)
+    return Hub(machine, version, passwords, files)
 
 
 def start(hub: Hub, files: Files = PUBLISHED) -> None:
