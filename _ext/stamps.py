@@ -27,9 +27,9 @@ def outdated(app, env, added, changed, removed):
     except ValueError as error:
         log.warning(str(error))
     env.evidence = standing(rows, app.srcdir / "snippets")
-    return (
-        [] if env.evidence == was else [name for name, on in env.dependencies.items() if any("snippets" in Path(file).parts for file in on)]
-    )
+    if env.evidence == was:
+        return []
+    return [name for name, files in env.dependencies.items() if any("snippets" in Path(file).parts for file in files)]
 
 
 def listed(items):

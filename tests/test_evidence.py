@@ -137,8 +137,8 @@ def test_what_tests_prove_on_two_workers_meets_in_one_file_and_what_fails_proves
 
 def test_a_later_run_adds_to_the_file_and_replaces_what_it_saw_again(file):
     first, again, other = climbed(), climbed() | {"date": "2030-01-01"}, climbed(OLDER)
-    evidence.merge([first])
-    evidence.merge([again, other])
+    evidence.merge([first, other])
+    evidence.merge([again])
     assert evidence.read(file) == [other, again]
 
 
