@@ -20,7 +20,7 @@ author = "The MetaKernel on JupyterHub authors"
 copyright = "The MetaKernel on JupyterHub authors"
 language = "en"
 
-extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "site_html", "atlas", "values"]
+extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "site_html", "atlas", "stamps", "values"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]
 nitpicky = True

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from tests.harness import accept, browser, deployment, engine, images
+from tests.harness import accept, browser, deployment, engine, evidence, images
 from tests.harness import site as guide
 from tests.harness.manifest import BUILD, VERSIONS
 
@@ -58,6 +58,23 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+def pytest_runtest_logreport(report):
+    """Where workers report to, each test that passes tells what it proves."""
+    if report.when == "call" and report.passed:
+        evidence.PROVEN.extend(row for name, row in report.user_properties if name == "evidence")
+
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        evidence.merge(evidence.PROVEN)
+
+
+@pytest.fixture
+def prove(request):
+    """`prove(row, ...)`: what the test proves if it passes; None for nothing. The site shows it, see `evidence`."""
+    return lambda *rows: request.node.user_properties.extend(("evidence", row) for row in rows if row)
+
+
 @pytest.fixture(scope="session")
 def stack():
     with contextlib.ExitStack() as stack:
@@ -96,7 +113,7 @@ def desks(stack):
 
 @pytest.fixture(scope="session")
 def verdicts():
-    """What every server says of every snippet: {(what, machine): None or the exception}."""
+    """What every server says of every snippet: {(what, machine): what it proves, or the exception}."""
     return accept.everything()
 
 

@@ -1,5 +1,6 @@
 """Every server accepts every snippet as it is published, without a warning."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -7,35 +8,43 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import evidence
 from tests.harness.manifest import MANIFEST, PROXIES, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
 
 PROXY_SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
 
 
-def accepted(verdicts, what, machine):
-    if refused := verdicts[what, machine]:
-        raise refused
+@pytest.fixture
+def accepted(verdicts, prove):
+    def accepted(what, machine):
+        if isinstance(verdict := verdicts[what, machine], Exception):
+            raise verdict
+        prove(*verdict)
+
+    return accepted
 
 
 @pytest.mark.parametrize(("proxy", "kind"), PROXY_SERVERS)
-def test_the_proxy_accepts_its_site(verdicts, proxy, kind):
-    accepted(verdicts, proxy, kind)
+def test_the_proxy_accepts_its_site(accepted, proxy, kind):
+    accepted(proxy, kind)
 
 
 @pytest.mark.parametrize("suite", VERSIONS["debian"])
-def test_systemd_accepts_the_unit(verdicts, suite):
-    accepted(verdicts, "systemd", suite)
+def test_systemd_accepts_the_unit(accepted, suite):
+    accepted("systemd", suite)
 
 
 @pytest.mark.parametrize("hub", VERSIONS["jupyterhub"])
-def test_jupyter_knows_every_option(verdicts, hub):
-    accepted(verdicts, "python", hub)
+def test_jupyter_knows_every_option(accepted, hub):
+    accepted("python", hub)
 
 
-def test_the_shell_accepts_every_script():
-    scripts = [str(path) for path in SNIPPETS.rglob("*.sh")]
-    done = subprocess.run([Path(sys.executable).with_name("shellcheck"), *scripts], capture_output=True, text=True)
+def test_the_shell_accepts_every_script(prove):
+    shellcheck, scripts = Path(sys.executable).with_name("shellcheck"), [name for name in snippets() if name.endswith(".sh")]
+    done = subprocess.run([shellcheck, *scripts], cwd=SNIPPETS, capture_output=True, text=True)
     assert not done.returncode, done.stdout
+    version = subprocess.run([shellcheck, "--version"], capture_output=True, text=True).stdout
+    prove(evidence.row("accepted", "shellcheck", re.search(r"version: (\S+)", version)[1], scripts))
 
 
 def test_the_kernel_is_a_package():

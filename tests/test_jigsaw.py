@@ -1,8 +1,11 @@
 """A user runs %jigsaw, drags blocks, presses Run and reads the output: in both applications, through every proxy, on every hub."""
 
+import time
+
 import pytest
 from playwright.sync_api import expect
 
+from tests.harness import evidence
 from tests.harness.browser import APPLICATIONS
 from tests.harness.manifest import PROXIES, VALUES, VERSIONS
 
@@ -12,18 +15,20 @@ CELL = "%jigsaw Python --workspace first-blocks"
 @pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
 @pytest.mark.parametrize("proxy", PROXIES)
 @pytest.mark.parametrize("application", APPLICATIONS)
-def test_blocks_run_and_come_back(desks, version, proxy, application):
+def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
     desk = desks(version)
     folder = f"{proxy}-{application}"
-    with desk.behind(proxy):
+    with desk.behind(proxy) as machine:
         user = desk.user()
         notebook = user.open(application, desk.notebook(f"{folder}/first.ipynb", CELL))
+        began = time.monotonic()
         notebook.run()
         editor = notebook.editor().shown()
         editor.drag("Text", 0, 300, 120)
         expect(editor.blocks()).to_have_count(1)
         editor.press("Run")
         expect(notebook.printed()).to_have_text("Hello\n")
+        proof = evidence.blocks_run(desk.hub, proxy, machine, application, time.monotonic() - began)
 
         notebook.restart()
         notebook.run()
@@ -38,3 +43,4 @@ def test_blocks_run_and_come_back(desks, version, proxy, application):
         expect(notebook.printed()).to_have_text("Hello\n")
     elsewhere = [request for request in user.requests if f"//{VALUES['host']}/" not in request]
     assert not elsewhere, "the editor asks another host"
+    prove(proof)

@@ -11,12 +11,13 @@ NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
 
 @pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
 @pytest.mark.parametrize(("proxy", "kind"), SERVERS)
-def test_a_user_climbs_the_ladder(hubs, version, proxy, kind):
+def test_a_user_climbs_the_ladder(hubs, prove, version, proxy, kind):
     """The whole of it on the newest release of each proxy; on older ones with a server that runs already, and less to upload."""
     options = ("--idle", "6") if (proxy, kind) in NEWEST else ("--keep-server", "--megabytes", "2")
     rungs = climb(hubs(version), proxy, kind, *options, extra=IMPATIENT[proxy], user="alice" if (proxy, kind) in NEWEST else "bob")
     assert rungs[-1]["ok"], rungs[-1]["told"]
     assert [rung["rung"] for rung in rungs] == LADDER
+    prove(rungs[-1]["proof"])
 
 
 @pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])

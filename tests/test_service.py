@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harness import deployment, engine, images
+from tests.harness import deployment, engine, evidence, images
 from tests.harness.manifest import VALUES, VERSIONS
 
 
@@ -29,12 +29,13 @@ def answers(hub):
     engine.wait(climbed, timeout=20, every=0.5)
 
 
-def test_the_unit_starts_a_hub_that_lets_users_work(hub):
+def test_the_unit_starts_a_hub_that_lets_users_work(hub, prove):
     answers(hub)
     rungs = hub.check("--keep-server", "--megabytes", "1", url=deployment.BEHIND)
     # Without a reverse proxy in front, only the header that the proxy adds is missing.
     assert [rung["rung"] for rung in rungs if not rung["ok"]] == ["blocks_shown"]
     assert "Cross-Origin-Opener-Policy: none" in rungs[-1]["said"]
+    prove(evidence.booted(hub))
 
 
 def test_after_a_kill_the_hub_comes_back_by_itself(hub):

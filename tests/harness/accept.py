@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import deployment, engine, images
+from . import deployment, engine, evidence, images
 from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files
 
 # On a machine without a running server, what enable.sh would restart.
@@ -80,11 +80,11 @@ def machine(name: str) -> contextlib.AbstractContextManager[engine.Container]:
     return engine.run(image.tag, options=deployment.NAMED)
 
 
-def everything() -> dict[tuple[str, str], Exception | None]:
+def everything() -> dict[tuple[str, str], Exception | list[dict]]:
     """Ask every server about every snippet, all machines at once.
 
     Returns {(what, machine): verdict}, where what is a proxy's name, "systemd" or "python", and the verdict is
-    None for a snippet that is accepted, else the `deployment.Refused` that says why not.
+    what it proves that a snippet is accepted (rows of `evidence`), else the `deployment.Refused` that says why not.
     """
     asked: dict[str, list[tuple[str, Callable[[engine.Container], object]]]] = {
         version: [("python", python)]
@@ -96,13 +96,13 @@ def everything() -> dict[tuple[str, str], Exception | None]:
     for suite in VERSIONS["debian"]:
         asked.setdefault(suite, []).append(("systemd", unit))
 
-    def ask(where: str) -> dict[tuple[str, str], Exception | None]:
-        answers: dict[tuple[str, str], Exception | None] = {}
+    def ask(where: str) -> dict[tuple[str, str], Exception | list[dict]]:
+        answers: dict[tuple[str, str], Exception | list[dict]] = {}
         with machine(where) as running:
             for what, check in asked[where]:
                 try:
                     check(running)
-                    answers[what, where] = None
+                    answers[what, where] = evidence.accepted(what, where, running)
                 except Exception as refused:
                     answers[what, where] = refused
         return answers

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from . import deployment
-from .manifest import MANIFEST, PROXIES, PUBLISHED, Files
+from . import deployment, evidence
+from .manifest import MANIFEST, PUBLISHED, Files
 
 LADDER = MANIFEST["ladder"]
 # Where nothing else is said, these servers give up after four seconds instead of a minute.
@@ -20,13 +20,15 @@ def climb(
 ) -> list[dict]:
     """Put a proxy in front of a hub and climb with hubcheck's `options`; `more` goes to `Hub.check`.
 
-    Returns the rungs; a failed last one has an entry "told": rung, words, cause and every machine's log.
+    Returns the rungs; a failed last one has an entry "told": rung, words, cause and every machine's log. One that holds
+    has an entry "proof", for the fixture `prove`.
     """
     with deployment.in_front(hub, kind, proxy, files, extra) as machine:
         rungs = hub.check(*options, **more)
-        last = rungs[-1]
-        if not last["ok"]:
-            version = machine.sh(PROXIES[proxy].reports).stdout.strip()
+        last, version = rungs[-1], evidence.reported(machine, proxy)
+        if last["ok"]:
+            last["proof"] = evidence.climbed(hub, proxy, kind, version, rungs, files)
+        else:
             last["told"] = (
                 f"snippets/{proxy} on {proxy} {version} ({kind}), JupyterHub {hub.version}\n{tell(last)}\n"
                 f"{deployment.report(hub, proxy, machine)}"

@@ -68,11 +68,12 @@ UP, LOG, ENDED = "JupyterHub is now running", "/var/log/jupyterhub.log", "/var/l
 
 @dataclass
 class Hub:
-    """A server on which JupyterHub runs. `passwords` maps system users to their passwords; `values` are those of its files."""
+    """A server on which JupyterHub runs from `files`, made of `values`. `passwords` maps system users to their passwords."""
 
     machine: engine.Container
     version: str
     passwords: dict[str, str]
+    files: Files = PUBLISHED
     values: Mapping[str, str] = field(default_factory=lambda: VALUES)
 
     def check(self, *options: str, user: str = "alice", url: str = "") -> list[dict]:
@@ -111,7 +112,7 @@ def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED, v
         | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), values["certificate"]: chain, values["key"]: key}
     )
     machine.exec("chpasswd", input="".join(f"{user}:{password}\n" for user, password in passwords.items()))
-    return Hub(machine, version, passwords, values)
+    return Hub(machine, version, passwords, files, values)
 
 
 def start(hub: Hub, files: Files = PUBLISHED) -> None:

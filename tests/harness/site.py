@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup
 from docutils import nodes
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from . import browser, engine
+from . import browser, engine, evidence
 from .manifest import ROOT, SNIPPETS
 
 PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
@@ -30,8 +30,12 @@ def sphinx(source: Path, work: Path, builder: str = "html") -> subprocess.Comple
 
 
 def copy_of_the_tree(to: Path) -> Path:
-    """The tree without its tests, and without what is made from it."""
-    return Path(shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info")))
+    """The tree without its tests, and without what is made from it; with what the tests saw, if they ran."""
+    shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info"))
+    if evidence.FILE.exists():
+        (to / "build").mkdir()
+        shutil.copy(evidence.FILE, to / "build")
+    return to
 
 
 class Site:

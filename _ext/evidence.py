@@ -1,0 +1,34 @@
+"""build/evidence.json: what the tests leave behind and the site shows, a list of rows.
+
+A row names by their SHA-256 the snippets that took part (`files`), those of them that it speaks for (`proves`), and what
+happened (`kind`): a program `accepted` them, a user `climbed` the ladder through a reverse proxy, systemd `booted` the
+hub, or `blocks_run` in a browser. It counts while every file that took part is still the same.
+"""
+
+import hashlib
+import json
+
+# Of two rows that agree in these, the newer counts.
+KEY = ("kind", "by", "version", "on", "jupyterhub", "application")
+REST = ("rungs", "files", "proves", "date")
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def read(path):
+    """The rows of an evidence file, none if there is no file. Raises ValueError with one line if it is no such file."""
+    try:
+        rows = json.loads(path.read_text("utf-8")) if path.exists() else []
+        if all(row.keys() >= {*KEY, *REST} for row in rows):
+            return rows
+    except (ValueError, AttributeError, TypeError):
+        pass
+    raise ValueError(f"{path.name} is not what the tests write: remove it, and run them again")
+
+
+def standing(rows, snippets):
+    """The rows that still count: each file that took part lies in the folder `snippets` as it was."""
+    now = {name: digest(snippets / name) for row in rows for name in row["files"]}
+    return [row for row in rows if all(now[name] == seen for name, seen in row["files"].items())]

@@ -1,0 +1,179 @@
+"""What the tests saw of each snippet: a line beneath it, and the tables of deploy/tested.md.
+
+- `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
+- `{tested} climbs NAME`, `{tested} blocks`, `{tested} files`: the tables.
+"""
+
+import re
+from pathlib import Path
+
+from atlas import NAMES, FromFile, code
+from babel.lists import format_list
+from docutils import nodes
+from evidence import read, standing
+from sphinx import addnodes
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
+
+EVIDENCE = "build/evidence.json"
+
+
+def outdated(app, env, added, changed, removed):
+    """Once in each build, before pages are read: those that show snippets are read again if what counts has changed."""
+    rows, was = [], getattr(env, "evidence", None)
+    try:
+        rows = read(app.srcdir / EVIDENCE)
+    except ValueError as error:
+        log.warning(str(error))
+    env.evidence = standing(rows, app.srcdir / "snippets")
+    if env.evidence == was:
+        return []
+    return [name for name, files in env.dependencies.items() if any("snippets" in Path(file).parts for file in files)]
+
+
+def listed(items):
+    """A list as a person writes it: "a, b and c"."""
+    return format_list(list(items), locale="en_GB")
+
+
+def number(version):
+    return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def versions(found, short):
+    """Versions, the lowest first; short ones end with their second number."""
+    ordered = sorted(set(found), key=number)
+    return listed(dict.fromkeys(".".join(version.split(".")[:2]) if short else version for version in ordered))
+
+
+def accepted(name, rows, short=False):
+    """Which programs accept a file: "nginx 1.18 and 1.22, and by shellcheck 0.11"."""
+    # A proxy, or systemd, through which somebody works has accepted its own files.
+    by = [row for row in rows if row["kind"] == "accepted" or name.startswith(f"{row['by']}/")]
+    found = {
+        who: versions((row["version"] for row in by if row["by"] == who), short) for who in [*NAMES, *sorted({row["by"] for row in by})]
+    }
+    return ", and by ".join(f"{NAMES.get(who, who)} {said}" for who, said in found.items() if said)
+
+
+def ran(name, rows, short=False):
+    """With what a file ran: ["runs with JupyterHub 6.1 behind nginx and Apache"]."""
+    of = {kind: [row for row in rows if row["kind"] == kind] for kind in ("climbed", "booted", "blocks_run")}
+    hubs = {kind: versions((row["jupyterhub"] for row in some), short) for kind, some in of.items()}
+    behind = [NAMES[proxy] for proxy in NAMES if any(row["by"] == proxy for row in of["climbed"])]
+    through = "" if name.split("/")[0] in NAMES else f" behind {listed(behind)}"
+    told = {
+        "climbed": f"runs with JupyterHub {hubs['climbed']}{through}",
+        "booted": f"starts as a service with JupyterHub {hubs['booted']}",
+        "blocks_run": f"blocks run in {listed(sorted({row['application'] for row in of['blocks_run']}))}",
+    }
+    return [words for kind, words in told.items() if of[kind]]
+
+
+def proving(name, evidence):
+    return [row for row in evidence if name in row["proves"]]
+
+
+def newest(rows):
+    return max(row["date"] for row in rows)
+
+
+def label(name):
+    return f"tested-{nodes.make_id(name)}"
+
+
+def stamp(app, doctree):
+    """Beneath each snippet that can be downloaded whole, what the tests saw of it."""
+    snippets = app.srcdir / "snippets"
+    for block in list(doctree.findall(nodes.container)):
+        if "literal-block-wrapper" not in block["classes"] or not list(block.findall(addnodes.download_reference)):
+            continue
+        source = Path(app.srcdir, next(block.findall(nodes.literal_block)).get("source", ""))
+        name = source.relative_to(snippets).as_posix() if source.is_relative_to(snippets) else ""
+        if rows := proving(name, app.env.evidence):
+            by = accepted(name, rows, short=True)
+            words = " · ".join([*([f"accepted by {by}"] if by else []), *ran(name, rows, short=True), newest(rows)])
+            link = addnodes.pending_xref(
+                "", refdomain="std", reftype="ref", reftarget=label(name), refexplicit=True, refwarn=True, refdoc=app.env.docname
+            )
+            link += nodes.inline("", words[0].upper() + words[1:])
+            block += nodes.paragraph("", "", link, classes=["stamp"])
+
+
+class Tested(FromFile):
+    required_arguments, optional_arguments = 1, 1
+    has_content = True
+
+    def run(self):
+        # The manifest is among the snippets: so this page is read again when what counts has changed.
+        self.env.note_dependency("snippets/manifest.toml")
+        rows, (what, *names) = self.env.evidence, self.arguments
+        if what in ("with", "without"):
+            return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
+        return {"climbs": self.climbs, "blocks": self.blocks, "files": self.files}[what](rows, *names)
+
+    def table(self, head, rows):
+        lines = [head, ["---"] * len(head), *rows]
+        text = "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else "None in this run."
+        return self.parse_text_to_nodes(text)
+
+    def climbs(self, rows, proxy):
+        ladder = self.manifest["ladder"]
+        climbed = [row for row in rows if (row["kind"], row["by"]) == ("climbed", proxy)]
+        climbed.sort(key=lambda row: (number(row["version"]), row["on"], number(row["jupyterhub"])), reverse=True)
+        made = self.table(
+            [NAMES[proxy], "From", "JupyterHub", *(code(rung) for rung in ladder), "Run on"],
+            [
+                [row["version"], source(row["on"]), row["jupyterhub"], *(seconds(row["rungs"], rung) for rung in ladder), row["date"]]
+                for row in climbed
+            ],
+        )
+        for table in made:
+            table["classes"].append("rungs")
+        return made
+
+    def blocks(self, rows):
+        shown = [row for row in rows if row["kind"] == "blocks_run"]
+        applications = sorted({row["application"] for row in shown})
+        of = {}
+        for row in sorted(shown, key=lambda row: ([*NAMES].index(row["by"]), [-part for part in number(row["jupyterhub"])])):
+            of.setdefault((f"{NAMES[row['by']]} {row['version']}", row["jupyterhub"]), {})[row["application"]] = row
+        return self.table(
+            ["Reverse proxy", "JupyterHub", *applications, "Run on"],
+            [
+                [*key, *(seconds(some.get(name, {}).get("rungs", {}), "blocks_run") for name in applications), newest(some.values())]
+                for key, some in of.items()
+            ],
+        )
+
+    def files(self, rows):
+        saved = self.manifest["saved_as"]
+        of = {name: proving(name, rows) for name in sorted({name for row in rows for name in row["proves"]})}
+        made = self.table(
+            ["File", "Accepted by", "What it did", "Last run on"],
+            [
+                [code(saved.get(name, name)), accepted(name, some) or "—", "; ".join(ran(name, some)) or "—", newest(some)]
+                for name, some in of.items()
+            ],
+        )
+        for name, row in zip(of, list(made[0].findall(nodes.row))[1:], strict=True) if of else ():
+            row["names"].append(label(name))
+            self.state.document.note_explicit_target(row)
+        return made
+
+
+def source(on):
+    """Where a server comes from, from the name of the tests' machine."""
+    return "PyPI" if on == "pypi" else f"Debian {on}"
+
+
+def seconds(rungs, rung):
+    return f"{rungs[rung]:.1f} s" if rung in rungs else "—"
+
+
+def setup(app):
+    app.add_directive("tested", Tested)
+    app.connect("env-get-outdated", outdated)
+    app.connect("doctree-read", stamp)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
