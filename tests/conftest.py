@@ -8,6 +8,7 @@ import pytest
 
 from tests.harness import accept, browser, deployment, engine, images
 from tests.harness.manifest import BUILD, VERSIONS
+from tests.harness.site import Site
 
 _daemon = pytest.StashKey()
 
@@ -91,6 +92,11 @@ def desks(stack):
 
     desk.all = lambda: list(started.values())
     return desk
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    return Site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,19 @@
 """The site builds in silence, leads nowhere dead, asks nobody else, and shows every published file as it is."""
 
-import pickle
 import re
-import shutil
-import subprocess
-import sys
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
 from docutils import nodes
 
 from tests.harness import browser, engine
 from tests.harness.atlas import entries
 from tests.harness.manifest import MANIFEST, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
+from tests.harness.site import PAGES, copy_of_the_tree, serve, sphinx
 
 pytestmark = pytest.mark.xdist_group("site")
 
-PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
 HUBCHECK = (SNIPPETS / "check/hubcheck.py").read_text("utf-8")
 
 # What the page of a complaint shows of its folder.
@@ -30,40 +24,6 @@ PLACEHOLDER = re.compile(
     r"\b(?:TODO|FIXME|XXX)\b|(?i:lorem ipsum|\byour-?(?:domain|host|server|user)\b|\bchange-?me\b)"
     r"|<(?:your|my|insert)\b[^>]*>|<(?:host|hostname|domain|user|username|path|prefix|port|name|ip)>|<[A-Z][A-Z_-]+>"
 )
-
-
-def sphinx(source: Path, work: Path, builder: str = "html") -> subprocess.CompletedProcess:
-    """Build the guide that lies in `source`, strictly; the result goes to `work`/html."""
-    command = f"{sys.executable} -m sphinx -q -n -W --keep-going -b {builder}".split()
-    return subprocess.run([*command, "-d", work / "doctrees", source, work / "html"], capture_output=True, text=True, timeout=300)
-
-
-def copy_of_the_tree(to: Path) -> Path:
-    """The tree without its tests, and without what is made from it."""
-    return Path(shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info")))
-
-
-class Site:
-    """The built site. `pages` maps the path of each page to its parsed HTML, `trees` that of each source to its doctree."""
-
-    def __init__(self, work: Path):
-        self.html = work / "html"
-        self.built = sphinx(ROOT, work)
-        self.work = work
-
-    @cached_property
-    def pages(self) -> dict[Path, BeautifulSoup]:
-        return {page: BeautifulSoup(page.read_text("utf-8"), "html.parser") for page in self.html.rglob("*.html")}
-
-    @cached_property
-    def trees(self) -> dict[Path, nodes.document]:
-        names = [page.relative_to(ROOT).with_suffix(".doctree") for page in PAGES]
-        return {page: pickle.loads((self.work / "doctrees" / name).read_bytes()) for page, name in zip(PAGES, names, strict=True)}
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    return Site(tmp_path_factory.mktemp("site"))
 
 
 def where(page: Path, number: int | None) -> str:
@@ -77,11 +37,13 @@ def test_the_site_builds_without_a_word(site):
 def test_no_internal_link_is_dead(site):
     dead = []
     for page, soup in site.pages.items():
-        for tag in soup.select("[href], [src]"):
-            link = urlsplit(tag.get("href") or tag.get("src"))
+        for tag in soup.select("[href], [src], [action]"):
+            link = urlsplit(tag.get("href") or tag.get("src") or tag.get("action"))
             if link.scheme or link.netloc:
                 continue
-            target = (page.parent / unquote(link.path)).resolve() if link.path else page
+            # Only the page that stands in for a missing one is shown below other paths than its own.
+            base, path = (site.html, link.path.removeprefix("/")) if page.name == "404.html" else (page.parent, link.path)
+            target = (base / unquote(path)).resolve() if link.path else page
             target = target / "index.html" if target.is_dir() else target
             if not target.is_file():
                 dead.append(f"{page.relative_to(site.html)}: no file {link.geturl()}")
@@ -216,12 +178,6 @@ def searching(site):
         page.goto(f"https://{MANIFEST['values']['host']}/search.html")
         page.wait_for_function("typeof Search !== 'undefined' && Search.hasIndex()")
         yield page
-
-
-def serve(route, html):
-    """Answer a browser's request with a file of the built site."""
-    path = html / urlsplit(route.request.url).path.lstrip("/")
-    route.fulfill(path=path) if path.is_file() else route.fulfill(status=404, body="")
 
 
 FOUND = "line => Search._performSearch(...Search._parseQuery(line)).map(found => found[0])"
