@@ -23,8 +23,8 @@ html: .venv/ready ## build the guide into build/html
 
 # What a doctree holds depends on the builder: each has its own.
 epub: .venv/ready ## the guide as a book, build/guide.epub
-	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -b epub -d build/doctrees-epub \
-	  -D version="$$(git describe --tags --always 2>/dev/null || echo unversioned)" . build/epub
+	@GUIDE_VERSION="$$(git describe --tags --always 2>/dev/null || echo unversioned)" \
+	  $(BIN)/sphinx-build $(SPHINX_OPTIONS) -b epub -d build/doctrees-epub . build/epub
 	@cp build/epub/guide.epub build/guide.epub && echo "build/guide.epub"
 
 pdf: .venv/ready ## the guide on paper, build/guide.pdf, printed by the tests' Chromium

@@ -72,6 +72,7 @@ html_context = {
     "versions": dict(version.split("=", 1) for version in os.environ.get("GUIDE_VERSIONS", "").split()),
 }
 
+version = os.environ.get("GUIDE_VERSION", "")  # a book has to have one
 epub_basename = "guide"
 epub_publisher = author
 epub_tocscope = "includehidden"

@@ -1,6 +1,6 @@
 """What is made of the site for programs, from pages as they are shown: no directive is left, and every file is whole.
 
-- llms.txt: each page by section, with its address and its first sentence. llms-full.txt: the text of all pages, as Markdown.
+- llms.txt: each page by section, with its address and how it begins. llms-full.txt: the text of all pages, as Markdown.
 - Each page's head holds its description.
 - Where the address of the site is known: sitemap.xml, and what other sites show of a link to a page.
 """
@@ -12,16 +12,18 @@ from urllib.parse import urljoin, urlsplit
 
 from docutils import nodes
 from sphinx import addnodes
-from sphinx.errors import ConfigError
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
 
 MARKS = {nodes.strong: "**", nodes.emphasis: "*"}
 
 
 def check_address(app, config):
-    base = config.html_baseurl
-    parts = urlsplit(base)
-    if base and not (parts.scheme in ("http", "https") and parts.netloc and not parts.query and not parts.fragment):
-        raise ConfigError(f"{base} is no address of a site; it has to be like https://hub.example.com/guide/: see GUIDE_URL")
+    parts = urlsplit(config.html_baseurl)
+    if config.html_baseurl and not (parts.scheme in ("http", "https") and parts.netloc and not parts.query and not parts.fragment):
+        log.warning("GUIDE_URL: %s is no address of a site, such as https://hub.example.com/guide/", config.html_baseurl)
+        config.html_baseurl, config.notfound_urls_prefix = "", "/"
 
 
 class Markdown:
@@ -111,16 +113,17 @@ def keep(app, doctree, docname):
         kept(app, docname).write_text("\n\n".join(Markdown(app, docname).blocks(doctree)) + "\n", "utf-8")
 
 
-def first_sentence(text):
-    """Of a page's Markdown, without its links."""
+def beginning(text):
+    """The first sentence of a page's Markdown, without links; more than one where the first says little."""
     block = next((block for block in text.split("\n\n") if not block.startswith("#")), "")
-    return re.split(r"(?<=[.!?]) ", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", block.replace("\n", " ")))[0]
+    words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", block.replace("\n", " "))
+    return re.match(r".{60,}?[.!?](?= |$)|.*", words)[0]
 
 
 def describe(app, pagename, templatename, context, doctree):
     if app.builder.name != "html" or not doctree:
         return
-    words = first_sentence(kept(app, pagename).read_text("utf-8")).replace("`", "").replace("*", "")
+    words = beginning(kept(app, pagename).read_text("utf-8")).replace("`", "").replace("*", "")
     tags = {"name": {"description": words}}
     if base := app.config.html_baseurl:
         title = re.sub("<[^>]+>", "", context["title"])
@@ -154,9 +157,9 @@ def write(app, exception):
     where = {name: urljoin(base, app.builder.get_target_uri(name)) for name in pages}
 
     def line(name):
-        return f"- [{env.titles[name].astext()}]({where[name]}): {first_sentence(pages[name])}"
+        return f"- [{env.titles[name].astext()}]({where[name]}): {beginning(pages[name])}"
 
-    short = [f"# {app.config.project}", f"> {first_sentence(pages[root])}", "## All of it"]
+    short = [f"# {app.config.project}", f"> {beginning(pages[root])}", "## All of it"]
     short.append(f"{line(root)}\n- [The whole guide]({urljoin(base, 'llms-full.txt')}): Every page and every file, as one text.")
     for section in env.toctree_includes[root]:
         short += [f"## {env.titles[section].astext()}", "\n".join(map(line, in_order(env, section)))]
@@ -170,7 +173,7 @@ def write(app, exception):
 
 def setup(app):
     app.add_config_value("social_card", "", "html", str)
-    app.connect("config-inited", check_address)
+    app.connect("config-inited", check_address, priority=400)  # before others read it
     app.connect("doctree-resolved", keep, priority=900)  # once tabs have their labels
     app.connect("html-page-context", describe)
     app.connect("build-finished", write)
