@@ -42,7 +42,7 @@ class Markdown:
         if isinstance(node, nodes.image):
             return f"Picture: {node.get('alt', '')}"
         if isinstance(node, nodes.raw):
-            return node.astext() if node.astext() == "<br>" else ""
+            return "<br>" if node.astext().startswith("<br") else ""
         text = "".join(map(self.inline, node.children))
         if "refuri" in node or "refid" in node:
             return f"[{text}]({urljoin(self.page, node.get('refuri') or '#' + node.get('refid', ''))})"
