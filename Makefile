@@ -5,27 +5,44 @@ PORT ?= 8080
 JOBS ?= 2
 PYTEST_OPTIONS ?=
 BIN := .venv/bin
-SPHINX_OPTIONS := -n -W --keep-going -d build/doctrees
+SPHINX_OPTIONS := -n -W --keep-going -q
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html check test lint lock clean
+.PHONY: help site html epub pdf links check test newest lint lock clean
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
 site: .venv/ready ## build the guide, serve it on this machine, rebuild on change (PORT=8080)
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null \
 	  || { echo "error: port $(PORT) is in use: stop what holds it, or choose another: make site PORT=8081" >&2; exit 1; }
-	@$(BIN)/sphinx-autobuild --port $(PORT) --re-ignore '/(\.git|\.venv|build|__pycache__)/' $(SPHINX_OPTIONS) -q . build/html
+	@$(BIN)/sphinx-autobuild --port $(PORT) --re-ignore '/(\.git|\.venv|build|__pycache__)/' $(SPHINX_OPTIONS) -d build/doctrees . build/html
 
 html: .venv/ready ## build the guide into build/html
-	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -q . build/html && echo "build/html/index.html"
+	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -d build/doctrees . build/html && echo "build/html/index.html"
+
+# What a doctree holds depends on the builder: each has its own.
+epub: .venv/ready ## the guide as a book, build/guide.epub
+	@GUIDE_VERSION="$$(git describe --tags --always 2>/dev/null || echo unversioned)" \
+	  $(BIN)/sphinx-build $(SPHINX_OPTIONS) -b epub -d build/doctrees-epub . build/epub
+	@cp build/epub/guide.epub build/guide.epub && echo "build/guide.epub"
+
+pdf: .venv/ready ## the guide on paper, build/guide.pdf, printed by the tests' Chromium
+	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -b singlehtml -d build/doctrees-singlehtml . build/singlehtml
+	@$(BIN)/python -m tests.harness.paper build/singlehtml build/guide.pdf
+
+links: .venv/ready ## whether every link to elsewhere leads somewhere; asks the internet
+	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -b linkcheck -d build/doctrees-linkcheck . build/linkcheck
 
 check: .venv/ready ## the quick half: every server's own check of every snippet
 	@$(BIN)/python -m pytest -q tests/test_accepted.py $(PYTEST_OPTIONS)
 
 test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_OPTIONS)
+
+newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy
+	@$(BIN)/python -m tests.harness.newest
+	@$(MAKE) test PYTEST_OPTIONS="--junit-xml=build/newest.xml"
 
 lint: .venv/ready ## only the linters
 	@$(BIN)/python -m pytest -q --no-machines tests/test_tidy.py $(PYTEST_OPTIONS)

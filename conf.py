@@ -1,8 +1,11 @@
 """How the guide is built. Facts (example values, versions) come from snippets/manifest.toml."""
 
+import os
+import re
 import sys
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "_ext"))
@@ -20,7 +23,9 @@ author = "The MetaKernel on JupyterHub authors"
 copyright = "The MetaKernel on JupyterHub authors"
 language = "en"
 
-extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "site_html", "atlas", "stamps", "values"]
+extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
+extensions += ["site_html", "atlas", "stamps", "values", "publish"]
+templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]
 nitpicky = True
@@ -52,3 +57,26 @@ html_show_sphinx = False
 html_theme_options = {"top_of_page_buttons": []}
 pygments_style = "default"
 pygments_dark_style = "native"
+
+# Where the site will be, if Read the Docs or whoever publishes it says so: "" for a build that is only looked at here.
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("GUIDE_URL", "")
+html_baseurl = html_baseurl and f"{html_baseurl.rstrip('/')}/"
+social_card = "_static/card.png"
+notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
+notfound_template = "404.html"
+notfound_context = {"title": "There is no page here", "pageurl": None}
+# Files to offer beside the pages, and the published versions, NAME=ADDRESS: .ci/publish names both.
+html_extra_path = os.environ.get("GUIDE_BOOKS", "").split()
+html_context = {
+    "books": [Path(book).name for book in html_extra_path],
+    "versions": dict(version.split("=", 1) for version in os.environ.get("GUIDE_VERSIONS", "").split()),
+}
+
+version = os.environ.get("GUIDE_VERSION", "")  # a book has to have one
+epub_basename = "guide"
+epub_publisher = author
+epub_tocscope = "includehidden"
+epub_show_urls = "no"
+
+# Examples lead nowhere.
+linkcheck_ignore = [rf"https?://({re.escape(MANIFEST['values']['host'])}|127\.0\.0\.1)\b"]

@@ -131,7 +131,7 @@ class Atlas(FromFile):
         for rung in ["config_accepted", *self.manifest["ladder"]]:
             links = [f"[{title}]({here}{name}/index.md)" for name, title, about, _ in entries if about.get("rung") == rung]
             if links:
-                rows.append(f"| `{rung}` | {'<br>'.join(links)} |")
+                rows.append(f"| `{rung}` | {'<br/>'.join(links)} |")
         return "| Rung | What people see |\n|---|---|\n" + "\n".join(rows)
 
     def lines(self, entries, here):

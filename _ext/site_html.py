@@ -29,7 +29,8 @@ def draw(code, cache):
         used = set(re.findall(r"url\(#([^)]+)\)", svg))
         svg = re.sub(r'(?s)<marker id="([^"]+)".*?</marker>', lambda match: match[0] if match[1] in used else "", svg)
         svg = re.sub(r' role="[^"]*" aria-roledescription="[^"]*"', "", svg, count=1)
-        kept.write_text(svg.replace("my-svg", name).replace(" background-color: transparent;", ""), "utf-8")
+        svg = svg.replace("my-svg", name).replace(" background-color: transparent;", "")
+        kept.write_text(svg.replace("<br>", "<br/>"), "utf-8")  # a book's pages are XML
     return kept.read_text("utf-8")
 
 

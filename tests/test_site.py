@@ -36,11 +36,13 @@ def test_the_site_builds_without_a_word(site):
 def test_no_internal_link_is_dead(site):
     dead = []
     for page, soup in site.pages.items():
-        for tag in soup.select("[href], [src]"):
-            link = urlsplit(tag.get("href") or tag.get("src"))
+        for tag in soup.select("[href], [src], [action]"):
+            link = urlsplit(tag.get("href") or tag.get("src") or tag.get("action"))
             if link.scheme or link.netloc:
                 continue
-            target = (page.parent / unquote(link.path)).resolve() if link.path else page
+            # Only the page that stands in for a missing one is shown below other paths than its own.
+            base, path = (site.html, link.path.removeprefix("/")) if page.name == "404.html" else (page.parent, link.path)
+            target = (base / unquote(path)).resolve() if link.path else page
             target = target / "index.html" if target.is_dir() else target
             if not target.is_file():
                 dead.append(f"{page.relative_to(site.html)}: no file {link.geturl()}")

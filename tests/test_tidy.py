@@ -10,12 +10,13 @@ import pytest
 from tests.harness.manifest import ROOT
 
 BIN = Path(sys.executable).parent
+WORKFLOWS = " ".join(sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github/workflows").iterdir()))
 LINTERS = {
     "ruff check": "ruff check .",
     "ruff format": "ruff format --check .",
     "codespell": "codespell",
     "yamllint": "yamllint --strict .github .readthedocs.yaml",
-    "workflows": "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/test.yml",
+    "workflows": f"check-jsonschema --builtin-schema vendor.github-workflows {WORKFLOWS}",
     "readthedocs": "check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml",
     "zizmor": "zizmor --offline --quiet --no-progress .github",
     "rumdl": "rumdl check --no-cache .",

@@ -109,10 +109,10 @@ def all_images() -> list[Image]:
     return [*(hub(version) for version in VERSIONS["jupyterhub"]), blocks(), browser(), *(server(kind) for kind in sorted(kinds))]
 
 
-def prepare(say: Callable[[str], None] = print) -> None:
-    """Build every image that does not exist yet. Raises `engine.Trouble` with the failing build's last lines."""
+def prepare(say: Callable[[str], None] = print, wanted: list[Image] | None = None) -> None:
+    """Build every image that does not exist yet, or those that are wanted. Raises `engine.Trouble` with the failing build's last lines."""
     have = set(engine.cli("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").stdout.split())
-    missing = [image for image in all_images() if image.tag not in have]
+    missing = [image for image in wanted or all_images() if image.tag not in have]
     if not missing:
         return
     engine.room(engine.storage(), GIGABYTES * len(missing) / len(all_images()), "container images")

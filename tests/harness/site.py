@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import shutil
 import subprocess
@@ -23,10 +24,15 @@ from .manifest import ROOT, SNIPPETS
 PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
 
 
-def sphinx(source: Path, work: Path, builder: str = "html") -> subprocess.CompletedProcess:
-    """Build the guide that lies in `source`, strictly; the result goes to `work`/html."""
+def sphinx(source: Path, work: Path, builder: str = "html", **environment: str) -> subprocess.CompletedProcess:
+    """Build the guide that lies in `source`, strictly; the result goes to `work`/html.
+
+    Nobody but `environment` says where the site will be.
+    """
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("GUIDE_", "READTHEDOCS"))} | environment
     command = f"{sys.executable} -m sphinx -q -n -W --keep-going -b {builder}".split()
-    return subprocess.run([*command, "-d", work / "doctrees", source, work / "html"], capture_output=True, text=True, timeout=300)
+    command += ["-d", str(work / "doctrees"), str(source), str(work / "html")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=known)
 
 
 def copy_of_the_tree(to: Path) -> Path:
@@ -41,9 +47,9 @@ def copy_of_the_tree(to: Path) -> Path:
 class Site:
     """The built site. `pages` maps the path of each page to its parsed HTML, `trees` that of each source to its doctree."""
 
-    def __init__(self, work: Path):
+    def __init__(self, work: Path, **environment: str):
         self.html = work / "html"
-        self.built = sphinx(ROOT, work)
+        self.built = sphinx(ROOT, work, **environment)
         self.work = work
 
     @cached_property
@@ -68,6 +74,12 @@ class Site:
         return found
 
 
+def serve(route: Route, html: Path) -> None:
+    """Answer a browser's request with a file of the built site."""
+    path = html / urlsplit(route.request.url).path.lstrip("/")
+    route.fulfill(path=path) if path.is_file() else route.fulfill(status=404, body="")
+
+
 @dataclass
 class Reader:
     """A browser that gets the built site at an address of its own, by name and without a network."""
@@ -86,9 +98,8 @@ class Reader:
         return made
 
     def _serve(self, route: Route) -> None:
-        path = self.html / urlsplit(route.request.url).path.lstrip("/")
-        if route.request.url.startswith(self.address) and path.is_file():
-            route.fulfill(path=path)
+        if route.request.url.startswith(self.address):
+            serve(route, self.html)
         else:
             route.fulfill(status=404, body="")
 
