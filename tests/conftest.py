@@ -9,7 +9,6 @@ import pytest
 from tests.harness import accept, browser, deployment, engine, evidence, images
 from tests.harness import site as guide
 from tests.harness.manifest import BUILD, VERSIONS
-from tests.harness.site import Site
 
 _daemon = pytest.StashKey()
 
@@ -110,11 +109,6 @@ def desks(stack):
 
     desk.all = lambda: list(started.values())
     return desk
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    return Site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")
