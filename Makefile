@@ -27,8 +27,8 @@ check: .venv/ready ## the quick half: every server's own check of every snippet
 test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_OPTIONS)
 
-lint: .venv/ready ## only the linters
-	@$(BIN)/python -m pytest -q --no-machines tests/test_tidy.py $(PYTEST_OPTIONS)
+lint: .venv/ready ## only the linters, of code and of prose
+	@$(BIN)/python -m pytest -q --no-machines tests/test_tidy.py tests/test_words.py $(PYTEST_OPTIONS)
 
 lock: .venv/ready ## renew requirements.txt from requirements.in
 	@$(BIN)/python -m pip install -q uv
