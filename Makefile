@@ -44,8 +44,8 @@ newest: .venv/ready ## everything against the newest upstream releases, which it
 	@$(BIN)/python -m tests.harness.newest
 	@$(MAKE) test PYTEST_OPTIONS="--junit-xml=build/newest.xml"
 
-lint: .venv/ready ## only the linters
-	@$(BIN)/python -m pytest -q --no-machines tests/test_tidy.py $(PYTEST_OPTIONS)
+lint: .venv/ready ## only the linters, of code and of prose
+	@$(BIN)/python -m pytest -q --no-machines tests/test_tidy.py tests/test_words.py $(PYTEST_OPTIONS)
 
 lock: .venv/ready ## renew requirements.txt from requirements.in
 	@$(BIN)/python -m pip install -q uv

@@ -25,10 +25,14 @@ def draw(code, cache):
     name = f"diagram-{hashlib.sha256(code.encode()).hexdigest()[:12]}"
     kept = Path(cache, f"{name}.svg")
     if not kept.exists():
-        svg = re.sub(r"(?s)<style>.*?</style>|<defs>.*?</defs>|<linearGradient.*?</linearGradient>", "", mermaidx.render(code).svg())
+        svg = re.sub(
+            r"(?s)<style>.*?</style>|<defs>(?!<marker).*?</defs>|<linearGradient.*?</linearGradient>", "", mermaidx.render(code).svg()
+        )
         used = set(re.findall(r"url\(#([^)]+)\)", svg))
         svg = re.sub(r'(?s)<marker id="([^"]+)".*?</marker>', lambda match: match[0] if match[1] in used else "", svg)
         svg = re.sub(r' role="[^"]*" aria-roledescription="[^"]*"', "", svg, count=1)
+        # A sequence names its participants alike in every diagram, and keeps its markers in <defs>.
+        svg = re.sub(r'<defs></defs>| id="(?:actor|root-)\d+"| name="\w+"', "", svg)
         svg = svg.replace("my-svg", name).replace(" background-color: transparent;", "")
         kept.write_text(svg.replace("<br>", "<br/>"), "utf-8")  # a book's pages are XML
     return kept.read_text("utf-8")

@@ -51,6 +51,20 @@ def test_no_internal_link_is_dead(site):
     assert not dead, "\n".join(dead)
 
 
+def test_every_arrow_of_a_diagram_has_its_head_and_no_id_is_there_twice(site):
+    wrong, arrows = [], 0
+    for page, soup in site.pages.items():
+        ids = [tag["id"] for tag in soup.select("[id]")]
+        wrong += [f"{page.relative_to(site.html)}: {ids.count(name)} times the id {name}" for name in set(ids) if ids.count(name) > 1]
+        for arrow in soup.select(".diagram [marker-end]"):
+            arrows += 1
+            head = arrow["marker-end"].removeprefix("url(#").removesuffix(")")
+            if head not in ids:
+                wrong.append(f"{page.relative_to(site.html)}: a diagram without {head}")
+    assert arrows
+    assert not wrong, "\n".join(wrong)
+
+
 def test_no_page_asks_another_host(site):
     asked = []
     for page, soup in site.pages.items():
