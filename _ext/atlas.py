@@ -69,7 +69,9 @@ class FromFile(SphinxDirective):
 
     def read(self, name):
         path = Path(self.env.doc2path(self.env.docname)).parent / name
-        self.env.note_dependency(str(path))
+        # A file that is not there would count as changed each time.
+        if path.exists():
+            self.env.note_dependency(str(path))
         return path
 
     def made(self, text, source):

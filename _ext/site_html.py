@@ -8,7 +8,10 @@
 
 import hashlib
 import html
+import multiprocessing
+import os
 import re
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import mermaidx
@@ -38,11 +41,31 @@ def draw(code, cache):
     return kept.read_text("utf-8")
 
 
+# Drawing takes a second each: another process does it, beside the rest of the build. A build that already has several does
+# it where it comes to a diagram.
+_drawings = {}
+
+
+def begin_diagrams(app, doctree):
+    codes = [node["code"] for node in doctree.findall(mermaid)]
+    if codes and app.parallel == 1 and hasattr(os, "fork"):
+        if not _drawings:
+            app.drawing = ProcessPoolExecutor(1, multiprocessing.get_context("fork"))
+        _drawings.update({code: app.drawing.submit(draw, code, app.doctreedir) for code in codes})
+
+
+def end_diagrams(app, error):
+    if _drawings:
+        app.drawing.shutdown(cancel_futures=True)
+        _drawings.clear()
+
+
 def visit_diagram(self, node):
     if not node.get("alt"):
         log.warning("a diagram needs :alt:, for those who do not see it", location=node)
     try:
-        svg = draw(node["code"], self.builder.app.doctreedir)
+        code = node["code"]
+        svg = _drawings[code].result() if code in _drawings else draw(code, self.builder.app.doctreedir)
     except Exception as error:
         log.warning("the diagram cannot be drawn: %s", error, location=node)
         return
@@ -78,6 +101,8 @@ def level_sidebar(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.add_node(mermaid, override=True, html=(visit_diagram, depart_diagram))
+    app.connect("doctree-read", begin_diagrams)
+    app.connect("build-finished", end_diagrams)
     app.connect("doctree-read", show_pictures, priority=400)  # before Sphinx collects the images
     app.connect("doctree-resolved", label_panels)
     app.connect("html-page-context", level_sidebar, priority=900)
