@@ -14,7 +14,6 @@ import re
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import mermaidx
 from docutils import nodes
 from sphinx.util import logging
 from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab
@@ -28,6 +27,8 @@ def draw(code, cache):
     name = f"diagram-{hashlib.sha256(code.encode()).hexdigest()[:12]}"
     kept = Path(cache, f"{name}.svg")
     if not kept.exists():
+        import mermaidx  # here, because most builds draw nothing
+
         svg = re.sub(
             r"(?s)<style>.*?</style>|<defs>(?!<marker).*?</defs>|<linearGradient.*?</linearGradient>", "", mermaidx.render(code).svg()
         )
