@@ -3,7 +3,7 @@
 - Diagrams are drawn into the page itself, so that they take its colours, light or dark.
 - Tab panels carry their label, for print and for browsers without JavaScript, and valid attributes.
 - A notebook's cell may name a picture, in its metadata, to stand where its output would: the site has no kernel.
-- The headings of the sidebar tell screen readers their level.
+- The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
 """
 
 import hashlib
@@ -95,7 +95,10 @@ def label_panels(app, doctree, docname):
             panel["hidden"] = "hidden"
 
 
-def level_sidebar(app, pagename, templatename, context, doctree):
+def mend_page(app, pagename, templatename, context, doctree):
+    # The look of notebooks is for notebooks.
+    if doctree is None or not any(cell.get("cell_index") is not None for cell in doctree.findall(nodes.container)):
+        context["css_files"] = [sheet for sheet in context["css_files"] if "mystnb" not in str(sheet.filename)]
     if "furo_navigation_tree" in context:
         context["furo_navigation_tree"] = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
 
@@ -106,5 +109,5 @@ def setup(app):
     app.connect("build-finished", end_diagrams)
     app.connect("doctree-read", show_pictures, priority=400)  # before Sphinx collects the images
     app.connect("doctree-resolved", label_panels)
-    app.connect("html-page-context", level_sidebar, priority=900)
+    app.connect("html-page-context", mend_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,9 +1,16 @@
-// Tabs: the reader's choice holds for every page and every later visit; ?tab=nginx makes one by a link.
+// Tabs: the reader's choice of each kind holds for every page and every later visit; ?tab=nginx makes one by a link.
 // sphinx-tabs itself forgets it when the browser tab closes, and leaves the keyboard's focus behind.
-const KEY = "metakernel-guide.tab";
-const remembered = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
-const remember = (label) => { try { localStorage.setItem(KEY, label); } catch { /* storage is blocked */ } };
+const KEY = "metakernel-guide.tabs";
+const chosen = () => {
+  try { return JSON.parse(localStorage.getItem(KEY)) || {}; } catch { return {}; }
+};
 const labelOf = (tab) => tab.textContent.trim().toLowerCase();
+const listOf = (tab) => [...tab.closest("[role=tablist]").querySelectorAll("[role=tab]")];
+// Tabs with the same labels are of one kind.
+const kindOf = (tab) => listOf(tab).map(labelOf).sort().join(" ");
+const remember = (tab) => {
+  try { localStorage.setItem(KEY, JSON.stringify({ ...chosen(), [kindOf(tab)]: labelOf(tab) })); } catch { /* storage is blocked */ }
+};
 
 // Only the selected tab is a stop of the Tab key; the arrows, Home and End lead to the others.
 const refocus = () => {
@@ -12,9 +19,10 @@ const refocus = () => {
   }
 };
 
-const choose = (label) => {
+// `wanted` tells the label to choose for a tab's kind.
+const choose = (wanted) => {
   for (const tab of document.querySelectorAll(".sphinx-tabs-tab.group-tab")) {
-    if (labelOf(tab) === label && tab.getAttribute("aria-selected") !== "true") {
+    if (labelOf(tab) === wanted(tab) && tab.getAttribute("aria-selected") !== "true") {
       deselectTabList(tab);
       selectTab(tab);
     }
@@ -22,12 +30,13 @@ const choose = (label) => {
 };
 
 addEventListener("DOMContentLoaded", () => {
-  const asked = new URLSearchParams(location.search).get("tab")?.toLowerCase();
-  choose(asked || remembered());
+  const asked = new URLSearchParams(location.search).getAll("tab").map((label) => label.toLowerCase());
+  const earlier = chosen();
+  choose((tab) => listOf(tab).map(labelOf).find((label) => asked.includes(label)) || earlier[kindOf(tab)]);
   for (const list of document.querySelectorAll(".sphinx-tabs [role=tablist]")) {
     list.addEventListener("click", (event) => {
       const tab = event.target.closest(".group-tab");
-      if (tab) remember(labelOf(tab));
+      if (tab) remember(tab);
       refocus();
     });
     list.addEventListener("keydown", (event) => {

@@ -210,14 +210,23 @@
     values = kept();
     show();
   });
-  // A download is what stands in the block above which it is offered.
-  document.addEventListener("click", (event) => {
-    const offer = event.target.closest(".code-block-caption a.download");
-    const block = offer?.closest(".literal-block-wrapper")?.querySelector("pre");
-    if (!block || !block.querySelector(".value.own")) return;
-    event.preventDefault();
-    const address = URL.createObjectURL(new Blob([block.textContent], { type: "text/plain" }));
-    Object.assign(document.createElement("a"), { href: address, download: offer.getAttribute("href").split("/").pop() }).click();
+  // A download holds what is shown: the block below the offer, or the file with the values in it.
+  const hand = (text, name) => {
+    const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    Object.assign(document.createElement("a"), { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  };
+  document.addEventListener("click", async (event) => {
+    const offer = event.target.closest("a.download");
+    if (!offer || !differ(values, examples)) return;
+    event.preventDefault();
+    const name = decodeURIComponent(offer.getAttribute("href").split("/").pop());
+    const block = offer.closest(".literal-block-wrapper")?.querySelector("pre");
+    try {
+      hand(block ? block.textContent : (await (await fetch(offer.href)).text()).replace(example, shown), name);
+    } catch {
+      say("From this place the file cannot be filled in. Copy it from its page: there it holds your values.");
+      document.querySelector(".values").open = true;
+    }
   });
 })();

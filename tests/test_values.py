@@ -317,6 +317,16 @@ def test_a_download_holds_the_values_and_ends_like_the_file(site, page, tmp_path
     assert (tmp_path / "file").read_text("utf-8") == copied(site, page, name) != published(name)
 
 
+def test_a_download_of_the_landing_page_holds_the_values_too(site, reader, page, tmp_path):
+    type_in(page, OWN)
+    expected = copied(site, page, "nginx/jupyterhub.conf")
+    page.goto(f"{reader.address}index.html")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="jupyterhub.conf", exact=True).first.click()
+    download.value.save_as(tmp_path / "file")
+    assert (tmp_path / "file").read_text("utf-8") == expected
+
+
 @pytest.mark.parametrize(("odd", "proxy"), list(zip(ODD, ["apache", "nginx", "apache"], strict=True)))
 def test_an_odd_set_climbs_the_whole_ladder(site, reader, odd, proxy):
     page = reader.context().new_page()

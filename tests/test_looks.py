@@ -1,0 +1,226 @@
+"""What every page is to those who read it: by any means, in any light, on any screen, at little cost."""
+
+import gzip
+from importlib import resources
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.manifest import VALUES
+from tests.harness.site import type_in
+
+pytestmark = pytest.mark.xdist_group("site")
+
+AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 320, "height": 700}
+# Bytes, compressed, of all that a page's first load asks for.
+HEAVIEST = 80_000
+# The share of the screen that may move while a reader looks at it, as browsers reckon it.
+SHIFT = 0.05
+PROXY = "deploy/reverse-proxy.html"
+
+RUN = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
+    .map(found => `${found.id}: ${found.nodes.length} times, as ${found.nodes[0].html.slice(0, 120)}`)"""
+
+
+def addresses(site):
+    return sorted(str(page.relative_to(site.html)) for page in site.pages if "_downloads" not in page.parts)
+
+
+def parts():
+    """The pages are looked at in so many parts, so that a run shows progress."""
+    return range(4)
+
+
+@pytest.fixture(scope="module")
+def looking(reader):
+    """A page in which axe is at hand, and what it has asked for."""
+    context = reader.context()
+    context.add_init_script(AXE)
+    page = context.new_page()
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    return page
+
+
+def found(page):
+    """What axe finds, light and dark, wide and narrow; and whether a page is wider than its screen."""
+    told = []
+    for name, size in (("wide", WIDE), ("narrow", NARROW)):
+        page.set_viewport_size(size)
+        if (over := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+            told.append(f"{name}: {over} pixels stand out")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            told += [f"{name}, {scheme}: {words}" for words in page.evaluate(RUN)]
+    return told
+
+
+@pytest.mark.parametrize("part", parts())
+def test_axe_finds_nothing_and_no_page_asks_another_host(site, reader, looking, part):
+    told = []
+    for address in addresses(site)[part :: len(parts())]:
+        looking.goto(reader.address + address)
+        told += [f"{address}: {words}" for words in found(looking)]
+    assert not told, "\n".join(told)
+    assert not [url for url in looking.asked if not url.startswith(reader.address)]
+
+
+def test_axe_finds_nothing_in_the_open_form_with_a_refusal_in_it(reader, looking):
+    looking.goto(reader.address + PROXY)
+    type_in(looking, {"host": "a;b", "key": "x"})
+    told = found(looking)
+    looking.evaluate("localStorage.clear()")
+    assert not told, "\n".join(told)
+
+
+def test_axe_sees_a_fault(reader, looking):
+    looking.goto(f"{reader.address}index.html")
+    looking.evaluate("document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=x><p style=\"color: #999\">grey</p>')")
+    told = "\n".join(found(looking))
+    assert "image-alt: 1 times" in told
+    assert "color-contrast" in told
+
+
+def weight(site, page, address):
+    """Bytes of a page and of all that it asked for by itself, compressed as servers do."""
+    files = {urlsplit(url).path.lstrip("/") for url in page.asked}
+    return sum(len(gzip.compress((site.html / name).read_bytes(), 6)) for name in files if (site.html / name).is_file())
+
+
+@pytest.mark.parametrize("part", parts())
+def test_no_page_is_heavy(site, reader, part):
+    heavy = []
+    context = reader.context()
+    for address in addresses(site)[part :: len(parts())]:
+        page = context.new_page()
+        page.asked = []
+        page.on("request", lambda request, asked=page.asked: asked.append(request.url))
+        page.goto(reader.address + address, wait_until="networkidle")
+        assert len(page.asked) > 5, page.asked
+        if (bytes := weight(site, page, address)) > HEAVIEST:
+            heavy.append(f"{address}: {bytes} bytes")
+        assert not [url for url in page.asked if url.endswith((".woff", ".woff2", ".ttf"))]
+        page.close()
+    context.close()
+    assert not heavy, "\n".join(heavy)
+
+
+MOVED = """() => new Promise(tell => new PerformanceObserver(list => {
+    tell(list.getEntries().reduce((sum, entry) => sum + (entry.hadRecentInput ? 0 : entry.value), 0));
+}).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => tell(0), 500))"""
+
+
+def test_little_moves_while_a_page_loads_with_values_of_the_readers_own(site, reader):
+    context = reader.context(viewport=WIDE)
+    page = context.new_page()
+    page.goto(reader.address + PROXY)
+    type_in(page, {"host": "a-rather-long-name-of-a-host.notebooks.example.org", "base_url": "/a/path/of/some/length/"})
+    page.get_by_role("tab", name="Apache").first.click()
+    moved = {}
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)
+        for address in ("index.html", PROXY, "deploy/check.html", "jigsaw/index.html", "troubleshooting/index.html"):
+            page.goto(reader.address + address, wait_until="networkidle")
+            moved[address, size["width"]] = page.evaluate(MOVED)
+    context.close()
+    assert not {where: shift for where, shift in moved.items() if shift > SHIFT}
+
+
+def test_a_choice_of_tab_holds_on_other_pages_and_later_and_by_link(reader):
+    page = reader.context().new_page()
+    page.goto(reader.address + PROXY)
+    conf = page.locator(".code-block-caption", has_text="/etc/apache2/sites-available/jupyterhub.conf")
+    expect(conf).to_be_hidden()
+    page.get_by_role("tab", name="Apache").first.click()
+    expect(conf).to_be_visible()
+    other = page.context.new_page()
+    other.goto(f"{reader.address}jigsaw/configure.html")
+    assert other.get_by_role("tab", name="Apache").get_attribute("aria-selected") == "true"
+    other.goto(f"{reader.address}{PROXY}?tab=nginx")
+    assert other.get_by_role("tab", name="nginx").first.get_attribute("aria-selected") == "true"
+    # A link is for one visit.
+    other.goto(reader.address + PROXY)
+    assert other.get_by_role("tab", name="Apache").first.get_attribute("aria-selected") == "true"
+
+
+def test_tabs_work_by_keyboard(reader):
+    page = reader.context().new_page()
+    page.goto(reader.address + PROXY)
+    first = page.get_by_role("tablist").first
+    nginx, apache = first.get_by_role("tab").all()
+    nginx.focus()
+    page.keyboard.press("ArrowRight")
+    expect(apache).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(apache).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Home")
+    expect(nginx).to_be_focused()
+    page.keyboard.press("End")
+    expect(apache).to_be_focused()
+    # One stop of the Tab key for each set.
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('role')") != "tab"
+
+
+@pytest.mark.parametrize("way", ["without JavaScript", "in print"])
+def test_every_panel_is_shown_under_its_label(reader, way):
+    context = reader.context(java_script_enabled=way == "in print")
+    page = context.new_page()
+    page.goto(reader.address + PROXY)
+    if way == "in print":
+        page.emulate_media(media="print")
+    panels = page.locator(".sphinx-tabs-panel")
+    assert panels.count() > 10
+    assert all(panel.is_visible() for panel in panels.all())
+    assert all(panel.get_attribute("data-label") in ("nginx", "Apache") for panel in panels.all())
+    context.close()
+
+
+FOCUS = """() => {
+    const element = document.activeElement;
+    if (element === document.body) return null;
+    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
+    const box = element.getBoundingClientRect();
+    return {
+        what: element.outerHTML.slice(0, 90),
+        seen: (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none",
+        shown: element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 0,
+        after: (window.last?.compareDocumentPosition(element) ?? 4) & 4,
+        last: (window.last = element) && 0,
+    };
+}"""
+
+
+@pytest.mark.parametrize("address", ["index.html", PROXY, "troubleshooting/blank-jigsaw-iframe/index.html", "search.html"])
+def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(reader, address):
+    page = reader.context(viewport=WIDE).new_page()
+    page.goto(reader.address + address)
+    if page.locator(".values").count():
+        type_in(page, {})
+    page.evaluate("getSelection().removeAllRanges()")
+    stops = []
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        if (stop := page.evaluate(FOCUS)) is None:
+            break
+        stops.append(stop)
+    assert len(stops) > 20
+    assert not [stop["what"] for stop in stops if not stop["seen"]], "no sign of focus"
+    assert not [stop["what"] for stop in stops if not stop["shown"]], "focus on what is not shown"
+    assert not [stop["what"] for stop in stops if not stop["after"]], "out of order"
+    reached = len(stops)
+    there = page.evaluate(
+        "[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex=\"0\"]')].filter(e =>"
+        " e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }) && e.getClientRects().length).length"
+    )
+    assert reached >= there - 2, f"{reached} of {there}"
+
+
+def test_the_form_shows_the_examples_until_something_is_typed(reader):
+    page = reader.context().new_page()
+    page.goto(reader.address + PROXY)
+    assert {field.get_attribute("name"): field.input_value() for field in page.locator(".values input").all()} == {
+        name: VALUES[name] for name in ("host", "base_url", "hub", "certificate", "key", "kernel")
+    }
