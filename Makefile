@@ -9,7 +9,7 @@ SPHINX_OPTIONS := -n -W --keep-going -q
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links check test newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse check test newest lint lock clean
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -33,6 +33,9 @@ pdf: .venv/ready ## the guide on paper, build/guide.pdf, printed by the tests' C
 
 links: .venv/ready ## whether every link to elsewhere leads somewhere; asks the internet
 	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -b linkcheck -d build/doctrees-linkcheck . build/linkcheck
+
+lighthouse: html ## what Lighthouse says of the built guide
+	@$(BIN)/python -m tests.harness.lighthouse build/html
 
 check: .venv/ready ## the quick half: every server's own check of every snippet
 	@$(BIN)/python -m pytest -q tests/test_accepted.py $(PYTEST_OPTIONS)

@@ -37,6 +37,8 @@ def draw(code, cache):
         svg = re.sub(r' role="[^"]*" aria-roledescription="[^"]*"', "", svg, count=1)
         # A sequence names its participants alike in every diagram, and keeps its markers in <defs>.
         svg = re.sub(r'<defs></defs>| id="(?:actor|root-)\d+"| name="\w+"', "", svg)
+        # HTML has no paragraph in a span.
+        svg = re.sub(r"<p>(.*?)</p>", r'<span class="words">\1</span>', svg, flags=re.S)
         svg = svg.replace("my-svg", name).replace(" background-color: transparent;", "")
         kept.write_text(svg.replace("<br>", "<br/>"), "utf-8")  # a book's pages are XML
     return kept.read_text("utf-8")

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from docutils import nodes
 
+from tests.harness import engine, images
 from tests.harness.atlas import entries
 from tests.harness.manifest import MANIFEST, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.site import PAGES, copy_of_the_tree, sphinx
@@ -179,6 +180,21 @@ def test_a_page_that_includes_a_missing_file_fails_by_page_and_line(tmp_path):
     assert len(said) == 1, built.stderr
     assert f"deploy/install.md:{len(text.splitlines()) + 2}: " in said[0]
     assert "snippets/nginx/gone.conf" in said[0]
+
+
+VALIDATE = "java -Xss4m -jar /opt/vnu.jar --errors-only --format gnu --stdout"
+
+
+def test_every_page_is_valid_html(site):
+    with engine.run(images.validator().tag) as machine:
+        pages = {f"/site/{page.relative_to(site.html)}": page.read_bytes() for page in site.pages if "_downloads" not in page.parts}
+        machine.put(pages | {"/site/broken.html": "<!DOCTYPE html><title>x</title><p id=a><span><p id=a>two</span>"})
+        said = machine.sh(f"cd /site && {VALIDATE} $(find . -name '*.html')", check=False, timeout=240).stdout.splitlines()
+    # The control, beside them: what is broken is found.
+    broken = [line for line in said if "broken.html" in line]
+    assert any("Duplicate ID" in line for line in broken), broken
+    assert len(pages) > 60
+    assert said == broken, "\n".join(said)
 
 
 @pytest.fixture(scope="module")

@@ -104,9 +104,28 @@ def browser() -> Image:
     return Image("browser", BASE.format(HUB_SUITE), "browser.Containerfile", {"PLAYWRIGHT": metadata.version("playwright")})
 
 
+@cache
+def validator() -> Image:
+    """A machine that checks HTML."""
+    return Image("validator", BASE.format(HUB_SUITE), "validator.Containerfile", {"VNU": VERSIONS["vnu"]})
+
+
+@cache
+def lighthouse() -> Image:
+    """The browser's machine with Lighthouse; its base is another of these images."""
+    files = {"site.conf": (HERE / "site.conf").read_bytes()}
+    return Image("lighthouse", browser().tag, "lighthouse.Containerfile", {"LIGHTHOUSE": VERSIONS["lighthouse"]}, files)
+
+
 def all_images() -> list[Image]:
     kinds = {kind for proxy in PROXIES.values() for kind in proxy.servers}
-    return [*(hub(version) for version in VERSIONS["jupyterhub"]), blocks(), browser(), *(server(kind) for kind in sorted(kinds))]
+    return [
+        *(hub(version) for version in VERSIONS["jupyterhub"]),
+        blocks(),
+        browser(),
+        validator(),
+        *(server(kind) for kind in sorted(kinds)),
+    ]
 
 
 def prepare(say: Callable[[str], None] = print, wanted: list[Image] | None = None) -> None:
