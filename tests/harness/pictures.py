@@ -1,6 +1,6 @@
 """The pages' pictures: taken by tests, kept in jigsaw/pictures/, and compared with what a browser shows today.
 
-`python -m tests.harness.pictures` takes them anew, by running tests/test_lessons.py, and keeps them.
+`python -m tests.harness.pictures` takes them anew, by running tests/test_lessons.py, and keeps them; and it draws the card.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from PIL import Image, ImageChops
 from playwright.sync_api import Locator, Page
 
+from . import browser, engine
 from .manifest import BUILD, ROOT
 
 TAKEN, KEPT = BUILD / "pictures", ROOT / "jigsaw" / "pictures"
@@ -41,6 +42,25 @@ def difference(name: str) -> float:
     return noticed.histogram()[255] / (taken.width * taken.height)
 
 
+# What other sites show beside a link to the guide: 1200 x 630 pixels, as they ask for.
+CARD = """<!DOCTYPE html><style>
+  body { margin: 0; width: 1200px; height: 630px; box-sizing: border-box; padding: 90px; background: #131416; color: #fff;
+         font: 34px/1.4 "DejaVu Sans", sans-serif; display: flex; flex-direction: column; justify-content: space-between }
+  h1 { font-size: 84px; line-height: 1.1; margin: 0 } code { font-size: 30px; color: #8ab4f8 } p { margin: 0 }
+</style>
+<h1>MetaKernel on<br>JupyterHub</h1><p>The guide that is run before it is read.</p>
+<code>Browser → nginx or Apache → JupyterHub → kernel</code>"""
+
+
+def card() -> None:
+    """Draw `_static/card.png`."""
+    with engine.network() as network, browser.chromium(network, {}) as chromium:
+        page = chromium.new_page(viewport={"width": 1200, "height": 630})
+        page.set_content(CARD)
+        png = page.screenshot()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(ROOT / "_static/card.png", optimize=True)
+
+
 def main() -> None:
     # Its tests fail where a picture has changed; what else fails is shown, and then no picture is kept.
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", ROOT / "tests/test_lessons.py"]
@@ -49,6 +69,7 @@ def main() -> None:
     if failed or done.returncode > 1:
         sys.exit(f"error: the lessons fail, so nothing is kept:\n{done.stdout}")
     KEPT.mkdir(exist_ok=True)
+    card()
     for picture in sorted(TAKEN.glob("*.png")):
         changed = difference(picture.stem)
         shutil.copy(picture, KEPT)
