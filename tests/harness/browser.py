@@ -284,9 +284,12 @@ def document(*cells: str, kernel: str = VALUES["kernel"]) -> dict:
     }
 
 
-def sign_in(page: Page, name: str, password: str) -> None:
-    """Fill in the hub's login form and send it; what comes of it is not waited for."""
-    page.goto(f"{URL}hub/login")
+def sign_in(page: Page, name: str, password: str, then: str = "") -> None:
+    """Fill in the hub's login form and send it; what comes of it is not waited for.
+
+    The hub leads on to the user's server, or to `then`, a path below the base URL.
+    """
+    page.goto(f"{URL}hub/login{f'?next={quote(VALUES["base_url"] + then, safe="")}' if then else ''}")
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
