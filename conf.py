@@ -76,6 +76,7 @@ version = os.environ.get("GUIDE_VERSION", "")  # a book has to have one
 epub_basename = "guide"
 epub_publisher = author
 epub_tocscope = "includehidden"
+epub_tocdepth = 5
 epub_show_urls = "no"
 
 # Examples lead nowhere.

@@ -15,7 +15,7 @@ BUTTONS = (
     '<button type="button" class="values-link">Copy a link with these values</button> '
     '<button type="button" class="values-back" hidden>Back to my own values</button></p><p role="status"></p>'
 )
-# Where storage is blocked, something that forgets takes its place.
+# Where storage is blocked, something that forgets takes its place, before the theme asks for it.
 MEMORY = """for (const name of ["localStorage", "sessionStorage"]) {
   try { window[name].length; } catch {
     Object.defineProperty(window, name, { value: { getItem: () => null, setItem() {}, removeItem() {} } });
@@ -54,16 +54,17 @@ def write_examples(app, config):
 
 def add_form(app, pagename, templatename, context, doctree):
     """Put the form under the title of each page that shows an example."""
+    if app.builder.name == "html":
+        context["metatags"] = f"{context.get('metatags', '')}<script>{MEMORY}</script>"
     body = context.get("body", "")
-    if doctree is not None and app.values_pattern.search(html.unescape(re.sub(r"<[^>]+>", "", body))):
+    # A book has no scripts.
+    if app.builder.name == "html" and doctree is not None and app.values_pattern.search(html.unescape(re.sub(r"<[^>]+>", "", body))):
         context["body"] = body.replace("</h1>", f"</h1>\n{app.values_form}", 1)
 
 
 def setup(app):
     app.connect("config-inited", write_examples)
     app.connect("html-page-context", add_form)
-    # Themes and tabs ask for storage without asking whether they may.
-    app.add_js_file(None, body=MEMORY, priority=0)
     app.add_js_file("examples.js", defer="defer")
     app.add_js_file("values.js", defer="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

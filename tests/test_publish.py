@@ -57,9 +57,8 @@ def test_the_one_text_holds_no_directive_no_role_and_no_blank(text):
 
 
 def test_tabs_are_told_apart_by_their_label(text):
-    assert (
-        "**nginx**:\n\n```console\n# apt-get install --yes nginx\n```\n\n**Apache**:\n\n```console\n# apt-get install --yes apache2" in text
-    )
+    assert "**nginx**:\n\n```console\n# apt-get install --yes nginx\n# nginx -v\n```" in text
+    assert "**Apache**:\n\n```console\n# apt-get install --yes apache2\n" in text
 
 
 def test_the_list_names_every_page_with_a_sentence(site):

@@ -289,7 +289,8 @@ def sign_in(page: Page, name: str, password: str, then: str = "") -> None:
 
     The hub leads on to the user's server, or to `then`, a path below the base URL.
     """
-    page.goto(f"{URL}hub/login{f'?next={quote(VALUES["base_url"] + then, safe="")}' if then else ''}")
+    query = f"?next={quote(VALUES['base_url'] + then, safe='')}" if then else ""
+    page.goto(f"{URL}hub/login{query}")
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()

@@ -145,6 +145,13 @@ def copy(page: Page, download: str) -> str:
     In a tab that is not shown, the tab is chosen first.
     """
     block = page.locator(".literal-block-wrapper", has=page.locator(f'a.download[href="{download}"]'))
-    # Playwright's own click waits until nothing moves, half a second each time; here hundreds are made.
-    page.mouse.click(*block.evaluate(POINT))
-    return page.evaluate("navigator.clipboard.readText()") + "\n"
+
+    def clicked() -> str:
+        # Playwright's own click waits until nothing moves, half a second each time; here hundreds are made.
+        page.mouse.click(*block.evaluate(POINT))
+        text = page.evaluate("navigator.clipboard.readText()")
+        if not text:
+            raise RuntimeError("nothing is copied: the button moved under the mouse")
+        return text
+
+    return engine.wait(clicked, timeout=5) + "\n"
