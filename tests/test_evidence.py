@@ -170,7 +170,7 @@ def tree(tmp_path_factory):
     (tree / "deploy").mkdir()
     (tree / "build").mkdir()
     page = (ROOT / "deploy/tested.md").read_text("utf-8")
-    (tree / "deploy/tested.md").write_text(page.replace("check.md#3-read-the-result", "../index.md"))
+    (tree / "deploy/tested.md").write_text(page.replace("check.md#read-the-result", "../index.md"))
     block = '```{{literalinclude}} /snippets/{0}\n:caption: "{{download}}`{0} </snippets/{0}>`"\n```\n'
     shown = "\n".join(block.format(name) for name in (CONF, "nginx/enable.sh"))
     (tree / "index.md").write_text(f"# Two files\n\n{shown}\n```{{toctree}}\ndeploy/tested\n```\n")
