@@ -50,6 +50,7 @@ mermaid_output_format = "svg"
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False

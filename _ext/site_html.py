@@ -3,6 +3,8 @@
 - Diagrams are drawn into the page itself, so that they take its colours, light or dark.
 - Tab panels carry their label, for print and for browsers without JavaScript, and valid attributes.
 - A notebook's cell may name a picture, in its metadata, to stand where its output would: the site has no kernel.
+- Tokens without a colour of their own get no element, and long files are marked, so that the browser need not lay out all of
+  them at once: a file of a thousand lines would take a telephone a second.
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
 """
 
@@ -15,9 +17,15 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from docutils import nodes
+from pygments.formatters import HtmlFormatter
+from pygments.token import Name, Operator, Punctuation, Whitespace
+from sphinx.highlighting import PygmentsBridge
 from sphinx.util import logging
 from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab
 from sphinxcontrib.mermaid import mermaid
+
+# Lines, from which on a file is laid out only where it is looked at.
+LONG = 100
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +94,19 @@ def show_pictures(app, doctree):
             cell += nodes.image(uri=f"pictures/{picture['name']}.png", alt=picture["alt"])
 
 
+class Plain(HtmlFormatter):
+    """Pygments' own, without elements for names, signs and spaces."""
+
+    def _get_css_class(self, ttype):
+        return "" if ttype in (Name, Operator, Punctuation, Whitespace) else super()._get_css_class(ttype)
+
+
+def mark_long_files(app, doctree):
+    for block in doctree.findall(nodes.literal_block):
+        if block.rawsource.count("\n") > LONG:
+            block["classes"].append("long")
+
+
 def label_panels(app, doctree, docname):
     labels = {tab["ids"][0]: tab.astext() for tab in doctree.findall(SphinxTabsTab)}
     for tab in doctree.findall(SphinxTabsTab):
@@ -110,6 +131,8 @@ def setup(app):
     app.connect("doctree-read", begin_diagrams)
     app.connect("build-finished", end_diagrams)
     app.connect("doctree-read", show_pictures, priority=400)  # before Sphinx collects the images
+    PygmentsBridge.html_formatter = Plain
+    app.connect("doctree-read", mark_long_files)
     app.connect("doctree-resolved", label_panels)
     app.connect("html-page-context", mend_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,12 +15,15 @@ BUTTONS = (
     '<button type="button" class="values-link">Copy a link with these values</button> '
     '<button type="button" class="values-back" hidden>Back to my own values</button></p><p role="status"></p>'
 )
-# Where storage is blocked, something that forgets takes its place, before the theme asks for it.
-MEMORY = """for (const name of ["localStorage", "sessionStorage"]) {
+# Where storage is blocked, something that forgets takes its place, before the theme asks for it. Nothing of a page is shown
+# before its tabs and values are the reader's: what moves under the eyes costs them the line they were at.
+HEAD = """for (const name of ["localStorage", "sessionStorage"]) {
   try { window[name].length; } catch {
     Object.defineProperty(window, name, { value: { getItem: () => null, setItem() {}, removeItem() {} } });
   }
-}"""
+}
+document.documentElement.classList.add("waiting");
+addEventListener("DOMContentLoaded", () => document.documentElement.classList.remove("waiting"));"""
 SUMMARY = "{host}{base_url}"
 
 
@@ -55,7 +58,7 @@ def write_examples(app, config):
 def add_form(app, pagename, templatename, context, doctree):
     """Put the form under the title of each page that shows an example."""
     if app.builder.name == "html":
-        context["metatags"] = f"{context.get('metatags', '')}<script>{MEMORY}</script>"
+        context["metatags"] = f"{context.get('metatags', '')}<script>{HEAD}</script>"
     body = context.get("body", "")
     # A book has no scripts.
     if app.builder.name == "html" and doctree is not None and app.values_pattern.search(html.unescape(re.sub(r"<[^>]+>", "", body))):

@@ -64,12 +64,16 @@ addEventListener("DOMContentLoaded", () => {
   // What furo leaves unnamed, and code that only a mouse could scroll.
   document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "Site");
   document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");
-  const scrollable = () => {
-    for (const box of document.querySelectorAll("div.highlight pre, .table-wrapper")) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-      else box.removeAttribute("tabindex");
+  // An observer asks for no layout of its own, and hears of boxes that a tab or scrolling brings up.
+  const scrollable = new ResizeObserver((boxes) => {
+    for (const { target } of boxes) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
     }
-  };
-  scrollable();
-  addEventListener("resize", scrollable);
+  });
+  for (const box of document.querySelectorAll("div.highlight pre, .table-wrapper, .diagram")) {
+    // Nothing is heard of a long file that was not looked at yet; some of its lines are wide.
+    if (box.closest(".long")) box.tabIndex = 0;
+    else scrollable.observe(box);
+  }
 });

@@ -83,11 +83,13 @@
     }
   };
   const textsOf = (root, refuse) => {
-    const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) => {
+    const texts = [];
+    // Asking about each of a file's thousands of tokens would take long.
+    const plain = !root.querySelector(refuse) && document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    const walker = plain || document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) => {
       if (node.nodeType === Node.TEXT_NODE) return NodeFilter.FILTER_ACCEPT;
       return node.matches(refuse) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_SKIP;
     });
-    const texts = [];
     while (walker.nextNode()) texts.push(walker.currentNode);
     return texts;
   };

@@ -182,7 +182,7 @@ def tree(tmp_path_factory):
 
 def build(tree):
     """Build the site strictly; what Sphinx said, the stamps by file name, and the page of what was tested."""
-    command = f"{sys.executable} -m sphinx -q -n -W --keep-going -d build/doctrees . build/html".split()
+    command = f"{sys.executable} -m sphinx -q -N -n -W --keep-going -d build/doctrees . build/html".split()
     said = subprocess.run(command, cwd=tree, capture_output=True, text=True).stderr
     html = tree / "build/html"
     shown, tested = (BeautifulSoup((html / page).read_text("utf-8"), "html.parser") for page in ("index.html", "deploy/tested.html"))

@@ -30,7 +30,7 @@ def sphinx(source: Path, work: Path, builder: str = "html", **environment: str) 
     Nobody but `environment` says where the site will be.
     """
     known = {name: value for name, value in os.environ.items() if not name.startswith(("GUIDE_", "READTHEDOCS"))} | environment
-    command = f"{sys.executable} -m sphinx -q -n -W --keep-going -b {builder}".split()
+    command = f"{sys.executable} -m sphinx -q -N -n -W --keep-going -b {builder}".split()
     command += ["-d", str(work / "doctrees"), str(source), str(work / "html")]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=known)
 
