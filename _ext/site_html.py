@@ -26,6 +26,8 @@ from sphinxcontrib.mermaid import mermaid
 
 # Lines, from which on a file is laid out only where it is looked at.
 LONG = 100
+# The share of its size down to which a diagram shrinks with its page.
+READABLE = 0.7
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ def draw(code, cache):
         svg = re.sub(r'<defs></defs>| id="(?:actor|root-)\d+"| name="\w+"', "", svg)
         # HTML has no paragraph in a span.
         svg = re.sub(r"<p>(.*?)</p>", r'<span class="words">\1</span>', svg, flags=re.S)
+        width = float(re.search(r"max-width: ([\d.]+)px", svg)[1])
+        svg = svg.replace("max-width:", f"--readable: {width * READABLE:.0f}px; max-width:", 1)
         svg = svg.replace("my-svg", name).replace(" background-color: transparent;", "")
         kept.write_text(svg.replace("<br>", "<br/>"), "utf-8")  # a book's pages are XML
     return kept.read_text("utf-8")
