@@ -14,6 +14,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import trustme
 
@@ -86,6 +88,11 @@ class Hub:
         if done.returncode not in (0, 1):
             raise RuntimeError(f"hubcheck ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)["rungs"]
+
+    def inside(self, name: str, *arguments: str) -> Any:
+        """What a function of `inside.py` returns on the server itself; RuntimeError with its traceback if it fails."""
+        self.machine.put({f"{CHECK}/inside.py": Path(__file__).with_name("inside.py").read_text("utf-8")})
+        return json.loads(self.machine.exec(PYTHON, f"{CHECK}/inside.py", name, *arguments).stdout)
 
     def log(self) -> str:
         return self.machine.sh(f"cat {LOG}", check=False).stdout
@@ -163,8 +170,9 @@ def enable(machine: engine.Container, proxy: str) -> None:
         raise Refused(done.stdout + done.stderr)
 
 
-# A reload returns before the new workers listen. Waits up to five seconds for somebody on port 443 or 8443, in the kernel's own words.
-LISTENS = "for turn in $(seq 100); do grep -qE ':(01BB|20FB) 0*:0000 0A' /proc/net/tcp && break; sleep 0.05; done"
+# A reload returns before the new workers listen. Waits up to five seconds for somebody on port 443 or 8443, of IPv4 or IPv6,
+# in the kernel's own words.
+LISTENS = "for turn in $(seq 100); do grep -qE ':(01BB|20FB) 0*:0000 0A' /proc/net/tcp* && break; sleep 0.05; done"
 
 
 @contextlib.contextmanager
@@ -185,8 +193,10 @@ def install(
 
     `files` are the snippets to use; `extra` are more files (path: content).
     """
-    # As on a real server: the package starts it, then the administrator comes with files.
-    machine.sh(PROXIES[proxy].start)
+    # A script that asks the server to reload needs it running; one that restarts it starts it, seconds sooner if it need not wait
+    # for the end of another. That a running one is restarted is seen on the machine that boots, in test_service.py.
+    if "service " not in files.read(f"{proxy}/enable.sh"):
+        machine.sh(PROXIES[proxy].start)
     machine.put(placed(proxy, files, values) | dict(extra or {}))
     enable(machine, proxy)
     machine.sh(LISTENS)
