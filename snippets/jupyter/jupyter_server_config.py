@@ -1,5 +1,6 @@
 # /etc/jupyter/jupyter_server_config.py: read by every user's server.
 from jupyter_server.files.handlers import FilesHandler
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 c = get_config()
 
@@ -16,6 +17,20 @@ class FramedFilesHandler(FilesHandler):
     def content_security_policy(self):
         return "frame-ancestors 'self'; sandbox allow-scripts"
 
+
+class PromptConnection(ZMQChannelsWebsocketConnection):
+    """A kernel's WebSocket that sends each message at once.
+
+    A reply is several small messages. Unasked, the system keeps each back until the one
+    before has been acknowledged: 40 milliseconds, for most of what a kernel says.
+    """
+
+    def connect(self):
+        self.websocket_handler.set_nodelay(True)
+        return super().connect()
+
+
+c.ServerApp.kernel_websocket_connection_class = PromptConnection
 
 c.ContentsManager.files_handler_class = FramedFilesHandler
 

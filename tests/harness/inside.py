@@ -1,0 +1,142 @@
+"""What runs on the hub's machine itself, beside hubcheck.py, whose own steps lead to servers and kernels.
+
+`python inside.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
+"""
+
+import json
+import pathlib
+import sys
+import time
+import uuid
+
+import hubcheck
+import requests
+
+CHECK = pathlib.Path(__file__).parent
+CA = str(CHECK / "ca.pem")
+TEXT = {"type": "file", "format": "text"}
+
+
+def enter(url: str, user: str) -> hubcheck.Hub:
+    """A user who has logged in, with a server, a kernel and its WebSocket."""
+    given = [url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA]
+    hub = hubcheck.Hub(url, hubcheck.arguments(given))
+    hub.options.tell = lambda text: None
+    for name, rung in hubcheck.INSIDE.items():
+        list(rung(hub))
+        if name == "kernel_channel":
+            break
+    return hub
+
+
+def leave(*hubs: hubcheck.Hub) -> None:
+    """Take away what was made on the way in."""
+    for hub in hubs:
+        for step in reversed(hub.undo):
+            step()
+
+
+def ask(hub: hubcheck.Hub) -> float:
+    """Milliseconds until a kernel has told about itself."""
+    header = {"msg_id": uuid.uuid4().hex, "msg_type": "kernel_info_request", "username": "", "session": "s", "date": "", "version": "5.3"}
+    began = time.perf_counter()
+    hub.channel.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": {}, "channel": "shell"}))
+    while True:
+        message = json.loads(hub.channel.recv())
+        if message["msg_type"] == "kernel_info_reply" and message["parent_header"]["msg_id"] == header["msg_id"]:
+            return 1000 * (time.perf_counter() - began)
+
+
+def late(url: str, *users: str) -> list[float]:
+    """For each user the share of a kernel's answers that take as long as Linux waits with an acknowledgement: 40 milliseconds.
+
+    They ask in turn, so that all meet the same noise.
+    """
+    hubs = [enter(url, user) for user in users]
+    times = [[ask(hub) for hub in hubs] for turn in range(40)]
+    leave(*hubs)
+    return [sum(time >= 38 for time in column) / len(column) for column in zip(*times, strict=True)]
+
+
+def weigh(url: str, folder: str) -> list[int]:
+    """The twenty largest scripts and styles of a folder, as bob's server shows them: bytes on the line, and on the disk."""
+    scripts = (path for path in pathlib.Path(folder).iterdir() if path.suffix in (".js", ".css"))
+    largest = sorted(scripts, key=lambda path: -path.stat().st_size)[:20]
+    line = 0
+    for path in largest:
+        address = f"{url}user/bob/static/lab/{path.name}"
+        answer = requests.get(address, headers={"Accept-Encoding": "gzip"}, verify=CA, stream=True)
+        answer.raise_for_status()
+        line += len(answer.raw.read(decode_content=False))
+    return [line, sum(path.stat().st_size for path in largest)]
+
+
+def headers(url: str) -> dict[str, dict[str, str]]:
+    """The headers of answers of all kinds, by method, path and status."""
+    asked = [("GET", "hub/login"), ("GET", "hub/nothing"), ("GET", "hub/api/users"), ("POST", "hub/login"), ("GET", "user/bob/lab")]
+    answers = [(*what, requests.request(*what[:1], url + what[1], verify=CA, allow_redirects=False)) for what in asked]
+    return {f"{method} {path} {answer.status_code}": dict(answer.headers) for method, path, answer in answers}
+
+
+def claim(url: str, name: str) -> list[str]:
+    """What the hub answers to a client that says it is somebody else, and asked another host."""
+    somebody = {"X-Real-IP": "203.0.113.9", "X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    elsewhere = {"X-Forwarded-Host": "elsewhere.example"}
+    answer = requests.get(f"{url}hub/{name}", headers=somebody | elsewhere, verify=CA, allow_redirects=False)
+    return [answer.headers.get("Location", ""), answer.text]
+
+
+# (method, path on alice's server, body)
+TRIES = [
+    ("GET", "api/contents", None),
+    ("GET", "files/secret.txt", None),
+    ("PUT", "api/contents/from-bob.txt", TEXT | {"content": "bob was here"}),
+    ("DELETE", "api/contents/secret.txt", None),
+    ("GET", "api/kernels", None),
+    ("POST", "api/kernels", {"name": "my_kernel"}),
+    ("GET", "api/sessions", None),
+    ("GET", "api/terminals", None),
+    ("POST", "api/terminals", None),
+    ("GET", "lab", None),
+]
+
+
+def sockets(who: hubcheck.Hub, paths: dict[str, str]) -> dict[str, int]:
+    """The status with which each WebSocket answers."""
+    answers = {}
+    for name, path in paths.items():
+        try:
+            who.socket(path).close()
+            answers[name] = 101
+        except hubcheck.Failed as refused:
+            answers[name] = int(str(refused).split("-> ")[1][:3])
+    return answers
+
+
+def intrude(url: str) -> dict[str, dict]:
+    """What bob, logged in, gets of alice's server; and alice herself, of the same sockets. RuntimeError if he changed something."""
+    alice, bob = enter(url, "alice"), enter(url, "bob")
+    try:
+        kernel = alice.json("GET", f"{alice.server}api/kernels")[0]["id"]
+        terminal = alice.json("POST", f"{alice.server}api/terminals")["name"]
+        alice.request("PUT", f"{alice.server}api/contents/secret.txt", (200, 201), json=TEXT | {"content": "alice's own"})
+        paths = {
+            "kernel": f"{alice.server}api/kernels/{kernel}/channels",
+            "terminal": f"{alice.server}terminals/websocket/{terminal}",
+            "events": f"{alice.server}api/events/subscribe",
+        }
+        tried = {}
+        for method, path, body in TRIES:
+            token = {"X-XSRFToken": bob.xsrf(alice.server)}
+            answer = bob.fetch(method, url + alice.server + path, json=body, headers=token, allow_redirects=False)
+            tried[f"{method} {path}"] = "alice's own" if "alice's own" in answer.text else answer.status_code
+        seen = {"tried": tried, "bob": sockets(bob, paths), "alice": sockets(alice, paths)}
+        alice.request("GET", f"{alice.server}api/contents/from-bob.txt", (404,))
+        alice.request("DELETE", f"{alice.server}api/contents/secret.txt", (204,))
+    finally:
+        leave(bob, alice)
+    return seen
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

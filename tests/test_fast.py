@@ -1,0 +1,68 @@
+"""What the published files gain in speed: each beside the same without its lines, in one run."""
+
+import pytest
+
+from tests.harness import deployment
+from tests.harness.deployment import URL
+from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+
+NEWEST = VERSIONS["jupyterhub"][0]
+newest = pytest.mark.parametrize("version", [NEWEST])
+
+
+# Without nginx's line; without what Debian's Apache brings.
+UNCOMPRESSED = {
+    "nginx": {"files": PUBLISHED.replace("nginx/jupyterhub.conf", "gzip_types", "")},
+    "apache": {"extra": {"/etc/apache2/mods-available/deflate.conf": ""}},
+}
+
+
+@pytest.fixture(scope="module")
+def front(request, hubs):
+    """A hub behind a reverse proxy, with compression or without, that tests share."""
+    hub, (proxy, more) = hubs(NEWEST), request.param
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, **more):
+        yield hub
+
+
+published = pytest.mark.parametrize("front", [(proxy, {}) for proxy in PROXIES], ids=PROXIES, indirect=True)
+uncompressed = pytest.mark.parametrize("front", UNCOMPRESSED.items(), ids=UNCOMPRESSED, indirect=True)
+
+
+# A user's own file comes after the published one.
+OWN = "/home/mallory/.jupyter/jupyter_server_config.py"
+WITHOUT = """c = get_config()
+c.ServerApp.kernel_websocket_connection_class = "jupyter_server.services.kernels.connection.channels.ZMQChannelsWebsocketConnection"
+"""
+
+
+@newest
+@published
+def test_no_answer_of_a_kernel_waits_for_an_acknowledgement(front, version):
+    front.machine.exec("sh", "-c", f"mkdir -p ~/.jupyter && cat >{OWN}", user="mallory", input=WITHOUT)
+    try:
+        ours, without = front.inside("late", URL, "alice", "mallory")
+    finally:
+        front.machine.sh(f"rm {OWN}")
+    # Other tests share the processor, so that one answer or another is late for another reason.
+    assert ours <= 0.1, f"{ours:.0%} of the answers come late"
+    assert without >= 0.5, f"without the class no more than {without:.0%} of the answers come late"
+
+
+def weigh(hub):
+    """JupyterLab's largest scripts: bytes on the line, for each byte on the disk."""
+    line, disk = hub.inside("weigh", URL, f"{VALUES['environment']}/share/jupyter/lab/static")
+    assert disk > 3_000_000, "JupyterLab's scripts are elsewhere"
+    return line / disk
+
+
+@newest
+@published
+def test_scripts_arrive_a_third_as_large(front, version):
+    assert weigh(front) <= 1 / 3
+
+
+@newest
+@uncompressed
+def test_without_compression_they_arrive_as_they_are(front, version):
+    assert weigh(front) > 0.99
