@@ -247,11 +247,12 @@ def test_an_open_tab_follows_and_a_later_visit_remembers(reader, page):
 
 def test_typing_asks_the_network_for_nothing(page):
     page.wait_for_load_state("networkidle")
-    before = list(page.asked)
+    before = len(page.asked)
     type_in(page, OWN)
     page.get_by_role("button", name="Copy a link").click()
     page.get_by_text("The link is copied.").wait_for()
-    assert page.asked == before
+    # The browser fetches the site's icon when it likes.
+    assert [url for url in page.asked[before:] if not url.endswith("/icon.svg")] == []
 
 
 def test_a_link_carries_the_values_and_gives_back_what_it_put_aside(site, reader, page):

@@ -193,10 +193,8 @@ def install(
 
     `files` are the snippets to use; `extra` are more files (path: content).
     """
-    # A script that asks the server to reload needs it running; one that restarts it starts it, seconds sooner if it need not wait
-    # for the end of another. That a running one is restarted is seen on the machine that boots, in test_service.py.
-    if "service " not in files.read(f"{proxy}/enable.sh"):
-        machine.sh(PROXIES[proxy].start)
+    # As on a real server: the package starts it, then the administrator comes with files.
+    machine.sh(PROXIES[proxy].start)
     machine.put(placed(proxy, files, values) | dict(extra or {}))
     enable(machine, proxy)
     machine.sh(LISTENS)
