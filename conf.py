@@ -46,8 +46,8 @@ myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].i
 }
 nb_execution_mode = "off"
 # What myst-nb would run them with brings a database along: a fifth of the time that a changed page takes.
-for module, name in (("cache", "NotebookClientCache"), ("direct", "NotebookClientDirect")):
-    sys.modules[f"myst_nb.core.execute.{module}"] = SimpleNamespace(**{name: None})
+for name in ("Cache", "Direct", "Inline"):
+    sys.modules[f"myst_nb.core.execute.{name.lower()}"] = SimpleNamespace(**{f"NotebookClient{name}": None})
 
 sphinx_tabs_disable_tab_closing = True
 copybutton_exclude = ".linenos, .gp, .go"
