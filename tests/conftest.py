@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness import accept, browser, deployment, engine, evidence, images
 from tests.harness import site as guide
-from tests.harness.manifest import BUILD, VERSIONS
+from tests.harness.manifest import BUILD, PROXIES, VERSIONS
 
 _daemon = pytest.StashKey()
 
@@ -92,6 +92,17 @@ def hubs(stack):
         return running
 
     return hub
+
+
+@pytest.fixture(scope="module", params=[(proxy, {}) for proxy in PROXIES], ids=PROXIES)
+def front(request, hubs):
+    """The newest hub behind a reverse proxy that the tests of a file share; in turn each with the published files.
+
+    A test with a parameter of its own, (proxy, options of `deployment.in_front`), gets that one.
+    """
+    hub, (proxy, options) = hubs(VERSIONS["jupyterhub"][0]), request.param
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, **options):
+        yield hub
 
 
 @pytest.fixture(scope="session")

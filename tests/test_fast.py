@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.harness import deployment
 from tests.harness.deployment import URL
-from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
 
 NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
@@ -17,18 +16,6 @@ UNCOMPRESSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def front(request, hubs):
-    """A hub behind a reverse proxy, with compression or without, that tests share."""
-    hub, (proxy, more) = hubs(NEWEST), request.param
-    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, **more):
-        yield hub
-
-
-published = pytest.mark.parametrize("front", [(proxy, {}) for proxy in PROXIES], ids=PROXIES, indirect=True)
-uncompressed = pytest.mark.parametrize("front", UNCOMPRESSED.items(), ids=UNCOMPRESSED, indirect=True)
-
-
 # A user's own file comes after the published one.
 OWN = "/home/mallory/.jupyter/jupyter_server_config.py"
 WITHOUT = """c = get_config()
@@ -37,7 +24,6 @@ c.ServerApp.kernel_websocket_connection_class = "jupyter_server.services.kernels
 
 
 @newest
-@published
 def test_no_answer_of_a_kernel_waits_for_an_acknowledgement(front, version):
     front.machine.exec("sh", "-c", f"mkdir -p ~/.jupyter && cat >{OWN}", user="mallory", input=WITHOUT)
     try:
@@ -57,12 +43,11 @@ def weigh(hub):
 
 
 @newest
-@published
 def test_scripts_arrive_a_third_as_large(front, version):
     assert weigh(front) <= 1 / 3
 
 
 @newest
-@uncompressed
+@pytest.mark.parametrize("front", UNCOMPRESSED.items(), ids=UNCOMPRESSED, indirect=True)
 def test_without_compression_they_arrive_as_they_are(front, version):
     assert weigh(front) > 0.99

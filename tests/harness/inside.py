@@ -74,8 +74,11 @@ def weigh(url: str, folder: str) -> list[int]:
 def headers(url: str) -> dict[str, dict[str, str]]:
     """The headers of answers of all kinds, by method, path and status."""
     asked = [("GET", "hub/login"), ("GET", "hub/nothing"), ("GET", "hub/api/users"), ("POST", "hub/login"), ("GET", "user/bob/lab")]
-    answers = [(*what, requests.request(*what[:1], url + what[1], verify=CA, allow_redirects=False)) for what in asked]
-    return {f"{method} {path} {answer.status_code}": dict(answer.headers) for method, path, answer in answers}
+    seen = {}
+    for method, path in asked:
+        answer = requests.request(method, url + path, verify=CA, allow_redirects=False)
+        seen[f"{method} {path} {answer.status_code}"] = dict(answer.headers)
+    return seen
 
 
 def claim(url: str, name: str) -> list[str]:
@@ -86,8 +89,9 @@ def claim(url: str, name: str) -> list[str]:
     return [answer.headers.get("Location", ""), answer.text]
 
 
-# (method, path on alice's server, body)
+# (method, path on alice's server, body). First the page, since opening it is how a browser gets a session there.
 TRIES = [
+    ("GET", "lab", None),
     ("GET", "api/contents", None),
     ("GET", "files/secret.txt", None),
     ("PUT", "api/contents/from-bob.txt", TEXT | {"content": "bob was here"}),
@@ -97,7 +101,6 @@ TRIES = [
     ("GET", "api/sessions", None),
     ("GET", "api/terminals", None),
     ("POST", "api/terminals", None),
-    ("GET", "lab", None),
 ]
 
 
@@ -128,7 +131,7 @@ def intrude(url: str) -> dict[str, dict]:
         tried = {}
         for method, path, body in TRIES:
             token = {"X-XSRFToken": bob.xsrf(alice.server)}
-            answer = bob.fetch(method, url + alice.server + path, json=body, headers=token, allow_redirects=False)
+            answer = bob.fetch(method, url + alice.server + path, json=body, headers=token)
             tried[f"{method} {path}"] = "alice's own" if "alice's own" in answer.text else answer.status_code
         seen = {"tried": tried, "bob": sockets(bob, paths), "alice": sockets(alice, paths)}
         alice.request("GET", f"{alice.server}api/contents/from-bob.txt", (404,))
