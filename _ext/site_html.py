@@ -131,11 +131,11 @@ def mend_page(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    PygmentsBridge.html_formatter = Plain
     app.add_node(mermaid, override=True, html=(visit_diagram, depart_diagram))
     app.connect("doctree-read", begin_diagrams)
     app.connect("build-finished", end_diagrams)
     app.connect("doctree-read", show_pictures, priority=400)  # before Sphinx collects the images
-    PygmentsBridge.html_formatter = Plain
     app.connect("doctree-read", mark_long_files)
     app.connect("doctree-resolved", label_panels)
     app.connect("html-page-context", mend_page, priority=900)

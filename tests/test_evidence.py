@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 
 from tests.harness import deployment, evidence
 from tests.harness.manifest import MANIFEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
+from tests.harness.site import sphinx
 
 NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
 CONF = "nginx/jupyterhub.conf"
@@ -182,8 +183,7 @@ def tree(tmp_path_factory):
 
 def build(tree):
     """Build the site strictly; what Sphinx said, the stamps by file name, and the page of what was tested."""
-    command = f"{sys.executable} -m sphinx -q -N -n -W --keep-going -d build/doctrees . build/html".split()
-    said = subprocess.run(command, cwd=tree, capture_output=True, text=True).stderr
+    said = sphinx(tree, tree / "build").stderr
     html = tree / "build/html"
     shown, tested = (BeautifulSoup((html / page).read_text("utf-8"), "html.parser") for page in ("index.html", "deploy/tested.html"))
     stamps = {stamp.parent.select_one("a.download").text: stamp for stamp in shown.select(".literal-block-wrapper > .stamp")}

@@ -78,9 +78,8 @@ def chromium(network: str, names: dict[str, str], *arguments: str) -> Iterator[B
         machine.exec("certutil", "-d", "sql:/root/.pki/nssdb", "-A", "-n", "tests", "-t", "C,,", "-i", "/root/authority.pem")
         serve = "/opt/playwright/bin/playwright launch-server --browser chromium --config /root/launch.json >/root/log 2>&1"
         engine.cli("exec", "--detach", machine.id, "sh", "-c", serve)
-        port = engine.cli("port", machine.id, str(PORT)).stdout.split()[0].rpartition(":")[2]
         # Each try on its own: a port that is forwarded accepts before anybody listens behind it.
-        address = f"ws://127.0.0.1:{port}{PATH}"
+        address = f"ws://127.0.0.1:{machine.port(PORT)}{PATH}"
         try:
             browser = engine.wait(lambda: _playwright().chromium.connect(address, timeout=5000), timeout=30, every=0.2)
         except Error as error:

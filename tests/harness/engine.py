@@ -184,6 +184,10 @@ class Container:
         networks = json.loads(cli("inspect", self.id).stdout)[0]["NetworkSettings"]["Networks"]
         return next(iter(networks.values()))["IPAddress"]
 
+    def port(self, inside: int) -> int:
+        """The port of this machine through which one of the container's is reached, if it was published."""
+        return int(cli("port", self.id, str(inside)).stdout.split()[0].rpartition(":")[2])
+
 
 def archive(files: dict[str, str | bytes], modes: dict[str, int] | None = None) -> bytes:
     """A tar file of `files` (path: content). Scripts (first line #!) are executable, private keys 0600, the rest 0644."""

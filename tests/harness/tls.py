@@ -21,9 +21,8 @@ def weaknesses(proxy: str, kind: str, files: Files = PUBLISHED) -> dict[str, str
         options = (*deployment.NAMED, "--publish", "127.0.0.1::443")
         with engine.run(images.server(kind).tag, network=network, options=options) as machine:
             deployment.install(machine, proxy, files)
-            port = int(engine.cli("port", machine.id, "443").stdout.split()[0].rpartition(":")[2])
             scanner = Scanner()
-            scanner.queue_scans([ServerScanRequest(ServerNetworkLocation(VALUES["host"], port, "127.0.0.1"))])
+            scanner.queue_scans([ServerScanRequest(ServerNetworkLocation(VALUES["host"], machine.port(443), "127.0.0.1"))])
             (result,) = scanner.get_results()
     if not result.scan_result:
         raise RuntimeError(f"{proxy} ({kind}) speaks no TLS: {result.connectivity_error_trace}")
