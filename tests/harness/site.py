@@ -127,16 +127,25 @@ def type_in(page: Page, values: dict[str, str]) -> None:
     page.evaluate(TYPE, values)
 
 
-# The middle of a copy button, once it can be seen; the clipboard is emptied, so that an old text is no proof.
+# The middle of a copy button, once it can be seen and what lies above it has its size; the clipboard is emptied, so that an
+# old text is no proof, and the button's tick of an earlier click is taken away.
 POINT = """async block => {
   await navigator.clipboard.writeText("");
   const hidden = block.closest("[role=tabpanel][hidden]");
   if (hidden) document.getElementById(hidden.getAttribute("aria-labelledby")).click();
   const button = block.querySelector("button.copybtn");
-  button.scrollIntoView({ block: "center", behavior: "instant" });
-  const { x, y, width, height } = button.getBoundingClientRect();
-  return [x + width / 2, y + height / 2];
+  button.classList.remove("success");
+  let before, box;
+  do {
+    before = box?.y;
+    button.scrollIntoView({ block: "center", behavior: "instant" });
+    await new Promise(requestAnimationFrame);
+    box = button.getBoundingClientRect();
+  } while (box.y !== before);
+  return [box.x + box.width / 2, box.y + box.height / 2];
 }"""
+# What was copied, if this button copied it, and not one that came to lie under the mouse.
+COPIED = """block => block.querySelector("button.copybtn.success") ? navigator.clipboard.readText() : null"""
 
 
 def copy(page: Page, download: str) -> str:
@@ -149,7 +158,7 @@ def copy(page: Page, download: str) -> str:
     def clicked() -> str:
         # Playwright's own click waits until nothing moves, half a second each time; here hundreds are made.
         page.mouse.click(*block.evaluate(POINT))
-        text = page.evaluate("navigator.clipboard.readText()")
+        text = block.evaluate(COPIED)
         if not text:
             raise RuntimeError("nothing is copied: the button moved under the mouse")
         return text
