@@ -4,12 +4,13 @@ PORT ?= 8080
 # Two at a time on two cores: a browser keeps one busy.
 JOBS ?= 2
 PYTEST_OPTIONS ?=
+BENCH_OPTIONS ?=
 BIN := .venv/bin
 SPHINX_OPTIONS := -n -W --keep-going -q
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse check test bench newest lint lock clean
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -42,6 +43,9 @@ check: .venv/ready ## the quick half: every server's own check of every snippet
 
 test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_OPTIONS)
+
+bench: .venv/ready ## how fast the published files are, beside others; writes build/bench.json, which the site shows
+	@$(BIN)/python -m tests.harness.bench $(BENCH_OPTIONS)
 
 newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy
 	@$(BIN)/python -m tests.harness.newest

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.harness import bench
 from tests.harness.deployment import URL
 from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
 
@@ -9,23 +10,20 @@ NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
 
 
-# Without nginx's line; without what Debian's Apache brings.
+# Of Apache the line of scripts: Debian's own list, with scripts in it, is in force where the site has none at all.
 UNCOMPRESSED = {
     "nginx": {"files": PUBLISHED.replace("nginx/jupyterhub.conf", "gzip_types", "")},
-    "apache": {"extra": {"/etc/apache2/mods-available/deflate.conf": ""}},
+    "apache": {"files": PUBLISHED.replace("apache/jupyterhub.conf", "DEFLATE text/html", "")},
 }
 
 
 # A user's own file comes after the published one.
 OWN = "/home/mallory/.jupyter/jupyter_server_config.py"
-WITHOUT = """c = get_config()
-c.ServerApp.kernel_websocket_connection_class = "jupyter_server.services.kernels.connection.channels.ZMQChannelsWebsocketConnection"
-"""
 
 
 @newest
 def test_no_answer_of_a_kernel_waits_for_an_acknowledgement(front, version):
-    front.machine.exec("sh", "-c", f"mkdir -p ~/.jupyter && cat >{OWN}", user="mallory", input=WITHOUT)
+    front.machine.exec("sh", "-c", f"mkdir -p ~/.jupyter && cat >{OWN}", user="mallory", input=bench.DEFAULTS)
     try:
         ours, without = front.inside("late", URL, "alice", "mallory")
     finally:

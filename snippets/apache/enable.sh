@@ -3,7 +3,7 @@
 set -eu
 # proxy_http brings proxy with it. Without it "apachectl -t" may be content, and every
 # request ends in an error 500.
-a2enmod --quiet ssl headers proxy_http
+a2enmod --quiet ssl headers proxy_http deflate
 a2enconf --quiet jupyterhub-workers
 # Debian's own site has no ServerName: it takes the machine's name, and would answer
 # for it on port 80 before ours does.

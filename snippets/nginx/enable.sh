@@ -1,5 +1,11 @@
 #!/bin/sh
-# Checks the configuration, then makes the running nginx read it. Run as root.
+# Makes room for many users, checks the configuration, then makes the running nginx read
+# it. Run as root.
 set -eu
+# Debian's nginx.conf gives each of nginx's workers 768 connections. A WebSocket takes
+# two, and each connection takes a file descriptor.
+sed -i 's/worker_connections 768;/worker_connections 8192;/' /etc/nginx/nginx.conf
+grep -q worker_rlimit_nofile /etc/nginx/nginx.conf ||
+    sed -i '1i worker_rlimit_nofile 16384;' /etc/nginx/nginx.conf
 nginx -t
 nginx -s reload

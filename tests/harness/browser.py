@@ -283,13 +283,13 @@ def document(*cells: str, kernel: str = VALUES["kernel"]) -> dict:
     }
 
 
-def sign_in(page: Page, name: str, password: str, then: str = "") -> None:
+def sign_in(page: Page, name: str, password: str, then: str = "", url: str = URL) -> None:
     """Fill in the hub's login form and send it; what comes of it is not waited for.
 
     The hub leads on to the user's server, or to `then`, a path below the base URL.
     """
     query = f"?next={quote(VALUES['base_url'] + then, safe='')}" if then else ""
-    page.goto(f"{URL}hub/login{query}")
+    page.goto(f"{url}hub/login{query}")
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
