@@ -44,7 +44,7 @@ def come(url: str, user: str, password: str = "") -> hubcheck.Hub:
     about = f"hub/api/users/{user}"
     if not hub.json("GET", about)["server"]:
         hub.request("POST", f"{about}/server", expect=(201, 202))
-        while not hub.json("GET", about)["servers"][""]["ready"]:
+        while not hub.json("GET", about)["servers"].get("", {}).get("ready"):
             time.sleep(0.2)
     hub.request("GET", hub.server)
     return hub

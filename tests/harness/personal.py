@@ -37,12 +37,14 @@ def hub(version: str, copies: Mapping[str, str], values: Mapping[str, str]) -> I
 ROUNDS = """
 cd /root/sets
 for set in *; do
+    read -r certificate <"$set"/certificate
+    read -r key <"$set"/key
     cp "$set"/site {site}
-    mkdir -p $(dirname $(cat "$set"/certificate) $(cat "$set"/key))
-    cp {chain} $(cat "$set"/certificate)
-    cp {secret} $(cat "$set"/key)
+    mkdir -p "${{certificate%/*}}/" "${{key%/*}}/"
+    cp {chain} "$certificate"
+    cp {secret} "$key"
     {accepts} >"$set"/said 2>&1 || {{ echo "--- $set"; cat "$set"/said; }}
-    rm $(cat "$set"/certificate) $(cat "$set"/key)
+    rm "$certificate" "$key"
 done
 """
 # The certificate's own place is among those that the sets name.
@@ -59,7 +61,7 @@ def refused(kind: str, proxy: str, sites: list[tuple[str, Mapping[str, str]]]) -
     put: dict[str, str | bytes] = {CHAIN: chain, SECRET: key}
     for number, (text, values) in enumerate(sites):
         put |= {f"/root/sets/{number}/site": text}
-        put |= {f"/root/sets/{number}/{name}": values[name] for name in ("certificate", "key")}
+        put |= {f"/root/sets/{number}/{name}": f"{values[name]}\n" for name in ("certificate", "key")}
     with engine.run(images.server(kind).tag, options=deployment.NAMED) as machine:
         deployment.install(machine, proxy)
         machine.put(put)
