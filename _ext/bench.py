@@ -16,7 +16,7 @@ from sphinx.util import logging
 log = logging.getLogger(__name__)
 
 FILE = "build/bench.json"
-OURS = "this guide"
+OURS, BASE = "this guide", "nginx, original guide"
 MEGA = 1_000_000
 
 
@@ -59,15 +59,16 @@ HEIGHT, BAR = 44, 14
 def plot(title, unit, rows):
     """Bars from nought to the middle, with a line from low to high; a row is (label, (low, middle, high)).
 
-    Widths are shares of the page's own, so that words keep their size on a narrow one.
+    Beside each number stands what part it is of that of `BASE`. Widths are shares of the page's own, so that words keep their size on a narrow one.
     """
     most = max(high for _, (_, _, high) in rows) or 1
+    base = dict(rows)[BASE][1]
     parts = []
     for number, (label, (low, middle, high)) in enumerate(rows):
         top = number * HEIGHT
         share = [f"{88 * value / most:.2f}%" for value in (low, middle, high)]
         ours = " ours" if label.endswith(OURS) else ""
-        parts.append(f'<text x="0" y="{top + 14}">{escape(label)}: {short(middle)}</text>')
+        parts.append(f'<text x="0" y="{top + 14}">{escape(label)}: {short(middle)} ({middle / base:.0%})</text>')
         parts.append(f'<rect class="bar{ours}" x="0" y="{top + 20}" width="{share[1]}" height="{BAR}" rx="2"/>')
         if high > low:
             across = top + 20 + BAR / 2

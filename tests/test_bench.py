@@ -224,7 +224,7 @@ def test_the_page_shows_numbers_of_these_files_and_of_no_others(tree):
     plots = page.select("figure.plot svg")
     assert len(plots) == 5
     assert len(plots[0].select(".bar.ours")) == 2
-    assert [text.text for text in plots[0].select("text")][-1] == "Apache, this guide: 5"
+    assert [text.text for text in plots[0].select("text")][-1] == "Apache, this guide: 5 (11%)"
     cells = {tuple(cell.text for cell in row.select("th, td")) for row in page.select("tr")}
     assert ("nginx, this guide", "1.5 MB, 75 requests, 4.0 s", "1.5 MB, 75 requests, 4.0 s", "1.5 MB, 75 requests, 4.0 s") in cells
     assert ("compression, nginx", "MB of JupyterLab", "1.25", "5", "0.25") in cells
