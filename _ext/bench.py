@@ -59,7 +59,8 @@ HEIGHT, BAR = 44, 14
 def plot(title, unit, rows):
     """Bars from nought to the middle, with a line from low to high; a row is (label, (low, middle, high)).
 
-    Beside each number stands what part it is of that of `BASE`. Widths are shares of the page's own, so that words keep their size on a narrow one.
+    Beside each number stands what part it is of that of `BASE`. Widths are shares of the page's own, so that words keep
+    their size on a narrow one.
     """
     most = max(high for _, (_, _, high) in rows) or 1
     base = dict(rows)[BASE][1]
