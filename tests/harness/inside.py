@@ -187,12 +187,16 @@ def within(url: str, user: str) -> dict[str, dict]:
         leave(hub)
 
 
-def let_in(url: str, user: str, password: str) -> int:
-    """The status of a login with a password, or with the user's own for ""."""
+def let_in(url: str, user: str, *passwords: str) -> list[int]:
+    """The status of a login with each password in turn; "" is the user's own."""
     hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt")]))
-    list(hubcheck.login_page(hub))
-    form = {"username": user, "password": password or hub.options.password, "_xsrf": hub.xsrf("hub/login")}
-    return hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False).status_code
+    answers = []
+    for password in passwords:
+        list(hubcheck.login_page(hub))
+        form = {"username": user, "password": password or hub.options.password, "_xsrf": hub.xsrf("hub/login")}
+        answers.append(hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False).status_code)
+        hub.session.cookies.clear()
+    return answers
 
 
 def redirected(url: str, *paths: str) -> dict[str, list]:
