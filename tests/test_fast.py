@@ -29,7 +29,7 @@ def test_no_answer_of_a_kernel_waits_for_an_acknowledgement(front, version):
     finally:
         front.machine.sh(f"rm {OWN}")
     # Other tests share the processor, so that one answer or another is late for another reason.
-    assert ours <= 0.1, f"{ours:.0%} of the answers come late"
+    assert ours <= 1 / 3, f"{ours:.0%} of the answers come late"
     assert without >= 0.5, f"without the class no more than {without:.0%} of the answers come late"
 
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from tests.harness import engine
+from tests.harness import deployment, engine, wire
 from tests.harness.deployment import URL
-from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
+from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.tls import weaknesses
 
 NEWEST = VERSIONS["jupyterhub"][0]
@@ -37,6 +37,45 @@ def test_every_answer_asks_for_https_and_names_no_version_of_the_server(front, v
     for what, headers in said.items():
         assert headers.get("Strict-Transport-Security") == "max-age=63072000", f"snippets of the reverse proxy: no HSTS on {what}"
         assert not re.search(r"(nginx|Apache)/|Debian", headers.get("Server", "")), what
+
+
+# With a query, in which the path of a notebook is encoded once more; and names with signs in them.
+PATHS = ["", "hub/login?next=%2Fjupyter%2Fuser%2Fbob%2Flab%2Ftree%2Fa%2520b", "user/bob/files/a%20b%25c+d%2Fe.txt?x=1&y=%2F&z="]
+
+
+@newest
+def test_plain_http_is_sent_to_the_same_address_by_https_for_good(front, version):
+    said = front.inside("redirected", URL.replace("https:", "http:"), *PATHS)
+    # Apache decodes a slash on its way, which Jupyter takes for the same.
+    assert {path: [said[0], said[1].replace("d/e", "d%2Fe")] for path, said in said.items()} == {path: [301, URL + path] for path in PATHS}
+
+
+def reached(files, *options):
+    """What another machine on the hub's network gets on the ports where somebody listens on the hub's, by port.
+
+    Where there are options, bob's server runs too, by such a check.
+    """
+    with engine.network() as network, deployment.hub(NEWEST, files, network) as hub:
+        if options:
+            hub.check(*options, user="bob", url=deployment.BEHIND)
+        behind = deployment.listening(hub.machine)
+        nginx = PROXIES["nginx"]
+        with deployment.in_front(hub, nginx.servers[-1], "nginx"), deployment.stranger(hub, network) as machine:
+            return behind, deployment.inside(machine, "wire", "reach", VALUES["host"], "443", *behind)
+
+
+def test_another_machine_reaches_the_reverse_proxy_and_no_port_of_the_hub():
+    behind, seen = reached(PUBLISHED, "--keep-server", "--megabytes", "0")
+    # The hub's proxy, the two by which it speaks with the hub, and bob's server.
+    assert behind >= {"8000", "8001", "8081"}
+    assert len(behind) >= 4
+    assert seen == {"443": "open"} | dict.fromkeys(behind, "Connection refused")
+
+
+def test_with_the_base_url_alone_another_machine_reaches_the_hub_past_the_reverse_proxy():
+    config = "jupyterhub/jupyterhub_config.py"
+    bound = 'c.JupyterHub.bind_url = "http://127.0.0.1:8000/jupyter/"'
+    assert reached(PUBLISHED.replace(config, bound, 'c.JupyterHub.base_url = "/jupyter/"'))[1]["8000"] == "open"
 
 
 @newest
@@ -86,3 +125,30 @@ def test_a_home_is_open_to_other_users_until_its_mode_says_otherwise(hubs, versi
     assert not refused(machine, "/home/carol/.")
     machine.sh("chmod 700 /home/carol")
     assert refused(machine, "/home/carol/.")
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_reverse_proxy_works_with_a_key_that_nobody_else_reads(proxy):
+    key = VALUES["key"]
+
+    def read(user):
+        return "PRIVATE KEY" in machine.exec("cat", key, user=user, check=False).stdout
+
+    with deployment.alone(proxy, PROXIES[proxy].servers[-1]) as machine, deployment.authority().cert_pem.tempfile() as ca:
+        machine.sh(f"chmod 755 $(dirname {key}); chmod 644 {key}")
+        assert read("nobody")
+        # As the page says.
+        machine.sh(f"chown root:root {key} && chmod 600 {key}")
+        deployment.enable(machine, proxy)
+        machine.sh(deployment.LISTENS)
+        assert [user for user in ("root", "nobody", "www-data") if read(user)] == ["root"]
+        with wire.opened(URL, ca, "127.0.0.1", machine.port(443)) as connection:
+            assert connection.version() == "TLSv1.3"
+
+
+@newest
+def test_a_user_does_not_read_the_key(hubs, version):
+    machine = hubs(version).machine
+    assert "Permission denied" in machine.exec("cat", VALUES["key"], user="bob", check=False).stderr
+    # Others may list the certificate, which every visitor gets.
+    machine.exec("cat", VALUES["certificate"], user="bob")

@@ -1,9 +1,14 @@
 """JupyterHub as a service of a booted machine, by the published unit and script."""
 
+import json
+import re
+
 import pytest
 
 from tests.harness import deployment, engine, evidence, images
-from tests.harness.manifest import VALUES, VERSIONS
+from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS, Files
+
+UNIT = "systemd/jupyterhub.service"
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +41,78 @@ def test_the_unit_starts_a_hub_that_lets_users_work(hub, prove):
     assert [rung["rung"] for rung in rungs if not rung["ok"]] == ["blocks_shown"]
     assert "Cross-Origin-Opener-Policy: none" in rungs[-1]["said"]
     prove(evidence.booted(hub))
+
+
+SCORE = re.compile(r"Overall exposure level for \S+: ([0-9.]+)")
+
+
+def exposure(machine, *what):
+    """systemd's own measure of what a service may do, from 0 to 10."""
+    return float(SCORE.search(machine.exec("systemd-analyze", "security", "--no-pager", *what).stdout)[1])
+
+
+def exposure_of_file(machine, files):
+    """The same of a unit that does not run."""
+    path = "/root/measured/jupyterhub.service"
+    machine.put({path: files.read(UNIT)})
+    return exposure(machine, "--offline=true", path)
+
+
+def test_systemd_calls_the_running_service_well_protected(hub):
+    answers(hub)
+    score = exposure(hub.machine, "jupyterhub.service")
+    print(f"systemd-analyze security: {score}")
+    assert score <= 3.0
+
+
+@pytest.mark.parametrize("suite", VERSIONS["debian"][1:])  # that of bullseye measures no unit from a file
+def test_without_the_lines_systemd_calls_it_unsafe(idle, suite):
+    machine, text = idle(suite), PUBLISHED.read(UNIT)
+    before, after = text.partition("# From here on")[0], text.partition("[Install]")[2]
+    assert exposure_of_file(machine, PUBLISHED) <= 3.0
+    assert exposure_of_file(machine, Files({UNIT: f"{before}[Install]{after}"})) > 9.0
+
+
+def test_a_users_programs_work_in_the_service_and_get_no_powers(hub):
+    answers(hub)
+    # A setuid program that tells who it is.
+    hub.machine.sh("install --mode=4755 /usr/bin/id /usr/local/bin/setuid-id")
+    seen = hub.inside("within", deployment.BEHIND, "alice")
+    assert {name: works for name, works in seen["works"].items() if works is not True} == {}
+    assert {name: has for name, has in seen["powers"].items() if has is not False} == {}
+    # The same program outside of it.
+    program = hub.machine.read(f"{deployment.CHECK}/within.py")
+    hub.machine.sh("rm /home/alice/within.txt")
+    outside = json.loads(hub.machine.exec(deployment.PYTHON, "-", user="alice", input=program).stdout)
+    assert set(outside["powers"].values()) == {True}, outside["powers"]
+
+
+def test_the_hub_itself_does_not_change_the_system(hub):
+    answers(hub)
+    process = hub.machine.sh("systemctl show --property MainPID --value jupyterhub").stdout.strip()
+    touched = hub.machine.sh(f"nsenter --target {process} --mount touch /etc/x /usr/x /boot/x /home/bob/x", check=False).stderr
+    assert re.findall(r"'(\S+)': Read-only file system", touched) == ["/etc/x", "/usr/x", "/boot/x"]
+    limits = hub.machine.read(f"/proc/{process}/limits")
+    assert re.search(r"^Max open files +16384 ", limits, re.M), limits
+
+
+LOCKING = (
+    "auth required pam_faillock.so preauth deny=1",
+    "auth sufficient pam_unix.so nodelay",
+    "auth [default=die] pam_faillock.so authfail deny=1",
+    "account required pam_faillock.so",
+)
+
+
+def test_pam_may_lock_an_account_after_a_wrong_password(hub):
+    answers(hub)
+    own = hub.machine.read("/etc/pam.d/login")
+    hub.machine.put({"/etc/pam.d/login": "\n".join([*LOCKING, "account required pam_unix.so", ""])})
+    try:
+        tried = hub.inside("let_in", deployment.BEHIND, "mallory", "", "wrong", "")
+    finally:
+        hub.machine.put({"/etc/pam.d/login": own})
+    assert tried == [302, 403, 403]
 
 
 def test_after_a_kill_the_hub_comes_back_by_itself(hub):

@@ -90,12 +90,20 @@ class Hub:
         return json.loads(done.stdout)["rungs"]
 
     def inside(self, name: str, *arguments: str) -> Any:
-        """What a function of `inside.py` returns on the server itself; RuntimeError with its traceback if it fails."""
-        self.machine.put({f"{CHECK}/inside.py": Path(__file__).with_name("inside.py").read_text("utf-8")})
-        return json.loads(self.machine.exec(PYTHON, f"{CHECK}/inside.py", name, *arguments).stdout)
+        """What a function of `inside.py` returns on the server itself; see `inside`."""
+        return inside(self.machine, "inside", name, *arguments)
 
     def log(self) -> str:
         return self.machine.sh(f"cat {LOG}", check=False).stdout
+
+
+def inside(machine: engine.Container, module: str, name: str, *arguments: str) -> Any:
+    """What a function of the harness's module `inside` or `wire` returns on a machine of the hub's kind, as JSON has it.
+
+    RuntimeError with its traceback if it fails.
+    """
+    machine.put({f"{CHECK}/{file}.py": Path(__file__).with_name(f"{file}.py").read_text("utf-8") for file in ("inside", "wire", "within")})
+    return json.loads(machine.exec(PYTHON, f"{CHECK}/{module}.py", name, *arguments, timeout=180).stdout)
 
 
 def unit(files: Files) -> tuple[str, str, dict[str, str]]:
@@ -154,6 +162,21 @@ def hub(version: str, files: Files = PUBLISHED, network: str = "none", names: di
         yield running
 
 
+@contextlib.contextmanager
+def stranger(hub: Hub, network: str) -> Iterator[engine.Container]:
+    """Another machine on a hub's network, which knows the hub by its name, for the length of a `with` block."""
+    known = engine.known({hub.values["host"]: hub.machine.address()})
+    with engine.run(images.hub(hub.version).tag, network=network, options=known) as machine:
+        machine.put({f"{CHECK}/ca.pem": authority().cert_pem.bytes()})
+        yield machine
+
+
+def listening(machine: engine.Container) -> set[str]:
+    """The ports on which somebody listens on a machine, of IPv4 and IPv6, on whichever address."""
+    rows = (line.split() for line in machine.sh("cat /proc/net/tcp /proc/net/tcp6").stdout.splitlines())
+    return {str(int(row[1].rpartition(":")[2], 16)) for row in rows if row[3] == "0A"}
+
+
 def placed(proxy: str, files: Files = PUBLISHED, values: Mapping[str, str] = VALUES) -> dict[str, str | bytes]:
     """A proxy's files where the manifest says (path: content), with a certificate; scripts lie in /root."""
     chain, key = certificate(values["host"])
@@ -207,6 +230,15 @@ def in_front(
     """A reverse proxy in front of a hub, for the length of a `with` block; the rest is as for `install`."""
     with beside(hub, kind) as machine:
         install(machine, proxy, files, extra, hub.values)
+        yield machine
+
+
+@contextlib.contextmanager
+def alone(proxy: str, kind: str, files: Files = PUBLISHED, extra: Mapping[str, str | bytes] | None = None) -> Iterator[engine.Container]:
+    """A reverse proxy with no hub behind it; the port of this machine that leads there is its `port(443)`."""
+    options = (*NAMED, "--publish", "127.0.0.1::443")
+    with engine.network() as network, engine.run(images.server(kind).tag, network=network, options=options) as machine:
+        install(machine, proxy, files, extra)
         yield machine
 
 

@@ -3,6 +3,7 @@
 `python inside.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
 """
 
+import io
 import json
 import pathlib
 import sys
@@ -11,15 +12,16 @@ import uuid
 
 import hubcheck
 import requests
+import wire
 
 CHECK = pathlib.Path(__file__).parent
 CA = str(CHECK / "ca.pem")
 TEXT = {"type": "file", "format": "text"}
 
 
-def enter(url: str, user: str) -> hubcheck.Hub:
-    """A user who has logged in, with a server, a kernel and its WebSocket."""
-    given = [url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA]
+def enter(url: str, user: str, *options: str) -> hubcheck.Hub:
+    """A user who has logged in, with a server, a kernel and its WebSocket; `options` go to hubcheck."""
+    given = [url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA, *options]
     hub = hubcheck.Hub(url, hubcheck.arguments(given))
     hub.options.tell = lambda text: None
     for name, rung in hubcheck.INSIDE.items():
@@ -139,6 +141,68 @@ def intrude(url: str) -> dict[str, dict]:
     finally:
         leave(bob, alice)
     return seen
+
+
+def patiently(seconds: str, *urls: str) -> dict[str, dict]:
+    """By url, what becomes of clients who take so many seconds, all at once, each url being a way to the same hub.
+
+    Of those who hold a line, the words of `wire.loiter`, and beside them: "upload", the status of bob's that takes so long
+    at two kilobytes a second, and "idle", the milliseconds in which his kernel answers over a WebSocket that was silent.
+    """
+    span = float(seconds)
+    entered = {url: enter(url, "bob") for url in urls}
+
+    def upload(bob: hubcheck.Hub) -> int:
+        body = Slow(json.dumps(TEXT | {"content": "a" * int(2000 * span)}).encode())
+        path = bob.url + f"{bob.server}api/contents/slow-{uuid.uuid4().hex}.txt"
+        token = {"X-XSRFToken": bob.xsrf(bob.server), "Content-Type": "application/json"}
+        answer = bob.fetch("PUT", path, data=body, headers=token)
+        bob.fetch("DELETE", path, headers=token)
+        return answer.status_code
+
+    def both(url: str) -> dict:
+        bob = entered[url]
+        seen = wire.together({"upload": lambda: upload(bob), "lines": lambda: wire.loiter(span, url, CA)})
+        return {"upload": seen["upload"]} | seen["lines"] | wire.together({"idle": lambda: ask(bob)})
+
+    seen = wire.together({url: lambda url=url: both(url) for url in urls})
+    leave(*entered.values())
+    return seen
+
+
+class Slow(io.BytesIO):
+    """What is read from it comes at two kilobytes a second."""
+
+    def read(self, size: int = -1) -> bytes:
+        time.sleep(0.25)
+        return super().read(500)
+
+
+def within(url: str, user: str) -> dict[str, dict]:
+    """What a program in a user's kernel can do, in the words of `within.py`."""
+    hub = enter(url, user, "--kernel", "python3")
+    try:
+        return json.loads(hubcheck.execute(hub, (CHECK / "within.py").read_text("utf-8")).splitlines()[-1])
+    finally:
+        leave(hub)
+
+
+def let_in(url: str, user: str, *passwords: str) -> list[int]:
+    """The status of a login with each password in turn; "" is the user's own."""
+    hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt")]))
+    answers = []
+    for password in passwords:
+        list(hubcheck.login_page(hub))
+        form = {"username": user, "password": password or hub.options.password, "_xsrf": hub.xsrf("hub/login")}
+        answers.append(hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False).status_code)
+        hub.session.cookies.clear()
+    return answers
+
+
+def redirected(url: str, *paths: str) -> dict[str, list]:
+    """By path, the status and the address that plain HTTP sends it to."""
+    answers = {path: requests.get(url + path, allow_redirects=False) for path in paths}
+    return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
 
 
 if __name__ == "__main__":

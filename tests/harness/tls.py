@@ -5,7 +5,7 @@ from __future__ import annotations
 from sslyze import Scanner, ServerNetworkLocation, ServerScanRequest
 from sslyze.mozilla_tls_profile import tls_config_checker as mozilla
 
-from . import deployment, engine, images
+from . import deployment
 from .manifest import PUBLISHED, VALUES, Files
 
 # The reader's own matter, and OpenSSL's.
@@ -17,13 +17,10 @@ def weaknesses(proxy: str, kind: str, files: Files = PUBLISHED) -> dict[str, str
 
     RuntimeError if the server speaks no TLS.
     """
-    with engine.network() as network:
-        options = (*deployment.NAMED, "--publish", "127.0.0.1::443")
-        with engine.run(images.server(kind).tag, network=network, options=options) as machine:
-            deployment.install(machine, proxy, files)
-            scanner = Scanner()
-            scanner.queue_scans([ServerScanRequest(ServerNetworkLocation(VALUES["host"], machine.port(443), "127.0.0.1"))])
-            (result,) = scanner.get_results()
+    with deployment.alone(proxy, kind, files) as machine:
+        scanner = Scanner()
+        scanner.queue_scans([ServerScanRequest(ServerNetworkLocation(VALUES["host"], machine.port(443), "127.0.0.1"))])
+        (result,) = scanner.get_results()
     if not result.scan_result:
         raise RuntimeError(f"{proxy} ({kind}) speaks no TLS: {result.connectivity_error_trace}")
     profile = mozilla.MozillaTlsConfiguration.get(mozilla.TlsConfigurationEnum.MOZILLA_INTERMEDIATE)

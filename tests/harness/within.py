@@ -1,0 +1,95 @@
+"""What a program of a user's can do: it runs in a kernel, and prints a dictionary of names and whether each works, as JSON.
+
+Where something breaks in another way than by being refused, its name tells the exception instead.
+"""
+
+import ctypes
+import json
+import mmap
+import multiprocessing
+import os
+import pathlib
+import pty
+import socket
+import subprocess
+import sys
+from multiprocessing import shared_memory
+
+NODE = pathlib.Path(sys.executable).with_name("node")
+NEWUSER, TRACEME = 0x10000000, 0
+C = ctypes.CDLL(None, use_errno=True)
+
+
+def child(function) -> int:
+    """The status with which a process ends that calls a function and does no more."""
+    forked = os.fork()
+    if not forked:
+        os._exit(function())
+    return os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1])
+
+
+def speaks_with_itself():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname()).close()
+    return bool(socket.if_nameindex())  # asked by netlink
+
+
+def computes_in_processes():
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return pool.map(abs, [-1, -2]) == [1, 2]
+
+
+def shares_memory():
+    memory = shared_memory.SharedMemory(create=True, size=10)
+    memory.close()
+    memory.unlink()
+    return True
+
+
+def runs_what_it_writes():
+    return len(mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)) == 4096
+
+
+def opens_a_terminal():
+    return pty.spawn(["true"], lambda descriptor: b"") == 0
+
+
+def lets_others_first():
+    os.sched_setaffinity(0, os.sched_getaffinity(0))
+    return child(lambda: os.nice(1)) == 1
+
+
+WORKS = {
+    "writes at home": lambda: (pathlib.Path.home() / "within.txt").write_text("x") == 1,
+    "writes in /tmp": lambda: pathlib.Path(f"/tmp/within-{os.getpid()}").write_text("x") == 1,
+    "shares a folder with its group": lambda: subprocess.call("mkdir -p ~/within && chmod 2770 ~/within", shell=True) == 0,
+    "speaks with itself": speaks_with_itself,
+    "forks": lambda: child(lambda: 7) == 7,
+    "computes in processes": computes_in_processes,
+    "shares memory": shares_memory,
+    "runs what it writes": runs_what_it_writes,
+    "runs Node.js": lambda: subprocess.call([NODE, "--eval", "process.exit(6 * 7)"]) == 42,
+    "opens a terminal": opens_a_terminal,
+    "lets others first": lets_others_first,
+    "sees the processors": lambda: "processor" in pathlib.Path("/proc/cpuinfo").read_text(),
+}
+POWERS = {
+    "becomes root by a setuid program": lambda: subprocess.check_output(["/usr/local/bin/setuid-id", "-u"], text=True).strip() == "0",
+    "sees processes of others": lambda: any(path.stat().st_uid != os.getuid() for path in pathlib.Path("/proc").glob("[0-9]*")),
+    "makes a namespace": lambda: child(lambda: C.unshare(NEWUSER) != 0) == 0,
+    "is traced": lambda: child(lambda: C.ptrace(TRACEME, 0, 0, 0) != 0) == 0,
+    "leaves files that everybody reads": lambda: bool((pathlib.Path.home() / "within.txt").stat().st_mode & 0o004),
+}
+
+
+def tried(functions: dict) -> dict:
+    answers = {}
+    for name, function in functions.items():
+        try:
+            answers[name] = function()
+        except Exception as error:
+            answers[name] = f"{type(error).__name__}: {error}"
+    return answers
+
+
+print(json.dumps({"works": tried(WORKS), "powers": tried(POWERS)}))
