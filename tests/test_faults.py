@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harness import engine, evidence, faults
+from tests.harness import deployment, engine, evidence, faults
 from tests.harness.deployment import BEHIND
 from tests.harness.faults import CONFIG, SERVICE, UNIT
 from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
@@ -93,19 +93,49 @@ def test_a_hub_that_comes_back_finds_the_users_servers(behind, prove, fault, nam
     with faults.watching(behind) as told:
         fault(behind)
     assert told["lived"] == CUT, told
+    # JupyterLab takes it for the end of the kernel.
+    assert "502" not in told["seen"]["server"], told
     prove(evidence.survived(behind, next(iter(PROXIES)), None, name, told))
+
+
+CELL = """
+import pathlib, time
+x = 42
+print("begun")
+while not pathlib.Path("away").exists():
+    time.sleep(0.1)
+print("ended")
+"""
+
+
+@pytest.mark.loud("the hub goes away")
+@pytest.mark.parametrize("line", ["", "error_page 502"], ids=["published", "without the line"])
+@pytest.mark.parametrize("version", [NEWEST])
+def test_jupyterlab_finds_its_kernel_again_with_what_it_did_meanwhile(desks, version, line):
+    """Without the line of nginx's file it tells its user that the kernel has died."""
+    desk = desks(version)
+    files = PUBLISHED.replace("nginx/jupyterhub.conf", line) if line else PUBLISHED
+    with desk.behind("nginx", files=files):
+        notebook = desk.user().open("JupyterLab", desk.notebook("away/away.ipynb", CELL, "print(x)"))
+        notebook.run()
+        notebook.output().get_by_text("begun").wait_for()
+        deployment.end(desk.hub)
+        dialog = notebook.page.locator(".jp-Dialog")
+        dialog.get_by_text("Kernel died unexpectedly" if line else "Server unavailable or unreachable").wait_for()
+        desk.put("away/away", "")
+        deployment.start(desk.hub)
+        desk.hub.machine.sh("rm /home/alice/away/away")
+        if not line:
+            dialog.get_by_role("button", name="Dismiss").click()
+            notebook.output().get_by_text("ended").wait_for()
+            notebook.run(1)
+            notebook.output(1).get_by_text("42").wait_for()
 
 
 @pytest.fixture
 def otherwise(behind):
-    """`otherwise(files)`: let the hub run from other files until the test ends."""
-    changed = []
-
-    def configure(files):
-        changed.append(files)
-        faults.configure(behind, files)
-
-    yield configure
+    """A list; if a test puts other files of the hub into it, the hub runs from the published ones again afterwards."""
+    yield (changed := [])
     if changed:
         faults.configure(behind, PUBLISHED)
 
@@ -114,7 +144,8 @@ def otherwise(behind):
     ("name", "line", "instead"), [(CONFIG, "cleanup_servers", ""), (UNIT, "KillMode=process", "KillMode=mixed")], ids=["config", "unit"]
 )
 def test_without_the_line_a_restart_of_the_hub_costs_the_variable(behind, otherwise, name, line, instead):
-    otherwise(PUBLISHED.replace(name, line, instead))
+    otherwise.append(PUBLISHED.replace(name, line, instead))
+    faults.configure(behind, otherwise[0])
     with faults.watching(behind) as told:
         faults.restart(behind)
     assert not told["lived"]["variable"], told
@@ -129,18 +160,17 @@ def with_a_server(hub):
 
 def test_numbers_from_before_a_boot_are_nobodys(behind):
     """What has them now lives on, and the user gets a server anew."""
-    assert faults.boot_with_old_numbers(with_a_server(behind), "alice") == ["one", "two"]
+    assert faults.boot_with_old_numbers(with_a_server(behind), "alice", PUBLISHED) == ["one", "two"]
     with_a_server(behind)
 
 
-# Half a minute is how long the hub would wait.
-HASTY = "c = get_config()\nc.Spawner.http_timeout = 2\n"
-
-
-@pytest.mark.parametrize(("line", "left"), [("c.JupyterHub.spawner_class", ["two"]), ("pid_file", ["one"])])
-def test_without_the_line_the_hub_ends_a_program_that_is_not_its_own(behind, otherwise, line, left):
-    otherwise(PUBLISHED.replace(CONFIG, line, "").replace(CONFIG, "c = get_config()", HASTY))
-    assert faults.boot_with_old_numbers(with_a_server(behind), "alice") == left
+def test_without_the_lines_the_hub_ends_programs_that_are_not_its_own(behind, otherwise):
+    with_a_server(behind)
+    strangers = PUBLISHED.replace(CONFIG, "c.JupyterHub.spawner_class", "").replace(CONFIG, "pid_file", "")
+    # It waits for half a minute otherwise.
+    hasty = strangers.replace(CONFIG, "c = get_config()", "c = get_config()\nc.Spawner.http_timeout = 2\n")
+    otherwise.append(hasty)
+    assert faults.boot_with_old_numbers(behind, "alice", hasty) == []
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ STATE, PROXY_PID = "/var/lib/jupyterhub", "/run/jupyterhub-proxy.pid"
 # Small disks, which can be filled: {what: (folder, whose)}.
 DISKS = {"home": ("/home/bob", "bob"), "state": (STATE, "root")}
 MEGABYTES = 8
-# What the hub says of a user's server that is gone, once it is done with it.
-LOOKED = "appears to have stopped while the Hub was down"
+# What the hub says when it has looked for all users' servers.
+LOOKED = "Initialized "
 
 
 @contextlib.contextmanager
@@ -155,17 +155,17 @@ sys.exit(base.total_changes != 1)
 """
 
 
-def boot_with_old_numbers(hub: deployment.Hub, user: str) -> list[str]:
+def boot_with_old_numbers(hub: deployment.Hub, user: str, files: Files) -> list[str]:
     """End the hub and all users' servers, as a power cut does, and let the numbers that the hub keeps be other programs'.
 
-    The first of the programs has the number of a user's server, the second that of the hub's own proxy. Returns those that
-    still run when the hub is up again and has looked for the user's server.
+    The first of the programs has the number of the user's server, the second that of the hub's own proxy. The hub is started
+    from `files`. Returns the programs that still run when it is up and has looked for the user's server.
     """
     started = "; ".join(f"systemd-run --quiet --collect --unit {name} sleep 999" for name in PROGRAMS)
     hub.machine.sh(f"systemctl stop jupyterhub; systemctl kill jupyterhub; systemctl stop {' '.join(PROGRAMS)}; {started}")
     one, two = (hub.machine.sh(f"systemctl show --property MainPID --value {name}").stdout.strip() for name in PROGRAMS)
     # A boot empties /run, and nothing else.
-    hub.machine.sh(f"rm -f {PROXY_PID}; echo {two} >{STATE}/jupyterhub-proxy.pid")
+    hub.machine.sh(f"rm -f {PROXY_PID}; echo {two} >{STATE}/jupyterhub-proxy.pid", {SAVED_AS[CONFIG]: files.read(CONFIG)})
     hub.machine.exec(PYTHON, "-c", LEND, f"{STATE}/jupyterhub.sqlite", user, one)
     before = log(hub).count(LOOKED)
     with coming_back(hub):
@@ -219,11 +219,13 @@ with tarfile.open(sys.argv[1], "w") as tar:
                 tar.add(file.locate().resolve())
 """
 EXCHANGE = """
-import importlib.metadata, sys, tarfile
+import importlib.metadata, shutil, sys, tarfile
 for name in sys.argv[2:]:
     for file in importlib.metadata.distribution(name).files:
         if "components" not in file.parts:
             file.locate().unlink(missing_ok=True)
+        if file.name == "METADATA":
+            shutil.rmtree(file.locate().parent)
 tarfile.open(sys.argv[1]).extractall("/")
 """
 

@@ -221,7 +221,7 @@ def watch(url: str, user: str) -> dict:
     WATCHED.unlink()
     # The user's server may be gone for good; everything else comes back.
     since = time.monotonic()
-    for names, patience in ((("proxy", "hub"), 60), (("server",), 10)):
+    for names, patience in ((("proxy", "hub"), 60), (("server",), 5)):
         end = time.monotonic() + patience
         while any(polls[name].good[-1] < since for name in names) and time.monotonic() < end:
             time.sleep(0.05)
