@@ -134,22 +134,13 @@ def test_jupyterlab_finds_its_kernel_again_with_what_it_did_meanwhile(desks, ver
         notebook.output(1).get_by_text("42").wait_for()
 
 
-@pytest.fixture
-def otherwise(behind):
-    """A list; if a test puts other files of the hub into it, the hub runs from the published ones again afterwards."""
-    yield (changed := [])
-    if changed:
-        faults.configure(behind, PUBLISHED)
-
-
 @pytest.mark.parametrize(
     ("name", "line", "instead"), [(CONFIG, "cleanup_servers", ""), (UNIT, "KillMode=process", "KillMode=mixed")], ids=["config", "unit"]
 )
-def test_without_the_line_a_restart_of_the_hub_costs_the_variable(behind, otherwise, name, line, instead):
-    otherwise.append(PUBLISHED.replace(name, line, instead))
-    faults.configure(behind, otherwise[0])
+def test_without_the_line_a_hub_that_ends_costs_the_variable(behind, name, line, instead):
+    faults.configure(behind, PUBLISHED.replace(name, line, instead))
     with faults.watching(behind) as told:
-        faults.restart(behind)
+        faults.configure(behind, PUBLISHED)
     assert not told["lived"]["variable"], told
 
 
@@ -166,13 +157,14 @@ def test_numbers_from_before_a_boot_are_nobodys(behind):
     with_a_server(behind)
 
 
-def test_without_the_lines_the_hub_ends_programs_that_are_not_its_own(behind, otherwise):
-    with_a_server(behind)
+def test_without_the_lines_the_hub_ends_programs_that_are_not_its_own(behind):
     strangers = PUBLISHED.replace(CONFIG, "c.JupyterHub.spawner_class", "").replace(CONFIG, "pid_file", "")
     # It waits for half a minute otherwise.
     hasty = strangers.replace(CONFIG, "c = get_config()", "c = get_config()\nc.Spawner.http_timeout = 2\n")
-    otherwise.append(hasty)
-    assert faults.boot_with_old_numbers(behind, "alice", hasty) == []
+    try:
+        assert faults.boot_with_old_numbers(with_a_server(behind), "alice", hasty) == []
+    finally:
+        faults.configure(behind, PUBLISHED)
 
 
 @pytest.mark.parametrize(

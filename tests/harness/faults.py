@@ -103,10 +103,10 @@ def coming_back(hub: deployment.Hub) -> Iterator[None]:
 
 
 def configure(hub: deployment.Hub, files: Files) -> None:
-    """Put other files of the hub in their places and let it start anew from them."""
-    hub.machine.put({SAVED_AS[name]: files.read(name) for name in (CONFIG, UNIT)})
+    """Stop the hub by the files that it has, and start it from others."""
     with coming_back(hub):
-        hub.machine.sh("systemctl daemon-reload; systemctl restart jupyterhub")
+        hub.machine.sh("systemctl stop jupyterhub")
+        hub.machine.sh("systemctl daemon-reload; systemctl start jupyterhub", {SAVED_AS[name]: files.read(name) for name in (CONFIG, UNIT)})
 
 
 # The faults of the hub
