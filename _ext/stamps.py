@@ -1,7 +1,7 @@
 """What the tests saw of each snippet: a line beneath it, and the tables of deploy/tested.md.
 
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
-- `{tested} climbs NAME`, `{tested} blocks`, `{tested} files`: the tables.
+- `{tested} climbs NAME`, `{tested} blocks`, `{tested} faults NAME`, `{tested} files`: the tables.
 """
 
 import re
@@ -17,6 +17,8 @@ from sphinx.util import logging
 log = logging.getLogger(__name__)
 
 EVIDENCE = "build/evidence.json"
+# What a user has before a fault.
+LIVED = {"variable": "the variable", "websocket": "the open WebSocket", "login": "the login", "file": "the saved file"}
 
 
 def outdated(app, env, added, changed, removed):
@@ -111,7 +113,7 @@ class Tested(FromFile):
         rows, (what, *names) = self.env.evidence, self.arguments
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
-        return {"climbs": self.climbs, "blocks": self.blocks, "files": self.files}[what](rows, *names)
+        return {"climbs": self.climbs, "blocks": self.blocks, "faults": self.faults, "files": self.files}[what](rows, *names)
 
     def table(self, head, rows):
         lines = [head, ["---"] * len(head), *rows]
@@ -144,6 +146,23 @@ class Tested(FromFile):
             [
                 [*key, *(seconds(some.get(name, {}).get("rungs", {}), "blocks_run") for name in applications), newest(some.values())]
                 for key, some in of.items()
+            ],
+        )
+
+    def faults(self, rows, by):
+        made = [row for row in rows if (row["kind"], row["by"]) == ("fault", by)]
+        made.sort(key=lambda row: (row["rungs"]["server"], row["fault"]))
+        return self.table(
+            ["What happens", "What stays", "What is cut", "The notebook is silent for", "The hub is silent for", "Run on"],
+            [
+                [
+                    row["fault"],
+                    listed(words for name, words in LIVED.items() if row["lived"].get(name)) or "—",
+                    listed(words for name, words in LIVED.items() if not row["lived"].get(name)) or "—",
+                    *(seconds(row["rungs"], name) for name in ("server", "hub")),
+                    row["date"],
+                ]
+                for row in made
             ],
         )
 

@@ -77,10 +77,18 @@ def test_another_climb_is_no_evidence(changes):
     assert climbed(**changes) is None
 
 
+# What a user tells who was there when a fault was made.
+TOLD = {
+    "lived": {"variable": True, "websocket": False, "login": True, "file": True},
+    "silent": {"proxy": 5.1, "hub": 5.24, "server": 5.16},
+}
+
+
 def test_a_mutated_hub_proves_nothing_as_a_service_and_in_a_browser():
     mutated = hub(files=PUBLISHED.replace("systemd/jupyterhub.service", "Restart="))
     assert evidence.booted(mutated) is None
     assert evidence.blocks_run(mutated, "nginx", machine(), "JupyterLab", 3.0) is None
+    assert evidence.survived(mutated, "nginx", machine(), "a reload", TOLD) is None
 
 
 def test_a_hub_knows_from_which_files_it_is_made():
@@ -241,6 +249,20 @@ def test_the_stamp_follows_file_and_evidence_from_build_to_build(tree, rows):
     shutil.copy(SNIPPETS / CONF, snippet)
     shutil.copy(SNIPPETS / "jupyterhub/jupyterhub_config.py", config)
     assert build(tree)[1][CONF].text == STAMP
+
+
+def test_a_fault_is_told_by_what_stays_and_for_how_long(tree):
+    page = tree / "deploy/tested.md"
+    before = page.read_text("utf-8")
+    page.write_text("# Faults\n\n```{tested} faults nginx\n```\n")
+    try:
+        written(tree)
+        assert build(tree)[2].select_one("section p").text == "None in this run."
+        written(tree, evidence.survived(hub(), "nginx", machine(), "a restart", TOLD) | {"date": "2026-11-23"})
+        cells = [cell.text.strip() for cell in build(tree)[2].select("tbody td")]
+    finally:
+        page.write_text(before)
+    assert cells == ["a restart", "the variable, the login and the saved file", "the open WebSocket", "5.2 s", "5.2 s", "2026-11-23"]
 
 
 def test_the_hash_of_another_file_is_no_evidence(tree, rows):

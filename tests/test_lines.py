@@ -23,7 +23,7 @@ LINES = [
         "add_header Cross-Origin-Opener-Policy",
     ),
     ("nginx", OLDER, "proxy_set_header Upgrade ", "", "kernel_channel", 'Can "Upgrade" only to "WebSocket"', "proxy_set_header Upgrade"),
-    ("nginx", OLDER, "server 127.0.0.1:8000", "server 127.0.0.1:8009", "hub_answers", "502", "does not reach JupyterHub"),
+    ("nginx", OLDER, "server 127.0.0.1:8000", "server 127.0.0.1:8009", "hub_answers", "503", "does not reach JupyterHub"),
     ("apache", NEWEST, "Cross-Origin-Opener-Policy", "", "blocks_shown", "Cross-Origin-Opener-Policy: none", "Header always set"),
     ("apache", NEWEST, ":8000/jupyter/", ":8009/jupyter/", "hub_answers", "503", "does not reach JupyterHub"),
 ]
@@ -62,7 +62,7 @@ def connections(machine, state):
 
 @pytest.mark.parametrize(("line", "first"), [("", "nginx"), ("keepalive_timeout", "hub")])
 def test_nginx_lets_go_of_an_idle_connection_before_the_hub_does(line, first):
-    """Otherwise a request now and then meets a connection that is being closed, and ends in a 502."""
+    """Otherwise a request now and then meets a connection that is being closed, and ends in a 503."""
     files = PUBLISHED.replace("nginx/jupyterhub.conf", line) if line else PUBLISHED
     with deployment.hub(NEWEST) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[1], "nginx", files) as machine:
         asked = hub.machine.exec(deployment.PYTHON, "-c", ASK, f"{deployment.URL}hub/api", f"{deployment.CHECK}/ca.pem")

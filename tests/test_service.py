@@ -129,13 +129,27 @@ def test_what_the_hub_keeps_is_readable_by_root_alone(hub):
     assert hub.machine.sh("stat --format '%a %U' /var/lib/jupyterhub").stdout.strip() == "700 root"
 
 
-def test_a_stop_leaves_nothing_behind(hub):
-    answers(hub)
-    hub.machine.sh("systemctl stop jupyterhub")
-    assert hub.machine.sh("systemctl show --property Result --value jupyterhub").stdout.strip() == "success"
+def left(hub):
+    """The commands of the hub, of its proxy, of users' servers and of kernels that run."""
     # The brackets keep the search from finding itself.
-    left = hub.machine.sh("grep -laE 'bin/[j]upyterhub|[c]onfigurable-http-proxy' /proc/[0-9]*/cmdline || true").stdout.split()
-    assert not left, [hub.machine.sh(f"tr '\\0' ' ' <{path}", check=False).stdout for path in left]
+    search = "grep -laE 'bin/[j]upyterhub|[c]onfigurable-http-proxy|[m]y_kernel' /proc/[0-9]*/cmdline || true"
+    return [hub.machine.sh(f"tr '\\0' ' ' <{path}", check=False).stdout for path in hub.machine.sh(search).stdout.split()]
+
+
+def test_a_stop_leaves_users_servers_and_a_kill_after_it_leaves_nothing(hub):
+    answers(hub)
+    rungs = hub.check("--keep-server", "--until", "server_spawns", url=deployment.BEHIND)
+    assert rungs[-1]["ok"], rungs
+    hub.machine.sh("systemctl stop jupyterhub.service")
+    assert hub.machine.sh("systemctl show --property Result --value jupyterhub").stdout.strip() == "success"
+    (server,) = left(hub)
+    assert "jupyterhub-singleuser" in server
+    hub.machine.sh("systemctl kill jupyterhub.service")
+
+    def nothing():
+        assert not left(hub)
+
+    engine.wait(nothing, timeout=20)
 
 
 def test_a_hub_without_a_service_manager_takes_its_proxy_with_it():

@@ -1,4 +1,9 @@
 # /etc/jupyterhub/jupyterhub_config.py
+import os
+import pwd
+
+from jupyterhub.spawner import LocalProcessSpawner
+
 c = get_config()
 
 # The address behind the reverse proxy and the path under which users see the hub, in
@@ -10,6 +15,32 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000/jupyter/"
 # group may:
 #   sudo usermod --append --groups jupyterhub alice
 c.PAMAuthenticator.allowed_groups = {"jupyterhub"}
+
+# A hub that ends leaves users' servers and their kernels running, and finds them again
+# when it is back: a restart costs nobody a variable.
+c.JupyterHub.cleanup_servers = False
+
+
+class LastingSpawner(LocalProcessSpawner):
+    """Starts users' servers, and believes in a saved process number only if it is the user's.
+
+    The hub ends a server that does not answer. After the machine was restarted, the number
+    may be any program's, and the hub, being root, could end that one.
+    """
+
+    def load_state(self, state):
+        super().load_state(state)
+        try:
+            if os.stat(f"/proc/{self.pid}").st_uid != pwd.getpwnam(self.user.name).pw_uid:
+                self.pid = 0
+        except (FileNotFoundError, KeyError):
+            self.pid = 0
+
+
+c.JupyterHub.spawner_class = LastingSpawner
+
+# The same for the hub's own proxy: a restart of the machine empties /run.
+c.ConfigurableHTTPProxy.pid_file = "/run/jupyterhub-proxy.pid"
 
 # Users' servers get a short environment: of the hub's own only PATH, the language and
 # little more.

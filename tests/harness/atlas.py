@@ -276,7 +276,6 @@ def _mend(hub: deployment.Hub, entry: Entry, user: str, options: list[str]) -> N
     if entry.about.get("needs") == "restart":
         with contextlib.suppress(RuntimeError):
             deployment.end(hub)
-        hub.machine.sh(f"rm -f {deployment.ENDED} {deployment.LOG}")
         deployment.start(hub)
     rungs = hub.check(*options, "--until", entry.rung, user=user)
     if not rungs[-1]["ok"]:

@@ -131,7 +131,8 @@ def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED, v
 
 
 def start(hub: Hub, files: Files = PUBLISHED) -> None:
-    """Start JupyterHub as the published unit says; RuntimeError with its log if it does not come up."""
+    """Start JupyterHub as the published unit says, with a new log; RuntimeError with that if it does not come up."""
+    hub.machine.sh(f"rm -f {ENDED} {LOG}")
     command, folder, environment = unit(files)
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
     hub.machine.put({"/root/start": START.format(folder=folder, settings=settings, command=command, log=LOG, ended=ENDED)})

@@ -35,7 +35,7 @@ def row(kind: str, by: str, version: str, used: Iterable[str], proves: Iterable[
     """A row: which program, in which version, did what (`kind`) with the files `used`; `proves` are those it speaks for."""
     files = {name: SEEN[name] for name in used}
     spoken = sorted(files if proves is None else proves)
-    blank = {"on": "", "jupyterhub": "", "application": "", "rungs": {}}
+    blank = {"on": "", "jupyterhub": "", "application": "", "fault": "", "rungs": {}, "lived": {}}
     date = datetime.date.today().isoformat()
     return blank | {"kind": kind, "by": by, "version": version} | more | {"proves": spoken, "files": files, "date": date}
 
@@ -92,6 +92,27 @@ def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, appli
         jupyterhub=hub.version,
         application=application,
         rungs={"blocks_run": round(seconds, 2)},
+    )
+
+
+def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, fault: str, told: dict) -> dict | None:
+    """What a fault left of a user's work, as `inside.watch` told it; it was made to a proxy's `machine`, or, without one, to the hub.
+
+    `proxy` is the one that stood in front; empty for none.
+    """
+    if hub.files.changed:
+        return None
+    return row(
+        "fault",
+        proxy if machine else "jupyterhub",
+        reported(machine, proxy) if machine else hub.version,
+        [*(PUBLISHED.folder(proxy) if proxy else []), *DEPLOYED, UNIT],
+        [],
+        on=PROXIES[proxy].servers[-1] if machine else "",
+        jupyterhub=hub.version,
+        fault=fault,
+        rungs={name: told["silent"][name] for name in ("server", "hub")},
+        lived=told["lived"],
     )
 
 

@@ -7,11 +7,15 @@ import io
 import json
 import pathlib
 import sys
+import threading
 import time
 import uuid
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import hubcheck
 import requests
+import websocket
 import wire
 
 CHECK = pathlib.Path(__file__).parent
@@ -203,6 +207,109 @@ def redirected(url: str, *paths: str) -> dict[str, list]:
     """By path, the status and the address that plain HTTP sends it to."""
     answers = {path: requests.get(url + path, allow_redirects=False) for path in paths}
     return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
+
+
+# By these files whoever makes a fault and whoever watches it know of each other.
+WATCHED, OVER = CHECK / "watched", CHECK / "over"
+
+
+class Poll(threading.Thread):
+    """Asks for an address again and again, each time over a new connection, until it is told to end.
+
+    `good` are the times at which a right answer was there, in seconds; `seen` counts all answers by their status.
+    """
+
+    def __init__(self, url: str, right: range, **options):
+        super().__init__(daemon=True)
+        self.asked, self.right, self.options = url, right, {"verify": CA, "timeout": 10, "allow_redirects": False} | options
+        self.good: list[float] = []
+        self.seen: dict[str, int] = {}
+        self.over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            try:
+                said = requests.get(self.asked, **self.options).status_code
+            except requests.RequestException as error:
+                said = type(error).__name__
+            self.seen[str(said)] = self.seen.get(str(said), 0) + 1
+            if said in self.right:
+                self.good.append(time.monotonic())
+            self.over.wait(0.1)
+
+    def silent(self) -> float:
+        """The longest time without a right answer until now, in seconds."""
+        self.over.set()
+        self.join()
+        self.good.append(time.monotonic())
+        return round(max(after - before for before, after in zip(self.good, self.good[1:], strict=False)), 2)
+
+
+def watch(url: str, user: str) -> dict:
+    """What a user keeps, and for how long nothing answers, while somebody makes a fault.
+
+    The user sets a variable in a notebook's kernel and holds its WebSocket. When the file `watched` is there, the fault
+    may be made, and after it the file `over`. Returns what lived ("variable", "websocket", "login", "file": whether), and
+    the longest silence of the reverse proxy, the hub and the user's server, in seconds, and the first words by which a
+    file was refused.
+    """
+    OVER.unlink(missing_ok=True)
+    hub = enter(url, user, "--keep-server")
+    hubcheck.execute(hub, "x = 6 * 7")
+    kernel = hub.json("GET", f"{hub.server}api/kernels")[-1]["id"]
+    cookies = {cookie.name: cookie.value for cookie in hub.session.cookies if (hub.base + hub.server).startswith(cookie.path)}
+    note, saved = f"{hub.server}api/contents/kept.txt", 0
+    polls = {
+        "proxy": Poll(f"{hub.origin}/", range(200, 500)),
+        "hub": Poll(f"{url}hub/api", range(200, 201)),
+        "server": Poll(f"{url}{hub.server}api/kernels/{kernel}", range(200, 201), cookies=cookies),
+    }
+
+    def save(number: int) -> None:
+        hub.request("PUT", note, (200, 201), json=TEXT | {"content": f"{number}\n" * 20_000}, timeout=10)
+
+    save(saved)
+    for poll in polls.values():
+        while not poll.good:
+            time.sleep(0.01)
+    WATCHED.touch()
+    refused = ""
+    while not OVER.exists():
+        try:
+            save(saved + 1)
+            saved += 1
+        except (hubcheck.Failed, requests.RequestException) as error:
+            refused = refused or str(error)
+        time.sleep(0.05)
+    WATCHED.unlink()
+    # The user's server may be gone for good; everything else comes back.
+    since = time.monotonic()
+    for names, patience in ((("proxy", "hub"), 60), (("server",), 5)):
+        end = time.monotonic() + patience
+        while any(polls[name].good[-1] < since for name in names) and time.monotonic() < end:
+            time.sleep(0.05)
+    lived = dict.fromkeys(("variable", "websocket", "login", "file"), False)
+    with suppress(OSError, websocket.WebSocketException):
+        lived["websocket"] = ask(hub) > 0
+    with suppress(hubcheck.Failed, OSError, websocket.WebSocketException):
+        hub.channel = hub.socket(f"{hub.server}api/kernels/{kernel}/channels")
+        lived["variable"] = "42" in hubcheck.execute(hub, "x")
+    with suppress(hubcheck.Failed, requests.RequestException):
+        lived["login"] = "/hub/home" in urlsplit(hub.request("GET", "hub/home").url).path
+    with suppress(hubcheck.Failed, requests.RequestException):
+        text = hub.json("GET", note)["content"]
+        number = int(text.split()[0])
+        # One that was being saved may have arrived, though nobody said so.
+        lived["file"] = text == f"{number}\n" * 20_000 and number in (saved, saved + 1)
+    with suppress(hubcheck.Failed, requests.RequestException, OSError, websocket.WebSocketException):
+        leave(hub)
+    return {
+        "lived": lived,
+        "silent": {name: poll.silent() for name, poll in polls.items()},
+        "seen": {name: poll.seen for name, poll in polls.items()},
+        "refused": refused[:300],
+    }
 
 
 if __name__ == "__main__":
