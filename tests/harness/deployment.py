@@ -89,10 +89,13 @@ class Hub:
             raise RuntimeError(f"hubcheck ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)["rungs"]
 
-    def inside(self, name: str, *arguments: str) -> Any:
-        """What a function of `inside.py` returns on the server itself; RuntimeError with its traceback if it fails."""
+    def inside(self, name: str, *arguments: str, timeout: float = 120) -> Any:
+        """What a function of `inside.py` returns on the server itself; RuntimeError with its traceback if it fails.
+
+        `timeout` is in seconds; subprocess.TimeoutExpired after that.
+        """
         self.machine.put({f"{CHECK}/inside.py": Path(__file__).with_name("inside.py").read_text("utf-8")})
-        return json.loads(self.machine.exec(PYTHON, f"{CHECK}/inside.py", name, *arguments).stdout)
+        return json.loads(self.machine.exec(PYTHON, f"{CHECK}/inside.py", name, *arguments, timeout=timeout).stdout)
 
     def log(self) -> str:
         return self.machine.sh(f"cat {LOG}", check=False).stdout
