@@ -7,7 +7,8 @@ from tests.harness.deployment import BEHIND
 from tests.harness.faults import CONFIG, SERVICE, UNIT
 from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
 
-pytestmark = pytest.mark.xdist_group("faults")
+# They share a hub; the others have one of their own.
+shared = pytest.mark.xdist_group("faults")
 
 NEWEST, OLDER = VERSIONS["jupyterhub"]
 SUITE = VERSIONS["debian"][-1]
@@ -44,6 +45,7 @@ def behind(hub, gateway):
 # The reverse proxy
 
 
+@shared
 def test_a_reload_of_the_reverse_proxy_cuts_nothing(hub, gateway, proxy, prove):
     with faults.watching(hub) as told:
         gateway.sh(f"systemctl reload {SERVICE[proxy]}")
@@ -51,6 +53,7 @@ def test_a_reload_of_the_reverse_proxy_cuts_nothing(hub, gateway, proxy, prove):
     prove(evidence.survived(hub, proxy, gateway, f"`systemctl reload {SERVICE[proxy]}`", told))
 
 
+@shared
 def test_a_restart_of_the_reverse_proxy_cuts_the_socket_and_nothing_else(hub, gateway, proxy, prove):
     with faults.watching(hub) as told:
         gateway.sh(f"systemctl restart {SERVICE[proxy]}")
@@ -58,6 +61,7 @@ def test_a_restart_of_the_reverse_proxy_cuts_the_socket_and_nothing_else(hub, ga
     prove(evidence.survived(hub, proxy, gateway, f"`systemctl restart {SERVICE[proxy]}`", told))
 
 
+@shared
 def test_rotated_logs_cut_nothing_and_the_new_log_is_written(hub, gateway, proxy, prove):
     with faults.watching(hub) as told:
         log = faults.rotate(gateway, proxy)
@@ -66,6 +70,7 @@ def test_rotated_logs_cut_nothing_and_the_new_log_is_written(hub, gateway, proxy
     prove(evidence.survived(hub, proxy, gateway, "the logs are rotated", told))
 
 
+@shared
 def test_a_new_certificate_is_served_from_the_reload_on_and_cuts_nothing(hub, gateway, proxy, prove):
     before = faults.serial(gateway)
     with faults.watching(hub) as told:
@@ -80,6 +85,7 @@ def test_a_new_certificate_is_served_from_the_reload_on_and_cuts_nothing(hub, ga
 # The hub
 
 
+@shared
 @pytest.mark.parametrize(
     ("fault", "name"),
     [
@@ -134,6 +140,7 @@ def test_jupyterlab_finds_its_kernel_again_with_what_it_did_meanwhile(desks, ver
         notebook.output(1).get_by_text("42").wait_for()
 
 
+@shared
 @pytest.mark.parametrize(
     ("name", "line", "instead"), [(CONFIG, "cleanup_servers", ""), (UNIT, "KillMode=process", "KillMode=mixed")], ids=["config", "unit"]
 )
@@ -151,12 +158,14 @@ def with_a_server(hub):
     return hub
 
 
+@shared
 def test_numbers_from_before_a_boot_are_nobodys(behind):
     """What has them now lives on, and the user gets a server anew."""
     assert faults.boot_with_old_numbers(with_a_server(behind), "alice", PUBLISHED) == ["one", "two"]
     with_a_server(behind)
 
 
+@shared
 def test_without_the_lines_the_hub_ends_programs_that_are_not_its_own(behind):
     strangers = PUBLISHED.replace(CONFIG, "c.JupyterHub.spawner_class", "").replace(CONFIG, "pid_file", "")
     # It waits for half a minute otherwise.
@@ -167,6 +176,7 @@ def test_without_the_lines_the_hub_ends_programs_that_are_not_its_own(behind):
         faults.configure(behind, PUBLISHED)
 
 
+@shared
 @pytest.mark.parametrize(
     ("disk", "user", "whose", "rung", "says"),
     [
@@ -195,7 +205,6 @@ def test_a_full_disk_costs_nothing_that_was_there_and_heals_once_there_is_room(b
 # Another version
 
 
-@pytest.mark.xdist_group("upgrade")
 def test_an_upgrade_and_the_way_back_keep_the_variable(idle, prove):
     with faults.booted(OLDER) as hub:
         versions = faults.Versions(hub, idle(NEWEST))

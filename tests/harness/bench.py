@@ -97,9 +97,10 @@ def _client(machine: engine.Container, name: str, *arguments: object, timeout: f
 
 def _tools() -> dict[str, str | bytes]:
     """What the client needs on a machine that has JupyterHub's environment."""
-    inside = Path(__file__).with_name("inside.py").read_text("utf-8")
-    return {f"{CHECK}/{name}": (HERE / name).read_text("utf-8") for name in ("client.py", "relay.py")} | {
-        f"{CHECK}/inside.py": inside,
+    own = {f"{CHECK}/{name}": (HERE / name).read_text("utf-8") for name in ("client.py", "relay.py")}
+    return {
+        **deployment.INSIDE,
+        **own,
         f"{CHECK}/hubcheck.py": PUBLISHED.read("check/hubcheck.py"),
         f"{CHECK}/ca.pem": deployment.authority().cert_pem.bytes(),
         f"{CHECK}/link.json": '{"rtt": 0, "rate": 0}',

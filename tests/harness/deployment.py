@@ -89,21 +89,25 @@ class Hub:
             raise RuntimeError(f"hubcheck ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)["rungs"]
 
-    def inside(self, name: str, *arguments: str) -> Any:
+    def inside(self, name: str, *arguments: str, timeout: float = 180) -> Any:
         """What a function of `inside.py` returns on the server itself; see `inside`."""
-        return inside(self.machine, "inside", name, *arguments)
+        return inside(self.machine, "inside", name, *arguments, timeout=timeout)
 
     def log(self) -> str:
         return self.machine.sh(f"cat {LOG}", check=False).stdout
 
 
-def inside(machine: engine.Container, module: str, name: str, *arguments: str) -> Any:
+# What of the harness runs on a machine of the hub's kind.
+INSIDE = {f"{CHECK}/{name}.py": Path(__file__).with_name(f"{name}.py").read_text("utf-8") for name in ("inside", "wire", "within")}
+
+
+def inside(machine: engine.Container, module: str, name: str, *arguments: str, timeout: float = 180) -> Any:
     """What a function of the harness's module `inside` or `wire` returns on a machine of the hub's kind, as JSON has it.
 
-    RuntimeError with its traceback if it fails.
+    RuntimeError with its traceback if it fails, subprocess.TimeoutExpired after `timeout` seconds.
     """
-    machine.put({f"{CHECK}/{file}.py": Path(__file__).with_name(f"{file}.py").read_text("utf-8") for file in ("inside", "wire", "within")})
-    return json.loads(machine.exec(PYTHON, f"{CHECK}/{module}.py", name, *arguments, timeout=180).stdout)
+    machine.put(INSIDE)
+    return json.loads(machine.exec(PYTHON, f"{CHECK}/{module}.py", name, *arguments, timeout=timeout).stdout)
 
 
 def unit(files: Files) -> tuple[str, str, dict[str, str]]:

@@ -22,6 +22,8 @@ STATE, PROXY_PID = "/var/lib/jupyterhub", "/run/jupyterhub-proxy.pid"
 # Small disks, which can be filled: {what: (folder, whose)}.
 DISKS = {"home": ("/home/bob", "bob"), "state": (STATE, "root")}
 MEGABYTES = 8
+# For a fault and all around it, in seconds: an upgrade takes a quarter of that where nothing else runs.
+LONGEST = 400
 # What the hub says when it has looked for all users' servers.
 LOOKED = "Initialized "
 
@@ -63,7 +65,7 @@ def watching(hub: deployment.Hub, user: str = "alice", url: str = URL) -> Iterat
     told: dict[str, Any] = {}
     hub.machine.sh(f"rm -f {CHECK}/watched {CHECK}/over")
     with ThreadPoolExecutor(1) as pool:
-        task = pool.submit(hub.inside, "watch", url, user)
+        task = pool.submit(hub.inside, "watch", url, user, timeout=LONGEST)
 
         def begun() -> None:
             if not task.done():
