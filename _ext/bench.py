@@ -123,11 +123,15 @@ class Bench(FromFile):
             plot("JupyterLab's first load", "megabytes", [(way, single(seen["bytes"] / MEGA)) for way, seen in slow]),
             plot("The same over 5 Mbit/s, 40 ms away", "seconds", [(way, single(seen["seconds"])) for way, seen in slow]),
         ]
-        links = list(next(iter(ways.values())))
+        links = list(max(ways.values(), key=len))
         for application in dict.fromkeys(link.split(", ")[0] for link in links):
-            columns = [(link.split(", ")[1], link) for link in links if link.startswith(application)]
-            made += self.ways(f"{application}, first load", ways, columns, lambda seen: load(seen["cold"]))
-            made += self.ways(f"{application}, next load", ways, columns, lambda seen: load(seen["warm"]))
+            for which, words in (("cold", "first load"), ("warm", "next load")):
+                of = {
+                    way: {link: seen[link] for link in links if link.startswith(application) and link in seen} for way, seen in ways.items()
+                }
+                of = {way: {link: loads[which] for link, loads in seen.items() if which in loads} for way, seen in of.items() if seen}
+                columns = [(link.split(", ")[1], link) for link in next(iter(of.values()))]
+                made += self.ways(f"{application}, {words}", of, columns, load)
         return made
 
     def calls(self, ways, found):

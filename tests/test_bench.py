@@ -227,7 +227,7 @@ def test_the_page_shows_numbers_of_these_files_and_of_no_others(tree):
     assert [text.text for text in plots[0].select("text")][-1] == "Apache, this guide: 5 (11%)"
     cells = {tuple(cell.text for cell in row.select("th, td")) for row in page.select("tr")}
     assert ("nginx, this guide", "1.5 MB, 75 requests, 4.0 s", "1.5 MB, 75 requests, 4.0 s", "1.5 MB, 75 requests, 4.0 s") in cells
-    assert ("compression, nginx", "MB of JupyterLab", "1.25", "5", "0.25") in cells
+    assert ("compression, nginx", "MB of scripts and settings", "1.25", "5", "0.25") in cells
     opened = next(row for row in cells if row[0] == "Apache, original guide" and "150 open" in row[-1])
     assert opened[1:] == (*(f"{size} open; a page in 3.5 ms; 5 MB" for size in (1, 10, 100)), "150 open; no answer in 5 seconds")
 

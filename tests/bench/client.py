@@ -165,6 +165,18 @@ def stream(url: str, user: str) -> list[float]:
     return arrived
 
 
+def weigh(url: str, user: str, *scripts: str) -> int:
+    """Bytes on the line of some of JupyterLab's scripts, and of its settings."""
+    hub = come(url, user)
+    paths = [*(f"static/lab/{name}" for name in scripts), "lab/api/settings"]
+    total = 0
+    for path in paths:
+        with hub.fetch("GET", url + hub.server + path, headers={"Accept-Encoding": "gzip"}, stream=True) as answer:
+            answer.raise_for_status()
+            total += len(answer.raw.read(decode_content=False))
+    return total
+
+
 def ready(url: str, user: str) -> None:
     """Have a user's server up."""
     come(url, user)
