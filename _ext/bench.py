@@ -118,20 +118,14 @@ class Bench(FromFile):
         ]
 
     def pages(self, ways, found):
-        slow = [(way, seen["JupyterLab, 5 Mbit/s"]["cold"]) for way, seen in ways.items()]
+        slow = [(way, seen["JupyterLab, first load"]["5 Mbit/s"]) for way, seen in ways.items()]
         made = [
             plot("JupyterLab's first load", "megabytes", [(way, single(seen["bytes"] / MEGA)) for way, seen in slow]),
             plot("The same over 5 Mbit/s, 40 ms away", "seconds", [(way, single(seen["seconds"])) for way, seen in slow]),
         ]
-        links = list(max(ways.values(), key=len))
-        for application in dict.fromkeys(link.split(", ")[0] for link in links):
-            for which, words in (("cold", "first load"), ("warm", "next load")):
-                of = {
-                    way: {link: seen[link] for link in links if link.startswith(application) and link in seen} for way, seen in ways.items()
-                }
-                of = {way: {link: loads[which] for link, loads in seen.items() if which in loads} for way, seen in of.items() if seen}
-                columns = [(link.split(", ")[1], link) for link in next(iter(of.values()))]
-                made += self.ways(f"{application}, {words}", of, columns, load)
+        for title in max(ways.values(), key=len):
+            of = {way: seen[title] for way, seen in ways.items() if title in seen}
+            made += self.ways(title, of, [(link, link) for link in next(iter(of.values()))], load)
         return made
 
     def calls(self, ways, found):
