@@ -155,7 +155,8 @@ def stream(url: str, user: str) -> list[float]:
     """Seconds until each event of a starting server arrives; the server is stopped first, and again at the end."""
     hub = come(url, user)
     hubcheck.stop_server(hub, f"hub/api/users/{user}")
-    hub.request("POST", f"hub/api/users/{user}/server", expect=(201, 202))
+    # As a browser does: asked by the API, the hub would not answer before the server is up.
+    hub.request("GET", "hub/spawn")
     began, arrived = time.monotonic(), []
     answer = hub.request("GET", f"hub/api/users/{user}/server/progress", stream=True, headers={"Accept": "text/event-stream"})
     for line in answer.iter_lines(chunk_size=1):
