@@ -27,7 +27,7 @@ from _ext.evidence import digest
 
 from . import browser, deployment, engine, images
 from .deployment import CHECK, PYTHON, URL
-from .evidence import reported
+from .evidence import replace, reported
 from .manifest import BUILD, PROXIES, PUBLISHED, SNIPPETS, VALUES, VERSIONS, Files, snippets
 
 HERE = Path(__file__).resolve().parents[1] / "bench"
@@ -152,15 +152,23 @@ FAST = LINKS[0]  # here the browser is what takes the time: a second load tells 
 APPLICATIONS = {"JupyterLab": ("lab?reset", ".jp-LauncherCard"), "Notebook 7": ("tree", ".jp-DirListing-content")}
 
 
-def _enter(bench: Bench, way: Way) -> BrowserContext:
-    """A new profile of the way's user, whose server runs."""
-    context = bench.browser.new_context(viewport={"width": 1000, "height": 700})
+def _profile(bench: Bench, state: Any = None) -> BrowserContext:
+    """A new profile with an empty cache; `state` are the cookies of somebody who has logged in."""
+    context = bench.browser.new_context(viewport={"width": 1000, "height": 700}, storage_state=state)
     context.set_default_timeout(120_000)
+    return context
+
+
+def _entered(bench: Bench, way: Way) -> Any:
+    """The cookies of the way's user, whose server runs; over a link without delay."""
+    bench.client("link", 0)
+    context = _profile(bench)
     page = context.new_page()
     browser.sign_in(page, way.user, bench.hub.passwords[way.user], url=way.url)
     page.wait_for_url(re.compile(rf"/user/{way.user}/"))
-    page.close()
-    return context
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 def _load(context: BrowserContext, way: Way, application: str) -> dict:
@@ -190,17 +198,13 @@ def pages(bench: Bench, way: Way) -> dict:
     """By application and turn, and by the link's speed, what `_load` sees."""
     found: dict[str, dict] = {}
     with bench.behind(way):
-        bench.client("link", 0)
-        first = _enter(bench, way)
-        state = first.storage_state()
-        first.close()
+        state = _entered(bench, way)
         # Where one is enough to tell: what stands in the files does not depend on the application.
         applications = [*APPLICATIONS] if "guide" in way.name else ["JupyterLab"]
         for rate, rtt in LINKS:
             bench.client("link", rtt, rate)
             for application in applications:
-                context = bench.browser.new_context(viewport={"width": 1000, "height": 700}, storage_state=state)
-                context.set_default_timeout(120_000)
+                context = _profile(bench, state)
                 for turn in TURNS if (rate, rtt) != FAST else TURNS[:1]:
                     found.setdefault(f"{application}, {turn} load", {})[f"{rate} Mbit/s"] = _load(context, way, application)
                 context.close()
@@ -307,14 +311,9 @@ def crowd(bench: Bench, way: Way) -> dict:
 
 def _cold(bench: Bench, way: Way, rate: float, rtt: float) -> dict:
     """JupyterLab's first load over a link, behind a reverse proxy that stands already."""
-    bench.client("link", 0)
-    context = _enter(bench, way)
-    state = context.storage_state()
-    context.close()
+    context = _profile(bench, _entered(bench, way))
     bench.client("link", rtt, rate)
     try:
-        context = bench.browser.new_context(viewport={"width": 1000, "height": 700}, storage_state=state)
-        context.set_default_timeout(120_000)
         return _load(context, way, "JupyterLab")
     finally:
         context.close()
@@ -358,8 +357,8 @@ def _throughput(bench: Bench, way: Way, machine: engine.Container) -> float:
     return _calls(machine, f"{way.url}hub/api")
 
 
-def _handshake(which: str) -> Callable[[Bench, Way, engine.Container], float]:
-    return lambda bench, way, _machine: statistics.median(bench.client("handshakes", way.url, 40, 10)[which])
+def _handshake(bench: Bench, way: Way, _machine: engine.Container) -> float:
+    return statistics.median(bench.client("handshakes", way.url, 40, 10))
 
 
 def _far(bench: Bench, way: Way, _machine: engine.Container) -> float:
@@ -391,7 +390,7 @@ LINES = [
     _gain("compression of JSON", "apache", MB, _weight, "DEFLATE application/json"),
     *(Line("HTTP/2, which is not published", proxy, files, PUBLISHED, FAR, _far) for proxy, files in HTTP2.items()),
     _gain("connections to the hub that are kept", "nginx", "answers of the hub's API in a second", _throughput, "    keepalive"),
-    _gain("TLS sessions that are kept", "nginx", "ms until a second visit's answer, 40 ms away", _handshake("back"), "ssl_session_"),
+    _gain("TLS sessions that are kept", "nginx", "ms until a second visit's answer, 40 ms away", _handshake, "ssl_session_"),
     _gain(
         "the event stream, passed on at once", "nginx", "first event, in percent of the last one's time", _first_event, "proxy_buffering"
     ),
@@ -447,14 +446,6 @@ def _kept() -> dict:
     return told() | {"stages": {}, "seconds": 0}
 
 
-def _keep(found: dict) -> None:
-    """Whoever builds the site at this moment finds one file or the other, never half of one."""
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    new = FILE.with_suffix(".new")
-    new.write_text(json.dumps(found, indent=1), "utf-8")
-    os.replace(new, FILE)
-
-
 def _versions(bench: Bench) -> dict[str, str]:
     """What took part, as the machines themselves tell it."""
     with deployment.beside(bench.hub, KIND) as server:
@@ -480,7 +471,7 @@ def measure(say: Callable[[str], None], again: bool = False) -> None:
             start = time.monotonic()
             found["stages"].setdefault(stage, {})[key(item)] = STAGES[stage][0](bench, item)
             found["seconds"] = round(before + time.monotonic() - began)
-            _keep(found)
+            replace(FILE, found)
             done = sum(map(len, found["stages"].values()))
             say(f"{done:2d} of {total}  {stage}: {key(item)}  {time.monotonic() - start:.0f} s")
     say(f"{FILE.relative_to(BUILD.parent)}: measured in {found['seconds'] // 60} min {found['seconds'] % 60} s")

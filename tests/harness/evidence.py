@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from _ext.evidence import KEY, digest, read, standing
 
@@ -125,8 +126,12 @@ def merge(rows: list[dict]) -> None:
     except ValueError:
         before = []
     of = {tuple(row[key] for key in KEY): row for row in [*before, *rows]}
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    # Who builds the site at this moment finds one file or the other, never half of one.
-    new = FILE.with_suffix(".new")
-    new.write_text(json.dumps([of[key] for key in sorted(of) if standing([of[key]], SNIPPETS)], indent=1), "utf-8")
-    os.replace(new, FILE)
+    replace(FILE, [of[key] for key in sorted(of) if standing([of[key]], SNIPPETS)])
+
+
+def replace(path: Path, value: object) -> None:
+    """Write JSON. Whoever builds the site at this moment finds one file or the other, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(value, indent=1), "utf-8")
+    os.replace(new, path)

@@ -42,14 +42,20 @@ def leave(*hubs: hubcheck.Hub) -> None:
             step()
 
 
+def say(hub: hubcheck.Hub, kind: str, content: dict) -> str:
+    """Send a message to a kernel; its id."""
+    header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "username": "", "session": "s", "date": "", "version": "5.3"}
+    hub.channel.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}))
+    return header["msg_id"]
+
+
 def ask(hub: hubcheck.Hub) -> float:
     """Milliseconds until a kernel has told about itself."""
-    header = {"msg_id": uuid.uuid4().hex, "msg_type": "kernel_info_request", "username": "", "session": "s", "date": "", "version": "5.3"}
     began = time.perf_counter()
-    hub.channel.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": {}, "channel": "shell"}))
+    asked = say(hub, "kernel_info_request", {})
     while True:
         message = json.loads(hub.channel.recv())
-        if message["msg_type"] == "kernel_info_reply" and message["parent_header"]["msg_id"] == header["msg_id"]:
+        if message["msg_type"] == "kernel_info_reply" and message["parent_header"]["msg_id"] == asked:
             return 1000 * (time.perf_counter() - began)
 
 
