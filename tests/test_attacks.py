@@ -19,7 +19,11 @@ ELSEWHERE = f"https://{outside.UNRELATED}/"
 APPLICATION = "Notebook 7"
 
 # Of the module, so that what the tests share is made once.
-pytestmark = [pytest.mark.parametrize("version", [NEWEST], scope="module"), pytest.mark.loud("what pages try is refused")]
+pytestmark = [
+    pytest.mark.parametrize("version", [NEWEST], scope="module"),
+    pytest.mark.loud("what pages try is refused"),
+    pytest.mark.xdist_group("attacks"),
+]
 
 BLOCKS = (
     '<xml xmlns="https://developers.google.com/blockly/xml"><block type="text_print" x="40" y="40">'
@@ -35,8 +39,8 @@ CELLS = (
 OTHERS = ("other", "nested", "locked")
 
 SERVER, COOP = "jupyter/jupyter_server_config.py", "add_header Cross-Origin-Opener-Policy same-origin always;"
-WHOLE_SERVER = """c.ServerApp.tornado_settings = {"headers": {"Content-Security-Policy": "frame-ancestors 'self'"}}"""
-FRAMED = PUBLISHED.replace(SERVER, "c = get_config()", f"c = get_config()\n{WHOLE_SERVER}")
+WHOLE_SERVER = """{"headers": {"Content-Security-Policy": "frame-ancestors 'self'"}, """
+FRAMED = PUBLISHED.replace(SERVER, "tornado_settings = {", f"tornado_settings = {WHOLE_SERVER}")
 CARELESS = FRAMED.replace(SERVER, "; sandbox allow-scripts", ";")
 
 
@@ -58,7 +62,7 @@ def prepared(desks, version):
 
     In weak/, %jigsaw is MetaKernel's own; in ours/, it is the published one.
     """
-    desk = desks(version)
+    desk = desks(version, thrifty=False)
     framing = '<!DOCTYPE html><p>other</p><iframe name="nested" src="page.html"></iframe>'
     desk.outside.put({f"{outside.PAGES}/frame.html": framing, f"{outside.PAGES}/page.html": "<!DOCTYPE html><p>page</p>"})
     with desk.behind("nginx"):
@@ -87,10 +91,7 @@ def bob(prepared):
     prepared.hub.machine.put({place: PUBLISHED.read(SERVER)})
     yield user
     with prepared.behind("nginx"):
-        page = user.page()
-        page.goto(f"{URL}hub/home")
-        page.get_by_role("button", name="Stop My Server").click()
-        page.get_by_role("button", name="Stop My Server").wait_for(state="hidden")
+        user.stop()
     prepared.users.pop("bob").context.close()
 
 

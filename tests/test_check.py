@@ -42,7 +42,7 @@ def machine(idle):
     machine = idle(NEWEST)
     machine.put({"/root/hubcheck.py": HUBCHECK, "/root/other.py": OTHER, "/root/password.txt": "x", "/root/empty.txt": "\n"})
     machine.sh(f"{PYTHON} /root/other.py >/dev/null 2>&1 &")
-    engine.wait(lambda: machine.sh("bash -c '</dev/tcp/127.0.0.1/9000'"))
+    machine.until("bash -c '</dev/tcp/127.0.0.1/9000'")
     return machine
 
 

@@ -60,14 +60,25 @@ def connections(machine, state):
     return [(local, remote) for local, remote in ports if "1F40" in (local, remote)]
 
 
+@pytest.mark.parametrize("version", [NEWEST])
 @pytest.mark.parametrize(("line", "first"), [("", "nginx"), ("keepalive_timeout", "hub")])
-def test_nginx_lets_go_of_an_idle_connection_before_the_hub_does(line, first):
+def test_nginx_lets_go_of_an_idle_connection_before_the_hub_does(hubs, version, line, first):
     """Otherwise a request now and then meets a connection that is being closed, and ends in a 503."""
     files = PUBLISHED.replace("nginx/jupyterhub.conf", line) if line else PUBLISHED
-    with deployment.hub(NEWEST) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[1], "nginx", files) as machine:
+    hub = hubs(version)
+    with deployment.in_front(hub, PROXIES["nginx"].servers[1], "nginx", files) as machine:
         asked = hub.machine.exec(deployment.PYTHON, "-c", ASK, f"{deployment.URL}hub/api", f"{deployment.CHECK}/ca.pem")
         assert asked.stdout.strip() == "200"
         (port,) = {local for local, remote in connections(machine, "01") if remote == "1F40"}
         # Whoever closes first keeps its end for a while.
         kept = engine.wait(lambda: next(pair for pair in connections(machine, "06") if port in pair), timeout=20, every=0.2)
         assert first == ("nginx" if kept[0] == port else "hub")
+
+
+@pytest.mark.parametrize(("limit", "seen"), [("ttl=4", [204]), ("", [204, 502])])
+def test_apache_asks_by_no_connection_that_the_hub_is_about_to_close(idle, limit, seen):
+    """Otherwise a request now and then meets a connection that is being closed, and ends in a 502."""
+    files = PUBLISHED.replace("apache/jupyterhub.conf", "timeout=3600 ttl=4", f"timeout=3600 {limit}")
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES["apache"].servers[1], "apache", files):
+        assert hub.inside("idle", deployment.URL) == seen

@@ -32,6 +32,10 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
 
 c.ServerApp.kernel_websocket_connection_class = PromptConnection
 
+# Each load of JupyterLab would start Node.js, to find out whether JupyterLab has to be built
+# anew. With extensions as pip installs them it never has to.
+c.ServerApp.tornado_settings = {"page_config_data": {"buildAvailable": False, "buildCheck": False}}
+
 c.ContentsManager.files_handler_class = FramedFilesHandler
 
 # Blockly, for the editor in that iframe: one copy on the server, loaded by every user's browser.
