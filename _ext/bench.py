@@ -1,9 +1,13 @@
 """build/bench.json, what `make bench` has measured, as plots and tables of deploy/speed.md.
 
 - `{bench} with`, `{bench} without`: the content, if there are numbers of the files as they are now, or if there are none.
-- `{bench} NAME`: a plot and the table beneath it.
+- `{bench} NAME`: plots, and the tables beneath them.
+
+What was measured several times is shown as its middle, with the lowest and the highest in brackets; a ratio has the lowest and
+the highest quotient of any two.
 """
 
+import itertools
 import json
 import statistics
 from html import escape
@@ -41,47 +45,53 @@ def outdated(app, env, added, changed, removed):
     return [] if env.bench == was else [name for name in env.found_docs if name == "deploy/speed"]
 
 
-def spread(values):
-    """The middle of some numbers, and where their middle four fifths lie: (low, middle, high)."""
-    ordered = sorted(values)
-    cut = len(ordered) // 10
-    return ordered[cut], statistics.median(ordered), ordered[len(ordered) - 1 - cut]
-
-
 def short(value):
     """A number as people read it: three digits that matter."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def share(value):
+    """A part of something, as people read it."""
+    return f"{100 * value:.0f}%" if value >= 0.01 or not value else f"{100 * value:.1g}%"
+
+
+def ranged(values, words=short):
+    """The middle of what was measured, and from where to where it went: `5 (4.1 to 6)`, or `5` if it did not move."""
+    if not values:
+        return "—"
+    middle, low, high = (words(value) for value in (statistics.median(values), min(values), max(values)))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def quotients(values, base):
+    """The quotient of the two middles, the lowest of any two, and the highest; nothing where one would be by nought."""
+    if not min(base):
+        return []
+    return [statistics.median(values) / statistics.median(base), min(values) / max(base), max(values) / min(base)]
 
 
 HEIGHT, BAR = 44, 14
 
 
 def plot(title, unit, rows):
-    """Bars from nought to the middle, with a line from low to high; a row is (label, (low, middle, high)).
+    """Bars from nought to the middle, with a line from the lowest to the highest; `rows` maps labels to what was measured.
 
-    Beside each number stands what part it is of that of `BASE`. Widths are shares of the page's own, so that words keep
-    their size on a narrow one.
+    Widths are shares of the page's own, so that words keep their size on a narrow one.
     """
-    most = max(high for _, (_, _, high) in rows) or 1
-    base = dict(rows)[BASE][1]
+    most = max(map(max, rows.values())) or 1
     parts = []
-    for number, (label, (low, middle, high)) in enumerate(rows):
+    for number, (label, values) in enumerate(rows.items()):
         top = number * HEIGHT
-        share = [f"{88 * value / most:.2f}%" for value in (low, middle, high)]
+        low, middle, high = (f"{88 * value / most:.2f}%" for value in (min(values), statistics.median(values), max(values)))
         ours = " ours" if label.endswith(OURS) else ""
-        parts.append(f'<text x="0" y="{top + 14}">{escape(label)}: {short(middle)} ({middle / base:.0%})</text>')
-        parts.append(f'<rect class="bar{ours}" x="0" y="{top + 20}" width="{share[1]}" height="{BAR}" rx="2"/>')
-        if high > low:
+        parts.append(f'<text x="0" y="{top + 14}">{escape(label)}: {ranged(values)}</text>')
+        parts.append(f'<rect class="bar{ours}" x="0" y="{top + 20}" width="{middle}" height="{BAR}" rx="2"/>')
+        if low != high:
             across = top + 20 + BAR / 2
-            parts.append(f'<line x1="{share[0]}" x2="{share[2]}" y1="{across}" y2="{across}"/>')
+            parts.append(f'<line x1="{low}" x2="{high}" y1="{across}" y2="{across}"/>')
     words = escape(f"{title}, {unit}. The table below has the numbers.", quote=True)
     svg = f'<svg role="img" aria-label="{words}" width="100%" height="{len(rows) * HEIGHT}">{"".join(parts)}</svg>'
     return nodes.raw("", f'<figure class="plot"><figcaption>{escape(title)}, {escape(unit)}</figcaption>{svg}</figure>', format="html")
-
-
-def single(value):
-    """What was measured once, for `plot`."""
-    return value, value, value
 
 
 class Bench(FromFile):
@@ -100,61 +110,62 @@ class Bench(FromFile):
 
     def ways(self, title, ways, columns, cell):
         """A row for each way; `columns` are pairs of a heading and a key."""
-        rows = [[way, *(cell(seen[key]) for _, key in columns)] for way, seen in ways.items()]
+        rows = [[way, *(cell(seen.get(key)) for _, key in columns)] for way, seen in ways.items()]
         return self.table([title, *(heading for heading, _ in columns)], rows)
 
-    def replies(self, ways, found):
-        def middle(what, scale=1):
-            return lambda seen: short(statistics.median(seen[what]) / scale)
+    def compared(self, title, unit, ways):
+        """A plot of what was measured of each way, and a table with the part that it is of `BASE`'s."""
+        base = ways[BASE]
+        rows = [[way, ranged(values), ranged([1] if way == BASE else quotients(values, base), share)] for way, values in ways.items()]
+        return [plot(title, unit, ways), *self.table([title, unit[0].upper() + unit[1:], f"Part of {BASE}'s"], rows)]
 
+    def replies(self, ways, found):
         distances = [(f"{rtt} ms away", rtt) for rtt in next(iter(ways.values()))]
-        near = [(way, spread(seen["0"]["answers"])) for way, seen in ways.items()]
+        near = {way: middles(seen["0"]["answers"]) for way, seen in ways.items()}
         return [
-            plot("A kernel's answer, the user close by", "milliseconds", near),
-            *self.ways("Half of a kernel's answers within, ms", ways, distances, middle("answers")),
-            *self.ways("99 of 100 within, ms", ways, distances, lambda seen: short(last(seen["answers"]))),
-            *self.ways("A widget's 4 KB there and back, ms", ways, distances, middle("echoes")),
-            *self.ways("20 MB that a cell prints, s", ways, distances, middle("outputs", 1000)),
+            *self.compared("A kernel's answer, the user close by", "milliseconds", near),
+            *self.ways("Half of a kernel's answers within, ms", ways, distances, lambda seen: ranged(middles(seen["answers"]))),
+            *self.ways("99 of 100 within, ms", ways, distances, lambda seen: short(last(itertools.chain(*seen["answers"])))),
+            *self.ways("A widget's 4 KB there and back, ms", ways, distances, lambda seen: ranged(middles(seen["echoes"]))),
+            *self.ways("20 MB that a cell prints, s", ways, distances, lambda seen: ranged([ms / 1000 for ms in seen["outputs"]])),
         ]
 
     def pages(self, ways, found):
-        slow = [(way, seen["JupyterLab, first load"]["5 Mbit/s"]) for way, seen in ways.items()]
+        title, link = "JupyterLab, first load", "5 Mbit/s"
+        slow = {way: [seen[title][link], *found["stages"].get("again", {}).get(way, [])] for way, seen in ways.items()}
+        weight = {way: [seen["bytes"] / MEGA for seen in loads] for way, loads in slow.items()}
         made = [
-            plot("JupyterLab's first load", "megabytes", [(way, single(seen["bytes"] / MEGA)) for way, seen in slow]),
-            plot("The same over 5 Mbit/s, 40 ms away", "seconds", [(way, single(seen["seconds"])) for way, seen in slow]),
+            *self.compared("JupyterLab's first load", "megabytes", weight),
+            *self.compared("The same over 5 Mbit/s, 40 ms away", "seconds", {way: [it["seconds"] for it in slow[way]] for way in ways}),
         ]
-        for title in max(ways.values(), key=len):
-            of = {way: seen[title] for way, seen in ways.items() if title in seen}
-            made += self.ways(title, of, [(link, link) for link in next(iter(of.values()))], load)
+        for title in next(iter(ways.values())):
+            of = {way: seen[title] for way, seen in ways.items()}
+            made += self.ways(title, of, [(link, link) for link in max(of.values(), key=len)], load)
         return made
 
     def calls(self, ways, found):
-        what = list(next(iter(ways.values())))
-        plots = [
-            plot(f"Answers in a second, {name}", "16 callers", [(way, single(seen[name])) for way, seen in ways.items()]) for name in what
-        ]
-        return [*plots, *self.ways("Answers in a second", ways, [(name, name) for name in what], short)]
+        what = next(iter(ways.values()))
+        made = (self.compared(f"Answers in a second, {name}", CALLERS, {way: ways[way][name] for way in ways}) for name in what)
+        return [*itertools.chain(*made)]
 
     def sockets(self, ways, found):
         sizes = [row["asked"] for row in max(ways.values(), key=len)]
         of = {way: {row["asked"]: row for row in rows} | dict.fromkeys(sizes[len(rows) :]) for way, rows in ways.items()}
-        opened = [(way, single(rows[-1]["open"])) for way, rows in ways.items()]
         return [
-            plot(f"Idle WebSockets, of {sizes[-1]}", "that open", opened),
+            plot(f"Idle WebSockets, of {sizes[-1]}", "that open", {way: [rows[-1]["open"]] for way, rows in ways.items()}),
             *self.ways("WebSockets asked for", of, [(str(size), size) for size in sizes], line),
         ]
 
     def lines(self, items, found):
         rows = []
         for name, seen in items.items():
-            on, off = (statistics.median(seen[which]) for which in ("on", "off"))
-            rows.append([name, seen["unit"], short(on), short(off), f"{on / off:.2f}"])
+            ratio = ranged(quotients(seen["on"], seen["off"]), "{:.2f}".format)
+            rows.append([name, seen["unit"], ranged(seen["on"]), ranged(seen["off"]), ratio])
         return self.table(["Line", "Measured", "With", "Without", "Ratio"], rows)
 
     def crowd(self, items, found):
         (seen,) = items.values()
-        low, middle, high = map(short, spread(seen["answers"]))
-        row = [str(seen["users"]), f"{seen['bytes'] / MEGA:.0f} MB", f"{seen['seconds']:.0f} s", f"{middle} ms ({low} to {high})"]
+        row = [str(seen["users"]), f"{seen['bytes'] / MEGA:.0f} MB", f"{seen['seconds']:.0f} s", f"{ranged(seen['answers'])} ms"]
         return self.table(["Users with a server each", "Memory for each", "All are up after", "The hub's API then answers in"], [row])
 
     def about(self, _items, found):
@@ -175,7 +186,17 @@ NAMES = {
 }
 
 
+CALLERS = "with 16 callers"
+
+
+def middles(rounds):
+    """The middle of each round."""
+    return [statistics.median(values) for values in rounds]
+
+
 def load(seen):
+    if not seen:
+        return "—"
     return f"{short(seen['bytes'] / MEGA)} MB, {seen['requests']} requests, {seen['seconds']:.1f} s"
 
 
@@ -189,7 +210,7 @@ def line(row):
 
 def last(values):
     """The value that one of a hundred exceeds."""
-    return statistics.quantiles(values, n=100, method="inclusive")[98]
+    return statistics.quantiles([*values], n=100, method="inclusive")[98]
 
 
 def setup(app):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.harness import bench, deployment, engine
-from tests.harness.manifest import ROOT, SNIPPETS, Files
-from tests.harness.site import sphinx
+from tests.harness import bench, deployment, engine, evidence
+from tests.harness.manifest import ROOT, VALUES, Files
+from tests.harness.site import small, sphinx
 
 # The link
 
@@ -91,18 +90,48 @@ def test_newer_nginx_refuses_what_jupyterhubs_page_says_of_ssl(kind, said, idle)
     assert bool(asked.returncode) == (said == "unknown directive")
 
 
+# Reverse proxies that take turns
+
+WAYS = {way.name: way for way in bench.WAYS}
+SERVER = "import requests, sys; print(requests.get(sys.argv[1], verify=False).headers['Server'])"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with bench.without_hub() as server:
+        yield server
+
+
+def test_reverse_proxies_take_turns_and_are_made_once(server):
+    machine, met = server.hub.machine, []
+    for name in ("nginx, this guide", "Apache, this guide", "nginx, original guide", "nginx, this guide"):
+        with server.behind(WAYS[name]) as proxy:
+            said = machine.exec(deployment.PYTHON, "-W", "ignore", "-c", SERVER, f"https://{VALUES['host']}/").stdout
+            met.append((proxy.id, said.strip()))
+            version = evidence.reported(proxy, "nginx")
+        assert "443" not in deployment.listening(machine)
+    assert [said for _, said in met] == ["nginx", "Apache", f"nginx/{version}", "nginx"]
+    assert met[0] == met[-1]
+
+
 # Open notebooks
 
 
-def test_a_thousand_websockets_open_through_nginx():
-    rows = bench.sockets(None, next(way for way in bench.WAYS if way.name == "nginx, this guide"))
+def test_a_thousand_websockets_open_through_nginx(server):
+    rows = bench.opened(server, WAYS["nginx, this guide"])
     assert [row["open"] for row in rows] == bench.SIZES, rows
     assert "error" not in rows[-1]
 
 
-def test_as_debian_installs_it_nginx_is_full_before():
-    rows = bench.sockets(None, next(way for way in bench.WAYS if way.name == "nginx, original guide"))
+def test_as_debian_installs_it_nginx_is_full_before(server):
+    rows = bench.opened(server, WAYS["nginx, original guide"])
     assert rows[-1]["open"] < 800, rows
+
+
+def test_with_the_open_files_that_systemd_gives_nginx_is_full_before(server):
+    (line,) = [line for line in bench.LINES if line.name == "open files of each worker"]
+    rows = bench.opened(server, bench.Way(line.name, line.proxy, line.off), [bench.CROWDED])
+    assert rows[-1]["open"] < bench.CROWDED, rows
 
 
 # A run
@@ -166,19 +195,22 @@ def test_a_bench_that_cannot_run_says_so_in_a_line(monkeypatch, capsys):
 
 def made():
     """Numbers as a run would write them, of no run."""
-    near = {"answers": [4.0, 5.0, 9.0], "echoes": [6.0], "outputs": [7000.0]}
-    far = {"answers": [44.0, 45.0], "echoes": [50.0], "outputs": [9000.0]}
+    near = {"answers": [[4.0, 4.0, 9.0], [5.0], [6.0]], "echoes": [[6.0]], "outputs": [1000.0, 1200.0]}
+    far = {"answers": [[40.0], [50.0], [44.0, 46.0]], "echoes": [[50.0]], "outputs": [9000.0]}
     load = {"bytes": 1_500_000, "requests": 75, "seconds": 4.0}
-    loads = {f"{name}, {turn} load": {"20 Mbit/s": load, "5 Mbit/s": load} for name in bench.APPLICATIONS for turn in bench.TURNS}
+    links = {f"{rate} Mbit/s": load for rate, _ in bench.LINKS}
+    loads = {f"{name}, {turn} load": links for name in bench.APPLICATIONS for turn in bench.TURNS}
+    brief = {title: {"5 Mbit/s": load} for title in loads}
     rows = [{"asked": size, "open": size, "answers": [3.0, 4.0], "memory": 5_000_000} for size in bench.SIZES]
     full = [*rows[:-1], {"asked": bench.SIZES[-1], "open": 150, "error": "no answer in 5 seconds"}]
     return bench.told() | {
         "stages": {
             "replies": {way.name: {"0": near if "this" in way.name else far, "40": near, "150": far} for way in bench.WAYS},
-            "pages": {way.name: loads for way in bench.WAYS},
-            "calls": {way.name: {"the hub's API": 300.0} for way in bench.WAYS},
+            "pages": {way.name: loads if way in bench.THOROUGHLY else brief for way in bench.WAYS},
+            "again": {way.name: [load | {"seconds": seconds} for seconds in (5.0, 3.0)] for way in bench.THOROUGHLY},
+            "calls": {way.name: {"the hub's API": [300.0, 200.0, 330.0]} for way in bench.WAYS},
             "sockets": {way.name: full if "original" in way.name else rows for way in bench.WAYS},
-            "lines": {bench.key(line): {"on": [1.0, 1.5], "off": [5.0], "unit": line.unit} for line in bench.LINES},
+            "lines": {bench.key(line): {"on": [1.0, 1.5, 1.1], "off": [5.0, 4.0], "unit": line.unit} for line in bench.LINES},
             "crowd": {"a way": {"users": 50, "seconds": 90.0, "bytes": 80_000_000, "answers": [5.0, 6.0]}},
         },
         "versions": {"jupyterhub": "6.1.1", "nginx": "1.22.1"},
@@ -191,16 +223,8 @@ def made():
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     """A site of deploy/speed.md alone."""
-    tree = tmp_path_factory.mktemp("tree")
-    shutil.copytree(SNIPPETS, tree / "snippets")
-    for folder in ("deploy", "build"):
-        (tree / folder).mkdir()
-    page = (ROOT / "deploy/speed.md").read_text("utf-8")
-    (tree / "deploy/speed.md").write_text(re.sub(r"\[\]\([^)]*\)", "there", page))
-    (tree / "index.md").write_text("# One page\n\n```{toctree}\ndeploy/speed\n```\n")
-    path = f"import sys\nsys.path.insert(0, {str(ROOT / '_ext')!r})"
-    (tree / "conf.py").write_text(f"{path}\nextensions = ['myst_parser', 'bench']\nhtml_theme = 'basic'\n")
-    return tree
+    page = re.sub(r"\[\]\([^)]*\)", "there", (ROOT / "deploy/speed.md").read_text("utf-8"))
+    return small(tmp_path_factory.mktemp("tree"), ["bench"], index="# One page\n\n```{toctree}\ndeploy/speed\n```\n", speed=page)
 
 
 def shown(tree):
@@ -224,10 +248,24 @@ def test_the_page_shows_numbers_of_these_files_and_of_no_others(tree):
     plots = page.select("figure.plot svg")
     assert len(plots) == 5
     assert len(plots[0].select(".bar.ours")) == 2
-    assert [text.text for text in plots[0].select("text")][-1] == "Apache, this guide: 5 (11%)"
+    assert [text.text for text in plots[0].select("text")][-1] == "Apache, this guide: 5 (4 to 6)"
+    # 88 parts of a hundred are the longest line's, which ends at 50.
+    marked = plots[0].select("line")[-1]
+    assert (marked["x1"], marked["x2"], plots[0].select("rect")[-1]["width"]) == ("7.04%", "10.56%", "8.80%")
+    assert not plots[1].select("line"), "what is the same each time has no range"
     cells = {tuple(cell.text for cell in row.select("th, td")) for row in page.select("tr")}
-    assert ("nginx, this guide", "1.5 MB, 75 requests, 4.0 s", "1.5 MB, 75 requests, 4.0 s") in cells
-    assert ("compression, nginx", "MB of scripts and settings", "1.25", "5", "0.25") in cells
+    assert {
+        ("nginx, original guide", "45 (40 to 50)", "100%"),
+        ("nginx, this guide", "5 (4 to 6)", "11% (8% to 15%)"),
+        ("nginx, this guide", "4 (3 to 5)", "100% (60% to 167%)"),
+        ("nginx, this guide", "300 (200 to 330)", "100% (61% to 165%)"),
+        ("nginx, this guide", "1.1 (1 to 1.2)", "1.1 (1 to 1.2)", "9"),
+        ("nginx, this guide", *["1.5 MB, 75 requests, 4.0 s"] * 3),
+        ("no reverse proxy", "—", "—", "1.5 MB, 75 requests, 4.0 s"),
+        ("compression, nginx", "MB of scripts and settings", "1.1 (1 to 1.5)", "4.5 (4 to 5)", "0.24 (0.20 to 0.38)"),
+    } <= cells
+    loads = [head.text for head in page.select("th") if re.search(", .* load$", head.text)]
+    assert loads == [f"{name}, {turn} load" for name in bench.APPLICATIONS for turn in bench.TURNS]
     opened = next(row for row in cells if row[0] == "Apache, original guide" and "150 open" in row[-1])
     assert opened[1:] == (*(f"{size} open; a page in 3.5 ms; 5 MB" for size in (1, 10, 100)), "150 open; no answer in 5 seconds")
 

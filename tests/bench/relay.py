@@ -11,7 +11,9 @@ import pathlib
 import sys
 
 PIECE = 16 * 1024
-AHEAD = 256 * 1024  # bytes that may be under way in one direction of a connection, as in a socket's buffer
+# Bytes that may be under way in one direction of a connection, as in a socket's buffer: on a slow link beside what the link
+# itself holds; on one without a limit, what Linux lets a buffer grow to.
+AHEAD, MOST = 256 * 1024, 4 * 1024 * 1024
 FREE = {True: 0.0, False: 0.0}  # when the link's two directions have sent what they have taken, in the loop's seconds
 LINK = pathlib.Path(sys.argv[1])
 
@@ -21,6 +23,7 @@ async def pass_on(reader, writer, rtt, rate, up, first):
     clock = asyncio.get_running_loop().time
     under_way, room = asyncio.Queue(), asyncio.Event()
     waiting = 0
+    most = AHEAD + rate * 125_000 * rtt if rate else MOST
 
     async def take():
         nonlocal waiting
@@ -30,7 +33,7 @@ async def pass_on(reader, writer, rtt, rate, up, first):
             late = 0
             waiting += len(piece)
             under_way.put_nowait((FREE[up] + rtt / 2, piece))
-            while waiting > AHEAD + rate * 125_000 * rtt:
+            while waiting > most:
                 room.clear()
                 await room.wait()
         under_way.put_nowait((clock() + rtt / 2, b""))

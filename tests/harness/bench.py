@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ KIND = "bookworm"  # one system for all: what is compared is what stands in the 
 VERSION = VERSIONS["jupyterhub"][0]
 PLAIN = URL.replace("https", "http")
 DEFAULTS = (HERE / "defaults.py").read_text("utf-8")
+LINK = f"{CHECK}/link.json"  # what relay.py reads
 
 
 def _of(name: str) -> Files:
@@ -74,17 +76,51 @@ WAYS = [
 ]
 
 
+# Ends a reverse proxy, and returns when it is gone.
+GONE = "while pgrep -x {} >/dev/null; do sleep 0.05; done"
+STOPS = {"nginx": f"nginx -s stop; {GONE.format('nginx')}", "apache": f"apachectl stop; {GONE.format('apache2')}"}
+
+
 @dataclass
-class Bench:
-    """One hub, a link to it, and a browser at the other end of the link."""
+class Turns:
+    """One server, and reverse proxies that take turns in front of it; `stack` ends what is made on the way."""
 
     hub: deployment.Hub
-    link: engine.Container
-    browser: Browser
+    stack: contextlib.ExitStack
+    made: dict[tuple, engine.Container] = field(default_factory=dict)  # reverse proxies, by what they are made from
 
-    def behind(self, way: Way) -> contextlib.AbstractContextManager[engine.Container | None]:
-        """The way's reverse proxy in front of the hub, if it has one."""
-        return deployment.in_front(self.hub, KIND, way.proxy, way.files) if way.proxy else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def behind(self, way: Way) -> Iterator[engine.Container | None]:
+        """The way's reverse proxy in front of the hub, if it has one. Afterwards it is stopped, and stays for the next time."""
+        if not way.proxy:
+            yield None
+            return
+        parts = (way.proxy, *sorted(way.files.changed.items()))
+        if parts in self.made:
+            deployment.begin(self.made[parts], way.proxy)
+            self.made[parts].sh(deployment.LISTENS)
+        else:
+            machine = self.stack.enter_context(deployment.beside(self.hub, KIND))
+            deployment.install(machine, way.proxy, way.files)
+            self.made[parts] = machine
+        try:
+            yield self.made[parts]
+        finally:
+            self.made[parts].sh(STOPS[way.proxy])
+
+
+@dataclass
+class Bench(Turns):
+    """The same of a whole hub, with a link to it and a browser at the other end of the link."""
+
+    link: engine.Container = None  # type: ignore[assignment]
+    browser: Browser = None  # type: ignore[assignment]
+    entered: dict[tuple, Any] = field(default_factory=dict)  # cookies, by user and address
+    light: Turns | None = None  # a server without a hub, once it is asked for
+
+    def far(self, rtt: float = 0, rate: float = 0) -> None:
+        """Connections that are opened from now on take `rtt` milliseconds there and back, at `rate` megabits per second (0: no limit)."""
+        self.link.sh(f"echo '{json.dumps({'rtt': rtt, 'rate': rate})}' >{LINK}.new && mv {LINK}.new {LINK}")
 
     def client(self, name: str, *arguments: object, timeout: float = 300) -> Any:
         """What a function of client.py returns, at the other end of the link."""
@@ -103,7 +139,7 @@ def _tools() -> dict[str, str | bytes]:
         **own,
         f"{CHECK}/hubcheck.py": PUBLISHED.read("check/hubcheck.py"),
         f"{CHECK}/ca.pem": deployment.authority().cert_pem.bytes(),
-        f"{CHECK}/link.json": '{"rtt": 0, "rate": 0}',
+        LINK: '{"rtt": 0, "rate": 0}',
     }
 
 
@@ -126,15 +162,15 @@ def _bench() -> Iterator[Bench]:
         link.put(_tools() | {f"{CHECK}/{user}.txt": password for user, password in hub.passwords.items()})
         beyond = hub.machine.address()
         ports = [f"443={beyond}:443", f"80={beyond}:{VALUES['hub'].rpartition(':')[2]}"]
-        engine.cli("exec", "--detach", link.id, PYTHON, f"{CHECK}/relay.py", f"{CHECK}/link.json", *ports)
+        engine.cli("exec", "--detach", link.id, PYTHON, f"{CHECK}/relay.py", LINK, *ports)
         chromium = stack.enter_context(browser.chromium(network, {VALUES["host"]: link.address()}))
-        yield Bench(hub, link, chromium)
+        yield Bench(hub, stack, link=link, browser=chromium)
 
 
 # --- a kernel's answers
 
-# Delay of the link in milliseconds, answers, echoes, outputs of 20 MB.
-NEAR, FAR_AWAY = "0:100:40:1", ["40:25:10:1", "150:12:6:1"]
+# Delay of the link in milliseconds; answers and echoes, each in five rounds; outputs of 20 MB.
+NEAR, FAR_AWAY = "0:20:5:2", ["40:4:2:2", "150:3:1:2"]
 
 
 def replies(bench: Bench, way: Way) -> dict:
@@ -147,8 +183,8 @@ def replies(bench: Bench, way: Way) -> dict:
 # --- JupyterLab and Notebook 7 in a browser
 
 LINKS = [(100, 10), (20, 40), (5, 40)]  # megabits per second, milliseconds
+SLOW = LINKS[-1]
 TURNS = ["first", "next"]
-FAST = LINKS[0]  # here the browser is what takes the time: a second load tells nothing new
 APPLICATIONS = {"JupyterLab": ("lab?reset", ".jp-LauncherCard"), "Notebook 7": ("tree", ".jp-DirListing-content")}
 
 
@@ -160,15 +196,17 @@ def _profile(bench: Bench, state: Any = None) -> BrowserContext:
 
 
 def _entered(bench: Bench, way: Way) -> Any:
-    """The cookies of the way's user, whose server runs; over a link without delay."""
-    bench.client("link", 0)
-    context = _profile(bench)
-    page = context.new_page()
-    browser.sign_in(page, way.user, bench.hub.passwords[way.user], url=way.url)
-    page.wait_for_url(re.compile(rf"/user/{way.user}/"))
-    state = context.storage_state()
-    context.close()
-    return state
+    """The cookies of the way's user, whose server runs. They are good behind every reverse proxy, so each user logs in once."""
+    who = (way.user, way.url)
+    if who not in bench.entered:
+        context = _profile(bench)
+        page = context.new_page()
+        browser.sign_in(page, way.user, bench.hub.passwords[way.user], url=way.url)
+        page.wait_for_url(re.compile(rf"/user/{way.user}/"))
+        # Not its local storage: to write that, the next profile would connect before the link is what it is to be.
+        bench.entered[who] = {"cookies": context.cookies()}
+        context.close()
+    return bench.entered[who]
 
 
 def _load(context: BrowserContext, way: Way, application: str) -> dict:
@@ -194,33 +232,54 @@ def _load(context: BrowserContext, way: Way, application: str) -> dict:
     return seen
 
 
+def _turns(bench: Bench, way: Way, rate: float, rtt: float, application: str = "JupyterLab", turns: int = 2) -> list[dict]:
+    """What `_load` sees over a link, with an empty cache first, then with what the load before has left there.
+
+    RuntimeError if more came than the link lets through: then some of it went around the link.
+    """
+    state = _entered(bench, way)
+    bench.far(rtt, rate)
+    context = _profile(bench, state)
+    try:
+        loads = [_load(context, way, application) for _ in range(turns)]
+        for load in loads:
+            if rate and load["bytes"] * 8e-6 > 1.05 * rate * load["seconds"]:
+                raise RuntimeError(f"{way.name}: {load['bytes']} bytes in {load['seconds']} s are more than {rate} Mbit/s")
+        return loads
+    finally:
+        context.close()
+        bench.far()
+
+
+# What is compared most: over every link, and more than once. The others have the slowest link alone, where it shows most.
+THOROUGHLY = [way for way in WAYS if way.name in ("nginx, original guide", "nginx, this guide", "Apache, this guide")]
+
+
 def pages(bench: Bench, way: Way) -> dict:
     """By application and turn, and by the link's speed, what `_load` sees."""
     found: dict[str, dict] = {}
     with bench.behind(way):
-        state = _entered(bench, way)
-        # Where one is enough to tell: what stands in the files does not depend on the application.
-        applications = [*APPLICATIONS] if "guide" in way.name else ["JupyterLab"]
-        for rate, rtt in LINKS:
-            bench.client("link", rtt, rate)
-            for application in applications:
-                context = _profile(bench, state)
-                for turn in TURNS if (rate, rtt) != FAST else TURNS[:1]:
-                    found.setdefault(f"{application}, {turn} load", {})[f"{rate} Mbit/s"] = _load(context, way, application)
-                context.close()
-        bench.client("link", 0)
+        for (rate, rtt), application in itertools.product(LINKS if way in THOROUGHLY else [SLOW], APPLICATIONS):
+            for turn, seen in zip(TURNS, _turns(bench, way, rate, rtt, application), strict=True):
+                found.setdefault(f"{application}, {turn} load", {})[f"{rate} Mbit/s"] = seen
     return found
+
+
+def again(bench: Bench, way: Way) -> list[dict]:
+    """JupyterLab's first load over the slowest link, twice more: much else was measured since, so a slow minute shows."""
+    with bench.behind(way):
+        return [_turns(bench, way, *SLOW, turns=1)[0] for _ in range(2)]
 
 
 # --- how much goes through
 
 CALLERS = 16  # at a time
-SECONDS = 3
+ROUNDS = 3  # each of a second, which is a thousand answers
 
 
 def _calls(machine: engine.Container, url: str) -> float:
     """Answers in a second to callers that keep their connections, as ApacheBench counts them. RuntimeError if any is an error."""
-    command = ["ab", "-q", "-k", "-t", str(SECONDS), "-n", "500000", "-c", str(CALLERS), "-H", "Accept-Encoding: gzip", url]
+    command = ["ab", "-q", "-k", "-t", "1", "-n", "500000", "-c", str(CALLERS), "-H", "Accept-Encoding: gzip", url]
     said = machine.exec(*command).stdout
     if re.search(r"Non-2xx|Failed requests: +[1-9].*\n.*(Connect: [1-9]|Exceptions: [1-9])", said):
         raise RuntimeError(f"{url}: {said}")
@@ -232,16 +291,21 @@ MIDDLING = "ls -l {}/*.js | awk '{{ d = $5 - 100000; print (d < 0 ? -d : d), $NF
 STATIC = f"{VALUES['environment']}/share/jupyter/lab/static"
 
 
-def calls(bench: Bench, way: Way) -> dict:
-    script = bench.hub.machine.sh(MIDDLING.format(STATIC)).stdout.strip()
+def _middling(bench: Bench) -> str:
+    return bench.hub.machine.sh(MIDDLING.format(STATIC)).stdout.strip()
+
+
+def calls(bench: Bench, way: Way) -> dict[str, list[float]]:
+    """Answers in a second, round by round."""
     base = way.url if way.proxy else deployment.BEHIND
     with bench.behind(way) as proxy, contextlib.ExitStack() as stack:
         bench.client("ready", way.url, way.user)
         machine = proxy or stack.enter_context(deployment.beside(bench.hub, KIND))
-        return {
-            "the hub's API": _calls(machine, f"{base}hub/api"),
-            "a script of 100 KB": _calls(machine, f"{base}user/{way.user}/static/lab/{script}"),
-        }
+        paths = {"the hub's API": "hub/api", "a script of 100 KB": f"user/{way.user}/static/lab/{_middling(bench)}"}
+        seen: dict[str, list] = {what: [] for what in paths}
+        for what, path in [*paths.items()] * ROUNDS:
+            seen[what].append(_calls(machine, base + path))
+        return seen
 
 
 # --- idle WebSockets
@@ -251,26 +315,27 @@ PROXY = "configurable-http-proxy --ip 127.0.0.1 --port 8000 --default-target htt
 PATIENCE = 3  # seconds for an answer, or for a WebSocket to open
 
 
-def sockets(_bench: Bench | None, way: Way) -> list[dict]:
-    """By the number of WebSockets that were asked for: how many are open, what a page takes meanwhile, what the proxy's processes take.
-
-    What is behind the reverse proxy is JupyterHub's own proxy and a stand-in for the users' servers.
-    """
-    rows = []
+@contextlib.contextmanager
+def without_hub() -> Iterator[Turns]:
+    """A server with JupyterHub's own proxy, and a stand-in for the users' servers behind it."""
     with contextlib.ExitStack() as stack:
         machine = stack.enter_context(engine.run(images.hub(VERSION).tag, options=deployment.NAMED))
         machine.put(_tools())
         path = f"PATH={VALUES['environment']}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         for command in (PROXY.split(), [PYTHON, f"{CHECK}/client.py", "stand_in"]):
             engine.cli("exec", "--detach", "--env", path, machine.id, *command)
-        there = deployment.Hub(machine, VERSION, {})
-        proxy = None
-        if way.proxy:
-            proxy = stack.enter_context(deployment.in_front(there, KIND, way.proxy, way.files))
-        base = way.url if way.proxy else deployment.BEHIND
+        yield Turns(deployment.Hub(machine, VERSION, {}), stack)
+
+
+def opened(server: Turns, way: Way, sizes: Sequence[int] = SIZES) -> list[dict]:
+    """By the number of WebSockets that were asked for: how many are open, what a page takes meanwhile, what the proxy's processes take."""
+    rows = []
+    machine = server.hub.machine
+    with server.behind(way) as proxy:
+        base = way.url if proxy else deployment.BEHIND
         engine.wait(lambda: machine.exec(PYTHON, f"{CHECK}/client.py", "page", f"{base}page"), timeout=20)
         command = [engine.answering() or "docker", "exec", "-i", machine.id, PYTHON, f"{CHECK}/client.py", "idle", base, str(PATIENCE)]
-        asking = subprocess.Popen([*command, *map(str, SIZES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        asking = subprocess.Popen([*command, *map(str, sizes)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             for line in asking.stdout:  # type: ignore[union-attr]
                 row = json.loads(line)
@@ -282,6 +347,13 @@ def sockets(_bench: Bench | None, way: Way) -> list[dict]:
             asking.kill()
             asking.wait()
     return rows
+
+
+def sockets(bench: Bench, way: Way, sizes: Sequence[int] = SIZES) -> list[dict]:
+    """What `opened` sees, each way in front of the same server."""
+    if not bench.light:
+        bench.light = bench.stack.enter_context(without_hub())
+    return opened(bench.light, way, sizes)
 
 
 def _memory(machine: engine.Container, proxy: str) -> int:
@@ -309,102 +381,141 @@ def crowd(bench: Bench, way: Way) -> dict:
 # --- line by line
 
 
-def _cold(bench: Bench, way: Way, rate: float, rtt: float) -> dict:
-    """JupyterLab's first load over a link, behind a reverse proxy that stands already."""
-    context = _profile(bench, _entered(bench, way))
-    bench.client("link", rtt, rate)
-    try:
-        return _load(context, way, "JupyterLab")
-    finally:
-        context.close()
-        bench.client("link", 0)
-
-
-NGINX, APACHE = "nginx/jupyterhub.conf", "apache/jupyterhub.conf"
-HTTP2 = {
-    "nginx": PUBLISHED.replace(NGINX, "listen 443 ssl;", "listen 443 ssl http2;"),
-    "apache": Files(
-        {
-            APACHE: PUBLISHED.read(APACHE).replace("SSLEngine on", "SSLEngine on\n    Protocols h2 http/1.1"),
-            "apache/enable.sh": PUBLISHED.read("apache/enable.sh").replace("proxy_http", "proxy_http http2", 1),
-        }
-    ),
-}
-
-
 @dataclass(frozen=True)
 class Line:
-    """What a line does: a reverse proxy with it and without it, and what is measured of both."""
+    """What a line does: the files with it and without it, and what is measured of both, in turn, as often as `rounds` says."""
 
     name: str
     proxy: str
     on: Files
     off: Files
     unit: str
-    measure: Callable[[Bench, Way, engine.Container], float]
+    measure: Callable[[Bench, Way], float]
+    rounds: int = 1  # where each would be as the first
+    without: str = "alice"  # who is measured without it: mallory has Jupyter's own defaults
 
 
-def _weight(bench: Bench, way: Way, _machine: engine.Container) -> float:
-    return bench.client("weigh", way.url, way.user, *_scripts(bench)) / 1e6
+def _weight(bench: Bench, way: Way) -> float:
+    scripts = bench.hub.machine.sh(f"cd {STATIC} && ls -S *.js | head -n 20").stdout.split()
+    with bench.behind(way):
+        return bench.client("weigh", way.url, way.user, *scripts) / 1e6
 
 
-def _scripts(bench: Bench) -> list[str]:
-    """The twenty largest of JupyterLab's scripts, by name."""
-    return bench.hub.machine.sh(f"cd {STATIC} && ls -S *.js | head -n 20").stdout.split()
+def _next_load(bench: Bench, way: Way) -> float:
+    with bench.behind(way):
+        return _turns(bench, way, 0, 0)[-1]["bytes"] / 1e6
 
 
-def _throughput(bench: Bench, way: Way, machine: engine.Container) -> float:
-    return _calls(machine, f"{way.url}hub/api")
+# A server's own time and that of the programs which it has waited for, in hundredths of a second: see proc(5).
+SPENT = "sed 's/.*) //' /proc/$(pgrep -o -u USER -f singleuser)/stat | awk '{ print $12 + $13 + $14 + $15 }'"
 
 
-def _handshake(bench: Bench, way: Way, _machine: engine.Container) -> float:
-    return statistics.median(bench.client("handshakes", way.url, 40, 10))
+def _work(bench: Bench, way: Way) -> float:
+    def spent() -> int:
+        return int(bench.hub.machine.sh(SPENT.replace("USER", way.user)).stdout)
+
+    with bench.behind(way):
+        _entered(bench, way)
+        before = spent()
+        _turns(bench, way, 0, 0, turns=1)
+        bench.hub.machine.sh(f"sleep 1; while pgrep -u {way.user} -x node >/dev/null; do sleep 0.1; done")
+        return (spent() - before) / 100
 
 
-def _far(bench: Bench, way: Way, _machine: engine.Container) -> float:
-    return _cold(bench, way, 20, 150)["seconds"]
+def _far(bench: Bench, way: Way) -> float:
+    with bench.behind(way):
+        return _turns(bench, way, 20, 150, turns=1)[0]["seconds"]
 
 
-def _first_event(bench: Bench, way: Way, _machine: engine.Container) -> float:
-    arrived = bench.client("stream", way.url, "bob")
+def _api(bench: Bench, way: Way) -> float:
+    with bench.behind(way) as machine:
+        return _calls(machine, f"{way.url}hub/api")
+
+
+def _script(bench: Bench, way: Way) -> float:
+    with bench.behind(way) as machine:
+        return _calls(machine, f"{way.url}user/{way.user}/static/lab/{_middling(bench)}")
+
+
+def _handshake(bench: Bench, way: Way) -> float:
+    with bench.behind(way):
+        return statistics.median(bench.client("handshakes", way.url, 40, 5))
+
+
+def _first_event(bench: Bench, way: Way) -> float:
+    with bench.behind(way):
+        arrived = bench.client("stream", way.url, "bob")
     return 100 * arrived[0] / arrived[-1]
 
 
-def _answer(bench: Bench, way: Way, _machine: engine.Container) -> float:
-    return statistics.median(bench.client("replies", way.url, way.user, "0:60:1:0")["0"]["answers"])
+# More than what two workers of nginx hold in 1024 files each.
+CROWDED = 1500
 
 
-def _gain(name: str, proxy: str, unit: str, measure: Callable[[Bench, Way, engine.Container], float], *words: str) -> Line:
-    """What the published lines that hold one of the words do."""
-    snippet = f"{proxy}/jupyterhub.conf"
+def _room(bench: Bench, way: Way) -> float:
+    return sockets(bench, way, [CROWDED])[-1]["open"]
+
+
+def _without(snippet: str, *words: str) -> Files:
+    """The published files without the lines of a snippet that hold one of the words."""
     files = PUBLISHED
     for word in words:
-        files = Files(files.changed | {snippet: files.replace(snippet, word, "").read(snippet)})
-    return Line(name, proxy, PUBLISHED, files, unit, measure)
+        files = files.replace(snippet, word)
+    return files
 
 
+NGINX, APACHE, ROOM = "nginx/jupyterhub.conf", "apache/jupyterhub.conf", "nginx/enable.sh"
 MB, FAR = "MB of scripts and settings", "s until JupyterLab, 20 Mbit/s and 150 ms away"
-LINES = [
-    _gain("compression", "nginx", MB, _weight, "gzip_types", "gzip_comp_level"),
-    _gain("its level", "nginx", MB, _weight, "gzip_comp_level"),
-    _gain("compression of JSON", "apache", MB, _weight, "DEFLATE application/json"),
-    *(Line("HTTP/2, which is not published", proxy, files, PUBLISHED, FAR, _far) for proxy, files in HTTP2.items()),
-    _gain("connections to the hub that are kept", "nginx", "answers of the hub's API in a second", _throughput, "    keepalive"),
-    _gain("TLS sessions that are kept", "nginx", "ms until a second visit's answer, 40 ms away", _handshake, "ssl_session_"),
-    _gain(
-        "the event stream, passed on at once", "nginx", "first event, in percent of the last one's time", _first_event, "proxy_buffering"
+NEXT, OPEN = "MB of JupyterLab's next load", f"WebSockets that open, of {CROWDED:,}"
+API, SCRIPT, VISIT = "answers of the hub's API in a second", "scripts of 100 KB in a second", "ms until a second visit's answer, 40 ms away"
+WORK = "s of the processor for a user's server, at a load of JupyterLab"
+EVENT = "first event, in percent of the last one's time"
+
+
+def _gain(name: str, proxy: str, unit: str, measure: Callable[[Bench, Way], float], rounds: int, snippet: str, *words: str) -> Line:
+    """What the published lines that hold one of the words do."""
+    return Line(name, proxy, PUBLISHED, _without(snippet, *words), unit, measure, rounds)
+
+
+def _other(name: str, proxy: str, unit: str, measure: Callable[[Bench, Way], float], rounds: int, *change: str) -> Line:
+    """What a server does by itself, or Jupyter; `change`, of the proxy's snippet, takes it away."""
+    return Line(name, proxy, PUBLISHED, PUBLISHED.replace(*change), unit, measure, rounds)
+
+
+HTTP2 = {
+    "nginx": PUBLISHED.replace(NGINX, "listen 443 ssl;", "listen 443 ssl http2;"),
+    "apache": PUBLISHED.replace(APACHE, "SSLEngine on", "SSLEngine on\n    Protocols h2 http/1.1").replace(
+        "apache/enable.sh", "a2enmod --quiet ssl", "a2enmod --quiet http2 ssl"
     ),
+}
+BUFFERED = "    proxy_read_timeout"
+HIDDEN = "".join(f"    proxy_hide_header {name};\n" for name in ("Cache-Control", "Expires", "ETag", "Last-Modified"))
+LINES = [
+    _gain("compression", "nginx", MB, _weight, 1, NGINX, "gzip_types", "gzip_comp_level"),
+    _gain("its level", "nginx", MB, _weight, 1, NGINX, "gzip_comp_level"),
+    _gain("compression of JSON", "apache", MB, _weight, 1, APACHE, "DEFLATE application/json"),
+    Line("no check whether to build JupyterLab", "", PUBLISHED, PUBLISHED, WORK, _work, 2, "mallory"),
+    _other("caching, by Jupyter's own headers", "nginx", NEXT, _next_load, 1, NGINX, BUFFERED, HIDDEN + BUFFERED),
+    *(Line("HTTP/2, which is not published", proxy, files, PUBLISHED, FAR, _far) for proxy, files in HTTP2.items()),
+    _gain("connections to the hub that are kept", "nginx", API, _api, ROUNDS, NGINX, "    keepalive"),
+    _other("connections to the hub that are kept", "apache", API, _api, ROUNDS, APACHE, "timeout=3600", "timeout=3600 disablereuse=on"),
+    _gain("TLS sessions that are kept", "nginx", VISIT, _handshake, ROUNDS, NGINX, "ssl_session_"),
+    _other(
+        "buffering of all but the event stream", "nginx", SCRIPT, _script, ROUNDS, NGINX, BUFFERED, "    proxy_buffering off;\n" + BUFFERED
+    ),
+    _gain("the event stream, passed on at once", "nginx", EVENT, _first_event, 1, NGINX, "proxy_buffering"),
+    _gain("connections of each worker", "nginx", OPEN, _room, 1, ROOM, "worker_connections"),
+    _gain("open files of each worker", "nginx", OPEN, _room, 1, ROOM, "worker_rlimit_nofile"),
+    _gain("number of workers", "apache", OPEN, _room, 1, "apache/jupyterhub-workers.conf", "ServerLimit", "MaxRequestWorkers  "),
 ]
 
 
 def lines(bench: Bench, line: Line) -> dict:
-    """With the line and without it, in turn; twice, where what is measured is not the same each time."""
+    """With the line and without it, in turn."""
     seen: dict[str, list] = {"on": [], "off": []}
-    for _ in range(1 if line.measure in (_weight, _first_event) else 2):
-        for which in seen:
-            way = Way(line.name, line.proxy, getattr(line, which), "alice")
-            with bench.behind(way) as machine:
-                seen[which].append(line.measure(bench, way, machine))
+    for which in [*seen] * line.rounds:
+        user = "alice" if which == "on" else line.without
+        seen[which].append(line.measure(bench, Way(line.name, line.proxy, getattr(line, which), user)))
     return seen | {"unit": line.unit}
 
 
@@ -417,12 +528,13 @@ STAGES: dict[str, tuple[Callable[[Any, Any], Any], list]] = {
     "pages": (pages, WAYS),
     "lines": (lines, LINES),
     "crowd": (crowd, [WAYS[-2]]),
+    "again": (again, THOROUGHLY),
 }
 
 
 def key(item: Way | Line) -> str:
     """An item's name in the file."""
-    return item.name if isinstance(item, Way) else f"{item.name}, {item.proxy}"
+    return f"{item.name}, {item.proxy}" if isinstance(item, Line) and item.proxy else item.name
 
 
 def told() -> dict:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from . import deployment, engine, wire
+from . import deployment, wire
 from .manifest import PROXIES, PUBLISHED, VALUES, Files
 
 ELSEWHERE = 8443
@@ -29,7 +29,7 @@ def patient(hub: deployment.Hub, seconds: float) -> dict[str, dict]:
         deployment.in_front(hub, PROXIES["apache"].servers[-1], "apache", apache, ports),
         deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx"),
     ):
-        engine.wait(lambda: hub.machine.sh("bash -c '</dev/tcp/127.0.0.1/443'"))
+        hub.machine.until("bash -c '</dev/tcp/127.0.0.1/443'")
         urls = {"nginx": deployment.URL, "apache": f"https://{VALUES['host']}:{ELSEWHERE}{VALUES['base_url']}"}
         seen = hub.inside("patiently", str(seconds), *urls.values())
     return {proxy: seen[url] for proxy, url in urls.items()}
