@@ -37,8 +37,12 @@ def pytest_unconfigure(config):
 
 
 def pytest_itemcollected(item):
-    """Tests of one JupyterHub version run on one worker, and share its deployment; those with a browser on another."""
-    if version := getattr(item, "callspec", None) and item.callspec.params.get("version"):
+    """Tests of one JupyterHub version run on one worker, and share its deployment; those with a browser on another.
+
+    A file that takes long has its browser for itself, wherever there is room: its `xdist_group` says so.
+    """
+    version = getattr(item, "callspec", None) and item.callspec.params.get("version")
+    if version and not item.get_closest_marker("xdist_group"):
         item.add_marker(pytest.mark.xdist_group(f"{'desk' if 'desks' in item.fixturenames else 'hub'}-{version}"))
 
 
@@ -109,14 +113,14 @@ def front(request, hubs):
 def desks(stack):
     """`desks(version)`: a hub of that version with a browser to use it with, started when first asked for.
 
-    The newest hub's is where attacks are tried: its browser keeps pages apart as a user's own does.
+    Unless it is a `thrifty` one, its browser keeps pages apart as a user's own does: where attacks are tried.
     """
     started = {}
 
-    def desk(version):
-        if version not in started:
-            started[version] = stack.enter_context(browser.desk(version, thrifty=version != VERSIONS["jupyterhub"][0]))
-        return started[version]
+    def desk(version, thrifty=True):
+        if (version, thrifty) not in started:
+            started[version, thrifty] = stack.enter_context(browser.desk(version, thrifty=thrifty))
+        return started[version, thrifty]
 
     desk.all = lambda: list(started.values())
     return desk
@@ -136,8 +140,11 @@ def idle(stack):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The guide, built strictly."""
-    return guide.Site(tmp_path_factory.mktemp("site"))
+    """The guide, built strictly; once for all workers, whose own folders lie beside it."""
+    own = tmp_path_factory.getbasetemp()
+    work = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "site"
+    work.mkdir(exist_ok=True)
+    return guide.Site(work)
 
 
 @pytest.fixture(scope="session")

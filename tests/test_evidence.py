@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 
 from tests.harness import deployment, evidence
 from tests.harness.manifest import MANIFEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
-from tests.harness.site import sphinx
+from tests.harness.site import small, sphinx
 
 NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
 CONF = "nginx/jupyterhub.conf"
@@ -92,7 +92,7 @@ def test_a_mutated_hub_proves_nothing_as_a_service_and_in_a_browser():
 
 
 def test_a_hub_knows_from_which_files_it_is_made():
-    silent = SimpleNamespace(put=lambda files: None, exec=lambda *command, **options: None)
+    silent = SimpleNamespace(sh=lambda script, files: None)
     assert deployment.prepare(silent, NEWEST, MUTATED).files is MUTATED
 
 
@@ -174,19 +174,11 @@ def test_a_run_without_evidence_leaves_the_file_alone(file):
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     """A site of two pages: the published snippets, two of them shown, and the guide's page of what was tested."""
-    tree = tmp_path_factory.mktemp("tree")
-    shutil.copytree(SNIPPETS, tree / "snippets")
-    (tree / "deploy").mkdir()
-    (tree / "build").mkdir()
-    page = (ROOT / "deploy/tested.md").read_text("utf-8")
-    (tree / "deploy/tested.md").write_text(page.replace("check.md#read-the-result", "../index.md"))
+    page = (ROOT / "deploy/tested.md").read_text("utf-8").replace("check.md#read-the-result", "../index.md")
     block = '```{{literalinclude}} /snippets/{0}\n:caption: "{{download}}`{0} </snippets/{0}>`"\n```\n'
     shown = "\n".join(block.format(name) for name in (CONF, "nginx/enable.sh"))
-    (tree / "index.md").write_text(f"# Two files\n\n{shown}\n```{{toctree}}\ndeploy/tested\n```\n")
-    extensions = ["myst_parser", "sphinx_tabs.tabs", "stamps"]
-    path = f"import sys\nsys.path.insert(0, {str(ROOT / '_ext')!r})"
-    (tree / "conf.py").write_text(f"{path}\nextensions = {extensions}\nhtml_theme = 'basic'\n")
-    return tree
+    index = f"# Two files\n\n{shown}\n```{{toctree}}\ndeploy/tested\n```\n"
+    return small(tmp_path_factory.mktemp("tree"), ["sphinx_tabs.tabs", "stamps"], index=index, tested=page)
 
 
 def build(tree):

@@ -10,8 +10,6 @@ from playwright.sync_api import expect
 from tests.harness.manifest import VALUES
 from tests.harness.site import type_in
 
-pytestmark = pytest.mark.xdist_group("site")
-
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 320, "height": 700}
 # Bytes, compressed, of all that a page's first load asks for.
@@ -37,12 +35,12 @@ FEWER = """() => document.querySelectorAll("pre").forEach(block => {
 
 
 def addresses(site):
-    return sorted(str(page.relative_to(site.html)) for page in site.pages if "_downloads" not in page.parts)
+    return sorted(str(page.relative_to(site.html)) for page in site.html.rglob("*.html") if "_downloads" not in page.parts)
 
 
 def parts():
-    """The pages are looked at in so many parts, so that a run shows progress."""
-    return range(4)
+    """The pages are looked at in so many parts, for whichever worker has nothing else to do."""
+    return range(8)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +51,8 @@ def looking(reader):
     page = context.new_page()
     page.asked = []
     page.on("request", lambda request: page.asked.append(request.url))
-    return page
+    yield page
+    context.close()
 
 
 def found(page):

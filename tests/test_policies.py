@@ -15,7 +15,7 @@ ROWS = [("nginx", table, policy) for table in TABLES for policy in table.policie
 ROWS += [("apache", TABLES[0], policy) for policy in policies.OURS if policy.words in TELLING]
 
 
-pytestmark = pytest.mark.loud("policies refuse things")
+pytestmark = [pytest.mark.loud("policies refuse things"), pytest.mark.xdist_group("policies")]
 
 
 def differences(table, expected, found):

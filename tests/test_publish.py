@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from tests.harness.manifest import ROOT, SNIPPETS, snippets
-from tests.harness.site import PAGES, Site, sphinx
+from tests.harness.site import PAGES, Site, small_copy_of_the_tree, sphinx
 
 pytestmark = pytest.mark.xdist_group("site")
 
@@ -18,9 +18,13 @@ BUILT = [f"{page.relative_to(ROOT).with_suffix('')}.html" for page in SOURCES]
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory):
-    """The site, built by somebody who says where it will be; without the last slash, as GitHub says it."""
+def published(site, tmp_path_factory):
+    """The site, built by somebody who says where it will be; without the last slash, as GitHub says it.
+
+    What was read for the site without an address is not read again, as Sphinx itself has it.
+    """
     work = tmp_path_factory.mktemp("published")
+    shutil.copytree(site.work / "doctrees", work / "doctrees")
     (work / "guide.pdf").write_bytes(b"%PDF-")
     versions = f"newest={ADDRESS} v1.0={ADDRESS}v1.0/"
     return Site(work, GUIDE_URL=ADDRESS.rstrip("/"), GUIDE_BOOKS=str(work / "guide.pdf"), GUIDE_VERSIONS=versions)
@@ -126,12 +130,7 @@ def test_books_and_versions_are_offered_where_there_are_any(site, published):
 
 
 def test_an_address_that_is_none_is_refused_in_one_line(tmp_path):
-    tree = tmp_path / "tree"
-    for folder in ("_ext", "_static", "_templates"):
-        shutil.copytree(ROOT / folder, tree / folder)
-    for name in ("conf.py", "snippets/manifest.toml"):
-        (tree / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tree / name)
+    tree = small_copy_of_the_tree(tmp_path / "tree")
     (tree / "index.md").write_text("# A guide\n", "utf-8")
     assert not sphinx(tree, tmp_path, "dummy", GUIDE_URL=ADDRESS).returncode
     built = sphinx(tree, tmp_path, "dummy", GUIDE_URL="guide.example")

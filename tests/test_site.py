@@ -10,7 +10,7 @@ from docutils import nodes
 from tests.harness import engine, images
 from tests.harness.atlas import entries
 from tests.harness.manifest import MANIFEST, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
-from tests.harness.site import PAGES, copy_of_the_tree, sphinx
+from tests.harness.site import PAGES, copy_of_the_tree, small_copy_of_the_tree, sphinx
 
 pytestmark = pytest.mark.xdist_group("site")
 
@@ -170,15 +170,16 @@ def test_without_the_tests_the_site_is_the_same(site, tmp_path):
 
 
 def test_a_page_that_includes_a_missing_file_fails_by_page_and_line(tmp_path):
-    tree = copy_of_the_tree(tmp_path / "tree")
-    page = tree / "deploy/install.md"
-    text = page.read_text("utf-8")
-    page.write_text(f"{text}\n```{{literalinclude}} /snippets/nginx/gone.conf\n:language: nginx\n```\n", "utf-8")
+    tree = small_copy_of_the_tree(tmp_path / "tree")
+    page = tree / "deploy/index.md"
+    page.parent.mkdir()
+    page.write_text("# A room\n\n```{literalinclude} /snippets/nginx/gone.conf\n:language: nginx\n```\n", "utf-8")
+    (tree / "index.md").write_text("# A guide\n\n```{toctree}\ndeploy/index\n```\n", "utf-8")
     built = sphinx(tree, tmp_path, "dummy")
     assert built.returncode
     said = built.stderr.strip().splitlines()
     assert len(said) == 1, built.stderr
-    assert f"deploy/install.md:{len(text.splitlines()) + 2}: " in said[0]
+    assert "deploy/index.md:3: " in said[0]
     assert "snippets/nginx/gone.conf" in said[0]
 
 

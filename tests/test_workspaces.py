@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness import browser, deployment, engine
-from tests.harness.browser import URL
 from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
 
 # Of the module, so that what the tests share is made once.
@@ -139,7 +138,7 @@ def changed(desk, folder, name, words, instead):
         desk.put(f"changed/{folder}/{part}", snippets.read(f"jigsaw/{part}"))
 
 
-def begin(desk, path, *cells, application="JupyterLab", user="alice"):
+def begin(desk, path, *cells, application="Notebook 7", user="alice"):
     """Open a new notebook of cells, or without cells the one that is there; all of it can be seen at once."""
     if cells:
         desk.notebook(path, *cells, user=user)
@@ -436,7 +435,7 @@ def test_on_a_full_disk_the_cell_and_run_say_so_and_blocks_stay_as_they_were(des
 
 
 def test_blocks_that_were_not_run_are_there_after_a_reload_on_another_machine_and_in_a_copy(desk):
-    notebook = begin(desk, "kept/n.ipynb", JIGSAW)
+    notebook = begin(desk, "kept/n.ipynb", JIGSAW, application="JupyterLab")
     notebook.run()
     editor = notebook.editor().shown()
     editor.drag("Text", 0, 300, 120)
@@ -489,10 +488,8 @@ def test_after_a_stop_of_the_server_the_editor_asks_to_run_the_cell_again(desk):
     notebook.run()
     only(notebook.editor())
     notebook.save()
-    page = notebook.page
-    # Its buttons do nothing before its scripts have come.
-    page.goto(f"{URL}hub/home", wait_until="networkidle")
-    page.get_by_role("button", name="Stop My Server").click()
+    notebook.page.close()
+    page = desk.user().stop()
     page.get_by_role("button", name="Start My Server").click()
     page.wait_for_url("**/user/alice/**", timeout=60_000)
 

@@ -168,6 +168,14 @@ class Container:
             return self.exec("sh", "-c", script, **options)
         return self.exec("sh", "-c", f"tar -xC / && {{ {script}\n}}", input=archive(files), **options)
 
+    def until(self, state: str, timeout: float = 30) -> None:
+        """Wait until a shell command succeeds inside; RuntimeError with its output after `timeout` seconds.
+
+        It is asked again inside: each call from outside takes as much of a processor as a tenth of a second has.
+        """
+        ask = f'until said=$({{ {state}\n}} 2>&1); do [ $(date +%s) -lt $end ] || {{ echo "$said"; exit 1; }}; sleep 0.1; done'
+        self.sh(f"end=$(($(date +%s) + {timeout:.0f})); {ask}", timeout=timeout + 60)
+
     def put(self, files: dict[str, str | bytes]) -> None:
         """Write files (absolute path: content) inside, as root, in one step; folders are made as needed."""
         cli("cp", "-", f"{self.id}:/", input=archive(files))

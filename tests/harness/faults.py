@@ -33,11 +33,11 @@ def booted(version: str) -> Iterator[deployment.Hub]:
     """A booted machine on which systemd runs the hub from the published files; bob's home and the hub's state have disks of their own."""
     disks = tuple(option for folder, _ in DISKS.values() for option in ("--tmpfs", f"{folder}:size={MEGABYTES}m,mode=0700"))
     with engine.run(images.hub(version).tag, options=(*deployment.NAMED, *disks), boot=True) as machine:
-        engine.wait(lambda: machine.sh("systemctl is-system-running --wait"), timeout=60)
+        machine.until("systemctl is-system-running --wait", timeout=60)
         machine.sh("chown bob: /home/bob")
         hub = deployment.prepare(machine, version)
         machine.sh("sh /root/systemd/enable.sh")
-        up(hub)
+        said(hub, deployment.UP)
         yield hub
 
 
@@ -46,7 +46,7 @@ def gateway(hub: deployment.Hub, kind: str) -> Iterator[engine.Container]:
     """A booted machine with both reverse proxies, neither running, that has the hub's own loopback address."""
     with engine.run(images.server(kind).tag, network=f"container:{hub.machine.id}", boot=True) as machine:
         # Of Debian's two web servers one does not find its port, so the machine is not quite well.
-        engine.wait(lambda: machine.sh("systemctl is-system-running --wait | grep -E 'running|degraded'"), timeout=60)
+        machine.until("systemctl is-system-running --wait | grep -E 'running|degraded'", timeout=60)
         machine.sh("systemctl stop nginx apache2")
         yield machine
 
@@ -69,7 +69,7 @@ def watching(hub: deployment.Hub, user: str = "alice", url: str = URL) -> Iterat
 
         def begun() -> None:
             if not task.done():
-                hub.machine.sh(f"test -e {CHECK}/watched")
+                hub.machine.until(f"test -e {CHECK}/watched", timeout=1)
 
         try:
             engine.wait(begun, timeout=60)
@@ -86,14 +86,13 @@ def log(hub: deployment.Hub) -> str:
     return hub.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
 
 
-def up(hub: deployment.Hub, times: int = 1) -> None:
-    """Wait until the hub has come up that many times; RuntimeError with its log if it does not."""
-
-    def state() -> None:
-        if log(hub).count(deployment.UP) < times:
-            raise RuntimeError(f"the hub does not come up:\n{log(hub)[-4000:]}")
-
-    engine.wait(state, timeout=60, every=0.2)
+def said(hub: deployment.Hub, words: str, times: int = 1, timeout: float = 60) -> None:
+    """Wait until the hub has said words so many times; RuntimeError with its log if it does not."""
+    count = f"journalctl --unit jupyterhub --no-pager --output cat | grep -oF '{words}' | wc -l"
+    try:
+        hub.machine.until(f"test $({count}) -ge {times}", timeout)
+    except RuntimeError:
+        raise RuntimeError(f"the hub does not say {words!r} for the {times}. time:\n{log(hub)[-4000:]}") from None
 
 
 @contextlib.contextmanager
@@ -101,7 +100,7 @@ def coming_back(hub: deployment.Hub) -> Iterator[None]:
     """In the block the hub is made to end; the end of the block waits until it is up again."""
     before = log(hub).count(deployment.UP)
     yield
-    up(hub, before + 1)
+    said(hub, deployment.UP, before + 1)
 
 
 def configure(hub: deployment.Hub, files: Files) -> None:
@@ -129,7 +128,7 @@ def end_the_hubs_proxy(hub: deployment.Hub) -> None:
     """End configurable-http-proxy, and wait until the hub has put another in its place."""
     before = hub.machine.read(PROXY_PID)
     hub.machine.sh(f"kill -KILL {before}")
-    engine.wait(lambda: hub.machine.sh(f"test $(cat {PROXY_PID}) != {before}"), timeout=20)
+    hub.machine.until(f"test $(cat {PROXY_PID}) != {before}", timeout=20)
 
 
 @contextlib.contextmanager
@@ -172,12 +171,7 @@ def boot_with_old_numbers(hub: deployment.Hub, user: str, files: Files) -> list[
     before = log(hub).count(LOOKED)
     with coming_back(hub):
         hub.machine.sh("systemctl start jupyterhub")
-
-    def looked() -> None:
-        if log(hub).count(LOOKED) == before:
-            raise RuntimeError(f"the hub has not looked for {user}'s server:\n{log(hub)[-4000:]}")
-
-    engine.wait(looked, timeout=60, every=0.2)
+    said(hub, LOOKED, before + 1)
     hub.machine.sh(f"rm -f {STATE}/jupyterhub-proxy.pid")
     return [name for name in PROGRAMS if not hub.machine.sh(f"systemctl is-active {name}", check=False).returncode]
 
@@ -263,12 +257,7 @@ def _asked(hub: deployment.Hub) -> None:
     """Start a hub whose database is another version's, wait until it has said so, and stop it."""
     before = log(hub).count(ASKS)
     hub.machine.sh("systemctl start jupyterhub")
-
-    def said() -> None:
-        if log(hub).count(ASKS) == before:
-            raise RuntimeError(f"the hub asks for nothing:\n{log(hub)[-4000:]}")
-
-    engine.wait(said, timeout=30, every=0.2)
+    said(hub, ASKS, before + 1, timeout=30)
     hub.machine.sh("systemctl stop jupyterhub")
 
 

@@ -3,13 +3,16 @@
 `python inside.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
 """
 
+import http.server
 import io
 import json
 import pathlib
+import re
 import sys
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -59,15 +62,18 @@ def ask(hub: hubcheck.Hub) -> float:
             return 1000 * (time.perf_counter() - began)
 
 
-def late(url: str, *users: str) -> list[float]:
+def late(url: str, *users: str) -> list[dict]:
     """For each user the share of a kernel's answers that take as long as Linux waits with an acknowledgement: 40 milliseconds.
 
-    They ask in turn, so that all meet the same noise.
+    They ask in turn, so that all meet the same noise. Then whether JupyterLab is told to ask if it has to be built anew.
     """
     hubs = [enter(url, user) for user in users]
     times = [[ask(hub) for hub in hubs] for turn in range(40)]
+    pages = [hub.request("GET", f"{hub.server}lab").text for hub in hubs]
     leave(*hubs)
-    return [sum(time >= 38 for time in column) / len(column) for column in zip(*times, strict=True)]
+    told = [json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1]) for page in pages]
+    shares = [sum(time >= 38 for time in column) / len(column) for column in zip(*times, strict=True)]
+    return [{"late": share, "builds": page["buildCheck"]} for share, page in zip(shares, told, strict=True)]
 
 
 def weigh(url: str, folder: str) -> list[int]:
@@ -213,6 +219,36 @@ def redirected(url: str, *paths: str) -> dict[str, list]:
     """By path, the status and the address that plain HTTP sends it to."""
     answers = {path: requests.get(url + path, allow_redirects=False) for path in paths}
     return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
+
+
+class Closing(http.server.BaseHTTPRequestHandler):
+    """Answers, but for a request on a connection that was idle for more than four seconds: that one it closes.
+
+    The hub's own proxy closes after five, and so does this to a request that comes at that very moment.
+    """
+
+    protocol_version = "HTTP/1.1"
+    answered = float("inf")
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline()
+        self.close_connection = not self.raw_requestline or time.monotonic() - self.answered > 4
+        if not self.close_connection and self.parse_request():
+            self.send_response_only(204)
+            self.end_headers()
+            self.answered = time.monotonic()
+
+
+def idle(url: str) -> list[int]:
+    """The statuses that new visitors get while a reverse proxy's connections are fresh, and once they were idle; in place of a hub."""
+    answering = http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Closing)
+    threading.Thread(target=answering.serve_forever, daemon=True).start()
+    seen = set()
+    with ThreadPoolExecutor(8) as visitors:
+        for pause in (0, 4.2):
+            time.sleep(pause)  # what a connection is idle for
+            seen |= set(visitors.map(lambda _: requests.get(url, verify=CA).status_code, range(24)))
+    return sorted(seen)
 
 
 # By these files whoever makes a fault and whoever watches it know of each other.

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from . import browser, engine, images
 from .manifest import VALUES
-from .site import serve
 
 # Chromium gives the footer no size of its own.
 FOOTER = '<div style="width: 100%; font: 8px sans-serif; text-align: center"><span class="pageNumber"></span></div>'
+
+
+def serve(route: Route, html: Path) -> None:
+    """Answer a browser's request with a file of a folder."""
+    path = html / urlsplit(route.request.url).path.lstrip("/")
+    route.fulfill(path=path) if path.is_file() else route.fulfill(status=404, body="")
 
 
 def write(chromium: Browser, html: Path, pdf: Path) -> None:

@@ -171,7 +171,7 @@ def notebooks(desk: Desk) -> User:
     desk.own_magic("metakernels")
     for table in TABLES:
         desk.put(f"{table.folder}/blocks.xml", BLOCKS)
-        notebook = user.open("JupyterLab", desk.notebook(f"{table.folder}/{NOTEBOOK}", "%jigsaw Python --workspace blocks"))
+        notebook = user.open("Notebook 7", desk.notebook(f"{table.folder}/{NOTEBOOK}", "%jigsaw Python --workspace blocks"))
         notebook.run()
         notebook.editor().shown()
         notebook.save()

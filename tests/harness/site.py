@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
 import pickle
 import shutil
@@ -12,13 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 from docutils import nodes
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from . import browser, engine, evidence
+from . import browser, deployment, engine, evidence, images
 from .manifest import ROOT, SNIPPETS
 
 PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
@@ -36,11 +37,35 @@ def sphinx(source: Path, work: Path, builder: str = "html", **environment: str) 
 
 
 def copy_of_the_tree(to: Path) -> Path:
-    """The tree without its tests, and without what is made from it; with what the tests saw, if they ran."""
+    """The tree without its tests, and without what is made from it; with what the tests saw, and what was measured, if they ran."""
     shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info"))
-    if evidence.FILE.exists():
-        (to / "build").mkdir()
-        shutil.copy(evidence.FILE, to / "build")
+    (to / "build").mkdir()
+    for seen in evidence.FILE, evidence.FILE.with_name("bench.json"):
+        if seen.exists():
+            shutil.copy(seen, to / "build")
+    return to
+
+
+def small(tree: Path, extensions: list[str], **pages: str) -> Path:
+    """A site of a few pages in the folder `tree`: the published snippets, the guide's `extensions`, and no theme that takes time.
+
+    `pages` are the texts of index.md and of pages below deploy/, by name.
+    """
+    shutil.copytree(SNIPPETS, tree / "snippets")
+    for folder in ("deploy", "build"):
+        (tree / folder).mkdir()
+    for name, text in pages.items():
+        (tree / ("" if name == "index" else "deploy") / f"{name}.md").write_text(text, "utf-8")
+    path = f"import sys\nsys.path.insert(0, {str(ROOT / '_ext')!r})"
+    (tree / "conf.py").write_text(f"{path}\nextensions = {['myst_parser', *extensions]}\nhtml_theme = 'basic'\n")
+    return tree
+
+
+def small_copy_of_the_tree(to: Path) -> Path:
+    """What builds the guide, and the snippets, without a page: one that is put there is built in a second."""
+    for folder in ("_ext", "_static", "_templates", "snippets"):
+        shutil.copytree(ROOT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copy(ROOT / "conf.py", to)
     return to
 
 
@@ -48,9 +73,15 @@ class Site:
     """The built site. `pages` maps the path of each page to its parsed HTML, `trees` that of each source to its doctree."""
 
     def __init__(self, work: Path, **environment: str):
-        self.html = work / "html"
-        self.built = sphinx(ROOT, work, **environment)
-        self.work = work
+        """Built in a folder by the process that comes first; others wait, and have the same."""
+        self.work, self.html = work, work / "html"
+        said = work / "said.json"
+        with (work / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not said.exists():
+                built = sphinx(ROOT, work, **environment)
+                said.write_text(json.dumps([built.returncode, built.stdout, built.stderr]), "utf-8")
+        self.built = subprocess.CompletedProcess([], *json.loads(said.read_text("utf-8")))
 
     @cached_property
     def pages(self) -> dict[Path, BeautifulSoup]:
@@ -74,40 +105,47 @@ class Site:
         return found
 
 
-def serve(route: Route, html: Path) -> None:
-    """Answer a browser's request with a file of the built site."""
-    path = html / urlsplit(route.request.url).path.lstrip("/")
-    route.fulfill(path=path) if path.is_file() else route.fulfill(status=404, body="")
+HOST = "guide.example.org"
+# Browsers keep scripts and styles, as they do of any host.
+SERVER = f"""server {{
+    listen 443 ssl;
+    server_name {HOST};
+    ssl_certificate /etc/ssl/certs/guide.crt;
+    ssl_certificate_key /etc/ssl/private/guide.key;
+    root /srv/guide;
+    expires 1h;
+}}
+"""
+# The browser finds no host but this one.
+ALONE = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}"
 
 
 @dataclass
 class Reader:
-    """A browser that gets the built site at an address of its own, by name and without a network."""
+    """A browser that gets the built site from a web server, under a name of its own, and nothing else."""
 
     browser: Browser
-    html: Path
-    address: str = "https://guide.example.org/"
+    address: str = f"https://{HOST}/"
 
     def context(self, **options) -> BrowserContext:
         """A new profile; `options` go to Playwright."""
         # Where nothing moves, nothing is waited for.
         made = self.browser.new_context(**({"reduced_motion": "reduce"} | options))
         made.set_default_timeout(browser.PATIENCE)
-        made.route("**/*", self._serve)
         made.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.address)
         return made
-
-    def _serve(self, route: Route) -> None:
-        if route.request.url.startswith(self.address):
-            serve(route, self.html)
-        else:
-            route.fulfill(status=404, body="")
 
 
 @contextlib.contextmanager
 def reading(html: Path) -> Iterator[Reader]:
-    with engine.network() as network, browser.chromium(network, {}) as chromium:
-        yield Reader(chromium, html)
+    """A browser in which the site that lies in a folder is read."""
+    chain, key = deployment.certificate(HOST)
+    put = {f"/srv/guide/{file.relative_to(html)}": file.read_bytes() for file in html.rglob("*") if file.is_file()}
+    put |= {"/etc/nginx/conf.d/guide.conf": SERVER, "/etc/ssl/certs/guide.crt": chain, "/etc/ssl/private/guide.key": key}
+    with engine.network() as network, engine.run(images.server(images.HUB_SUITE).tag, network=network) as server:
+        server.sh("nginx", put)
+        with browser.chromium(network, {HOST: server.address()}, ALONE) as chromium:
+            yield Reader(chromium)
 
 
 TYPE = """values => {
@@ -148,28 +186,47 @@ POINT = """async block => {
 COPIED = """block => block.querySelector("button.copybtn.success") ? navigator.clipboard.readText() : null"""
 
 
-# The same button, pressed without a mouse: nothing has to be drawn for it, which takes most of the time.
-PRESS = """async block => {
-  await navigator.clipboard.writeText("");
-  const button = block.querySelector("button.copybtn");
-  button.classList.remove("success");
-  button.click();
-}"""
+# All of it in one go, and the buttons pressed where they are: a call from outside, and a drawing, take most of the time.
+TRY = """async ([values, downloads]) => {
+  if (Object.keys(values).length) (TYPE)(values);
+  const wrong = [...document.querySelectorAll(".values input[aria-invalid=true]")];
+  const refused = wrong.map(field => [field.name, document.getElementById(`${field.id}-wrong`).innerText]);
+  const copied = [];
+  for (const download of downloads) {
+    const block = document.querySelector(`a.download[href="${download}"]`).closest(".literal-block-wrapper");
+    const button = block.querySelector("button.copybtn");
+    await navigator.clipboard.writeText("");
+    button.classList.remove("success");
+    button.click();
+    for (let turn = 0; !button.classList.contains("success"); turn++) {
+      if (turn > 1000) throw new Error("nothing is copied");
+      await new Promise(later => setTimeout(later, 5));
+    }
+    copied.push(await navigator.clipboard.readText() + "\\n");
+  }
+  return [Object.fromEntries(refused), copied];
+}""".replace("TYPE", TYPE)
 
 
-def copy(page: Page, download: str, mouse: bool = True) -> str:
+def attempt(page: Page, values: dict[str, str], downloads: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Put values, if there are any, into the form of a page and copy snippets, known by their downloads, without a mouse.
+
+    Returns the fields that the form refuses, each with the words beside it, and what the copy buttons put into the clipboard.
+    """
+    refused, copied = page.evaluate(TRY, [values, downloads])
+    return refused, copied
+
+
+def copy(page: Page, download: str) -> str:
     """What a click on the copy button of a snippet, known by the address of its download, puts into the clipboard.
 
-    In a tab that is not shown, the tab is chosen first. Without the `mouse` the button is pressed where it is.
+    In a tab that is not shown, the tab is chosen first.
     """
     block = page.locator(".literal-block-wrapper", has=page.locator(f'a.download[href="{download}"]'))
 
     def clicked() -> str:
-        if mouse:
-            # Playwright's own click waits until nothing moves, half a second each time; here hundreds are made.
-            page.mouse.click(*block.evaluate(POINT))
-        else:
-            block.evaluate(PRESS)
+        # Playwright's own click waits until nothing moves, half a second each time; here hundreds are made.
+        page.mouse.click(*block.evaluate(POINT))
         text = block.evaluate(COPIED)
         if not text:
             raise RuntimeError("nothing is copied: the button moved under the mouse")
