@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.harness import evidence
+from tests.harness import engine, evidence
 from tests.harness.browser import APPLICATIONS
 from tests.harness.manifest import PROXIES, VALUES, VERSIONS
 
@@ -23,6 +23,12 @@ def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
     with desk.behind(proxy) as machine:
         user = desk.user()
         notebook = user.open(application, desk.notebook(f"{folder}/first.ipynb", CELL))
+        ended = []
+
+        def twice():
+            notebook.page.wait_for_timeout(100)  # in which events come
+            assert len(ended) >= 2, "a double click on Run has not run the blocks twice"
+
         began = time.monotonic()
         notebook.run()
         editor = notebook.editor().shown()
@@ -41,7 +47,10 @@ def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
             notebook.save()
             notebook.reload()
             expect(editor.blocks()).to_have_count(1)
-            editor.press("Run")
+            # Two runs, each over a WebSocket of its own, and what the second brings is shown.
+            notebook.page.on("websocket", lambda socket: socket.on("close", lambda _: ended.append(socket)))
+            editor.button("Run").dblclick()
+            engine.wait(twice)
             expect(notebook.printed()).to_have_text("Hello\n")
     elsewhere = [request for request in user.requests if f"//{VALUES['host']}/" not in request]
     assert not elsewhere, "the editor asks another host"

@@ -8,8 +8,8 @@
   const shown = document.createElement("pre");
   shown.setAttribute("role", "log");
   shown.style.cssText = "margin: 0; white-space: pre-wrap; font-family: var(--jp-code-font-family, monospace)";
-  const show = (text) => shown.append(text.replace(/\x1b\[[\d;]*m/g, ""));
-  const failed = ({ message }) => show(`${message}\n`);
+  const show = (text, place = shown) => place.append(text.replace(/\x1b\[[\d;]*m/g, ""));
+  const failed = ({ message }, place) => show(`${message}\n`, place);
 
   const root = serverRoot.replace(/\/*$/, "/");
   const path = page.startsWith(root) ? page.slice(root.length) : null;
@@ -44,7 +44,7 @@
   }
 
   // A program goes to the kernel that ran the cell, over a WebSocket of its own: the application's is out of reach.
-  async function run(code) {
+  async function run(code, place) {
     const known = await fetch(new URL(`api/kernels/${kernel}`, base), { headers });
     if (!known.ok) throw new Error(`The kernel of this editor is gone (${known.status}). Run the cell again.`);
     const channels = new URL(`api/kernels/${kernel}/channels`, base);
@@ -60,21 +60,21 @@
     socket.onmessage = (event) => {
       const { parent_header, header: { msg_type }, content } = JSON.parse(event.data);
       if (parent_header.msg_id !== id) return;
-      if (msg_type === "stream") show(content.text);
-      else if (msg_type === "error") show(`${content.ename}: ${content.evalue}\n`);
-      else if (content.data?.["image/png"]) picture(content.data["image/png"]);
-      else if (content.data?.["text/plain"]) show(`${content.data["text/plain"]}\n`);
+      if (msg_type === "stream") show(content.text, place);
+      else if (msg_type === "error") show(`${content.ename}: ${content.evalue}\n`, place);
+      else if (content.data?.["image/png"]) picture(content.data["image/png"], place);
+      else if (content.data?.["text/plain"]) show(`${content.data["text/plain"]}\n`, place);
       else if (msg_type === "status" && content.execution_state === "idle") socket.close(1000);
     };
     socket.onclose = (event) => {
-      if (event.code !== 1000) show(`The connection to the kernel broke (${event.code}).\n`);
+      if (event.code !== 1000) show(`The connection to the kernel broke (${event.code}).\n`, place);
     };
   }
 
-  function picture(png) {
+  function picture(png, place) {
     const image = document.createElement("img");
     image.src = `data:image/png;base64,${png}`;
-    shown.append(image);
+    place.append(image);
   }
 
   const actions = {
@@ -86,9 +86,11 @@
       return save(save_xml);
     },
     execute: async ({ code, save_xml }) => {
-      shown.replaceChildren();
-      await save(save_xml).catch(failed);
-      await run(code);
+      // Run was pressed anew: what an older run still brings has no place in the page any more.
+      const place = document.createElement("span");
+      shown.replaceChildren(place);
+      await save(save_xml).catch((error) => failed(error, place));
+      await run(code, place).catch((error) => failed(error, place));
     },
   };
 

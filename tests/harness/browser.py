@@ -228,8 +228,11 @@ class Editor:
         """The blocks in the work area that hang on no other."""
         return self.frame.locator(".blocklySvg .blocklyBlockCanvas > .blocklyDraggable")
 
+    def button(self, name: str) -> Locator:
+        return self.frame.get_by_role("button", name=name, exact=True)
+
     def press(self, button: str) -> None:
-        self.frame.get_by_role("button", name=button, exact=True).click()
+        self.button(button).click()
 
     def send(self, button: str) -> None:
         """Press a button until the editor says that the notebook has it: while JupyterLab still moves things, a press can miss."""
