@@ -5,10 +5,12 @@ The faults that people complain of are in the atlas (test_atlas.py).
 
 import pytest
 
-from tests.harness import deployment, engine
+from tests.harness import deployment
+from tests.harness.bench import KEPT
 from tests.harness.climb import IMPATIENT, climb, tell
 from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
 
+NO_ANSWER = 0
 NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
 
 # (proxy, JupyterHub, in the line, what comes instead of it ("" for the whole line), rung, words seen, words of the advice)
@@ -23,7 +25,7 @@ LINES = [
         "add_header Cross-Origin-Opener-Policy",
     ),
     ("nginx", OLDER, "proxy_set_header Upgrade ", "", "kernel_channel", 'Can "Upgrade" only to "WebSocket"', "proxy_set_header Upgrade"),
-    ("nginx", OLDER, "server 127.0.0.1:8000", "server 127.0.0.1:8009", "hub_answers", "503", "does not reach JupyterHub"),
+    ("nginx", OLDER, "http://127.0.0.1:8000", "http://127.0.0.1:8009", "hub_answers", "503", "does not reach JupyterHub"),
     ("apache", NEWEST, "Cross-Origin-Opener-Policy", "", "blocks_shown", "Cross-Origin-Opener-Policy: none", "Header always set"),
     ("apache", NEWEST, ":8000/jupyter/", ":8009/jupyter/", "hub_answers", "503", "does not reach JupyterHub"),
 ]
@@ -49,36 +51,15 @@ def test_without_the_sandbox_the_ladder_breaks():
     assert "sandbox allow-scripts" in last["cause"], tell(last)
 
 
-ASK = "import requests, sys; print(requests.get(sys.argv[1], verify=sys.argv[2]).status_code)"
-
-
-def connections(machine, state):
-    """The (local, remote) ports of connections to and from the hub's port 8000 in one of the kernel's states."""
-    ports = (
-        [end.split(":")[1] for end in line.split()[1:3]] for line in machine.read("/proc/net/tcp").splitlines() if line.split()[3] == state
-    )
-    return [(local, remote) for local, remote in ports if "1F40" in (local, remote)]
-
-
-@pytest.mark.parametrize("version", [NEWEST])
-@pytest.mark.parametrize(("line", "first"), [("", "nginx"), ("keepalive_timeout", "hub")])
-def test_nginx_lets_go_of_an_idle_connection_before_the_hub_does(hubs, version, line, first):
-    """Otherwise a request now and then meets a connection that is being closed, and ends in a 503."""
-    files = PUBLISHED.replace("nginx/jupyterhub.conf", line) if line else PUBLISHED
-    hub = hubs(version)
-    with deployment.in_front(hub, PROXIES["nginx"].servers[1], "nginx", files) as machine:
-        asked = hub.machine.exec(deployment.PYTHON, "-c", ASK, f"{deployment.URL}hub/api", f"{deployment.CHECK}/ca.pem")
-        assert asked.stdout.strip() == "200"
-        (port,) = {local for local, remote in connections(machine, "01") if remote == "1F40"}
-        # Whoever closes first keeps its end for a while.
-        kept = engine.wait(lambda: next(pair for pair in connections(machine, "06") if port in pair), timeout=20, every=0.2)
-        assert first == ("nginx" if kept[0] == port else "hub")
-
-
-@pytest.mark.parametrize(("limit", "seen"), [("ttl=4", [204]), ("", [204, 502])])
-def test_apache_asks_by_no_connection_that_the_hub_is_about_to_close(idle, limit, seen):
-    """Otherwise a request now and then meets a connection that is being closed, and ends in a 502."""
-    files = PUBLISHED.replace("apache/jupyterhub.conf", "timeout=3600 ttl=4", f"timeout=3600 {limit}")
+@pytest.mark.parametrize(("proxy", "kind"), [(proxy, kind) for proxy in PROXIES for kind in PROXIES[proxy].servers])
+def test_a_refused_websocket_holds_up_nobody_else(idle, proxy, kind):
     hub = deployment.prepare(idle(NEWEST), NEWEST)
-    with deployment.in_front(hub, PROXIES["apache"].servers[1], "apache", files):
-        assert hub.inside("idle", deployment.URL) == seen
+    with deployment.in_front(hub, kind, proxy):
+        assert hub.inside("early", deployment.URL) == {"WebSockets": [404], "pages": [404]}
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_where_connections_to_the_hub_are_kept_a_refused_websocket_holds_up_others(idle, proxy):
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES[proxy].servers[1], proxy, KEPT[proxy]):
+        assert NO_ANSWER in hub.inside("early", deployment.URL)["WebSockets"]

@@ -254,6 +254,7 @@ def test_in_a_home_that_is_read_only_one_line_says_so(desk):
     assert (ran.page, ran.said) == (None, said)
 
 
+@pytest.mark.loud("MetaKernel's own frame begins at another address, which is refused")
 def test_metakernels_own_writes_over_pages_and_elsewhere_and_under_other_names(desk):
     desk.own_magic("own")
     desk.put("own/taken.html", "<p>mine</p>")
@@ -342,6 +343,7 @@ def test_metakernels_own_shows_no_output_or_no_editor_for_such_names(desk):
     expect(notebook.editor(after + 2).frame.locator("body")).to_contain_text(GONE)
 
 
+@pytest.mark.loud("MetaKernel's own frame begins at another address, which is refused")
 def test_run_reaches_the_notebooks_own_kernel_where_metakernels_own_takes_another(desk):
     desk.own_magic("twins/own")
     begin(desk, "twin.ipynb", "who = 'another'").run()

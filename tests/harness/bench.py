@@ -488,6 +488,14 @@ HTTP2 = {
         "apache/enable.sh", "a2enmod --quiet ssl", "a2enmod --quiet http2 ssl"
     ),
 }
+UPSTREAM = "upstream kept {\n    server 127.0.0.1:8000;\n    keepalive 16;\n    keepalive_timeout 4s;\n}\n"
+# Reverse proxies that keep their connections to the hub for as long as its own proxy does.
+KEPT = {
+    "nginx": PUBLISHED.replace(NGINX, "# The path without", UPSTREAM + "# The path without")
+    .replace(NGINX, "http://127.0.0.1:8000;", "http://kept;")
+    .replace(NGINX, "''      close;", "''      '';"),
+    "apache": PUBLISHED.replace(APACHE, "disablereuse=On", "ttl=4"),
+}
 BUFFERED = "    proxy_read_timeout"
 HIDDEN = "".join(f"    proxy_hide_header {name};\n" for name in ("Cache-Control", "Expires", "ETag", "Last-Modified"))
 LINES = [
@@ -497,8 +505,7 @@ LINES = [
     Line("no check whether to build JupyterLab", "", PUBLISHED, PUBLISHED, WORK, _work, 2, "mallory"),
     _other("caching, by Jupyter's own headers", "nginx", NEXT, _next_load, 1, NGINX, BUFFERED, HIDDEN + BUFFERED),
     *(Line("HTTP/2, which is not published", proxy, files, PUBLISHED, FAR, _far) for proxy, files in HTTP2.items()),
-    _gain("connections to the hub that are kept", "nginx", API, _api, ROUNDS, NGINX, "    keepalive"),
-    _other("connections to the hub that are kept", "apache", API, _api, ROUNDS, APACHE, "timeout=3600", "timeout=3600 disablereuse=on"),
+    *(Line("kept connections to the hub, which are not published", *row, PUBLISHED, API, _api, ROUNDS) for row in KEPT.items()),
     _gain("TLS sessions that are kept", "nginx", VISIT, _handshake, ROUNDS, NGINX, "ssl_session_"),
     _other(
         "buffering of all but the event stream", "nginx", SCRIPT, _script, ROUNDS, NGINX, BUFFERED, "    proxy_buffering off;\n" + BUFFERED

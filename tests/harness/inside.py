@@ -3,11 +3,11 @@
 `python inside.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
 """
 
-import http.server
 import io
 import json
 import pathlib
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -221,34 +221,30 @@ def redirected(url: str, *paths: str) -> dict[str, list]:
     return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
 
 
-class Closing(http.server.BaseHTTPRequestHandler):
-    """Answers, but for a request on a connection that was idle for more than four seconds: that one it closes.
-
-    The hub's own proxy closes after five, and so does this to a request that comes at that very moment.
-    """
-
-    protocol_version = "HTTP/1.1"
-    answered = float("inf")
-
-    def handle_one_request(self) -> None:
-        self.raw_requestline = self.rfile.readline()
-        self.close_connection = not self.raw_requestline or time.monotonic() - self.answered > 4
-        if not self.close_connection and self.parse_request():
-            self.send_response_only(204)
-            self.end_headers()
-            self.answered = time.monotonic()
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}
 
 
-def idle(url: str) -> list[int]:
-    """The statuses that new visitors get while a reverse proxy's connections are fresh, and once they were idle; in place of a hub."""
-    answering = http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Closing)
-    threading.Thread(target=answering.serve_forever, daemon=True).start()
-    seen = set()
-    with ThreadPoolExecutor(8) as visitors:
-        for pause in (0, 4.2):
-            time.sleep(pause)  # what a connection is idle for
-            seen |= set(visitors.map(lambda _: requests.get(url, verify=CA).status_code, range(24)))
-    return sorted(seen)
+def answers(url: str, visitors: ThreadPoolExecutor, **headers: str) -> list[int]:
+    """The statuses that new visitors get; 0 for none within three seconds."""
+
+    def ask(_: int) -> int:
+        with suppress(requests.Timeout):
+            return requests.get(url, verify=CA, headers=headers, timeout=3).status_code
+        return 0
+
+    return sorted(set(visitors.map(ask, range(24))))
+
+
+def early(url: str) -> dict[str, list[int]]:
+    """The statuses of WebSockets, then of pages, that are asked for before the hub's own proxy knows the hub; in place of a hub."""
+    programs = pathlib.Path(sys.executable).parent
+    command = [programs / "node", programs / "configurable-http-proxy", "--ip", "127.0.0.1", "--port", "8000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as proxy, ThreadPoolExecutor(8) as visitors:
+        try:
+            next(line for line in proxy.stdout if "Proxy API at" in line)
+            return {"WebSockets": answers(url, visitors, **UPGRADE), "pages": answers(url, visitors)}
+        finally:
+            proxy.terminate()
 
 
 # By these files whoever makes a fault and whoever watches it know of each other.
