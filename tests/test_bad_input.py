@@ -46,6 +46,13 @@ def test_a_broken_site_is_refused_by_file_and_line(machine, name, line, instead,
     assert re.search(words, str(refused.value)), refused.value
 
 
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+def test_a_server_that_takes_its_time_to_begin_is_waited_for(machine):
+    slow = '#!/bin/sh\n[ $# -gt 0 ] && exec /usr/sbin/nginx "$@"\n(sleep 1; /usr/sbin/nginx) &\n'
+    machine.put({"/root/quiet/nginx": slow})
+    accept.proxy(machine, "nginx")
+
+
 # (file, in the line, what comes instead, the words)
 MISSPELT = [
     ("jupyterhub/jupyterhub_config.py", "c.JupyterHub.", "c.JupyerHub.", "no such class: JupyerHub; did you mean JupyterHub?"),

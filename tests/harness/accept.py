@@ -33,7 +33,7 @@ def proxy(machine: engine.Container, name: str, files: Files = PUBLISHED) -> str
     row = PROXIES[name]
     # A script that asks the server to reload needs it running; one that restarts it by `service` does not, and here
     # that restart is left out: it takes seconds and checks nothing more.
-    start = "true" if "service " in files.read(f"{name}/enable.sh") else row.start
+    start = "true" if "service " in files.read(f"{name}/enable.sh") else deployment.beginning(name)
     script = f"PATH=/root/quiet:$PATH; {start} && sh /root/{name}/enable.sh && {row.accepts}"
     done = machine.sh(script, deployment.placed(name, files) | QUIET, check=False)
     said = in_the_tree("".join(line for line in (done.stdout + done.stderr).splitlines(True) if not line.startswith("Enabling ")))

@@ -191,8 +191,12 @@ def placed(proxy: str, files: Files = PUBLISHED, values: Mapping[str, str] = VAL
 
 
 def beginning(proxy: str) -> str:
-    """The shell's words that start a reverse proxy, with the limit of open files with which systemd starts it."""
-    return f"ulimit -Sn 1024; {PROXIES[proxy].start}"
+    """The shell's words that start a reverse proxy as systemd does: with its limit of open files, and until it has said its number.
+
+    A server's command returns before; who then asks it to reload finds nobody to ask.
+    """
+    row = PROXIES[proxy]
+    return f"ulimit -Sn 1024; {row.start} && timeout 20 sh -c 'until test -s {row.pid}; do sleep 0.02; done'"
 
 
 def begin(machine: engine.Container, proxy: str) -> None:

@@ -22,6 +22,7 @@ class Proxy:
     name: str
     packages: list[str]
     start: str
+    pid: str
     accepts: str
     reports: str
     logs: list[str]
