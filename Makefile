@@ -3,6 +3,9 @@ PYTHON ?= python3
 PORT ?= 8080
 # Two at a time on two cores: a browser keeps one busy.
 JOBS ?= 2
+# Real servers have rare moments. What fails is tried once more, at most three tests in a run: what is broken stays red,
+# and the summary shows each first failure in full.
+AGAIN := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 PYTEST_OPTIONS ?=
 BENCH_OPTIONS ?=
 BIN := .venv/bin
@@ -42,7 +45,7 @@ check: .venv/ready ## the quick half: every server's own check of every snippet
 	@$(BIN)/python -m pytest -q tests/test_accepted.py $(PYTEST_OPTIONS)
 
 test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
-	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -n $(JOBS) $(AGAIN) $(PYTEST_OPTIONS)
 
 bench: .venv/ready ## how fast the published files are, beside others; writes build/bench.json, which the site shows
 	@$(BIN)/python -m tests.harness.bench $(BENCH_OPTIONS)

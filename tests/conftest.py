@@ -78,6 +78,7 @@ def pytest_sessionfinish(session):
 @pytest.fixture
 def prove(request):
     """`prove(row, ...)`: what the test proves if it passes; None for nothing. The site shows it, see `evidence`."""
+    request.node.user_properties.clear()  # of a first try that failed
     return lambda *rows: request.node.user_properties.extend(("evidence", row) for row in rows if row)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -110,6 +111,31 @@ def test_an_engine_that_does_not_answer_is_named():
 def test_a_disk_without_room_is_named():
     with pytest.raises(engine.Trouble, match=r"no room for container images: / has [\d.]+ GB free, 1000000.0 GB are needed"):
         engine.room("/", 1e6, "container images")
+
+
+TRIED = """
+from pathlib import Path
+
+def test_rare():
+    if not Path("tried").exists():
+        Path("tried").touch()
+        raise OSError("a rare moment")
+
+def test_broken():
+    raise OSError("a broken file")
+"""
+
+
+def test_what_fails_is_tried_once_more_and_told_and_what_is_broken_stays_red(tmp_path):
+    command = next(line for line in run("make", "-n", "test").stdout.splitlines() if "-m pytest" in line)
+    (tmp_path / "test_tried.py").write_text(TRIED)
+    options = shlex.split(command.partition("-m pytest")[2])
+    done = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "1 failed, 1 passed, 2 rerun" in done.stdout.splitlines()[-1]
+    again = done.stdout.partition("rerun test summary info")[2]
+    assert 'raise OSError("a rare moment")' in again
+    assert 'raise OSError("a broken file")' in again
 
 
 def test_a_port_in_use_is_named():
