@@ -202,6 +202,24 @@ def test_with_a_token_it_climbs_and_tells_nobody_the_token(behind):
     engine.wait(lambda: stopped(behind, "alice"), timeout=15)
 
 
+STOP = """
+import sys, requests
+requests.delete(f"{sys.argv[1]}hub/api/users/alice/server", headers={"Authorization": f"token {sys.argv[2]}"})
+"""
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_it_waits_until_an_earlier_server_has_been_stopped(behind):
+    climb = ("--until", "server_spawns")
+    assert behind.check("--keep-server", *climb)[-1]["ok"]
+    # One that holds still does not end when it is asked to.
+    behind.machine.sh("pkill -STOP -u alice; (sleep 7; pkill -CONT -u alice) >/dev/null 2>&1 &")
+    behind.machine.sh(f"timeout 2 {PYTHON} -c '{STOP}' {deployment.BEHIND} {token(behind)} 2>/dev/null || test $? = 124")
+    last = behind.check(*climb)[-1]
+    assert last["ok"], last
+    assert any(line.startswith("event stream") for line in last["evidence"]), last
+
+
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
 @pytest.mark.parametrize(
     ("held", "words"),

@@ -159,6 +159,17 @@ def test_numbers_from_before_a_boot_are_nobodys(behind):
 
 
 @shared
+def test_who_comes_while_a_new_hub_still_looks_for_their_server_waits_for_it(behind):
+    searching = PUBLISHED.replace(CONFIG, "c = get_config()", "c = get_config()\nc.JupyterHub.init_spawners_timeout = 0")
+    with_a_server(behind).machine.sh("pkill -STOP -u alice; (sleep 8; pkill -CONT -u alice) >/dev/null 2>&1 &")
+    try:
+        faults.configure(behind, searching)
+        with_a_server(behind)
+    finally:
+        faults.configure(behind, PUBLISHED)
+
+
+@shared
 def test_without_the_lines_the_hub_ends_programs_that_are_not_its_own(behind):
     strangers = PUBLISHED.replace(CONFIG, "c.JupyterHub.spawner_class", "").replace(CONFIG, "pid_file", "")
     # It waits for half a minute otherwise.

@@ -512,7 +512,7 @@ def login_error(answer: requests.Response) -> str:
 def server_spawns(hub: Hub):
     """The user's server starts, its progress is told live, and its pages let the user in."""
     user = f"hub/api/users/{quote(hub.user, safe='')}"
-    if hub.json("GET", user)["server"]:
+    if at_rest(hub, user)["server"]:
         yield "the server was running already: its start was not seen"
     else:
         if not hub.options.keep_server:
@@ -531,6 +531,15 @@ def server_spawns(hub: Hub):
         scripts = policy.get("script-src", policy.get("default-src"))
         if scripts is not None and any(source not in scripts.split() for source in SCRIPTS):
             raise Failed(f"a policy refuses JupyterLab's scripts: Content-Security-Policy: {page.headers['Content-Security-Policy']}")
+
+
+def at_rest(hub: Hub, user: str) -> dict:
+    """What the hub knows of the user, once it neither stops their server nor, after its own start, looks whether that still runs."""
+    end = time.monotonic() + hub.options.spawn_timeout
+    while (about := hub.json("GET", user)).get("pending") in ("stop", "check") and time.monotonic() < end:
+        hub.options.tell(f"server_spawns: the hub's {about['pending']} of an earlier server has to end first")
+        time.sleep(0.2)
+    return about
 
 
 def progress(hub: Hub, user: str):
