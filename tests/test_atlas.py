@@ -162,7 +162,7 @@ def test_a_name_that_is_no_entry_is_told_with_those_that_are():
 
 # Advice that is often given, and that this stack does not confirm: (what is published, what the advice says breaks).
 UNCONFIRMED = [
-    ("nginx", "jupyterhub/jupyterhub_config.py", ':8000/jupyter/"', ':8000/jupyter"'),
+    ("nginx", "jupyterhub/jupyterhub_config.py", ':800/jupyter/"', ':800/jupyter"'),
     (
         "apache",
         "jupyterhub/jupyterhub_config.py",

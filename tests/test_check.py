@@ -157,7 +157,7 @@ def test_from_outside_it_sees_what_anybody_can(behind):
         "upload_lands",
         "blocks_shown",
     ]
-    for words in ("the certificate ends in", "port 8000 is not open", "1 MB reach the hub", "Cross-Origin-Opener-Policy: same-origin"):
+    for words in ("the certificate ends in", "port 800 is not open", "1 MB reach the hub", "Cross-Origin-Opener-Policy: same-origin"):
         assert words in done.stdout
     assert "\033" not in done.stdout
 

@@ -43,6 +43,6 @@ def test_the_hub_listens_on_loopback_alone(hubs, version):
     listening = "\n".join(
         line for line in hubs(version).machine.sh("cat /proc/net/tcp /proc/net/tcp6").stdout.splitlines() if line.split()[3] == "0A"
     )
-    # The kernel writes 127.0.0.1:8000 as 0100007F:1F40.
+    # The kernel writes 127.0.0.1:800 as 0100007F:0320.
     ports = {line.split()[1] for line in listening.splitlines()}
-    assert {address for address in ports if address.endswith(":1F40")} == {"0100007F:1F40"}, listening
+    assert {address for address in ports if address.endswith(":0320")} == {"0100007F:0320"}, listening

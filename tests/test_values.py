@@ -74,13 +74,13 @@ HOSTILE = [
     "\u200bhub.example.com",
     "\uff0fjupyter\uff0f",
     "/jupyter\u2215",
-    "127.0.0.1\uff1a8000",
-    "\u0661\u0662\u0667.0.0.1:8000",
-    "0.0.0.0:8000",
+    "127.0.0.1\uff1a800",
+    "\u0661\u0662\u0667.0.0.1:800",
+    "0.0.0.0:800",
     "127.0.0.1:0",
     "127.0.0.1:65536",
-    "127.0.0.1:8001",
-    "256.0.0.1:8000",
+    "127.0.0.1:801",
+    "256.0.0.1:800",
     "a" * 64 + ".org",
     "a." * 126 + "ab",
     "my-kernel",
@@ -234,7 +234,7 @@ OWN = {
 
 def left(text):
     """The examples that a text still shows."""
-    return re.findall(r"(?:hub\.example\.com|(?<![\w.])/jupyter\b(?!_)|127\.0\.0\.1:8000|/hub\.(?:crt|key)|(?<![\w-])my_kernel)", text)
+    return re.findall(r"(?:hub\.example\.com|(?<![\w.])/jupyter\b(?!_)|127\.0\.0\.1:800\b|/hub\.(?:crt|key)|(?<![\w-])my_kernel)", text)
 
 
 def test_every_page_shows_the_readers_values_and_no_example_more(site, reader, page):

@@ -258,6 +258,8 @@ CAUSES = [
         "troubleshooting/bad-request-for-a-percent-sign",
     ),
 ]
+# Where the hub listens behind the reverse proxy: by this guide, and by JupyterHub's own default.
+HUB_PORTS = (int("127.0.0.1:800".rpartition(":")[2]), 8000)
 # Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
 SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
 # For what anybody may see: without the token, if there is one.
@@ -419,11 +421,12 @@ def without_site(hub: Hub) -> str:
 
 def past_the_proxy(hub: Hub) -> str:
     """What answers on the hub's own port, past the reverse proxy; empty if nothing does."""
-    address = f"http://{hub.parts.hostname}:8000{hub.base}hub/api"
-    with suppress(requests.RequestException):
-        answer = hub.fetch("GET", address, timeout=3, allow_redirects=False, headers=ANONYMOUS)
-        if "X-JupyterHub-Version" in answer.headers:
-            return f"{address} answers past the reverse proxy, without TLS"
+    for port in HUB_PORTS:
+        address = f"http://{hub.parts.hostname}:{port}{hub.base}hub/api"
+        with suppress(requests.RequestException):
+            answer = hub.fetch("GET", address, timeout=3, allow_redirects=False, headers=ANONYMOUS)
+            if "X-JupyterHub-Version" in answer.headers:
+                return f"{address} answers past the reverse proxy, without TLS"
     return ""
 
 
@@ -455,10 +458,10 @@ def hub_answers(hub: Hub):
             yield f"GET http://{hub.parts.hostname}{hub.base} -> {insecure.status_code} {target}"
             if not target.startswith("https://"):
                 raise Failed("port 80 answers without sending people to https://")
-    if hub.parts.scheme == "https" and hub.parts.port != 8000:
+    if hub.parts.scheme == "https" and hub.parts.port not in HUB_PORTS:
         if open_port := past_the_proxy(hub):
             raise Failed(open_port)
-        yield "port 8000 is not open to this machine"
+        yield f"port {HUB_PORTS[0]} is not open to this machine"
 
 
 def login_page(hub: Hub):

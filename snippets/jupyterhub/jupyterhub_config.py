@@ -9,7 +9,13 @@ c = get_config()
 # The address behind the reverse proxy and the path under which users see the hub, in
 # one option. With base_url alone the hub would listen on every interface, in plain
 # HTTP, past the proxy's TLS.
-c.JupyterHub.bind_url = "http://127.0.0.1:8000/jupyter/"
+c.JupyterHub.bind_url = "http://127.0.0.1:800/jupyter/"
+
+# By these two the hub, its own proxy and users' servers speak with each other. All three
+# ports are below 1024, which only root may take. While the hub restarts, any user could
+# take a higher one, and be handed everybody's passwords.
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:881"
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:801"
 
 # JupyterHub 5 and later let nobody in until you say who may. Members of this Unix
 # group may:

@@ -311,7 +311,7 @@ def calls(bench: Bench, way: Way) -> dict[str, list[float]]:
 # --- idle WebSockets
 
 SIZES = [1, 10, 100, 1000]
-PROXY = "configurable-http-proxy --ip 127.0.0.1 --port 8000 --default-target http://127.0.0.1:9000"
+PROXY = "configurable-http-proxy --ip 127.0.0.1 --port 800 --default-target http://127.0.0.1:9000"
 PATIENCE = 3  # seconds for an answer, or for a WebSocket to open
 
 
@@ -488,11 +488,11 @@ HTTP2 = {
         "apache/enable.sh", "a2enmod --quiet ssl", "a2enmod --quiet http2 ssl"
     ),
 }
-UPSTREAM = "upstream kept {\n    server 127.0.0.1:8000;\n    keepalive 16;\n    keepalive_timeout 4s;\n}\n"
+UPSTREAM = "upstream kept {\n    server 127.0.0.1:800;\n    keepalive 16;\n    keepalive_timeout 4s;\n}\n"
 # Reverse proxies that keep their connections to the hub for as long as its own proxy does.
 KEPT = {
     "nginx": PUBLISHED.replace(NGINX, "# The path without", UPSTREAM + "# The path without")
-    .replace(NGINX, "http://127.0.0.1:8000;", "http://kept;")
+    .replace(NGINX, "http://127.0.0.1:800;", "http://kept;")
     .replace(NGINX, "''      close;", "''      '';"),
     "apache": PUBLISHED.replace(APACHE, "disablereuse=On", "ttl=4"),
 }

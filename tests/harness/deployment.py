@@ -28,9 +28,13 @@ URL = f"https://{VALUES['host']}{VALUES['base_url']}"
 BEHIND = f"http://{VALUES['hub']}{VALUES['base_url']}"  # past the proxy, on the server itself
 
 
+# On a real machine ports below 1024 are root's; a container's engine gives them to everybody.
+ROOTS_PORTS = "net.ipv4.ip_unprivileged_port_start=1024"
+
+
 def named(host: str) -> tuple[str, ...]:
     """A server knows its own name; Debian's installer gives it this address. (The kernel's name for a machine has 64 letters at most.)"""
-    return ("--hostname", host[:63].rstrip(".-"), "--add-host", f"{host}:127.0.1.1")
+    return ("--sysctl", ROOTS_PORTS, "--hostname", host[:63].rstrip(".-"), "--add-host", f"{host}:127.0.1.1")
 
 
 NAMED = named(VALUES["host"])

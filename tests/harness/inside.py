@@ -238,7 +238,7 @@ def answers(url: str, visitors: ThreadPoolExecutor, **headers: str) -> list[int]
 def early(url: str) -> dict[str, list[int]]:
     """The statuses of WebSockets, then of pages, that are asked for before the hub's own proxy knows the hub; in place of a hub."""
     programs = pathlib.Path(sys.executable).parent
-    command = [programs / "node", programs / "configurable-http-proxy", "--ip", "127.0.0.1", "--port", "8000"]
+    command = [programs / "node", programs / "configurable-http-proxy", "--ip", "127.0.0.1", "--port", "800"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as proxy, ThreadPoolExecutor(8) as visitors:
         try:
             next(line for line in proxy.stdout if "Proxy API at" in line)

@@ -1,5 +1,5 @@
 # Another program listens where the hub wants to.
 cd /tmp
-python3 -m http.server --bind 127.0.0.1 8000 >/dev/null 2>&1 &
+python3 -m http.server --bind 127.0.0.1 800 >/dev/null 2>&1 &
 echo $! >/run/other.pid
 sleep 1
