@@ -3,14 +3,17 @@
 import pytest
 
 from tests.harness.climb import IMPATIENT, LADDER, climb
-from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
 
 SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
 NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
 
 
-@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
-@pytest.mark.parametrize(("proxy", "kind"), SERVERS)
+# Each JupyterHub behind each server; on each further Debian as the hub's own, behind the newest server of each proxy.
+CLIMBS = [(*server, hub) for server in SERVERS for hub in HUBS if hub in VERSIONS["jupyterhub"] or server in NEWEST]
+
+
+@pytest.mark.parametrize(("proxy", "kind", "version"), CLIMBS)
 def test_a_user_climbs_the_ladder(hubs, prove, version, proxy, kind):
     """The whole of it on the newest release of each proxy; on older ones with a server that runs already, and less to upload."""
     options = ("--idle", "6") if (proxy, kind) in NEWEST else ("--keep-server", "--megabytes", "2")

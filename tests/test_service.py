@@ -6,17 +6,17 @@ import re
 import pytest
 
 from tests.harness import deployment, engine, evidence, images
-from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS, Files
+from tests.harness.manifest import HUBS, NEWEST, PUBLISHED, VALUES, VERSIONS, Files
 
 UNIT = "systemd/jupyterhub.service"
 
 
-@pytest.fixture(scope="module")
-def hub():
-    version = VERSIONS["jupyterhub"][0]
-    with engine.run(images.hub(version).tag, options=deployment.NAMED, boot=True) as machine:
+@pytest.fixture(scope="module", params=[hub for hub in HUBS if hub.startswith(NEWEST)])
+def hub(request):
+    """The newest JupyterHub as a service, on each of Debian's releases."""
+    with engine.run(images.hub(request.param).tag, options=deployment.NAMED, boot=True) as machine:
         machine.until("systemctl is-system-running --wait", timeout=60)
-        hub = deployment.prepare(machine, version)
+        hub = deployment.prepare(machine, request.param)
         machine.sh("sh /root/systemd/enable.sh")
         yield hub
 

@@ -1,4 +1,8 @@
 # /etc/jupyter/jupyter_server_config.py: read by every user's server.
+import os
+import tempfile
+
+from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.files.handlers import FilesHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
@@ -31,6 +35,14 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
 
 
 c.ServerApp.kernel_websocket_connection_class = PromptConnection
+
+# Kernels speak with their server over sockets in a folder of the user's. By default they
+# use TCP, where every other user of the machine can read a kernel's code and output.
+c.KernelManager.transport = "ipc"
+# A socket's path has room for 107 bytes, of which its name takes 50. Where a home lies too
+# deep, the folder is a new one in /tmp, which is the user's alone too.
+if len(os.fsencode(jupyter_runtime_dir())) > 57:
+    os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="jupyter-")
 
 # Each load of JupyterLab would start Node.js, to find out whether JupyterLab has to be built
 # anew. With extensions as pip installs them it never has to.

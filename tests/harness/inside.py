@@ -221,6 +221,23 @@ def redirected(url: str, *paths: str) -> dict[str, list]:
     return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
 
 
+def sign_in(url: str, user: str) -> str:
+    """What somebody gets who sends a name and a password to the hub's address, whoever answers there."""
+    form = {"username": user, "password": (CHECK / f"{user}.txt").read_text().strip()}
+    return requests.post(f"{url}hub/login", data=form, verify=CA, timeout=5).text
+
+
+def arrive(url: str, user: str) -> list[int]:
+    """The statuses that a user meets who logs in, starts a server, and opens its page a few times."""
+    hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA]))
+    list(hubcheck.log_in(hub))
+    met = [hub.fetch("GET", f"{url}hub/spawn").status_code]
+    for _ in range(4):
+        time.sleep(1)
+        met.append(hub.fetch("GET", f"{url}{hub.server}lab").status_code)
+    return met
+
+
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}
 
 
@@ -348,6 +365,29 @@ def watch(url: str, user: str) -> dict:
         "seen": {name: poll.seen for name, poll in polls.items()},
         "refused": refused[:300],
     }
+
+
+def labour(url: str, user: str) -> int:
+    """A user works until the file `over` is there: kernels of both kinds say a word again and again, beside a terminal and a file.
+
+    When the file `watched` is there, all of it runs; it holds the word and the user's other secrets.
+    Returns how often the word was said.
+    """
+    OVER.unlink(missing_ok=True)
+    word = f"said-{uuid.uuid4().hex}"
+    hubs = [enter(url, user, "--kernel", kernel, "--keep-server") for kernel in ("my_kernel", "python3")]
+    for hub in hubs:
+        hub.json("POST", f"{hub.server}api/terminals")
+        hub.request("PUT", f"{hub.server}api/contents/secret.txt", (200, 201), json=TEXT | {"content": word})
+    secrets = {cookie.value for hub in hubs for cookie in hub.session.cookies if len(cookie.value) > 8}
+    WATCHED.write_text(json.dumps([word, hubs[0].options.password, *sorted(secrets)]))
+    times = 0
+    while not OVER.exists():
+        for hub in hubs:
+            times += word in hubcheck.execute(hub, repr(word))
+        time.sleep(0.1)
+    leave(*hubs)
+    return times
 
 
 if __name__ == "__main__":
