@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.harness import faults, neighbours
+from tests.harness import deployment, faults, neighbours
 from tests.harness.deployment import URL
 from tests.harness.faults import CONFIG
 from tests.harness.manifest import PUBLISHED, ROOT, VERSIONS
@@ -144,7 +144,8 @@ def test_who_takes_the_port_of_a_users_server_gets_the_users_cookie_unless_it_ha
     neighbours.ended(hub, "bob")
     faults.configure(hub, knowing(files))
     try:
-        taken = neighbours.robbed(hub, [KNOWN], lambda: hub.inside("arrive", URL, "bob"), 20)
+        with faults.meanwhile(hub, "come_back", URL, "bob"):
+            taken = neighbours.robbed(hub, [KNOWN], lambda: hub.machine.sh(f"touch {deployment.CHECK}/over"), 20)
     finally:
         faults.configure(hub, PUBLISHED)
     assert taken["took"] == [int(KNOWN)]

@@ -227,10 +227,16 @@ def sign_in(url: str, user: str) -> str:
     return requests.post(f"{url}hub/login", data=form, verify=CA, timeout=5).text
 
 
-def arrive(url: str, user: str) -> list[int]:
-    """The statuses that a user meets who logs in, starts a server, and opens its page a few times."""
+def come_back(url: str, user: str) -> list[int]:
+    """The statuses that a user meets who has used their server, stopped it, and starts it again when the file `over` is there."""
+    OVER.unlink(missing_ok=True)
     hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA]))
-    list(hubcheck.log_in(hub))
+    for name in ("login_works", "server_spawns"):
+        list(hubcheck.INSIDE[name](hub))
+    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+    WATCHED.touch()
+    while not OVER.exists():
+        time.sleep(0.1)
     met = [hub.fetch("GET", f"{url}hub/spawn").status_code]
     for _ in range(4):
         time.sleep(1)
