@@ -249,6 +249,13 @@ def test_every_page_shows_the_readers_values_and_no_example_more(site, reader, p
     assert examples > 500
 
 
+def test_the_readers_values_are_marked(page):
+    """With a dotted line: where no colours are seen too."""
+    type_in(page, OWN)
+    marks = "found => found.map(one => getComputedStyle(one)).map(style => [style.textDecorationLine, style.textDecorationStyle])"
+    assert {tuple(mark) for mark in page.locator(".value.own").evaluate_all(marks)} == {("underline", "dotted")}
+
+
 def test_an_open_tab_follows_and_a_later_visit_remembers(reader, page):
     other = page.context.new_page()
     other.goto(f"{reader.address}deploy/check.html")
