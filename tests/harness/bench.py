@@ -498,6 +498,8 @@ KEPT = {
 }
 BUFFERED = "    proxy_read_timeout"
 HIDDEN = "".join(f"    proxy_hide_header {name};\n" for name in ("Cache-Control", "Expires", "ETag", "Last-Modified"))
+# All of the file but its comments, so that Debian's own numbers hold.
+WORKERS = ("    ServerLimit", "    ThreadLimit", "    ThreadsPerChild", "    MaxSpareThreads", "    MaxRequestWorkers")
 LINES = [
     _gain("compression", "nginx", MB, _weight, 1, NGINX, "gzip_types", "gzip_comp_level"),
     _gain("its level", "nginx", MB, _weight, 1, NGINX, "gzip_comp_level"),
@@ -513,7 +515,7 @@ LINES = [
     _gain("the event stream, passed on at once", "nginx", EVENT, _first_event, 1, NGINX, "proxy_buffering"),
     _gain("connections of each worker", "nginx", OPEN, _room, 1, ROOM, "worker_connections"),
     _gain("open files of each worker", "nginx", OPEN, _room, 1, ROOM, "worker_rlimit_nofile"),
-    _gain("number of workers", "apache", OPEN, _room, 1, "apache/jupyterhub-workers.conf", "ServerLimit", "MaxRequestWorkers  "),
+    _gain("number of workers", "apache", OPEN, _room, 1, "apache/jupyterhub-workers.conf", *WORKERS),
 ]
 
 
