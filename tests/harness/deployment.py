@@ -102,7 +102,9 @@ class Hub:
 
 
 # What of the harness runs on a machine of the hub's kind.
-INSIDE = {f"{CHECK}/{name}.py": Path(__file__).with_name(f"{name}.py").read_text("utf-8") for name in ("inside", "wire", "within")}
+INSIDE = {
+    f"{CHECK}/{name}.py": Path(__file__).with_name(f"{name}.py").read_text("utf-8") for name in ("beside", "inside", "wire", "within")
+}
 
 
 def inside(machine: engine.Container, module: str, name: str, *arguments: str, timeout: float = 180) -> Any:
