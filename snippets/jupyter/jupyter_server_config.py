@@ -2,14 +2,15 @@
 import os
 import tempfile
 
-from jupyter_core.paths import jupyter_runtime_dir
-from jupyter_server.files.handlers import FilesHandler
+from jupyter_core.paths import is_hidden, jupyter_runtime_dir
+from jupyter_server.base.handlers import AuthenticatedFileHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from tornado.web import HTTPError, StaticFileHandler
 
 c = get_config()
 
 
-class FramedFilesHandler(FilesHandler):
+class FramedFilesHandler(AuthenticatedFileHandler):
     """Files that the user's own notebook pages may show in an iframe, as %jigsaw does.
 
     JupyterHub's servers answer everything with frame-ancestors 'none'. This lifts it for
@@ -20,6 +21,14 @@ class FramedFilesHandler(FilesHandler):
     @property
     def content_security_policy(self):
         return "frame-ancestors 'self'; sandbox allow-scripts"
+
+    def validate_absolute_path(self, root, absolute_path):
+        """Follow links that lead out of the home, as JupyterLab does when it lists and opens files."""
+        self.allowed_symlink_directory = "/"
+        path = StaticFileHandler.validate_absolute_path(self, root, absolute_path)
+        if is_hidden(absolute_path, root) and not self.contents_manager.allow_hidden:
+            raise HTTPError(404)
+        return path
 
 
 class PromptConnection(ZMQChannelsWebsocketConnection):
