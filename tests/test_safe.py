@@ -150,6 +150,24 @@ def test_without_the_line_a_client_is_believed(front, version):
     assert "203.0.113.9" in claimed(front, "without-the-line")
 
 
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_an_authority_finds_on_port_80_what_it_asked_for(idle, proxy):
+    path = "/.well-known/acme-challenge/token"
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, extra={f"/var/www/html{path}": "asked for"}):
+        address = f"http://{VALUES['host']}{path}"
+        assert hub.inside("arrived", address) == [[address, 200]]
+
+
+def test_with_the_public_address_cookies_are_secure_whatever_the_headers_say():
+    config, site = "jupyterhub/jupyterhub_config.py", "nginx/jupyterhub.conf"
+    known = PUBLISHED.replace(config, "c = get_config()", f'c = get_config()\nc.JupyterHub.public_url = "{URL}"')
+    silent = PUBLISHED.replace(site, "proxy_set_header X-Scheme").replace(site, "proxy_set_header X-Forwarded-Proto")
+    with deployment.hub(NEWEST, known) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", silent):
+        last = hub.check("--until", "login_works")[-1]
+    assert (last["rung"], last["ok"]) == ("login_works", True), last
+
+
 def refused(machine, path):
     """Whether the system keeps bob from listing what root finds at a path."""
     machine.exec("ls", path)
