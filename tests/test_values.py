@@ -176,6 +176,15 @@ def test_what_the_form_accepts_every_server_accepts(site, page):
             assert not said, f"{proxy} on {kind} refuses {seen[int(number[1])][1]}:\n{said}"
 
 
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_where_the_hub_has_the_whole_host_its_name_leads_in_no_circle(site, page, proxy):
+    name, typed = f"{proxy}/jupyterhub.conf", ODD["at the root"]
+    said = personal.name_alone(PROXIES[proxy].servers[-1], proxy, tried(site, page, typed, name)[1][name], typed)
+    status, target = re.search(r"HTTP/1\.\d (\d{3})", said)[1], re.search(r"^Location: (.*?)\s*$", said, re.M)
+    assert int(status) in range(300, 600)
+    assert not target or target[1] == f"https://{typed['host']}/hub/"
+
+
 def test_what_a_server_refuses_is_seen(site, page):
     """The control of the test above: a set that the form would not take."""
     text = copied(site, page, "nginx/jupyterhub.conf")

@@ -150,6 +150,30 @@ def full(hub: deployment.Hub, disk: str) -> Iterator[None]:
         hub.machine.sh(f"rm {folder}/large")
 
 
+LAB = f"{VALUES['environment']}/share/jupyter/lab/static"
+# Each script under a new name, as in another version of JupyterLab: its name holds a hash, by which others ask for it.
+RENAMED = r"""
+import pathlib, re, sys
+lab = pathlib.Path(sys.argv[1])
+hashes = {found[1] for path in lab.glob("*.js") if (found := re.search(r"[.]([0-9a-f]{16,20})[.]js$", path.name))}
+known = re.compile("|".join(hashes))
+for path in [*lab.glob("*.js"), *lab.glob("*.html")]:
+    text = known.sub(lambda found: found[0][::-1], path.read_text("utf-8"))
+    path.unlink()
+    path.with_name(known.sub(lambda found: found[0][::-1], path.name)).write_text(text, "utf-8")
+"""
+
+
+@contextlib.contextmanager
+def other_scripts(machine: engine.Container) -> Iterator[None]:
+    """JupyterLab's scripts have other names for the length of a `with` block, as after an upgrade by pip."""
+    machine.sh(f"cp --archive {LAB} {LAB}.before && {PYTHON} - {LAB}", input=RENAMED)
+    try:
+        yield
+    finally:
+        machine.sh(f"rm -r {LAB} && mv {LAB}.before {LAB}")
+
+
 # Two programs that have nothing to do with the hub, and what the hub keeps of a user's server: its process number.
 PROGRAMS = ("one", "two")
 LEND = """
