@@ -136,7 +136,7 @@ TLS = PUBLISHED.replace(CONFIG, "internal_ssl = False", "internal_ssl = True")
 
 
 def knowing(files):
-    return files.replace(CONFIG, "c = get_config()", f"c = get_config()\nc.Spawner.port = {KNOWN}\nc.Spawner.http_timeout = 8")
+    return files.replace(CONFIG, "c = get_config()", f"c = get_config()\nc.Spawner.port = {KNOWN}\nc.Spawner.http_timeout = 20")
 
 
 @pytest.mark.parametrize(("files", "handed"), [(PUBLISHED, True), (TLS, False)], ids=["published", "internal_ssl"])
@@ -145,7 +145,7 @@ def test_who_takes_the_port_of_a_users_server_gets_the_users_cookie_unless_it_ha
     faults.configure(hub, knowing(files))
     try:
         with faults.meanwhile(hub, "come_back", URL, "bob"):
-            taken = neighbours.robbed(hub, [KNOWN], lambda: hub.machine.sh(f"touch {deployment.CHECK}/over"), 20)
+            taken = neighbours.robbed(hub, [KNOWN], lambda: hub.machine.sh(f"touch {deployment.CHECK}/over"), 25)
     finally:
         faults.configure(hub, PUBLISHED)
     assert taken["took"] == [int(KNOWN)]
