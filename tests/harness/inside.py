@@ -79,6 +79,32 @@ def late(url: str, *users: str) -> list[dict]:
     return [{"late": share, "builds": page["buildCheck"]} for share, page in zip(shares, told, strict=True)]
 
 
+def idle(url: str, user: str, seconds: str, patience: str) -> dict[str, list[str]]:
+    """What of a user's server, kernels and terminals runs after some seconds with a notebook open, and what after it was closed.
+
+    Each is looked at until the terminal has ended, or all of it, or patience is at its end.
+    """
+    hub = enter(url, user, "--keep-server")
+    hub.request("POST", f"{hub.server}api/terminals")
+
+    def running() -> list[str]:
+        kinds = ("kernels", "terminals")
+        try:
+            # To look is no activity.
+            return ["server", *(kind for kind in kinds if hub.request("GET", f"{hub.server}api/{kind}?no_track_activity=1").json())]
+        except hubcheck.Failed:
+            return []
+
+    until = time.monotonic() + float(patience)
+    time.sleep(float(seconds))
+    while "terminals" in (there := running()) and time.monotonic() < until:
+        time.sleep(0.5)
+    hub.channel.close()
+    while (left := running()) and time.monotonic() < until:
+        time.sleep(0.5)
+    return {"there": there, "left": left}
+
+
 def weigh(url: str, folder: str) -> list[int]:
     """The twenty largest scripts and styles of a folder, as bob's server shows them: bytes on the line, and on the disk."""
     scripts = (path for path in pathlib.Path(folder).iterdir() if path.suffix in (".js", ".css"))
