@@ -8,4 +8,7 @@ sed -i 's/worker_connections 768;/worker_connections 8192;/' /etc/nginx/nginx.co
 grep -q worker_rlimit_nofile /etc/nginx/nginx.conf ||
     sed -i '1i worker_rlimit_nofile 16384;' /etc/nginx/nginx.conf
 nginx -t
+# nginx lets everybody read a log that it makes: who was here, and their files' names.
+chown root:adm /var/log/nginx/jupyterhub.log
+chmod 640 /var/log/nginx/jupyterhub.log
 nginx -s reload

@@ -103,7 +103,8 @@ class Hub:
 
 # What of the harness runs on a machine of the hub's kind.
 INSIDE = {
-    f"{CHECK}/{name}.py": Path(__file__).with_name(f"{name}.py").read_text("utf-8") for name in ("beside", "inside", "wire", "within")
+    f"{CHECK}/{name}.py": Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+    for name in ("beside", "inside", "traces", "wire", "within")
 }
 
 
