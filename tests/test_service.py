@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.harness import deployment, engine, evidence, images
-from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS, Files
+from tests.harness.manifest import PUBLISHED, ROOT, VALUES, VERSIONS, Files
 
 UNIT = "systemd/jupyterhub.service"
 
@@ -63,6 +63,17 @@ def test_systemd_calls_the_running_service_well_protected(hub):
     score = exposure(hub.machine, "jupyterhub.service")
     print(f"systemd-analyze security: {score}")
     assert score <= 3.0
+
+
+def test_the_journal_says_that_an_account_has_expired_as_its_page_shows(hub):
+    answers(hub)
+    hub.machine.sh("chage --expiredate 2020-01-01 mallory")
+    last = hub.check("--until", "login_works", user="mallory", url=deployment.BEHIND)[-1]
+    hub.machine.sh("chage --expiredate -1 mallory")
+    assert (last["rung"], last["ok"]) == ("login_works", False)
+    words = "pam_unix(login:account): account mallory has expired (account expired)"
+    hub.machine.until(f"journalctl --unit jupyterhub.service | grep -F '{words}'", timeout=10)
+    assert f"`{words}`" in (ROOT / "troubleshooting/password-has-expired/index.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("suite", VERSIONS["debian"][1:])  # that of bullseye measures no unit from a file
