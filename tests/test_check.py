@@ -233,6 +233,39 @@ def test_an_address_for_one_port_is_that_of_the_others_too(behind):
     assert not [line for line in rung["evidence"] if "port 80 does not answer" in line or "not open" in line]
 
 
+# (who logs in, what was done to the account before and is undone after, the hub's words)
+REFUSED = [
+    ("carol", "true", "true", "User 'carol' not allowed."),
+    ("mallory", "groupmod --new-name others jupyterhub", "groupmod --new-name jupyterhub others", "No such group: [jupyterhub]"),
+    (
+        "mallory",
+        "chage --lastday 0 mallory",
+        "chage --lastday $(date +%F) mallory",
+        "[PAM Error 12] Authentication token is no longer valid",
+    ),
+    ("mallory", "chage --expiredate 2020-01-01 mallory", "chage --expiredate -1 mallory", "[PAM Error 7] Authentication failure"),
+    ("mallory", "touch /etc/nologin", "rm /etc/nologin", "[PAM Error 7] Authentication failure"),
+]
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+@pytest.mark.parametrize(("user", "done", "undone", "words"), REFUSED)
+def test_who_is_refused_with_the_right_password_is_told_why_in_the_log(behind, user, done, undone, words):
+    before = len(behind.log())
+    behind.machine.sh(done)
+    try:
+        last = behind.check("--until", "login_works", user=user)[-1]
+    finally:
+        behind.machine.sh(undone)
+    assert (last["said"], last["page"]) == (
+        "POST /jupyter/hub/login -> 403: Invalid username or password",
+        "troubleshooting/invalid-username-or-password",
+    )
+    assert words in behind.log()[before:]
+    page = (ROOT / f"{last['page']}/index.md").read_text("utf-8")
+    assert f"`{words.replace('carol', 'alice')}" in page
+
+
 COOKIE = 'set $kept $http_cookie; if ($http_upgrade) { set $kept ""; } proxy_set_header Cookie $kept; proxy_set_header Connection'
 # (in the line of nginx's site, what comes before it, the words of the answer, of the cause, of the hub's log)
 FORBIDDEN = [

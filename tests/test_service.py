@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.harness import deployment, engine, evidence, images
-from tests.harness.manifest import HOMES, HUBS, NEWEST, PUBLISHED, SAVED_AS, VALUES, VERSIONS, Files
+from tests.harness.manifest import HOMES, HUBS, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS, Files
 
 UNIT = "systemd/jupyterhub.service"
 
@@ -59,6 +59,7 @@ def test_with_user_root_in_the_unit_no_users_server_starts(hub):
         hub.machine.sh("systemctl daemon-reload; systemctl restart jupyterhub", {path: PUBLISHED.read(UNIT)})
     assert (last["rung"], last["ok"]) == ("server_spawns", False), last
     assert "subprocess.SubprocessError: Exception occurred in preexec_fn." in log
+    assert last["page"] == "troubleshooting/exception-occurred-in-preexec-fn"
 
 
 SCORE = re.compile(r"Overall exposure level for \S+: ([0-9.]+)")
@@ -81,6 +82,17 @@ def test_systemd_calls_the_running_service_well_protected(hub):
     score = exposure(hub.machine, "jupyterhub.service")
     print(f"systemd-analyze security: {score}")
     assert score <= 3.0
+
+
+def test_the_journal_says_that_an_account_has_expired_as_its_page_shows(hub):
+    answers(hub)
+    hub.machine.sh("chage --expiredate 2020-01-01 mallory")
+    last = hub.check("--until", "login_works", user="mallory", url=deployment.BEHIND)[-1]
+    hub.machine.sh("chage --expiredate -1 mallory")
+    assert (last["rung"], last["ok"]) == ("login_works", False)
+    words = "pam_unix(login:account): account mallory has expired (account expired)"
+    hub.machine.until(f"journalctl --unit jupyterhub.service | grep -F '{words}'", timeout=10)
+    assert f"`{words}`" in (ROOT / "troubleshooting/password-has-expired/index.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("suite", VERSIONS["debian"][1:])  # that of bullseye measures no unit from a file

@@ -212,6 +212,11 @@ CAUSES = [
         "troubleshooting/proxy-of-an-earlier-hub",
     ),
     (
+        r"hub/api -> 404 Not Found: Not Found \(another",
+        "The hub's own proxy runs, but the hub does not: it failed when it started, or is still starting. The hub's log says why.",
+        "troubleshooting/failed-to-start-proxy",
+    ),
+    (
         r"hub/api -> .*\(another program's answer\)",
         "Another program listens on the port that the reverse proxy names: the hub's own proxy could not start there.",
         "troubleshooting/address-already-in-use",
@@ -245,14 +250,14 @@ CAUSES = [
     ),
     (
         r"hub/login -> 500.*a capital letter",
-        "JupyterHub looks for an account of that name in lower case, and there is none. "
-        "c.PAMAuthenticator.pam_normalize_username leaves the name as it is.",
+        "JupyterHub changes names to lower case, and there is no account of that name. "
+        "c.Authenticator.username_map gives it its capital letters back.",
         "troubleshooting/getpwnam-name-not-found",
     ),
     (
         r"Unhandled error starting server",
-        'The hub cannot start a program as this user. If its log says "Exception occurred in preexec_fn", the unit takes from it '
-        "the power to become a user: User=root, or a CapabilityBoundingSet= without CAP_SETUID.",
+        'The hub cannot start a program as this user. If its log says "Exception occurred in preexec_fn", the unit takes away '
+        "the power to do so: User=root, or a CapabilityBoundingSet= without CAP_SETUID.",
         "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (
