@@ -4,6 +4,8 @@ A row names by their SHA-256 the snippets that took part (`files`), those of the
 happened (`kind`): a program `accepted` them, a user `climbed` the ladder through a reverse proxy, systemd `booted` the
 hub, `blocks_run` in a browser, or somebody made a `fault`. It counts while every file that took part is still the same.
 
+`home` is the Debian release of the hub's own machine.
+
 A row of a fault names it (`fault`) and tells what of a user's work lived through it (`lived`: {"variable": true, ...}).
 `rungs` holds seconds: those that a rung took, or for which a fault made the hub and the user's server silent.
 """
@@ -12,7 +14,7 @@ import hashlib
 import json
 
 # Of two rows that agree in these, the newer counts.
-KEY = ("kind", "by", "version", "on", "jupyterhub", "application", "fault")
+KEY = ("kind", "by", "version", "on", "home", "jupyterhub", "application", "fault")
 REST = ("rungs", "lived", "files", "proves", "date")
 
 

@@ -63,11 +63,12 @@ def ran(name, rows, short=False):
     """With what a file ran: ["runs with JupyterHub 6.1 behind nginx and Apache"]."""
     of = {kind: [row for row in rows if row["kind"] == kind] for kind in ("climbed", "booted", "blocks_run")}
     hubs = {kind: versions((row["jupyterhub"] for row in some), short) for kind, some in of.items()}
+    homes = {kind: listed(sorted({row["home"] for row in some if row["home"]})) for kind, some in of.items()}
     behind = [NAMES[proxy] for proxy in NAMES if any(row["by"] == proxy for row in of["climbed"])]
     through = "" if name.split("/")[0] in NAMES else f" behind {listed(behind)}"
     told = {
         "climbed": f"runs with JupyterHub {hubs['climbed']}{through}",
-        "booted": f"starts as a service with JupyterHub {hubs['booted']}",
+        "booted": f"starts as a service with JupyterHub {hubs['booted']} on Debian {homes['booted']}",
         "blocks_run": f"blocks run in {listed(sorted({row['application'] for row in of['blocks_run']}))}",
     }
     return [words for kind, words in told.items() if of[kind]]
@@ -123,11 +124,18 @@ class Tested(FromFile):
     def climbs(self, rows, proxy):
         ladder = self.manifest["ladder"]
         climbed = [row for row in rows if (row["kind"], row["by"]) == ("climbed", proxy)]
-        climbed.sort(key=lambda row: (number(row["version"]), row["on"], number(row["jupyterhub"])), reverse=True)
+        climbed.sort(key=lambda row: (number(row["version"]), row["on"], number(row["jupyterhub"]), row["home"]), reverse=True)
         made = self.table(
-            [NAMES[proxy], "From", "JupyterHub", *(code(rung) for rung in ladder), "Run on"],
+            [NAMES[proxy], "From", "JupyterHub", "On", *(code(rung) for rung in ladder), "Run on"],
             [
-                [row["version"], source(row["on"]), row["jupyterhub"], *(seconds(row["rungs"], rung) for rung in ladder), row["date"]]
+                [
+                    row["version"],
+                    source(row["on"]),
+                    row["jupyterhub"],
+                    source(row["home"]),
+                    *(seconds(row["rungs"], rung) for rung in ladder),
+                    row["date"],
+                ]
                 for row in climbed
             ],
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import evidence
-from tests.harness.manifest import MANIFEST, PROXIES, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
+from tests.harness.manifest import HUBS, MANIFEST, PROXIES, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
 
 PROXY_SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
 
@@ -34,7 +34,7 @@ def test_systemd_accepts_the_unit(accepted, suite):
     accepted("systemd", suite)
 
 
-@pytest.mark.parametrize("hub", VERSIONS["jupyterhub"])
+@pytest.mark.parametrize("hub", HUBS)
 def test_jupyter_knows_every_option(accepted, hub):
     accepted("python", hub)
 

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from tests.harness import accept, deployment, engine, images
-from tests.harness.manifest import PUBLISHED, ROOT, SNIPPETS, VERSIONS
+from tests.harness import accept, deployment, engine, images, neighbour
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS
 
 
 def line_of(name, text):
@@ -27,13 +27,29 @@ def machine(request):
 
 # (server, file, in the line, what comes instead, text of the line that is named, the server's words)
 BROKEN = [
-    ("bookworm", "nginx/jupyterhub.conf", "server_name hub.example.com;", "server_name hub", "return 301", "directive|invalid|unexpected"),
+    (
+        "bookworm",
+        "nginx/jupyterhub.conf",
+        "server_name hub.example.com;",
+        "server_name hub",
+        "location /.well",
+        "directive|invalid|unexpected",
+    ),
     ("bookworm", "nginx/jupyterhub.conf", "ssl_protocols ", "ssl_protocol ", "ssl_protocols", 'unknown directive "ssl_protocol"'),
     ("bookworm", "apache/jupyterhub.conf", "SSLEngine on", "SSLEngine maybe", "SSLEngine", "Argument must be On or Off|SSLEngine must be"),
     ("bookworm", "apache/jupyterhub.conf", "ServerName hub", "ServersName hub", "ServerName", "Invalid command 'ServersName'"),
     ("bookworm", "apache/enable.sh", " ssl ", " ", "SSLEngine", "Invalid command 'SSLEngine'"),
     ("bookworm", "apache/enable.sh", " headers ", " ", "RequestHeader set X-Scheme", "Invalid command 'RequestHeader'"),
     ("bookworm", "apache/enable.sh", " headers proxy_http", " headers", "ProxyPreserveHost", "Invalid command 'ProxyPreserveHost'"),
+    (
+        "bookworm",
+        "apache/enable.sh",
+        " deflate",
+        "; a2dismod --quiet --force deflate",
+        "DEFLATE text",
+        "Unknown filter provider DEFLATE",
+    ),
+    ("bookworm", "apache/enable.sh", " deflate", "; a2dismod --quiet --force deflate filter", "DEFLATE text", "'AddOutputFilterByType'"),
 ]
 
 
@@ -45,6 +61,41 @@ def test_a_broken_site_is_refused_by_file_and_line(machine, name, line, instead,
     site = f"{proxy}/jupyterhub.conf"
     assert f"snippets/{site}:{line_of(site, named)}" in str(refused.value)
     assert re.search(words, str(refused.value)), refused.value
+
+
+CHANGED = "find /etc -newer /root/before; find /etc/nginx /etc/apache2 -type l -printf '%p\\n' | sort"
+
+
+@pytest.mark.parametrize(("machine", "proxy"), [("bookworm", proxy) for proxy in PROXIES], indirect=["machine"])
+def test_another_site_with_the_hubs_name_is_named_and_nothing_is_changed(machine, proxy):
+    deployment.begin(machine, proxy)
+    machine.put(deployment.placed(proxy) | neighbour.beside(proxy))
+    machine.sh("touch /root/before")
+    before = machine.sh(CHANGED).stdout
+    with pytest.raises(deployment.Refused) as refused:
+        deployment.enable(machine, proxy)
+    assert re.fullmatch(
+        rf"Another site has the name hub\.example\.com already: {neighbour.PATHS[proxy]}.*Nothing was changed\.\n", str(refused.value), re.S
+    )
+    assert machine.sh(CHANGED).stdout == before
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+def test_the_script_keeps_what_it_changes_of_every_site(machine):
+    before = machine.read("/etc/nginx/nginx.conf")
+    for said in (accept.proxy(machine, "nginx"), machine.sh("sh /root/nginx/enable.sh").stdout):
+        assert "as it was: /etc/nginx/nginx.conf.before-jupyterhub" in said
+    assert machine.read("/etc/nginx/nginx.conf.before-jupyterhub") == before != machine.read("/etc/nginx/nginx.conf")
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+@pytest.mark.parametrize(("its_name", "stays"), [("", False), ("ServerName another.example.com", True)])
+def test_debians_own_site_is_disabled_unless_it_has_a_name(machine, its_name, stays):
+    site = "/etc/apache2/sites-available/000-default.conf"
+    machine.put({site: machine.read(site).replace("#ServerName www.example.com", its_name)})
+    said = accept.proxy(machine, "apache")
+    assert ("Disabled 000-default" in said) != stays
+    assert ("000-default.conf" in machine.sh("ls /etc/apache2/sites-enabled").stdout) == stays
 
 
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)

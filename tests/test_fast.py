@@ -13,7 +13,7 @@ newest = pytest.mark.parametrize("version", [NEWEST])
 # Of Apache the line of scripts: Debian's own list, with scripts in it, is in force where the site has none at all.
 UNCOMPRESSED = {
     "nginx": {"files": PUBLISHED.replace("nginx/jupyterhub.conf", "gzip_types", "")},
-    "apache": {"files": PUBLISHED.replace("apache/jupyterhub.conf", "DEFLATE text/html", "")},
+    "apache": {"files": PUBLISHED.replace("apache/jupyterhub.conf", "DEFLATE text/css", "")},
 }
 
 
@@ -51,3 +51,23 @@ def test_scripts_arrive_a_third_as_large(front, version):
 @pytest.mark.parametrize("front", UNCOMPRESSED.items(), ids=UNCOMPRESSED, indirect=True)
 def test_without_compression_they_arrive_as_they_are(front, version):
     assert weigh(front) > 0.99
+
+
+# What a browser says of a request that the hub's own pages have not sent; the last is one that does not say.
+ELSEWHERE = ["cross-site", "same-site", "none", ""]
+HTML_TOO = {
+    "nginx": {"files": PUBLISHED.replace("nginx/jupyterhub.conf", "gzip            off", "gzip on")},
+    "apache": {"files": PUBLISHED.replace("apache/jupyterhub.conf", "DEFLATE text/css", "DEFLATE text/html text/css")},
+}
+
+
+@newest
+def test_a_page_with_a_token_is_not_compressed_for_another_site(front, version):
+    """Its length would tell whether the token begins with what that site has put into the page beside it."""
+    assert front.inside("encoded", URL, *ELSEWHERE) == {site: [None, True] for site in ELSEWHERE}
+
+
+@newest
+@pytest.mark.parametrize("front", HTML_TOO.items(), ids=HTML_TOO, indirect=True)
+def test_with_html_among_what_is_compressed_it_is(front, version):
+    assert front.inside("encoded", URL, "cross-site") == {"cross-site": ["gzip", True]}

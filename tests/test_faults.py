@@ -209,6 +209,33 @@ def test_a_full_disk_costs_nothing_that_was_there_and_heals_once_there_is_room(b
 # Another version
 
 
+def table(page):
+    return page.locator(".jp-CSVViewer-grid")
+
+
+@pytest.mark.loud("scripts are gone")
+@pytest.mark.parametrize("version", [NEWEST])
+def test_a_page_from_before_an_upgrade_of_jupyterlab_works_on_and_needs_a_reload_for_what_it_has_not_loaded(desks, version):
+    desk = desks(version)
+    desk.put("before/table.csv", "a,b\n1,2\n")
+    with desk.behind("nginx"):
+        notebook = desk.user().open("JupyterLab", desk.notebook("before/before.ipynb", "x = 42", "print(x)", "print(x + 1)"))
+        page = notebook.page
+        notebook.run()
+        with faults.other_scripts(desk.hub.machine):
+            notebook.run(1)
+            notebook.output(1).get_by_text("42").wait_for()
+            notebook.save()
+            with page.expect_event("pageerror", lambda error: "Loading chunk" in error.message):
+                page.locator(".jp-DirListing-item", has_text="table.csv").dblclick()
+            assert not table(page).is_visible()
+            notebook.reload()
+            table(page).wait_for()
+            page.locator(".jp-DirListing-item", has_text="before.ipynb").dblclick()
+            notebook.run(2)
+            notebook.output(2).get_by_text("43").wait_for()
+
+
 def test_an_upgrade_and_the_way_back_keep_the_variable(idle, prove):
     with faults.booted(OLDER) as hub:
         versions = faults.Versions(hub, idle(NEWEST))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.harness import accept, deployment
-from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import HUBS, PUBLISHED, VALUES, VERSIONS
 
 BIN = f"{VALUES['environment']}/bin"
 KERNEL = VALUES["kernel"]
@@ -14,10 +14,10 @@ INSTALL = f"{BIN}/python -m {KERNEL} install"
 NEWEST = VERSIONS["jupyterhub"][0]
 
 
-@pytest.fixture
-def machine():
+@pytest.fixture(params=[NEWEST])
+def machine(request):
     """A hub's machine on which the kernel's package is installed, but no kernelspec."""
-    with accept.machine(NEWEST) as machine:
+    with accept.machine(request.param) as machine:
         machine.sh(f"rm -r {SPEC}")
         yield machine
 
@@ -38,6 +38,7 @@ TABLE = [
 ]
 
 
+@pytest.mark.parametrize("machine", [hub for hub in HUBS if hub.startswith(NEWEST)], indirect=True)
 @pytest.mark.parametrize(("who", "option", "seen_by"), TABLE)
 def test_who_sees_the_kernel(machine, who, option, seen_by):
     home = "/root" if who == "root" else f"/home/{who}"

@@ -2,15 +2,20 @@
 
 import pytest
 
-from tests.harness.climb import IMPATIENT, LADDER, climb
-from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness import neighbour
+from tests.harness.climb import IMPATIENT, LADDER, climb, tell
+from tests.harness.deployment import in_front
+from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
 
 SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
 NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
 
 
-@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
-@pytest.mark.parametrize(("proxy", "kind"), SERVERS)
+# Each JupyterHub behind each server; on each further Debian as the hub's own, behind the newest server of each proxy.
+CLIMBS = [(*server, hub) for server in SERVERS for hub in HUBS if hub in VERSIONS["jupyterhub"] or server in NEWEST]
+
+
+@pytest.mark.parametrize(("proxy", "kind", "version"), CLIMBS)
 def test_a_user_climbs_the_ladder(hubs, prove, version, proxy, kind):
     """The whole of it on the newest release of each proxy; on older ones with a server that runs already, and less to upload."""
     options = ("--idle", "6") if (proxy, kind) in NEWEST else ("--keep-server", "--megabytes", "2")
@@ -29,6 +34,17 @@ def test_another_port_than_443_works(hubs, version, proxy, kind):
     url = f"https://{VALUES['host']}:8443{VALUES['base_url']}"
     rungs = climb(hubs(version), proxy, kind, "--keep-server", "--megabytes", "1", files=files, extra=extra, user="bob", url=url)
     assert rungs[-1]["ok"], rungs[-1]["told"]
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
+@pytest.mark.parametrize(("proxy", "kind"), NEWEST)
+def test_beside_a_site_that_the_host_has_already_both_work(hubs, version, proxy, kind):
+    """The hub's lines in that site's own file, as the page says."""
+    hub, (files, extra) = hubs(version), neighbour.merged(proxy)
+    with in_front(hub, kind, proxy, files, extra):
+        last = hub.check("--keep-server", "--megabytes", "1", user="bob")[-1]
+        assert last["ok"], tell(last)
+        assert hub.inside("arrived", f"https://{VALUES['host']}/") == [[f"https://{VALUES['host']}/", 200]]
 
 
 @pytest.mark.parametrize("version", VERSIONS["jupyterhub"])

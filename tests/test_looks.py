@@ -177,6 +177,74 @@ def test_every_panel_is_shown_under_its_label(reader, way):
     context.close()
 
 
+# What hides words on paper: what is fixed comes on every sheet, wherever it is on the screen; what else is out of the flow, where it
+# lies over words that are not its own; and what would scroll, since paper does not.
+OVER = """() => {
+    const seen = element => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    const placed = [...document.querySelectorAll("body *")].filter(seen).map(element => [getComputedStyle(element).position, element]);
+    const loose = placed.filter(([position]) => ["absolute", "sticky"].includes(position)).map(([, element]) => element);
+    const said = element => element.outerHTML.replace(/\\s+/g, " ").slice(0, 90);
+    const told = placed.filter(([position]) => position === "fixed").map(([, element]) => `on every sheet: ${said(element)}`);
+    for (const [, element] of placed) {
+        const hides = getComputedStyle(element).overflowX !== "visible" && element.clientWidth > 1;
+        if (hides && element.scrollWidth > element.clientWidth + 1) told.push(`cut off at the right: ${said(element)}`);
+    }
+    const words = loose.length ? document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT) : null;
+    for (const range = document.createRange(); words?.nextNode();) {
+        if (!words.currentNode.data.trim() || !seen(words.currentNode.parentElement)) continue;
+        range.selectNodeContents(words.currentNode);
+        for (const line of range.getClientRects()) for (const element of loose) {
+            const box = element.getBoundingClientRect();
+            const across = Math.min(box.right, line.right) - Math.max(box.left, line.left);
+            const down = Math.min(box.bottom, line.bottom) - Math.max(box.top, line.top);
+            if (across > 1 && down > 1 && !element.contains(words.currentNode))
+                told.push(`over “${words.currentNode.data.trim().slice(0, 40)}”: ${said(element)}`);
+        }
+    }
+    return told;
+}"""
+# The width of A4 between the margins of the book in pixels, upright and across.
+SHEETS = (673, 1001)
+PRINTED = ("index.html", PROXY, "deploy/install.html", "deploy/faults.html", "jigsaw/first-blocks.html", "jigsaw/policies.html")
+
+
+def over(page):
+    """What hides words on paper, on either sheet."""
+    page.emulate_media(media="print")
+    told = []
+    for width in SHEETS:
+        page.set_viewport_size({"width": width, "height": 950})
+        told += [f"{width} wide, {words}" for words in page.evaluate(OVER)]
+    return told
+
+
+def test_on_paper_no_words_are_hidden(reader):
+    page = reader.context().new_page()
+    told = []
+    for address in PRINTED:
+        page.goto(reader.address + address)
+        told += [f"{address}: {words}" for words in over(page)]
+    page.context.close()
+    assert not told, "\n".join(told)
+
+
+@pytest.mark.parametrize(
+    ("style", "seen"),
+    [
+        ("position: fixed; top: -90px", "on every sheet"),
+        ("position: absolute; top: 4em", "over “"),
+        ("overflow: auto", "cut off"),
+    ],
+)
+def test_what_hides_words_on_paper_is_seen(reader, style, seen):
+    page = reader.context().new_page()
+    page.goto(f"{reader.address}index.html")
+    box = f'<div style="left: 0; width: 80vw; {style}"><p style="width: 90vw">x</p></div>'
+    page.evaluate("box => document.querySelector('article').insertAdjacentHTML('beforeend', box)", box)
+    assert any(seen in words for words in over(page))
+    page.context.close()
+
+
 FOCUS = """() => {
     const element = document.activeElement;
     if (element === document.body) return null;

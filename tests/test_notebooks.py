@@ -7,15 +7,16 @@ import re
 import pytest
 
 from tests.harness import notebooks
-from tests.harness.manifest import ROOT
+from tests.harness.manifest import HUBS, NEWEST, ROOT
 from tests.harness.notebooks import NOTEBOOKS
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-@pytest.fixture(scope="module")
-def machine():
-    with notebooks.classroom() as machine:
+@pytest.fixture(scope="module", params=[hub for hub in HUBS if hub.startswith(NEWEST)])
+def machine(request):
+    """The newest JupyterHub on each of Debian's releases."""
+    with notebooks.classroom(request.param) as machine:
         yield machine
 
 

@@ -1,7 +1,5 @@
 """The threats of deploy/security.md: for each the line that answers it, and an attempt that fails with it."""
 
-import re
-
 import pytest
 
 from tests.harness import deployment, engine, wire
@@ -35,8 +33,17 @@ def test_every_answer_asks_for_https_and_names_no_version_of_the_server(front, v
     said = front.inside("headers", URL)
     assert {int(what.split()[-1]) // 100 for what in said} == {2, 3, 4}, said.keys()
     for what, headers in said.items():
-        assert headers.get("Strict-Transport-Security") == "max-age=63072000", f"snippets of the reverse proxy: no HSTS on {what}"
-        assert not re.search(r"(nginx|Apache)/|Debian", headers.get("Server", "")), what
+        # A browser does not heed the others from plain HTTP.
+        if " http:" not in what:
+            assert headers.get("Strict-Transport-Security") == "max-age=63072000", f"snippets of the reverse proxy: no HSTS on {what}"
+            assert headers.get("Cross-Origin-Opener-Policy") == "same-origin", f"snippets of the reverse proxy: no COOP on {what}"
+        assert headers.get("Server") in ("nginx", "Apache"), f"{what} names {headers.get('Server')}"
+
+
+@newest
+def test_whoever_types_the_name_alone_arrives_at_the_login(front, version):
+    host = VALUES["host"]
+    assert front.inside("arrived", f"http://{host}/", f"https://{host}/") == [[f"{URL}hub/login?next=%2Fjupyter%2Fhub%2F", 200]] * 2
 
 
 # With a query, in which the path of a notebook is encoded once more; and names with signs in them.
@@ -101,10 +108,64 @@ def test_what_a_client_says_of_itself_is_not_believed(front, version):
     assert "elsewhere.example" not in said
 
 
+# By name what a reverse proxy tells of a client at this address; what else the client says is dropped.
+CLIENT = "127.0.0.7"
+TOLD = {
+    "X-Real-IP": CLIENT,
+    "X-Forwarded-For": CLIENT,
+    "X-Scheme": "https",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": VALUES["host"],
+    "X-Forwarded-Port": {"nginx": "443", "apache": None},
+    "Forwarded": None,
+}
+THEIR_LINES = {"nginx": ("proxy_set_header X-", "proxy_set_header Forwarded"), "apache": ("RequestHeader",)}
+
+
+def arrives(idle, proxy, files=PUBLISHED):
+    """What the hub would get in the headers of TOLD, all of which a client has made up."""
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, files):
+        reached = hub.inside("forwarded", URL, CLIENT, *TOLD)
+    return {name: reached.get(name) for name in TOLD}
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_up(idle, proxy):
+    assert arrives(idle, proxy) == {name: told[proxy] if isinstance(told, dict) else told for name, told in TOLD.items()}
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_without_the_lines_each_made_up_header_reaches_the_hub(idle, proxy):
+    files = PUBLISHED
+    for line in THEIR_LINES[proxy]:
+        files = files.replace(f"{proxy}/jupyterhub.conf", line, "")
+    believed = arrives(idle, proxy, files)
+    assert [name for name in TOLD if f"made-up-{name}" not in (believed[name] or "")] == []
+
+
 @newest
 @pytest.mark.parametrize("front", WITHOUT_THE_ADDRESS, ids=ADDRESS, indirect=True)
 def test_without_the_line_a_client_is_believed(front, version):
     assert "203.0.113.9" in claimed(front, "without-the-line")
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_an_authority_finds_on_port_80_what_it_asked_for(idle, proxy):
+    path = "/.well-known/acme-challenge/token"
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, extra={f"/var/www/html{path}": "asked for"}):
+        address = f"http://{VALUES['host']}{path}"
+        assert hub.inside("arrived", address) == [[address, 200]]
+
+
+def test_with_the_public_address_cookies_are_secure_whatever_the_headers_say():
+    config, site = "jupyterhub/jupyterhub_config.py", "nginx/jupyterhub.conf"
+    known = PUBLISHED.replace(config, "c = get_config()", f'c = get_config()\nc.JupyterHub.public_url = "{URL}"')
+    silent = PUBLISHED.replace(site, "proxy_set_header X-Scheme").replace(site, "proxy_set_header X-Forwarded-Proto")
+    with deployment.hub(NEWEST, known) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", silent):
+        last = hub.check("--until", "login_works")[-1]
+    assert (last["rung"], last["ok"]) == ("login_works", True), last
 
 
 def refused(machine, path):

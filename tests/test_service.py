@@ -6,17 +6,17 @@ import re
 import pytest
 
 from tests.harness import deployment, engine, evidence, images
-from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS, Files
+from tests.harness.manifest import HOMES, HUBS, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS, Files
 
 UNIT = "systemd/jupyterhub.service"
 
 
-@pytest.fixture(scope="module")
-def hub():
-    version = VERSIONS["jupyterhub"][0]
-    with engine.run(images.hub(version).tag, options=deployment.NAMED, boot=True) as machine:
+@pytest.fixture(scope="module", params=[hub for hub in HUBS if hub.startswith(NEWEST)])
+def hub(request):
+    """The newest JupyterHub as a service, on each of Debian's releases."""
+    with engine.run(images.hub(request.param).tag, options=deployment.NAMED, boot=True) as machine:
         machine.until("systemctl is-system-running --wait", timeout=60)
-        hub = deployment.prepare(machine, version)
+        hub = deployment.prepare(machine, request.param)
         machine.sh("sh /root/systemd/enable.sh")
         yield hub
 
@@ -43,6 +43,25 @@ def test_the_unit_starts_a_hub_that_lets_users_work(hub, prove):
     prove(evidence.booted(hub))
 
 
+@pytest.mark.parametrize("hub", [f"{NEWEST} on {suite}" for suite in HOMES[1:]], indirect=True)
+def test_with_user_root_in_the_unit_no_users_server_starts(hub):
+    """Newer systemd then takes from root the power to become a user. (Debian 12 starts one all the same.)"""
+    path = SAVED_AS[UNIT]
+    hub.machine.sh(
+        "systemctl daemon-reload; systemctl restart jupyterhub",
+        {path: PUBLISHED.replace(UNIT, "[Service]", "[Service]\nUser=root").read(UNIT)},
+    )
+    try:
+        answers(hub)
+        last = hub.check("--until", "server_spawns", user="bob", url=deployment.BEHIND)[-1]
+        log = hub.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
+    finally:
+        hub.machine.sh("systemctl daemon-reload; systemctl restart jupyterhub", {path: PUBLISHED.read(UNIT)})
+    assert (last["rung"], last["ok"]) == ("server_spawns", False), last
+    assert "subprocess.SubprocessError: Exception occurred in preexec_fn." in log
+    assert last["page"] == "troubleshooting/exception-occurred-in-preexec-fn"
+
+
 SCORE = re.compile(r"Overall exposure level for \S+: ([0-9.]+)")
 
 
@@ -63,6 +82,17 @@ def test_systemd_calls_the_running_service_well_protected(hub):
     score = exposure(hub.machine, "jupyterhub.service")
     print(f"systemd-analyze security: {score}")
     assert score <= 3.0
+
+
+def test_the_journal_says_that_an_account_has_expired_as_its_page_shows(hub):
+    answers(hub)
+    hub.machine.sh("chage --expiredate 2020-01-01 mallory")
+    last = hub.check("--until", "login_works", user="mallory", url=deployment.BEHIND)[-1]
+    hub.machine.sh("chage --expiredate -1 mallory")
+    assert (last["rung"], last["ok"]) == ("login_works", False)
+    words = "pam_unix(login:account): account mallory has expired (account expired)"
+    hub.machine.until(f"journalctl --unit jupyterhub.service | grep -F '{words}'", timeout=10)
+    assert f"`{words}`" in (ROOT / "troubleshooting/password-has-expired/index.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("suite", VERSIONS["debian"][1:])  # that of bullseye measures no unit from a file

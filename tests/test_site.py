@@ -81,6 +81,30 @@ def test_no_page_asks_another_host(site):
     assert not asked, "\n".join(asked)
 
 
+# What WebKit passes over without a word, so that no other browser shows it: the pattern, and what is written in its place.
+WEBKIT_PASSES_OVER = {
+    r"text-decoration:\s*[^\s;!}]+\s+[^\s;!}]": "text-decoration-line, text-decoration-style and so on, one property each",
+    r"(?<![\w-])user-select:": "-webkit-user-select as well",
+}
+
+
+def passed_over(sheet):
+    """The declarations of a style sheet that WebKit passes over."""
+    rules = re.sub(r"(?s)/\*.*?\*/", "", sheet)
+    return [f"{found[0]}…: write {right}" for wrong, right in WEBKIT_PASSES_OVER.items() for found in re.finditer(wrong, rules)]
+
+
+def test_no_style_is_one_that_webkit_passes_over():
+    wrong = [
+        f"{file.relative_to(ROOT)}: {words}"
+        for folder in ("_static", "_templates", "_ext")
+        for file in sorted((ROOT / folder).rglob("*"))
+        if file.suffix in (".css", ".html", ".js", ".py")
+        for words in passed_over(file.read_text("utf-8"))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_every_fence_of_configuration_comes_from_a_file(site):
     """Typed into a page is only what a reader sees (`text`) or does at a prompt (`console`)."""
     lines = ((line.strip(), name) for name in snippets() for line in (SNIPPETS / name).read_text("utf-8").splitlines())
@@ -101,6 +125,18 @@ def test_every_fence_of_configuration_comes_from_a_file(site):
                 copied = [line.strip() for line in lines if line.strip() in published]
                 wrong += [f"{place}: a line of snippets/{published[line]}: {line!r}; include it" for line in copied]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_address_of_a_readers_own_copy_is_the_one_that_make_site_serves():
+    """By plain HTTP."""
+    found = [
+        f"{where(page, number)}: {address}"
+        for page in [*PAGES, ROOT / "README.md"]
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
+        for address in re.findall(r"\w+://127\.0\.0\.1:8080", line)
+    ]
+    assert len(found) > 1
+    assert not [place for place in found if not place.endswith(" http://127.0.0.1:8080")], "\n".join(found)
 
 
 def test_no_page_includes_by_line_number():

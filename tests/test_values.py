@@ -176,6 +176,15 @@ def test_what_the_form_accepts_every_server_accepts(site, page):
             assert not said, f"{proxy} on {kind} refuses {seen[int(number[1])][1]}:\n{said}"
 
 
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_where_the_hub_has_the_whole_host_its_name_leads_in_no_circle(site, page, proxy):
+    name, typed = f"{proxy}/jupyterhub.conf", ODD["at the root"]
+    said = personal.name_alone(PROXIES[proxy].servers[-1], proxy, tried(site, page, typed, name)[1][name], typed)
+    status, target = re.search(r"HTTP/1\.\d (\d{3})", said)[1], re.search(r"^Location: (.*?)\s*$", said, re.M)
+    assert int(status) in range(300, 600)
+    assert not target or target[1] == f"https://{typed['host']}/hub/"
+
+
 def test_what_a_server_refuses_is_seen(site, page):
     """The control of the test above: a set that the form would not take."""
     text = copied(site, page, "nginx/jupyterhub.conf")
@@ -247,6 +256,13 @@ def test_every_page_shows_the_readers_values_and_no_example_more(site, reader, p
         examples += len(left(path.read_text("utf-8")))
         assert left(found) == [], path.relative_to(site.html)
     assert examples > 500
+
+
+def test_the_readers_values_are_marked(page):
+    """With a dotted line: where no colours are seen too."""
+    type_in(page, OWN)
+    marks = "found => found.map(one => getComputedStyle(one)).map(style => [style.textDecorationLine, style.textDecorationStyle])"
+    assert {tuple(mark) for mark in page.locator(".value.own").evaluate_all(marks)} == {("underline", "dotted")}
 
 
 def test_an_open_tab_follows_and_a_later_visit_remembers(reader, page):

@@ -24,6 +24,7 @@ import argparse
 import base64
 import getpass
 import hashlib
+import ipaddress
 import json
 import os
 import re
@@ -47,6 +48,28 @@ except ImportError as missing:
 
 # What a server says, why it says so, and the page of the guide that tells what to do. The first match counts.
 CAUSES = [
+    (
+        r"JupyterHub answers at",
+        "The address given is not the hub's. Give the other one, with its https, its port and its path: it ends with the base URL.",
+        "deploy/check",
+    ),
+    (
+        r"it begins with http://|plain HTTP request was sent|speaking plain HTTP",
+        "The address given begins with http://, and the site wants https://.",
+        "deploy/check",
+    ),
+    (
+        r"the address has no path",
+        "If users see the hub below a path, such as /jupyter/, the address ends with it. If not, the path differs between the "
+        "reverse proxy and JupyterHub: compare c.JupyterHub.bind_url (or base_url) with the proxy's location or ProxyPass.",
+        "deploy/check",
+    ),
+    (
+        r"not the guide's editor",
+        "The guide's editor is not installed where this kernel runs. MetaKernel's own lets any message run code in the notebook's page. "
+        "If you chose it all the same, this is no fault: everything above holds.",
+        "jigsaw/configure",
+    ),
     (
         r"%jigsaw.*(urlopen error|HTTP Error|did not end)",
         "This is MetaKernel's own %jigsaw, which downloads its page from calysto.github.io, and the server does not reach it.",
@@ -97,7 +120,11 @@ CAUSES = [
         "Apache runs without the hub's site: it may have refused the file. apachectl -t says why.",
         "troubleshooting/invalid-command-requestheader",
     ),
-    (r"Connection refused", "Nothing listens on that port: is the reverse proxy running?", "deploy/reverse-proxy"),
+    (
+        r"Connection refused",
+        "Nothing listens on that port: is it the right one, and is the reverse proxy running?",
+        "deploy/reverse-proxy",
+    ),
     (
         r"SSL[:_ ]|TLS[:_ ]|wrong version number",
         "What listens on that port does not speak TLS as it should: is it the reverse proxy?",
@@ -115,10 +142,22 @@ CAUSES = [
         "troubleshooting/connection-must-be-upgrade",
     ),
     (
-        r"Cross origin|Cross Origin|-> 403 on the WebSocket",
+        r"Cross origin|Cross Origin",
         "The reverse proxy changes the Host header, so the origin looks foreign. nginx: proxy_set_header Host $http_host. "
         "Apache: ProxyPreserveHost On.",
         "troubleshooting/cross-origin-websockets-not-allowed",
+    ),
+    (
+        r"-> 403 on the WebSocket.*Jupyter Server",
+        "The user's server does not know who asks: the reverse proxy drops the header Cookie (with a token: Authorization), or the login "
+        "has ended meanwhile. The hub's log says \"Couldn't authenticate WebSocket connection\".",
+        "deploy/how-the-parts-fit",
+    ),
+    (
+        r"-> 403 on the WebSocket",
+        "Something before Jupyter refuses WebSockets: a rule of the reverse proxy, or a firewall that reads requests. "
+        "If the hub's log has the request after all, the line above it says why.",
+        "deploy/how-the-parts-fit",
     ),
     (
         r"went silent|closed the idle",
@@ -173,6 +212,11 @@ CAUSES = [
         "troubleshooting/proxy-of-an-earlier-hub",
     ),
     (
+        r"hub/api -> 404 Not Found: Not Found \(another",
+        "The hub's own proxy runs, but the hub does not: it failed when it started, or is still starting. The hub's log says why.",
+        "troubleshooting/failed-to-start-proxy",
+    ),
+    (
         r"hub/api -> .*\(another program's answer\)",
         "Another program listens on the port that the reverse proxy names: the hub's own proxy could not start there.",
         "troubleshooting/address-already-in-use",
@@ -200,8 +244,21 @@ CAUSES = [
     ),
     (
         r"Invalid username or password|not allowed",
-        "The password is wrong, or nobody has allowed this user: Authenticator.allowed_users, allowed_groups or allow_all.",
+        "The password is wrong or has expired, or nobody has allowed this user: Authenticator.allowed_users, allowed_groups or allow_all. "
+        "The hub's log tells which.",
         "troubleshooting/invalid-username-or-password",
+    ),
+    (
+        r"hub/login -> 500.*a capital letter",
+        "JupyterHub changes names to lower case, and there is no account of that name. "
+        "c.Authenticator.username_map gives it its capital letters back.",
+        "troubleshooting/getpwnam-name-not-found",
+    ),
+    (
+        r"Unhandled error starting server",
+        'The hub cannot start a program as this user. If its log says "Exception occurred in preexec_fn", the unit takes away '
+        "the power to do so: User=root, or a CapabilityBoundingSet= without CAP_SETUID.",
+        "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (
         r"didn't respond in \d+ seconds",
@@ -260,6 +317,8 @@ CAUSES = [
 ]
 # Where the hub listens behind the reverse proxy: by this guide, and by JupyterHub's own default.
 HUB_PORTS = (int("127.0.0.1:800".rpartition(":")[2]), 8000)
+# Below which path users see it, by this guide.
+BASE_URL = "/jupyter/"
 # Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
 SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
 # For what anybody may see: without the token, if there is one.
@@ -277,8 +336,9 @@ class Hub:
     """
 
     def __init__(self, url: str, options: argparse.Namespace):
-        self.url = url.rstrip("/") + "/"
+        self.url = urlsplit(url)._replace(query="", fragment="").geturl().rstrip("/") + "/"
         self.parts = urlsplit(self.url)
+        self.host = f"[{self.parts.hostname}]" if ":" in (self.parts.hostname or "") else self.parts.hostname
         self.origin = f"{self.parts.scheme}://{self.parts.netloc}"
         self.base = self.parts.path
         self.options = options
@@ -320,7 +380,7 @@ class Hub:
         headers = {"X-XSRFToken": self.xsrf(path), "Referer": self.origin + self.base} | options.pop("headers", {})
         response = self.fetch(method, self.url + path, headers=headers, **options)
         if expect and response.status_code not in expect:
-            raise Failed(f"{method} {self.base}{path} -> {response.status_code} {response.reason}: {excerpt(response)}")
+            raise Failed(f"{method} {self.base}{path} -> {response.status_code} {response.reason}: {excerpt(response)}".rstrip(": "))
         return response
 
     def json(self, method: str, path: str, expect=(200,), **options):
@@ -372,11 +432,13 @@ class Hub:
 
 
 def excerpt(response: requests.Response) -> str:
-    """The part of an answer that a person would read."""
+    """The part of an answer that a person would read: of a redirect, where it leads, but no query."""
+    if response.is_redirect:
+        return response.headers["Location"].partition("?")[0]
     with suppress(ValueError):
         body = response.json()
-        if isinstance(body, dict) and body.get("message"):
-            return str(body["message"])
+        if isinstance(body, dict) and "message" in body:
+            return str(body["message"] or "")
     return plain(response.text)
 
 
@@ -402,7 +464,7 @@ def certificate(hub: Hub):
     try:
         tcp = socket.create_connection((hub.parts.hostname, port), timeout=hub.options.timeout)
     except ConnectionRefusedError as error:
-        raise Failed(f"{hub.parts.hostname}:{port}: {error}{without_site(hub)}") from None
+        raise Failed(f"{hub.parts.hostname}:{port}: {error}{elsewhere(hub) or without_site(hub)}") from None
     except OSError as error:
         raise Failed(f"{hub.parts.hostname}:{port}: {error}") from None
     with tcp, context.wrap_socket(tcp, server_hostname=hub.parts.hostname) as connection:
@@ -411,23 +473,74 @@ def certificate(hub: Hub):
 
 
 def without_site(hub: Hub) -> str:
-    """Which server answers on port 80, where nobody does on the hub's own: one that has not taken the hub's site."""
-    with suppress(requests.RequestException):
-        answer = hub.fetch("GET", f"http://{hub.parts.hostname}/", timeout=3, allow_redirects=False, headers=ANONYMOUS)
-        if server := re.match(r"nginx|Apache", answer.headers.get("Server", "")):
-            return f"; {server[0]} answers on port 80 alone"
+    """Which server answers on port 80, where nobody does on 443: one that has not taken the hub's site."""
+    if hub.parts.port in (None, 443):
+        with suppress(requests.RequestException):
+            answer = hub.fetch("GET", f"http://{hub.host}/", timeout=3, allow_redirects=False, headers=ANONYMOUS)
+            if server := re.match(r"nginx|Apache", answer.headers.get("Server", "")):
+                return f"; {server[0]} answers on port 80 alone"
     return ""
 
 
-def past_the_proxy(hub: Hub) -> str:
+def elsewhere(hub: Hub) -> str:
+    """Words for where a hub answers, if not at the address that was given: that may be a page's, or lack its path; empty if nowhere."""
+    near = [hub.url, f"http://{hub.host}{hub.base}"]
+    pages = [hub.url]
+    for address in near:
+        with suppress(requests.RequestException):  # where it sends people
+            pages.append(hub.fetch("GET", address, timeout=3, headers=ANONYMOUS).url)
+    pages += [f"https://{hub.host}{hub.base}", f"{hub.origin}{BASE_URL}", f"https://{hub.host}{BASE_URL}"]
+    tried = {hub.url}
+    for page in map(urlsplit, pages):
+        for end in re.finditer(r"/(?=(?:hub|user)/|$)", page.path):
+            address = f"{page.scheme}://{page.netloc}{page.path[: end.end()]}"
+            if address not in tried:
+                tried.add(address)
+                with suppress(requests.RequestException, ValueError):
+                    answer = hub.fetch("GET", f"{address}hub/api", timeout=3, allow_redirects=False, headers=ANONYMOUS)
+                    if answer.status_code == 200 and "version" in answer.json():
+                        return f"; JupyterHub answers at {address}, not at {hub.url}"
+    return ""
+
+
+def itself(hub: Hub) -> str:
+    """The loopback address to which the hub's name leads: then this machine is the server itself. Empty if it leads elsewhere."""
+    found = socket.getaddrinfo(hub.parts.hostname, hub.parts.port or 443, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+    return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
+
+
+def own_address() -> str:
+    """This machine's address in its network, by which others reach it; empty if it has none. Nothing is sent."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unsent:
+        unsent.connect(("192.0.2.1", 9))
+        return unsent.getsockname()[0]
+    return ""
+
+
+def past_the_proxy(hub: Hub, host: str) -> str:
     """What answers on the hub's own port, past the reverse proxy; empty if nothing does."""
     for port in HUB_PORTS:
-        address = f"http://{hub.parts.hostname}:{port}{hub.base}hub/api"
+        address = f"http://{host}:{port}{hub.base}hub/api"
         with suppress(requests.RequestException):
             answer = hub.fetch("GET", address, timeout=3, allow_redirects=False, headers=ANONYMOUS)
             if "X-JupyterHub-Version" in answer.headers:
                 return f"{address} answers past the reverse proxy, without TLS"
     return ""
+
+
+def no_hub(hub: Hub, refused: Failed) -> Failed:
+    """What is said where no hub answers: the address that was given is judged first, and then the server."""
+    seen = str(refused)
+    if " -> 5" not in seen:
+        if found := elsewhere(hub):
+            return Failed(seen.partition(": ")[0] + found)
+        if " -> 404" in seen and hub.base == "/":
+            return Failed(f"{seen}; the address has no path")
+        if hub.parts.scheme == "http" and re.search(r" -> 30\d [^:]*: https://", seen):
+            return Failed(f"{seen}; the address was {hub.url}, it begins with http://")
+    ours = re.search(r"JupyterHub|nginx|not found on this server|-> 5\d\d|-> 3\d\d|plain HTTP", seen)
+    return refused if ours else Failed(f"{seen} (another program's answer)")
 
 
 def hub_answers(hub: Hub):
@@ -437,10 +550,9 @@ def hub_answers(hub: Hub):
     try:
         answer = hub.json("GET", "hub/api", allow_redirects=False)
     except Failed as refused:
-        ours = re.search(r"JupyterHub|nginx|not found on this server|-> 5\d\d|-> 3\d\d", str(refused))
-        raise refused if ours else Failed(f"{refused} (another program's answer)") from None
+        raise no_hub(hub, refused) from None
     if "version" not in (answer or {}):
-        raise Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]}")
+        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]}"))
     yield f"GET {hub.base}hub/api -> 200, JupyterHub {answer['version']}"
     if hub.base != "/":
         bare = hub.fetch("GET", hub.url.rstrip("/"), allow_redirects=False)
@@ -450,18 +562,24 @@ def hub_answers(hub: Hub):
             raise Failed(f"no redirect from {hub.base.rstrip('/')} to {hub.base}")
     if hub.parts.scheme == "https" and hub.parts.port in (None, 443):
         try:
-            insecure = hub.fetch("GET", f"http://{hub.parts.hostname}{hub.base}", allow_redirects=False, headers=ANONYMOUS)
+            insecure = hub.fetch("GET", f"http://{hub.host}{hub.base}", allow_redirects=False, headers=ANONYMOUS)
         except requests.ConnectionError:
             yield "port 80 does not answer: people who type the name without https:// see nothing"
         else:
             target = insecure.headers.get("Location", "")
-            yield f"GET http://{hub.parts.hostname}{hub.base} -> {insecure.status_code} {target}"
+            yield f"GET http://{hub.host}{hub.base} -> {insecure.status_code} {target}"
             if not target.startswith("https://"):
                 raise Failed("port 80 answers without sending people to https://")
     if hub.parts.scheme == "https" and hub.parts.port not in HUB_PORTS:
-        if open_port := past_the_proxy(hub):
+        # What answers on the loopback address, others do not reach by it.
+        loopback = itself(hub)
+        host = own_address() if loopback else hub.host
+        if host and (open_port := past_the_proxy(hub, host)):
             raise Failed(open_port)
-        yield f"port {HUB_PORTS[0]} is not open to this machine"
+        if loopback:
+            yield f"{hub.parts.hostname} is {loopback}, this machine itself: check from another one whether port {HUB_PORTS[0]} is open"
+        else:
+            yield f"port {HUB_PORTS[0]} is not open to this machine"
 
 
 def login_page(hub: Hub):
@@ -482,7 +600,8 @@ def log_in(hub: Hub):
     form = {"username": hub.user, "password": hub.options.password, "_xsrf": hub.xsrf("hub/login")}
     answer = hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False)
     if answer.status_code != 302:
-        raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}")
+        capital = "; the name has a capital letter" if hub.user != hub.user.lower() else ""
+        raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}{capital}")
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
     hub.request("GET", "hub/home")
     for cookie in hub.session.cookies:
@@ -497,7 +616,7 @@ def token_works(hub: Hub):
     yield from login_page(hub)
     known = hub.request("GET", "hub/api/user", expect=(200, 401, 403), allow_redirects=False)
     if known.status_code != 200:
-        raise Failed(f"GET {hub.base}hub/api/user -> {known.status_code}: the hub does not know this token. {excerpt(known)}")
+        raise Failed(f"GET {hub.base}hub/api/user -> {known.status_code}: the hub does not know this token. {excerpt(known)}".strip())
     about = known.json()
     if about.get("kind", "user") != "user" or "name" not in about:
         raise Failed(f"the token is no user's: {about.get('kind', 'nobody')} {about.get('name', '')}")
@@ -724,7 +843,7 @@ def upload_lands(hub: Hub):
 
 
 def editor(hub: Hub):
-    """The page that %jigsaw makes in hubcheck's folder, if the kernel has %jigsaw and its blocks can be loaded; else any page."""
+    """The page that %jigsaw makes in hubcheck's folder, and Blockly for it; returns words for another editor than the guide's."""
     name = "blocks"
     try:
         said = execute(hub, f"%jigsaw Python --workspace {name}")
@@ -736,21 +855,26 @@ def editor(hub: Hub):
     made = hub.request("GET", path, expect=(200, 404))
     if made.status_code == 404:
         yield f"{hub.options.kernel} makes no page for %jigsaw"
-        return
+        return ""
     for suffix in ("html", "xml"):
         contents = f"{hub.server}api/contents/{hub.folder}/{name}.{suffix}"
         hub.undo.append(lambda contents=contents: hub.request("DELETE", contents, expect=(204, 404)))
-    if blockly := re.search(r'__jigsaw_blockly__ = "([^"]+)"', made.text):
-        script = urljoin(hub.url + path, f"{blockly[1].rstrip('/')}/blockly.min.js")
-        answer = hub.fetch("GET", script)
-        if answer.status_code != 200:
-            raise Failed(f"Blockly does not load from {script}: {answer.status_code} {answer.reason}")
-        yield f"the page of %jigsaw and Blockly, {len(answer.content) / 1e6:.1f} MB, come from here"
+    blockly = re.search(r'__jigsaw_blockly__ = "([^"]+)"', made.text)
+    script = urljoin(hub.url + path, f"{blockly[1].rstrip('/')}/blockly.min.js") if blockly else ""
+    if urlsplit(script).netloc != hub.parts.netloc:
+        whose = "MetaKernel's own" if "jigsaw_listener_set" in said else "another"
+        host = re.search(r"https?://([^/\"']+)[^\"']*blockly", made.text, re.I)
+        return f"this is {whose} %jigsaw, not the guide's editor: Blockly comes from {host[1] if host else 'elsewhere'}"
+    answer = hub.fetch("GET", script)
+    if answer.status_code != 200:
+        raise Failed(f"Blockly does not load from {script}: {answer.status_code} {answer.reason}")
+    yield f"the page of %jigsaw and Blockly, {len(answer.content) / 1e6:.1f} MB, come from here"
+    return ""
 
 
 def blocks_shown(hub: Hub):
     """The user's notebook may show a page under files/ in a frame, as %jigsaw does; nothing else may be framed."""
-    yield from editor(hub)
+    another = yield from editor(hub)
     path = f"{hub.server}files/{hub.put('page.html', b'<p>A page</p>')}"
     policy = hub.request("GET", path).headers.get("Content-Security-Policy", "")
     framed_by = re.findall(r"frame-ancestors ([^;,]*)", policy)
@@ -765,6 +889,9 @@ def blocks_shown(hub: Hub):
         raise Failed(f"every page of the server may be framed: Content-Security-Policy: {policy or 'none'}")
     yield f"{urlsplit(page.url).path}: {policy}"
     yield from opener(page)
+    # Last, so that who chose it sees that all else holds.
+    if another:
+        raise Failed(another)
 
 
 # What anybody can see of each rung, and what a user sees of it.
@@ -872,15 +999,29 @@ def words(failure: Exception) -> str:
 
 
 def resolve(entries: list[str]) -> None:
-    """Make names lead to given addresses, in this process only; each entry is HOST:PORT:ADDRESS."""
-    table = {(host, int(port)): address for host, port, address in (entry.split(":", 2) for entry in entries)}
+    """Make names lead to given addresses, in this process only; each entry is HOST:PORT:ADDRESS, and holds for ports without their own."""
+    table: dict[tuple[str, int], str] = {}
+    for host, port, address in (entry.split(":", 2) for entry in entries):
+        table[host, int(port)] = address
+        table.setdefault((host, 0), address)
     ask = socket.getaddrinfo
-    socket.getaddrinfo = lambda host, port, *rest, **more: ask(table.get((host, int(port or 0)), host), port, *rest, **more)
+
+    def answer(host, port, *rest, **more):
+        return ask(table.get((host, int(port or 0)), table.get((host, 0), host)), port, *rest, **more)
+
+    socket.getaddrinfo = answer
+
+
+class Arguments(argparse.ArgumentParser):
+    """A command line whose faults are told in one line, without all the options before it."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: error: {message}\n")
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
     """Read the command line; ends with status 2 and a line that says what is wrong."""
-    parser = argparse.ArgumentParser(prog="hubcheck", description=(__doc__ or "").splitlines()[0])
+    parser = Arguments(prog="hubcheck", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("url", help="the hub's public address, with its base URL: https://hub.example.com/jupyter/")
     parser.add_argument("--user", default="", help="log in as this user; an ordinary test account is best")
     parser.add_argument("--password-file", metavar="FILE", help="file that holds the password; without it you are asked")

@@ -1,11 +1,16 @@
 # /etc/jupyter/jupyter_server_config.py: read by every user's server.
-from jupyter_server.files.handlers import FilesHandler
+import os
+import tempfile
+
+from jupyter_core.paths import is_hidden, jupyter_runtime_dir
+from jupyter_server.base.handlers import AuthenticatedFileHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from tornado.web import HTTPError, StaticFileHandler
 
 c = get_config()
 
 
-class FramedFilesHandler(FilesHandler):
+class FramedFilesHandler(AuthenticatedFileHandler):
     """Files that the user's own notebook pages may show in an iframe, as %jigsaw does.
 
     JupyterHub's servers answer everything with frame-ancestors 'none'. This lifts it for
@@ -16,6 +21,14 @@ class FramedFilesHandler(FilesHandler):
     @property
     def content_security_policy(self):
         return "frame-ancestors 'self'; sandbox allow-scripts"
+
+    def validate_absolute_path(self, root, absolute_path):
+        """Follow links that lead out of the home, as JupyterLab does when it lists and opens files."""
+        self.allowed_symlink_directory = "/"
+        path = StaticFileHandler.validate_absolute_path(self, root, absolute_path)
+        if is_hidden(absolute_path, root) and not self.contents_manager.allow_hidden:
+            raise HTTPError(404)
+        return path
 
 
 class PromptConnection(ZMQChannelsWebsocketConnection):
@@ -31,6 +44,14 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
 
 
 c.ServerApp.kernel_websocket_connection_class = PromptConnection
+
+# Kernels speak with their server over sockets in a folder of the user's. By default they
+# use TCP, where every other user of the machine can read a kernel's code and output.
+c.KernelManager.transport = "ipc"
+# A socket's path has room for 107 bytes, of which its name takes 50. Where a home lies too
+# deep, the folder is a new one in /tmp, which is the user's alone too.
+if len(os.fsencode(jupyter_runtime_dir())) > 57:
+    os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="jupyter-")
 
 # Each load of JupyterLab would start Node.js, to find out whether JupyterLab has to be built
 # anew. With extensions as pip installs them it never has to.

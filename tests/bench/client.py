@@ -167,9 +167,10 @@ def weigh(url: str, user: str, *scripts: str) -> int:
     """Bytes on the line of some of JupyterLab's scripts, and of its settings."""
     hub = come(url, user)
     paths = [*(f"static/lab/{name}" for name in scripts), "lab/api/settings"]
+    as_a_page_does = {"Accept-Encoding": "gzip", "Sec-Fetch-Site": "same-origin"}
     total = 0
     for path in paths:
-        with hub.fetch("GET", url + hub.server + path, headers={"Accept-Encoding": "gzip"}, stream=True) as answer:
+        with hub.fetch("GET", url + hub.server + path, headers=as_a_page_does, stream=True) as answer:
             answer.raise_for_status()
             total += len(answer.raw.read(decode_content=False))
     return total

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import deployment, engine, evidence, images
-from .manifest import PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files
+from .manifest import HUBS, PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files
 
 # On a machine without a running server, what enable.sh would restart.
 QUIET = {"/root/quiet/service": "#!/bin/sh\nexit 0\n"}
@@ -75,8 +75,8 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
 
 
 def machine(name: str) -> contextlib.AbstractContextManager[engine.Container]:
-    """A machine with nothing running: a server's kind, or the hub's machine of a JupyterHub version."""
-    image = images.hub(name) if name in VERSIONS["jupyterhub"] else images.server(name)
+    """A machine with nothing running: a server's kind, or a kind of the hub's machine in `HUBS`."""
+    image = images.hub(name) if name in HUBS else images.server(name)
     return engine.run(image.tag, options=deployment.NAMED)
 
 
@@ -87,8 +87,8 @@ def everything() -> dict[tuple[str, str], Exception | list[dict]]:
     what it proves that a snippet is accepted (rows of `evidence`), else the `deployment.Refused` that says why not.
     """
     asked: dict[str, list[tuple[str, Callable[[engine.Container], object]]]] = {
-        version: [("python", python)]
-        for version in VERSIONS["jupyterhub"]  # first, since they take longest
+        name: [("python", python)]
+        for name in HUBS  # first, since they take longest
     }
     for name, row in PROXIES.items():
         for kind in row.servers:

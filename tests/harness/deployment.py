@@ -20,7 +20,7 @@ from typing import Any
 import trustme
 
 from . import engine, images
-from .manifest import PROXIES, PUBLISHED, SAVED_AS, VALUES, Files
+from .manifest import HOMES, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files, home
 
 CHECK = "/root/check"
 PYTHON = f"{VALUES['environment']}/bin/python"
@@ -74,13 +74,17 @@ UP, LOG, ENDED = "JupyterHub is now running", "/var/log/jupyterhub.log", "/var/l
 
 @dataclass
 class Hub:
-    """A server on which JupyterHub runs from `files`, made of `values`. `passwords` maps system users to their passwords."""
+    """A server on which JupyterHub runs from `files`, made of `values`. `passwords` maps system users to their passwords.
+
+    `suite` is its Debian release.
+    """
 
     machine: engine.Container
     version: str
     passwords: dict[str, str]
     files: Files = PUBLISHED
     values: Mapping[str, str] = field(default_factory=lambda: VALUES)
+    suite: str = HOMES[0]
 
     def check(self, *options: str, user: str = "alice", url: str = "") -> list[dict]:
         """Climb the ladder with the published hubcheck.py, on the server itself; a dictionary for each rung."""
@@ -102,7 +106,10 @@ class Hub:
 
 
 # What of the harness runs on a machine of the hub's kind.
-INSIDE = {f"{CHECK}/{name}.py": Path(__file__).with_name(f"{name}.py").read_text("utf-8") for name in ("inside", "wire", "within")}
+INSIDE = {
+    f"{CHECK}/{name}.py": Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+    for name in ("beside", "inside", "mallory", "sweep", "traces", "wire", "within")
+}
 
 
 def inside(machine: engine.Container, module: str, name: str, *arguments: str, timeout: float = 180) -> Any:
@@ -123,8 +130,8 @@ def unit(files: Files) -> tuple[str, str, dict[str, str]]:
     return service["ExecStart"], service["WorkingDirectory"], dict([service["Environment"].split("=", 1)])
 
 
-def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED, values: Mapping[str, str] = VALUES) -> Hub:
-    """Put the published files, fresh passwords and a certificate on a hub's machine; JupyterHub is not started."""
+def prepare(machine: engine.Container, name: str, files: Files = PUBLISHED, values: Mapping[str, str] = VALUES) -> Hub:
+    """Put the published files, fresh passwords and a certificate on a machine of a kind in `HUBS`; JupyterHub is not started."""
     passwords = {user: secrets.token_urlsafe(12) for user in ("alice", "bob", "carol", "mallory")}
     chain, key = certificate(values["host"])
     machine.sh(
@@ -135,7 +142,8 @@ def prepare(machine: engine.Container, version: str, files: Files = PUBLISHED, v
         | {f"{CHECK}/{user}.txt": password for user, password in passwords.items()}
         | {f"{CHECK}/ca.pem": authority().cert_pem.bytes(), values["certificate"]: chain, values["key"]: key},
     )
-    return Hub(machine, version, passwords, files, values)
+    version, suite = home(name)
+    return Hub(machine, version, passwords, files, values, suite)
 
 
 def start(hub: Hub, files: Files = PUBLISHED) -> None:
@@ -158,14 +166,14 @@ def end(hub: Hub) -> None:
 
 
 @contextlib.contextmanager
-def hub(version: str, files: Files = PUBLISHED, network: str = "none", names: dict[str, str] | None = None) -> Iterator[Hub]:
+def hub(name: str, files: Files = PUBLISHED, network: str = "none", names: dict[str, str] | None = None) -> Iterator[Hub]:
     """A server with JupyterHub running from the published unit and configuration, or from changed ones.
 
     On a `network`, the server knows `names` (host name: IPv4 address) beside its own; in a container's, it has that one's names.
     """
     options = () if network.startswith("container:") else (*NAMED, *engine.known(names or {}))
-    with engine.run(images.hub(version).tag, network=network, options=options) as machine:
-        running = prepare(machine, version, files)
+    with engine.run(images.hub(name).tag, network=network, options=options) as machine:
+        running = prepare(machine, name, files)
         start(running, files)
         yield running
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from _ext.evidence import KEY, digest, read, standing
 
 from . import deployment, engine
-from .manifest import BUILD, MANIFEST, PROXIES, PUBLISHED, SNIPPETS, VERSIONS, Files, snippets
+from .manifest import BUILD, MANIFEST, PROXIES, PUBLISHED, SNIPPETS, VERSIONS, Files, home, snippets
 
 FILE = BUILD / "evidence.json"
 # As they lay when the run began: who edits a file meanwhile gets no evidence for it.
@@ -36,7 +36,7 @@ def row(kind: str, by: str, version: str, used: Iterable[str], proves: Iterable[
     """A row: which program, in which version, did what (`kind`) with the files `used`; `proves` are those it speaks for."""
     files = {name: SEEN[name] for name in used}
     spoken = sorted(files if proves is None else proves)
-    blank = {"on": "", "jupyterhub": "", "application": "", "fault": "", "rungs": {}, "lived": {}}
+    blank = {"on": "", "home": "", "jupyterhub": "", "application": "", "fault": "", "rungs": {}, "lived": {}}
     date = datetime.date.today().isoformat()
     return blank | {"kind": kind, "by": by, "version": version} | more | {"proves": spoken, "files": files, "date": date}
 
@@ -56,7 +56,8 @@ def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
     # Each reads its own configuration strictly. Of other programs only the syntax is read.
     read_by = {("JupyterHub", hub): "jupyterhub/jupyterhub_config.py", ("Jupyter Server", server): "jupyter/jupyter_server_config.py"}
     others = [name for name in SEEN if name.endswith(".py") and name not in read_by.values()]
-    return [row("accepted", *who, [name]) for who, name in read_by.items()] + [row("accepted", "Python", python, others)]
+    by = [*((who, [name]) for who, name in read_by.items()), (("Python", python), others)]
+    return [row("accepted", *who, names, home=home(where)[1]) for who, names in by]
 
 
 def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: list[dict], files: Files) -> dict | None:
@@ -67,7 +68,7 @@ def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: lis
     # An older hub was installed with another pin than the published one.
     proves = used if hub.version == VERSIONS["jupyterhub"][0] else [name for name in used if name != PINS]
     took = {rung["rung"]: rung["seconds"] for rung in rungs}
-    return row("climbed", proxy, version, [*used, UNIT], proves, on=kind, jupyterhub=hub.version, rungs=took)
+    return row("climbed", proxy, version, [*used, UNIT], proves, on=kind, home=hub.suite, jupyterhub=hub.version, rungs=took)
 
 
 def booted(hub: deployment.Hub) -> dict | None:
@@ -76,7 +77,7 @@ def booted(hub: deployment.Hub) -> dict | None:
         return None
     version = hub.machine.sh("systemctl --version").stdout.split()[1]
     used = PUBLISHED.folder("systemd")
-    return row("booted", "systemd", version, [*used, *DEPLOYED], used, jupyterhub=hub.version)
+    return row("booted", "systemd", version, [*used, *DEPLOYED], used, home=hub.suite, jupyterhub=hub.version)
 
 
 def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, application: str, seconds: float) -> dict | None:
@@ -90,6 +91,7 @@ def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, appli
         [*PUBLISHED.folder(proxy), *DEPLOYED, UNIT],
         [name for name in DEPLOYED if name.startswith(("jigsaw/", "jupyter/"))],
         on=PROXIES[proxy].servers[-1],
+        home=hub.suite,
         jupyterhub=hub.version,
         application=application,
         rungs={"blocks_run": round(seconds, 2)},
@@ -110,6 +112,7 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
         [*(PUBLISHED.folder(proxy) if proxy else []), *DEPLOYED, UNIT],
         [],
         on=PROXIES[proxy].servers[-1] if machine else "",
+        home=hub.suite,
         jupyterhub=hub.version,
         fault=fault,
         rungs={name: told["silent"][name] for name in ("server", "hub")},

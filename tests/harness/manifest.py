@@ -13,6 +13,16 @@ MANIFEST = tomllib.loads((SNIPPETS / "manifest.toml").read_text("utf-8"))
 VALUES = MANIFEST["values"]
 VERSIONS = MANIFEST["versions"]
 SAVED_AS = MANIFEST["saved_as"]
+HOMES = VERSIONS["homes"]
+NEWEST = VERSIONS["jupyterhub"][0]
+# The kinds of the hub's machine: a JupyterHub on the first of Debian's releases, and the newest on each of the others.
+HUBS = [*VERSIONS["jupyterhub"], *(f"{NEWEST} on {suite}" for suite in HOMES[1:])]
+
+
+def home(name: str) -> tuple[str, str]:
+    """The JupyterHub and the Debian release of a machine that is named as in `HUBS`."""
+    version, _, suite = name.partition(" on ")
+    return version, suite or HOMES[0]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import deployment, engine, images
-from .manifest import ROOT, VALUES, VERSIONS
+from .manifest import NEWEST, ROOT, VALUES
 
 NOTEBOOKS = sorted((ROOT / "jigsaw").glob("*.ipynb"))
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
@@ -37,9 +37,9 @@ NBVAL = (
 
 
 @contextlib.contextmanager
-def classroom() -> Iterator[engine.Container]:
-    """The hub's machine. It reaches no network: %jigsaw needs none."""
-    with engine.run(images.hub(VERSIONS["jupyterhub"][0]).tag) as machine:
+def classroom(name: str = NEWEST) -> Iterator[engine.Container]:
+    """A hub's machine, of a kind in `HUBS`. It reaches no network: %jigsaw needs none."""
+    with engine.run(images.hub(name).tag) as machine:
         yield machine
 
 

@@ -33,6 +33,15 @@ def hub(version: str, copies: Mapping[str, str], values: Mapping[str, str]) -> I
         yield prepared, files
 
 
+def name_alone(kind: str, proxy: str, text: str, values: Mapping[str, str]) -> str:
+    """What a server of a kind answers, with a copied site and no hub behind it, to someone who asks for / of its name."""
+    host = values["host"]
+    with engine.run(images.server(kind).tag, options=deployment.named(host)) as machine:
+        deployment.install(machine, proxy, Files({f"{proxy}/jupyterhub.conf": text}), values=values)
+        asked = f"printf 'GET / HTTP/1.0\\r\\nHost: {host}\\r\\n\\r\\n'"
+        return machine.sh(f"{asked} | openssl s_client -quiet -connect {host}:443 -servername {host} 2>/dev/null").stdout
+
+
 # One round of a server's own check for each set, which lies below /root/sets; names those that are refused, with its words.
 ROUNDS = """
 cd /root/sets

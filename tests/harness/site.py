@@ -142,7 +142,7 @@ def reading(html: Path) -> Iterator[Reader]:
     chain, key = deployment.certificate(HOST)
     put = {f"/srv/guide/{file.relative_to(html)}": file.read_bytes() for file in html.rglob("*") if file.is_file()}
     put |= {"/etc/nginx/conf.d/guide.conf": SERVER, "/etc/ssl/certs/guide.crt": chain, "/etc/ssl/private/guide.key": key}
-    with engine.network() as network, engine.run(images.server(images.HUB_SUITE).tag, network=network) as server:
+    with engine.network() as network, engine.run(images.server(images.SUITE).tag, network=network) as server:
         server.sh("nginx", put)
         with browser.chromium(network, {HOST: server.address()}, ALONE) as chromium:
             yield Reader(chromium)

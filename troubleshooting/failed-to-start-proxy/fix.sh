@@ -1,0 +1,2 @@
+rm /dev/shm/large
+pkill --full configurable-http-proxy

@@ -1,0 +1,2 @@
+# An account whose name has a capital letter.
+usermod --login Mallory mallory

@@ -1,0 +1,1 @@
+chage --lastday "$(date +%F)" mallory
