@@ -85,6 +85,7 @@ def test_a_new_certificate_is_served_from_the_reload_on_and_cuts_nothing(hub, ga
         (faults.restart, "`systemctl restart jupyterhub`"),
         (faults.crash, "the hub is killed"),
         (faults.end_the_hubs_proxy, "the hub's own proxy is killed"),
+        (faults.start_by_hand, "a second hub is started by hand"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -132,6 +132,13 @@ def crash(hub: deployment.Hub) -> None:
         hub.machine.sh("systemctl kill --kill-who=main --signal=KILL jupyterhub")
 
 
+def start_by_hand(hub: deployment.Hub) -> None:
+    """Start a second hub with the same configuration, as from a root shell, and wait until it has given up."""
+    command, _, environment = deployment.unit(hub.files)
+    settings = " ".join(f"{name}={value}" for name, value in environment.items())
+    hub.machine.sh(f"mkdir -p /root/other && cd /root/other && {settings} {command} >by-hand.log 2>&1 || true")
+
+
 def end_the_hubs_proxy(hub: deployment.Hub) -> None:
     """End configurable-http-proxy, and wait until the hub has put another in its place."""
     before = hub.machine.read(PROXY_PID)
