@@ -62,7 +62,7 @@ def found(seen, whose):
         if said != "[Permission denied]":
             add("the system" if path.startswith("/run/systemd/") else path, said)
     for path, how in seen["files"].items():
-        home = re.fullmatch(r"/home/\w+/\.(bashrc|profile|bash_logout)", path)
+        home = re.fullmatch(r"/(home|srv/homes/[\w-]+)/\w+/\.(bashrc|profile|bash_logout)", path)
         add("a home" if home and how == "readable" else "the system" if path.startswith("/run/systemd/") and how == "w" else path, how)
     for what, how in [*seen["processes"].items(), *overheard(seen).items()]:
         add(what, how)
