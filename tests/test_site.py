@@ -127,6 +127,18 @@ def test_every_fence_of_configuration_comes_from_a_file(site):
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_address_of_a_readers_own_copy_is_the_one_that_make_site_serves():
+    """By plain HTTP."""
+    found = [
+        f"{where(page, number)}: {address}"
+        for page in [*PAGES, ROOT / "README.md"]
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
+        for address in re.findall(r"\w+://127\.0\.0\.1:8080", line)
+    ]
+    assert len(found) > 1
+    assert not [place for place in found if not place.endswith(" http://127.0.0.1:8080")], "\n".join(found)
+
+
 def test_no_page_includes_by_line_number():
     option = re.compile(r"^\s*:(lines|start-line|end-line|emphasize-lines|lineno-start):")
     found = [

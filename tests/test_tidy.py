@@ -52,3 +52,9 @@ def test_the_lock_holds_hashes_and_no_addresses():
     assert "://" not in lock
     pins = re.findall(r"^[\w.\-\[\]]+==", lock, re.M)
     assert len(pins) == len(re.findall(r"^[\w.\-\[\]]+==[^\n]*\\\n +--hash=sha256:", lock, re.M)) > 50
+
+
+def test_the_readme_names_every_file_of_tests():
+    told = (ROOT / "README.md").read_text("utf-8")
+    lacking = [path.name for path in sorted((ROOT / "tests").glob("test_*.py")) if f"`{path.name}`" not in told]
+    assert not lacking, f"README.md: does not say what is in {lacking}"

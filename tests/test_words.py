@@ -244,6 +244,27 @@ def test_the_quick_path_types_what_the_pages_type_and_fits_on_one_screen(proxy):
     assert 10 < len(commands) <= 25
 
 
+def until_the_check() -> list[str]:
+    """The texts of the pages of Deploy in their order, the check's among them."""
+    listed = re.search(r"(?s)```\{toctree\}.*?\n\n(.*?)\n```", (ROOT / "deploy/index.md").read_text("utf-8"))[1].split()
+    return [(ROOT / f"deploy/{name}.md").read_text("utf-8") for name in listed[: listed.index("check") + 1]]
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_pages_in_order_do_all_that_the_quick_path_does_before_they_check(proxy):
+    """The same commands and the same files: else the last rungs of the check do not hold."""
+    pages = until_the_check()
+    commands = {command for page in pages for command in typed(page)}
+    commands |= {command.partition(" --password-file")[0] for command in commands}
+    lacking = [
+        command for command in typed(quick(proxy)) if command not in commands | {"apt-get update"} and "install --dir" not in command
+    ]
+    assert not lacking, f"deploy/: on no page before the check: {lacking}"
+    files = set(re.findall(r"/snippets/([^>`\s]+)", "\n".join(pages)))
+    unseen = [name for name in re.findall(r"`[^ `]+ </snippets/([^>]+)>`", quick(proxy)) if name not in files]
+    assert not unseen, f"deploy/: on no page before the check: {unseen}"
+
+
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_the_quick_path_has_every_file_and_makes_its_folder(proxy):
     text = quick(proxy)

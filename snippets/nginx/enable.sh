@@ -17,4 +17,7 @@ grep -q worker_rlimit_nofile "$conf" || sed -i '1i worker_rlimit_nofile 16384;' 
 cmp --silent "$conf.before-jupyterhub" "$conf" ||
     echo "Changed $conf; as it was: $conf.before-jupyterhub"
 nginx -t
+# nginx lets everybody read a log that it makes: who was here, and their files' names.
+chown root:adm /var/log/nginx/jupyterhub.log
+chmod 640 /var/log/nginx/jupyterhub.log
 nginx -s reload

@@ -108,7 +108,7 @@ class Hub:
 # What of the harness runs on a machine of the hub's kind.
 INSIDE = {
     f"{CHECK}/{name}.py": Path(__file__).with_name(f"{name}.py").read_text("utf-8")
-    for name in ("beside", "inside", "wire", "within", "sweep", "mallory")
+    for name in ("beside", "inside", "mallory", "sweep", "traces", "wire", "within")
 }
 
 

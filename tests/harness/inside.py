@@ -29,11 +29,17 @@ CA = str(CHECK / "ca.pem")
 TEXT = {"type": "file", "format": "text"}
 
 
-def enter(url: str, user: str, *options: str) -> hubcheck.Hub:
-    """A user who has logged in, with a server, a kernel and its WebSocket; `options` go to hubcheck."""
+def visitor(url: str, user: str, *options: str) -> hubcheck.Hub:
+    """A user who has not logged in yet; `options` go to hubcheck."""
     given = [url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA, *options]
     hub = hubcheck.Hub(url, hubcheck.arguments(given))
     hub.options.tell = lambda text: None
+    return hub
+
+
+def enter(url: str, user: str, *options: str) -> hubcheck.Hub:
+    """A user who has logged in, with a server, a kernel and its WebSocket; `options` go to hubcheck."""
+    hub = visitor(url, user, *options)
     for name, rung in hubcheck.INSIDE.items():
         list(rung(hub))
         if name == "kernel_channel":
@@ -77,6 +83,32 @@ def late(url: str, *users: str) -> list[dict]:
     told = [json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1]) for page in pages]
     shares = [sum(time >= 38 for time in column) / len(column) for column in zip(*times, strict=True)]
     return [{"late": share, "builds": page["buildCheck"]} for share, page in zip(shares, told, strict=True)]
+
+
+def idle(url: str, user: str, seconds: str, patience: str) -> dict[str, list[str]]:
+    """What of a user's server, kernels and terminals runs after some seconds with a notebook open, and what after it was closed.
+
+    Each is looked at until the terminal has ended, or all of it, or patience is at its end.
+    """
+    hub = enter(url, user, "--keep-server")
+    hub.request("POST", f"{hub.server}api/terminals")
+
+    def running() -> list[str]:
+        kinds = ("kernels", "terminals")
+        try:
+            # To look is no activity.
+            return ["server", *(kind for kind in kinds if hub.request("GET", f"{hub.server}api/{kind}?no_track_activity=1").json())]
+        except hubcheck.Failed:
+            return []
+
+    until = time.monotonic() + float(patience)
+    time.sleep(float(seconds))
+    while "terminals" in (there := running()) and time.monotonic() < until:
+        time.sleep(0.5)
+    hub.channel.close()
+    while (left := running()) and time.monotonic() < until:
+        time.sleep(0.5)
+    return {"there": there, "left": left}
 
 
 def weigh(url: str, folder: str) -> list[int]:
@@ -271,10 +303,17 @@ def sign_in(url: str, user: str) -> str:
     return requests.post(f"{url}hub/login", data=form, verify=CA, timeout=5).text
 
 
+def stop(url: str, user: str) -> None:
+    """A user logs in and stops their server."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+
+
 def come_back(url: str, user: str) -> list[int]:
     """The statuses that a user meets who has used their server, stopped it, and starts it again when the file `over` is there."""
     OVER.unlink(missing_ok=True)
-    hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA]))
+    hub = visitor(url, user)
     for name in ("login_works", "server_spawns"):
         list(hubcheck.INSIDE[name](hub))
     hubcheck.stop_server(hub, f"hub/api/users/{user}")

@@ -1,6 +1,6 @@
 """Read Jupyter configuration files strictly: run inside the hub's environment, `python strict.py FILE...`.
 
-JupyterHub and Jupyter Server accept most misspelt options in silence. This knows every option of every
+JupyterHub and Jupyter Server only warn of a misspelt option, and pass over a misspelt class in silence. This knows every option of every
 class and says, for each file, `PATH:LINE: what is wrong`; the exit status is 1 if anything is.
 """
 

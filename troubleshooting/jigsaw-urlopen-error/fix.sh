@@ -1,1 +1,1 @@
-mv /root/jigsaw_magic.py /opt/jupyterhub/lib/python3.11/site-packages/jigsaw_magic.py
+cd /root/jigsaw && sh install.sh

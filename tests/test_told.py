@@ -1,0 +1,118 @@
+"""What the pages tell of the software is what the pinned software does, and what they print after a command is what it prints."""
+
+import re
+
+import pytest
+
+from tests.harness.manifest import HUBS, PUBLISHED, ROOT, VALUES, VERSIONS
+
+BIN = f"{VALUES['environment']}/bin"
+NEWEST = VERSIONS["jupyterhub"][0]
+CONFIG = "jupyterhub/jupyterhub_config.py"
+
+
+# The hub's machine, on each Debian that it may have.
+HOMES = [hub for hub in HUBS if hub.startswith(NEWEST)]
+
+
+@pytest.fixture
+def machine(request, idle):
+    return idle(getattr(request, "param", NEWEST))
+
+
+on_each = pytest.mark.parametrize("machine", HOMES, indirect=True)
+
+
+def page(name):
+    return (ROOT / name).read_text("utf-8")
+
+
+def printed():
+    """(page, commands, what is printed after them) for the blocks of pages that need nothing but an installed machine."""
+    names = ("deploy/install.md", "deploy/kernel-discovery.md", "jigsaw/configure.md")
+    for name in names:
+        for block in re.findall(r"(?s)```console\n(.*?)```", page(name)):
+            lines = block.splitlines()
+            if output := [line for line in lines if not line.startswith(("# ", "$ "))]:
+                yield name, [line[2:] for line in lines if line.startswith("# ")], output
+
+
+def on_a_terminal(machine, commands):
+    """What root sees, on a wide terminal."""
+    said = machine.sh("script --quiet --return --command '/bin/sh /root/typed' /dev/null", {"/root/typed": f"stty cols 200\n{commands}\n"})
+    return said.stdout.replace("\r", "").splitlines()
+
+
+@on_each
+@pytest.mark.parametrize(("name", "commands", "output"), list(printed()), ids=lambda value: value if isinstance(value, str) else None)
+def test_a_page_prints_what_the_command_prints(machine, name, commands, output):
+    assert on_a_terminal(machine, "\n".join(commands)) == output
+
+
+@on_each
+def test_the_kernels_that_are_printed_are_those_that_the_script_lists(machine):
+    (shown,) = re.findall(r"(?s)```text\n(\[InstallKernelSpec\].*?)```", page("deploy/install.md"))
+    script = [line for line in PUBLISHED.read("kernel/install.sh").splitlines() if line.endswith(("--sys-prefix", "kernelspec list"))]
+    machine.sh(f"rm -r {VALUES['environment']}/share/jupyter/kernels/{VALUES['kernel']}")
+    assert on_a_terminal(machine, "\n".join(script)) == shown.splitlines()
+
+
+def test_the_hub_warns_of_a_misspelt_option_and_not_of_a_misspelt_class(machine):
+    files = PUBLISHED.replace(CONFIG, "c.JupyterHub.bind_url", "c.JupyterHub.bind_ulr").replace(CONFIG, "c.PAMAuth", "c.PAMAuht")
+    # The hub ends at once, since its proxy does.
+    file = files.read(CONFIG) + "\nc.ConfigurableHTTPProxy.pidd_file = ''\nc.ConfigurableHTTPProxy.command = 'false'\n"
+    hub = f"mkdir -p /root/misspelt; cd /root/misspelt; {BIN}/jupyterhub --config /root/misspelt/config.py 2>&1"
+    said = machine.sh(hub, {"/root/misspelt/config.py": file}, check=False).stdout
+    warned = re.findall(r"Config option `(\w+)` not recognized by `(\w+)`", said)
+    assert warned == [("bind_ulr", "JupyterHub"), ("pidd_file", "ConfigurableHTTPProxy")]
+    assert "Config option `{}` not recognized by `{}`".format(*warned[0]) in page("deploy/configure-jupyterhub.md")
+    assert "PAMAuhtenticator" not in said
+
+
+def test_a_server_inherits_the_variables_that_the_page_names(machine):
+    kept = machine.sh(
+        f"{BIN}/python -c 'from jupyterhub.spawner import LocalProcessSpawner as Spawner; print(*Spawner().env_keep)'"
+    ).stdout.split()
+    told = re.search(r"\(`c\.Spawner\.env_keep`\): (.*)", page("deploy/kernel-discovery.md"))[1]
+    assert sorted(re.findall(r"`(\w+)`", told)) == sorted(kept)
+
+
+ANONYMOUS = """
+from types import SimpleNamespace
+from jupyterhub._xsrf_utils import _anonymous_xsrf_id
+request = lambda address: SimpleNamespace(request=SimpleNamespace(remote_ip=address, headers={}))
+asked = "192.0.2.1", "192.0.2.9", "2001:db8::1", "2001:db8::9", "198.51.100.1", "198.51.100.9"
+print(*(_anonymous_xsrf_id(request(address)) for address in asked))
+"""
+
+
+def test_addresses_of_one_network_are_one_visitor_where_the_page_says_how(machine):
+    line = re.search(r"`Environment=(\S+)`", page("troubleshooting/xsrf-cookie-does-not-match/index.md"))[1]
+    asked = {"/root/anonymous.py": ANONYMOUS}
+    assert len(set(machine.sh(f"{BIN}/python /root/anonymous.py", asked).stdout.split())) == 6
+    a, b, c, d, e, f = machine.sh(f"env '{line}' {BIN}/python /root/anonymous.py", asked).stdout.split()
+    assert (a, c) == (b, d)
+    assert len({a, c, e, f}) == 4
+
+
+DELETE = """
+import asyncio, pathlib, sys
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from traitlets.config import Config
+config = Config()
+c = config
+exec(sys.argv[1])
+pathlib.Path("notes.txt").write_text("x")
+asyncio.run(AsyncLargeFileManager(root_dir=".", config=config).delete("notes.txt"))
+print(*(path.name for path in pathlib.Path(".local/share/Trash/files").glob("notes*")))
+"""
+
+
+def test_what_is_deleted_lies_in_the_trash_unless_the_line_of_the_page_is_there(machine):
+    (line,) = re.findall(r"`(c\.FileContentsManager\.\w+ = \w+)`", page("troubleshooting/no-space-left-on-device/index.md"))
+    folder = "~/.local/share/Trash"
+    assert f"`{folder}`" in page("troubleshooting/no-space-left-on-device/index.md")
+    run = f"cd /home/bob && rm -rf .local/share/Trash && HOME=/home/bob {BIN}/python /root/delete.py"
+    machine.sh("chmod 755 /root", {"/root/delete.py": DELETE})
+    assert machine.sh(f"{run} pass", user="bob").stdout.split() == ["notes.txt"]
+    assert machine.sh(f"{run} '{line}'", user="bob").stdout.split() == []
