@@ -60,8 +60,8 @@ CAUSES = [
     ),
     (
         r"the address has no path",
-        "If users see the hub below a path, such as /jupyter/, the address ends with it. If not, the path differs between the "
-        "reverse proxy and JupyterHub: compare c.JupyterHub.bind_url (or base_url) with the proxy's location or ProxyPass.",
+        "If users see the hub below a path, the address ends with it. If not, the path differs between the reverse proxy and "
+        "JupyterHub: compare c.JupyterHub.bind_url (or base_url) with the proxy's location or ProxyPass.",
         "deploy/check",
     ),
     (
