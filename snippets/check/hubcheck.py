@@ -295,6 +295,12 @@ CAUSES = [
     ),
     (r"not among the kernels", "The kernel is not installed where this user's server looks.", "troubleshooting/kernel-not-in-the-launcher"),
     (
+        r"api/kernels -> 500.*Unhandled error",
+        "The user's server could not start the kernel, for a reason that the hub's log tells. If that is 'File name too long', "
+        "the home lies too deep for a kernel's sockets.",
+        "troubleshooting/file-name-too-long",
+    ),
+    (
         r"api/kernels -> 500",
         "The kernel's program cannot be started: kernel.json names one that is not there, or that this user may not run.",
         "troubleshooting/error-starting-kernel",

@@ -327,6 +327,11 @@ def come_back(url: str, user: str) -> list[int]:
     return met
 
 
+def pages(*addresses: str) -> list[str]:
+    """What is at each of the addresses."""
+    return [requests.get(address, verify=CA, timeout=5).text[:2000] for address in addresses]
+
+
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}
 
 
