@@ -1,7 +1,7 @@
 """What the tests saw of each snippet: a line beneath it, and the tables of deploy/tested.md.
 
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
-- `{tested} climbs NAME`, `{tested} blocks`, `{tested} faults NAME`, `{tested} files`: the tables.
+- `{tested} climbs NAME`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
 """
 
 import re
@@ -19,6 +19,20 @@ log = logging.getLogger(__name__)
 EVIDENCE = "build/evidence.json"
 # What a user has before a fault.
 LIVED = {"variable": "the variable", "websocket": "the open WebSocket", "login": "the login", "file": "the saved file"}
+# What a term came to: the figure's name in the evidence, what it is, and how it is written.
+TERM = {
+    "open": ("Open WebSockets on the last day", "{:,.0f}"),
+    "answer": ("Slowest answer on the last day", "{:.1f} s"),
+    "left": ("Most WebSockets that were left open overnight", "{:,.0f}"),
+    "first_processes": ("Processes on the first day", "{:.0f}"),
+    "processes": ("Most processes", "{:.0f}"),
+    "places": ("Places for processes", "{:.0f}"),
+    "first_memory": ("Memory on the first day", "{:.0f} MB"),
+    "memory": ("Memory on the last day", "{:.0f} MB"),
+    "one_more": ("Memory for each old process", "{:.0f} MB"),
+    "full": ("Memory if old processes had all places", "{:,.0f} MB"),
+    "hub_memory": ("Most memory of configurable-http-proxy", "{:.0f} MB"),
+}
 
 
 def outdated(app, env, added, changed, removed):
@@ -114,7 +128,9 @@ class Tested(FromFile):
         rows, (what, *names) = self.env.evidence, self.arguments
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
-        return {"climbs": self.climbs, "blocks": self.blocks, "faults": self.faults, "files": self.files}[what](rows, *names)
+        return {"climbs": self.climbs, "blocks": self.blocks, "faults": self.faults, "term": self.term, "files": self.files}[what](
+            rows, *names
+        )
 
     def table(self, head, rows):
         lines = [head, ["---"] * len(head), *rows]
@@ -173,6 +189,18 @@ class Tested(FromFile):
                 for row in made
             ],
         )
+
+    def term(self, rows):
+        """The newest term of each reverse proxy, side by side."""
+        lived = sorted((row for row in rows if row["kind"] == "term"), key=lambda row: (row["date"], number(row["version"])))
+        of = {row["by"]: row for row in lived}
+        shown = [of[name] for name in NAMES if name in of]
+        figures = [
+            [words, *(form.format(row["rungs"][name]) if name in row["rungs"] else "—" for row in shown)]
+            for name, (words, form) in TERM.items()
+        ]
+        head = ["", *(f"{NAMES[row['by']]} {row['version']}" for row in shown)]
+        return self.table(head, [*figures, ["Run on", *(row["date"] for row in shown)]] if shown else [])
 
     def files(self, rows):
         saved = self.manifest["saved_as"]

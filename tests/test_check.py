@@ -89,7 +89,7 @@ NO_HUB = [
     ("http://127.0.0.1:9000/empty/", "but no JupyterHub", ""),
     ("http://127.0.0.1:9000/error/", "-> 502 Bad Gateway: 502 Bad Gateway", "The reverse proxy does not reach JupyterHub"),
     ("http://127.0.0.1:9000/drip/", "no end after", ""),
-    ("http://127.0.0.1:9000/", "-> 404 Not Found; the address has no path", "below a path, such as /jupyter/"),
+    ("http://127.0.0.1:9000/", "-> 404 Not Found; the address has no path", "users see the hub below a path"),
     ("http://127.0.0.1:9001/", "Connection refused", "Nothing listens on that port: is it the right one"),
     ("https://127.0.0.1:9001/", "127.0.0.1:9001: [Errno 111] Connection refused", "Nothing listens on that port"),
     ("http://127.0.0.1:9002/", "no answer from http://127.0.0.1:9002/hub/api in time", ""),

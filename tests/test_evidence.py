@@ -257,6 +257,35 @@ def test_a_fault_is_told_by_what_stays_and_for_how_long(tree):
     assert cells == ["a restart", "the variable, the login and the saved file", "the open WebSocket", "5.2 s", "5.2 s", "2026-11-23"]
 
 
+def test_the_newest_term_of_each_reverse_proxy_is_told_side_by_side(tree):
+    page = tree / "deploy/tested.md"
+    before = page.read_text("utf-8")
+    page.write_text("# A term\n\n```{tested} term\n```\n")
+    figures = {"open": 948, "answer": 0.04, "left": 90, "first_processes": 2, "processes": 19, "first_memory": 55.2, "memory": 358.8}
+    apache = figures | {"one_more": 12.9, "places": 160, "full": 2069.2, "hub_memory": 62.1}
+    lived = [("nginx", "1.9.1", {}), ("nginx", "1.26.3", figures), ("apache", "2.4.71", apache)]
+    try:
+        written(tree)
+        assert build(tree)[2].select_one("section p").text == "None in this run."
+        written(tree, *(evidence.lasted(proxy, version, "trixie", seen) | {"date": "2026-11-23"} for proxy, version, seen in lived))
+        tested = build(tree)[2]
+    finally:
+        page.write_text(before)
+    assert [cell.text.strip() for cell in tested.select("thead th")] == ["", "nginx 1.26.3", "Apache 2.4.71"]
+    rows = [[cell.text.strip() for cell in row.select("td")] for row in tested.select("tbody tr")]
+    assert rows[0] == ["Open WebSockets on the last day", "948", "948"]
+    assert rows[5:8] == [
+        ["Places for processes", "—", "160"],
+        ["Memory on the first day", "55 MB", "55 MB"],
+        ["Memory on the last day", "359 MB", "359 MB"],
+    ]
+    assert rows[-3:] == [
+        ["Memory if old processes had all places", "—", "2,069 MB"],
+        ["Most memory of configurable-http-proxy", "—", "62 MB"],
+        ["Run on", "2026-11-23", "2026-11-23"],
+    ]
+
+
 def test_the_hash_of_another_file_is_no_evidence(tree, rows):
     written(tree, *(row | {"files": row["files"] | {CONF: row["files"][CONF][::-1]}} for row in rows))
     assert build(tree)[1] == {}

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from tests.harness import deployment, faults, neighbours
-from tests.harness.deployment import URL
+from tests.harness.deployment import BEHIND, URL
 from tests.harness.faults import CONFIG
-from tests.harness.manifest import PUBLISHED, ROOT, VERSIONS
+from tests.harness.manifest import PUBLISHED, ROOT, SAVED_AS, VERSIONS
 
 NEWEST = VERSIONS["jupyterhub"][0]
 SERVER, NGINX = "jupyter/jupyter_server_config.py", "nginx/jupyterhub.conf"
@@ -34,15 +34,18 @@ pytestmark = pytest.mark.xdist_group("neighbours")
 
 @pytest.fixture(scope="module")
 def hub():
-    with faults.booted(NEWEST) as hub:
+    """A hub behind nginx on one machine's address. Each test says from which files: see `put`."""
+    with faults.booted(NEWEST) as hub, faults.gateway(hub, VERSIONS["debian"][-1]) as hub.gateway:
+        faults.serve(hub.gateway, "nginx")
         yield hub
 
 
-@pytest.fixture(scope="module")
-def gateway(hub):
-    with faults.gateway(hub, VERSIONS["debian"][-1]) as machine:
-        faults.serve(machine, "nginx")
-        yield machine
+def put(hub, files):
+    """Let hub and reverse proxy run from files, if they do not already."""
+    if hub.files != files:
+        faults.serve(hub.gateway, "nginx", files)
+        faults.configure(hub, files)
+        hub.files = files
 
 
 def found(seen, whose):
@@ -59,7 +62,7 @@ def found(seen, whose):
         if said != "[Permission denied]":
             add("the system" if path.startswith("/run/systemd/") else path, said)
     for path, how in seen["files"].items():
-        home = re.fullmatch(r"/home/\w+/\.(bashrc|profile|bash_logout)", path)
+        home = re.fullmatch(r"/(home|srv/homes/[\w-]+)/\w+/\.(bashrc|profile|bash_logout)", path)
         add("a home" if home and how == "readable" else "the system" if path.startswith("/run/systemd/") and how == "w" else path, how)
     for what, how in [*seen["processes"].items(), *overheard(seen).items()]:
         add(what, how)
@@ -71,10 +74,16 @@ def overheard(seen):
     return {address: words for address, words in seen["heard"].items() if not re.search(r":(80|443)$", address)}
 
 
-def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub, gateway):
-    with neighbours.working(hub, "alice") as words:
-        seen = neighbours.swept(hub.machine, "carol", words)
-        kinds = found(seen, neighbours.listeners(hub.machine, "alice"))
+def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub):
+    """Nor of one whose home lies so deep that a socket there would have no room for its path."""
+    put(hub, PUBLISHED)
+    with neighbours.moved(hub, "mallory", "/srv/homes/students-of-the-faculty/mallory"):
+        with neighbours.working(hub, "mallory"):
+            deep = neighbours.swept(hub.machine, "carol", [])
+        with neighbours.working(hub, "alice") as words:
+            seen = neighbours.swept(hub.machine, "carol", words)
+            kinds = found(seen, neighbours.listeners(hub.machine, "alice", "mallory"))
+        neighbours.stopped(hub, "mallory")
     assert {kind: said for kind, said in kinds.items() if kind not in OPEN} == {}
     assert kinds.keys() == OPEN.keys(), "the page names what is not there"
     page = (ROOT / "deploy/security.md").read_text("utf-8").partition("## What is left open")[2]
@@ -82,86 +91,71 @@ def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub, gatewa
     # Of alice's servers and kernels no more than that somebody is there: no page, no file, no message.
     assert not any(re.match(r"HTTP/1.1 2", said) for said in kinds["a user's server"])
     assert {said[:1] for said in kinds["a kernel"]} == {"\xff"}
+    sockets = {path: said for path, said in deep["sockets"].items() if "/kernel-" in path}
+    assert sockets
+    assert all(path.startswith("/tmp/jupyter-") and said == "[Permission denied]" for path, said in sockets.items()), sockets
 
 
-def test_kernels_that_speak_tcp_are_overheard(hub, gateway):
-    hub.machine.put({"/etc/jupyter/jupyter_server_config.py": PUBLISHED.replace(SERVER, "c.KernelManager.transport").read(SERVER)})
-    neighbours.ended(hub, "alice")
+def test_kernels_that_speak_tcp_are_overheard(hub):
+    put(hub, PUBLISHED)
+    path = SAVED_AS[SERVER]
+    hub.machine.put({path: PUBLISHED.replace(SERVER, "c.KernelManager.transport").read(SERVER)})
+    neighbours.stopped(hub, "alice")
     try:
         with neighbours.working(hub, "alice") as words:
             heard = overheard(neighbours.swept(hub.machine, "carol", words))
     finally:
-        hub.machine.put({"/etc/jupyter/jupyter_server_config.py": PUBLISHED.read(SERVER)})
-        neighbours.ended(hub, "alice")
+        hub.machine.put({path: PUBLISHED.read(SERVER)})
+        neighbours.stopped(hub, "alice")
     assert any(words[0] in said for said in heard.values())
 
 
-def test_a_home_that_lies_deep_has_its_sockets_elsewhere(hub, gateway):
-    """A socket's path has room for 107 bytes."""
-    with neighbours.moved(hub, "mallory", "/srv/homes/students-of-the-faculty/mallory"):
-        with neighbours.working(hub, "mallory") as words:
-            seen = neighbours.swept(hub.machine, "carol", words)
-        neighbours.ended(hub, "mallory")
-    sockets = {path: said for path, said in seen["sockets"].items() if "/kernel-" in path}
-    assert sockets
-    assert all(path.startswith("/tmp/jupyter-") and said == "[Permission denied]" for path, said in sockets.items()), sockets
-    assert overheard(seen) == {}
-
-
-def test_nobody_takes_the_hubs_ports_while_it_restarts(hub, gateway):
+def test_nobody_takes_the_hubs_ports_while_it_restarts(hub):
+    put(hub, PUBLISHED)
     taken = neighbours.robbed(hub, ["800", "801", "881"], lambda: faults.restart(hub))
     assert taken == {"took": [], "refused": dict.fromkeys(("800", "801", "881"), "Permission denied"), "heard": {}}
 
 
-def test_with_higher_ports_a_user_takes_them_and_is_handed_passwords(hub, gateway):
-    faults.serve(gateway, "nginx", HIGH)
-    faults.configure(hub, HIGH)
+def test_with_higher_ports_a_user_takes_them_and_is_handed_passwords(hub):
+    put(hub, HIGH)
 
     def disturb():
         hub.machine.sh("systemctl stop jupyterhub")
         hub.inside("sign_in", URL, "alice")
 
-    try:
-        taken = neighbours.robbed(hub, ["8000", "8001", "8081"], disturb)
-    finally:
-        faults.configure(hub, PUBLISHED)
-        faults.serve(gateway, "nginx")
+    taken = neighbours.robbed(hub, ["8000", "8001", "8081"], disturb)
     assert taken["took"] == [8000, 8001, 8081]
     assert f"password={hub.passwords['alice']}" in taken["heard"]["8000"]
 
 
 # Users' servers have ports that nobody knows before. Whoever holds all others than this one knows it.
 KNOWN = "33001"
-TLS = PUBLISHED.replace(CONFIG, "internal_ssl = False", "internal_ssl = True")
+TAKEN = PUBLISHED.replace(CONFIG, "c = get_config()", f"c = get_config()\nc.Spawner.port = {KNOWN}\nc.Spawner.http_timeout = 20")
+TLS = TAKEN.replace(CONFIG, "internal_ssl = False", "internal_ssl = True")
 
 
-def knowing(files):
-    return files.replace(CONFIG, "c = get_config()", f"c = get_config()\nc.Spawner.port = {KNOWN}\nc.Spawner.http_timeout = 20")
-
-
-@pytest.mark.parametrize(("files", "handed"), [(PUBLISHED, True), (TLS, False)], ids=["published", "internal_ssl"])
-def test_who_takes_the_port_of_a_users_server_gets_the_users_cookie_unless_it_has_to_prove_who_it_is(hub, gateway, files, handed):
-    neighbours.ended(hub, "bob")
-    faults.configure(hub, knowing(files))
-    try:
-        with faults.meanwhile(hub, "come_back", URL, "bob"):
-            taken = neighbours.robbed(hub, [KNOWN], lambda: hub.machine.sh(f"touch {deployment.CHECK}/over"), 25)
-    finally:
-        faults.configure(hub, PUBLISHED)
+@pytest.mark.parametrize(("files", "handed"), [(TAKEN, True), (TLS, False)], ids=["published", "internal_ssl"])
+def test_who_takes_the_port_of_a_users_server_gets_the_users_cookie_unless_it_has_to_prove_who_it_is(hub, files, handed):
+    put(hub, files)
+    with faults.meanwhile(hub, "come_back", URL, "bob"):
+        taken = neighbours.robbed(hub, [KNOWN], lambda: hub.machine.sh(f"touch {deployment.CHECK}/over"), 25)
     assert taken["took"] == [int(KNOWN)]
     assert ("jupyterhub-user-bob=" in taken["heard"].get(KNOWN, "")) == handed, taken["heard"]
     assert ("GET " in taken["heard"].get(KNOWN, "")) == handed, taken["heard"]
 
 
-def test_with_internal_ssl_a_user_climbs_the_ladder_and_a_restart_finds_the_server_again(hub, gateway):
-    neighbours.ended(hub, "alice")
-    faults.configure(hub, TLS)
-    try:
-        first = hub.check("--keep-server")
-        faults.restart(hub)
-        second = hub.check("--megabytes", "1")
-    finally:
-        faults.configure(hub, PUBLISHED)
+def test_with_internal_ssl_a_user_climbs_the_ladder_and_a_restart_finds_the_server_again(hub):
+    put(hub, TLS)
+    first = hub.check("--keep-server")
+    faults.restart(hub)
+    second = hub.check("--megabytes", "1")
     for last in (first[-1], second[-1]):
         assert last["ok"], last
     assert "the server was running already: its start was not seen" in str(second)
+
+
+def test_an_older_jupyterhub_takes_the_same_lines_for_certificates():
+    files = PUBLISHED.replace(CONFIG, "internal_ssl = False", "internal_ssl = True")
+    with deployment.hub(VERSIONS["jupyterhub"][-1], files) as hub:
+        # Without a reverse proxy in front, only the header that the proxy adds is missing.
+        assert [rung["rung"] for rung in hub.check("--megabytes", "1", url=BEHIND) if not rung["ok"]] == ["blocks_shown"]

@@ -213,3 +213,24 @@ def test_a_user_does_not_read_the_key(hubs, version):
     assert "Permission denied" in machine.exec("cat", VALUES["key"], user="bob", check=False).stderr
     # Others may list the certificate, which every visitor gets.
     machine.exec("cat", VALUES["certificate"], user="bob")
+
+
+STATUS = "a2dismod --quiet status"
+
+
+@newest
+@pytest.mark.parametrize(
+    ("front", "shown"),
+    [
+        (("apache", {}), False),
+        (("apache", {"files": PUBLISHED.replace("apache/enable.sh", STATUS)}), True),
+        (("nginx", {}), False),
+    ],
+    ids=["apache", "apache without the line", "nginx"],
+    indirect=["front"],
+)
+def test_no_user_of_the_machine_reads_what_others_ask_on_a_status_page(front, version, shown):
+    pages = front.inside(
+        "pages", f"https://{VALUES['host']}/server-status", f"http://{VALUES['host']}/server-status", "http://127.0.0.1/server-status"
+    )
+    assert any("Server Status" in page for page in pages) == shown, pages

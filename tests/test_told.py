@@ -4,16 +4,23 @@ import re
 
 import pytest
 
-from tests.harness.manifest import PUBLISHED, ROOT, VALUES, VERSIONS
+from tests.harness.manifest import HUBS, PUBLISHED, ROOT, VALUES, VERSIONS
 
 BIN = f"{VALUES['environment']}/bin"
 NEWEST = VERSIONS["jupyterhub"][0]
 CONFIG = "jupyterhub/jupyterhub_config.py"
 
 
+# The hub's machine, on each Debian that it may have.
+HOMES = [hub for hub in HUBS if hub.startswith(NEWEST)]
+
+
 @pytest.fixture
-def machine(idle):
-    return idle(NEWEST)
+def machine(request, idle):
+    return idle(getattr(request, "param", NEWEST))
+
+
+on_each = pytest.mark.parametrize("machine", HOMES, indirect=True)
 
 
 def page(name):
@@ -36,11 +43,13 @@ def on_a_terminal(machine, commands):
     return said.stdout.replace("\r", "").splitlines()
 
 
+@on_each
 @pytest.mark.parametrize(("name", "commands", "output"), list(printed()), ids=lambda value: value if isinstance(value, str) else None)
 def test_a_page_prints_what_the_command_prints(machine, name, commands, output):
     assert on_a_terminal(machine, "\n".join(commands)) == output
 
 
+@on_each
 def test_the_kernels_that_are_printed_are_those_that_the_script_lists(machine):
     (shown,) = re.findall(r"(?s)```text\n(\[InstallKernelSpec\].*?)```", page("deploy/install.md"))
     script = [line for line in PUBLISHED.read("kernel/install.sh").splitlines() if line.endswith(("--sys-prefix", "kernelspec list"))]

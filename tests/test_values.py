@@ -27,7 +27,7 @@ ODD = {
     | {
         "host": "xn--mnchen-3ya.example.org",
         "base_url": "/",
-        "hub": "127.0.0.2:9443",
+        "hub": "127.0.0.2:943",
         "certificate": "/etc/letsencrypt/live/xn--mnchen-3ya.example.org/fullchain.pem",
         "key": "/etc/letsencrypt/live/xn--mnchen-3ya.example.org/privkey.pem",
         "kernel": "c_1_kernel",
@@ -36,10 +36,10 @@ ODD = {
     | {
         "host": f"{LABEL}.{LABEL}.{LABEL}.{'a' * 57}.org",
         "base_url": f"/{'deep/' * 19}er/",
-        "hub": "127.255.255.254:65535",
+        "hub": "127.255.255.254:1023",
         "kernel": "a" * 33 + "_kernel",
     },
-    "words of the hub's own": EXAMPLES | {"host": "a.b", "base_url": "/user/hub/-/api/", "hub": "127.0.0.1:1024", "kernel": "hub_kernel"},
+    "words of the hub's own": EXAMPLES | {"host": "a.b", "base_url": "/user/hub/-/api/", "hub": "127.0.0.1:1", "kernel": "hub_kernel"},
 }
 
 HOSTILE = [
@@ -78,6 +78,7 @@ HOSTILE = [
     "\u0661\u0662\u0667.0.0.1:800",
     "0.0.0.0:800",
     "127.0.0.1:0",
+    "127.0.0.1:1024",
     "127.0.0.1:65536",
     "127.0.0.1:801",
     "256.0.0.1:800",
@@ -234,7 +235,7 @@ def test_a_key_that_is_the_certificate_is_refused_until_one_of_them_changes(page
 OWN = {
     "host": "notebooks.example.net",
     "base_url": "/teaching/",
-    "hub": "127.0.0.9:4321",
+    "hub": "127.0.0.9:432",
     "certificate": "/srv/a.crt",
     "key": "/srv/a.key",
     "kernel": "own_kernel",

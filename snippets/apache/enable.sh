@@ -18,6 +18,9 @@ if [ -e "$default" ] && ! grep -qi '^\s*ServerName' "$default"; then
     a2dissite --quiet 000-default
     echo "Disabled 000-default. To have it back: a2ensite 000-default"
 fi
+# Debian's status page shows every user of this machine what is asked just now, tokens
+# in addresses included.
+a2dismod --quiet status
 a2ensite --quiet jupyterhub
 apachectl -t
 # A restart, since a reload keeps the old number of workers.

@@ -60,8 +60,8 @@ CAUSES = [
     ),
     (
         r"the address has no path",
-        "If users see the hub below a path, such as /jupyter/, the address ends with it. If not, the path differs between the "
-        "reverse proxy and JupyterHub: compare c.JupyterHub.bind_url (or base_url) with the proxy's location or ProxyPass.",
+        "If users see the hub below a path, the address ends with it. If not, the path differs between the reverse proxy and "
+        "JupyterHub: compare c.JupyterHub.bind_url (or base_url) with the proxy's location or ProxyPass.",
         "deploy/check",
     ),
     (
@@ -295,6 +295,12 @@ CAUSES = [
     ),
     (r"not among the kernels", "The kernel is not installed where this user's server looks.", "troubleshooting/kernel-not-in-the-launcher"),
     (
+        r"api/kernels -> 500.*Unhandled error",
+        "The user's server could not start the kernel, for a reason that the hub's log tells. If that is 'File name too long', "
+        "the home lies too deep for a kernel's sockets.",
+        "troubleshooting/file-name-too-long",
+    ),
+    (
         r"api/kernels -> 500",
         "The kernel's program cannot be started: kernel.json names one that is not there, or that this user may not run.",
         "troubleshooting/error-starting-kernel",
@@ -485,11 +491,11 @@ def without_site(hub: Hub) -> str:
 def elsewhere(hub: Hub) -> str:
     """Words for where a hub answers, if not at the address that was given: that may be a page's, or lack its path; empty if nowhere."""
     near = [hub.url, f"http://{hub.host}{hub.base}"]
-    pages = [hub.url]
+    pages = [hub.url, f"{hub.origin}{BASE_URL}"]
     for address in near:
         with suppress(requests.RequestException):  # where it sends people
             pages.append(hub.fetch("GET", address, timeout=3, headers=ANONYMOUS).url)
-    pages += [f"https://{hub.host}{hub.base}", f"{hub.origin}{BASE_URL}", f"https://{hub.host}{BASE_URL}"]
+    pages += [f"https://{hub.host}{hub.base}", f"https://{hub.host}{BASE_URL}"]
     tried = {hub.url}
     for page in map(urlsplit, pages):
         for end in re.finditer(r"/(?=(?:hub|user)/|$)", page.path):
@@ -498,7 +504,7 @@ def elsewhere(hub: Hub) -> str:
                 tried.add(address)
                 with suppress(requests.RequestException, ValueError):
                     answer = hub.fetch("GET", f"{address}hub/api", timeout=3, allow_redirects=False, headers=ANONYMOUS)
-                    if answer.status_code == 200 and "version" in answer.json():
+                    if answer.status_code == 200 and isinstance(known := answer.json(), dict) and "version" in known:
                         return f"; JupyterHub answers at {address}, not at {hub.url}"
     return ""
 

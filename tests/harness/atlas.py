@@ -277,6 +277,8 @@ def _mend(hub: deployment.Hub, entry: Entry, user: str, options: list[str]) -> N
         with contextlib.suppress(RuntimeError):
             deployment.end(hub)
         deployment.start(hub)
+    if entry.about.get("needs") == "server":
+        hub.inside("stop", URL, user)
     rungs = hub.check(*options, "--until", entry.rung, user=user)
     if not rungs[-1]["ok"]:
         raise Unfixed(f"troubleshooting/{entry.name}/fix.sh mends nothing: {rungs[-1]['rung']}: {rungs[-1]['said']}")

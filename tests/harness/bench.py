@@ -317,13 +317,13 @@ PATIENCE = 3  # seconds for an answer, or for a WebSocket to open
 
 
 @contextlib.contextmanager
-def without_hub() -> Iterator[Turns]:
-    """A server with JupyterHub's own proxy, and a stand-in for the users' servers behind it."""
+def without_hub(*stand_in: str) -> Iterator[Turns]:
+    """A server with JupyterHub's own proxy, and a stand-in for the users' servers behind it: a program there, or client.py's."""
     with contextlib.ExitStack() as stack:
         machine = stack.enter_context(engine.run(images.hub(VERSION).tag, options=deployment.NAMED))
         machine.put(_tools())
         path = f"PATH={VALUES['environment']}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        for command in (PROXY.split(), [PYTHON, f"{CHECK}/client.py", "stand_in"]):
+        for command in (PROXY.split(), stand_in or [PYTHON, f"{CHECK}/client.py", "stand_in"]):
             engine.cli("exec", "--detach", "--env", path, machine.id, *command)
         yield Turns(deployment.Hub(machine, VERSION, {}), stack)
 

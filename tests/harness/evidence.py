@@ -120,6 +120,11 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
     )
 
 
+def lasted(proxy: str, version: str, on: str, figures: dict[str, float]) -> dict:
+    """What a term of a reverse proxy with the published files came to, see `term.Term.figures`."""
+    return row("term", proxy, version, PUBLISHED.folder(proxy), [], on=on, rungs=figures)
+
+
 def merge(rows: list[dict]) -> None:
     """Add rows to the file; they replace older ones of the same versions. Rows of files that have changed since go."""
     if not rows:

@@ -30,11 +30,17 @@ CA = str(CHECK / "ca.pem")
 TEXT = {"type": "file", "format": "text"}
 
 
-def enter(url: str, user: str, *options: str) -> hubcheck.Hub:
-    """A user who has logged in, with a server, a kernel and its WebSocket; `options` go to hubcheck."""
+def visitor(url: str, user: str, *options: str) -> hubcheck.Hub:
+    """A user who has not logged in yet; `options` go to hubcheck."""
     given = [url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA, *options]
     hub = hubcheck.Hub(url, hubcheck.arguments(given))
     hub.options.tell = lambda text: None
+    return hub
+
+
+def enter(url: str, user: str, *options: str) -> hubcheck.Hub:
+    """A user who has logged in, with a server, a kernel and its WebSocket; `options` go to hubcheck."""
+    hub = visitor(url, user, *options)
     for name, rung in hubcheck.INSIDE.items():
         list(rung(hub))
         if name == "kernel_channel":
@@ -388,11 +394,17 @@ def sign_in(url: str, user: str) -> str:
     return requests.post(f"{url}hub/login", data=form, verify=CA, timeout=5).text
 
 
+def stop(url: str, user: str) -> None:
+    """A user logs in and stops their server."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+
+
 def come_back(url: str, user: str) -> list[int]:
     """The statuses that a user meets who has used their server, stopped it, and starts it again when the file `over` is there."""
     OVER.unlink(missing_ok=True)
-    hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA]))
-    hub.options.tell = lambda text: None
+    hub = visitor(url, user)
     for name in ("login_works", "server_spawns"):
         list(hubcheck.INSIDE[name](hub))
     hubcheck.stop_server(hub, f"hub/api/users/{user}")
@@ -404,6 +416,11 @@ def come_back(url: str, user: str) -> list[int]:
         time.sleep(1)
         met.append(hub.fetch("GET", f"{url}{hub.server}lab").status_code)
     return met
+
+
+def pages(*addresses: str) -> list[str]:
+    """What is at each of the addresses."""
+    return [requests.get(address, verify=CA, timeout=5).text[:2000] for address in addresses]
 
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}

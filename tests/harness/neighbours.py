@@ -86,17 +86,16 @@ def robbed(hub: deployment.Hub, ports: list[str], disturb: Callable[[], object],
         return json.loads(task.result().stdout)
 
 
-def ended(hub: deployment.Hub, user: str) -> None:
-    """End a user's server as a user does, so that the next one reads its configuration anew."""
-    hub.machine.sh(f"pkill -u {user} || true")
-    hub.machine.until(f"! pgrep -u {user}", timeout=20)
+def stopped(hub: deployment.Hub, user: str) -> None:
+    """A user stops their server, so that the next one reads its configuration anew."""
+    hub.inside("stop", URL, user)
 
 
 @contextlib.contextmanager
 def moved(hub: deployment.Hub, user: str, home: str) -> Iterator[None]:
-    """A user whose home lies elsewhere, for the length of a `with` block."""
+    """A user whose home lies elsewhere, for the length of a `with` block, at the end of which they have stopped their server."""
     hub.machine.sh(f"mkdir -p $(dirname {home}) && usermod --home {home} --move-home {user}")
     try:
         yield
     finally:
-        hub.machine.sh(f"pkill -u {user}; sleep 0.2; usermod --home /home/{user} --move-home {user}")
+        hub.machine.sh(f"pkill -KILL -u {user}; usermod --home /home/{user} --move-home {user}", check=False)
