@@ -48,14 +48,6 @@ def enter(url: str, user: str, *options: str) -> hubcheck.Hub:
     return hub
 
 
-def enter_hub(url: str, user: str) -> hubcheck.Hub:
-    """A user who has logged in, and no more."""
-    hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA]))
-    hub.options.tell = lambda text: None
-    list(hubcheck.log_in(hub))
-    return hub
-
-
 def leave(*hubs: hubcheck.Hub) -> None:
     """Take away what was made on the way in."""
     for hub in hubs:
@@ -326,13 +318,6 @@ def compute(url: str, user: str, code: str, *options: str) -> str:
         leave(hub)
 
 
-def stop(url: str, *users: str) -> None:
-    """Stop users' servers, each as that user."""
-    for user in users:
-        hub = enter_hub(url, user)
-        hubcheck.stop_server(hub, f"hub/api/users/{user}")
-
-
 def let_in(url: str, user: str, *passwords: str) -> list[int]:
     """The status of a login with each password in turn; "" is the user's own."""
     hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt")]))
@@ -377,7 +362,8 @@ def reaches(url: str, user: str) -> list[str]:
 
 def administer(url: str, user: str, method: str, path: str) -> int:
     """The status of what a user asks of the hub's API, or of somebody's server, with a token of their own."""
-    hub = enter_hub(url, user)
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
     token = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "asks"})["token"]
     return requests.request(method, url + path, headers={"Authorization": f"token {token}"}, verify=CA).status_code
 
