@@ -10,9 +10,15 @@ from tests.harness import deployment, engine, evidence, images, memory
 from tests.harness.manifest import HOMES, HUBS, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS, Files
 
 UNIT = "systemd/jupyterhub.service"
+PAGE = (ROOT / "deploy/run-as-a-service.md").read_text("utf-8")
 
 
-@pytest.fixture(scope="module", params=[hub for hub in HUBS if hub.startswith(NEWEST)])
+def on(*names):
+    """Machines of these kinds, each for tests of its own worker."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(f"service-{name}"), id=name) for name in names]
+
+
+@pytest.fixture(scope="module", params=on(*(name for name in HUBS if name.startswith(NEWEST))))
 def hub(request):
     """The newest JupyterHub as a service, on each of Debian's releases."""
     with engine.run(images.hub(request.param).tag, options=deployment.NAMED, boot=True) as machine:
@@ -44,7 +50,7 @@ def test_the_unit_starts_a_hub_that_lets_users_work(hub, prove):
     prove(evidence.booted(hub))
 
 
-@pytest.mark.parametrize("hub", [f"{NEWEST} on {suite}" for suite in HOMES[1:]], indirect=True)
+@pytest.mark.parametrize("hub", on(*(f"{NEWEST} on {suite}" for suite in HOMES[1:])), indirect=True)
 def test_with_user_root_in_the_unit_no_users_server_starts(hub):
     """Newer systemd then takes from root the power to become a user. (Debian 12 starts one all the same.)"""
     path = SAVED_AS[UNIT]
@@ -88,6 +94,7 @@ def test_systemd_calls_the_running_service_well_protected(hub):
     score = exposure(hub.machine, "jupyterhub.service")
     print(f"systemd-analyze security: {score}")
     assert score <= 3.0
+    assert f"→ Overall exposure level for jupyterhub.service: {score} " in PAGE
 
 
 def test_the_journal_says_that_an_account_has_expired_as_its_page_shows(hub):
@@ -187,7 +194,6 @@ def test_the_hubs_configuration_is_roots_alone_wherever_it_was_copied_from(hub):
     assert hub.machine.sh(f"stat --format '%a %U' {path}").stdout.strip() == "600 root"
 
 
-PAGE = (ROOT / "deploy/run-as-a-service.md").read_text("utf-8")
 # What an administrator needs, and the lines for it.
 OWN = {
     need: re.findall(r"`(\w+=[^`]*)`", lines) for need, lines in re.findall(r"^\| ([^|]+?) \| ((?:`\w+=[^`]+`(?: and )?)+) \|$", PAGE, re.M)
