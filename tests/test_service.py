@@ -239,8 +239,9 @@ def test_lines_of_ones_own_do_what_the_page_says_for_servers_that_start_after_th
 def test_a_user_who_starts_processes_without_end_leaves_some_to_others(hub):
     """Linux counts a user's on the whole machine, also in other containers: nobody else there has this number."""
     answers(hub)
-    add = f"useradd --create-home --uid {4242 + HOMES.index(hub.suite)} --groups jupyterhub dave && echo dave:$(cat {deployment.CHECK}/alice.txt) | chpasswd"
-    hub.machine.sh(f"id dave || {{ {add}; cp {deployment.CHECK}/alice.txt {deployment.CHECK}/dave.txt; }}")
+    number, password = 4242 + HOMES.index(hub.suite), f"{deployment.CHECK}/alice.txt"
+    add = f"useradd --create-home --uid {number} --groups jupyterhub dave && echo dave:$(cat {password}) | chpasswd"
+    hub.machine.sh(f"id dave || {{ {add}; cp {password} {deployment.CHECK}/dave.txt; }}")
     told = hub.inside("crowd", deployment.BEHIND, "dave", "bob", "2200")
     error, number = told["dave"].split("\n")[:2]
     assert error == "can't start new thread", told
