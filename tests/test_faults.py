@@ -4,7 +4,7 @@ import pytest
 
 from tests.harness import deployment, engine, evidence, faults
 from tests.harness.deployment import BEHIND
-from tests.harness.faults import CONFIG, SERVICE, UNIT
+from tests.harness.faults import CONFIG, PROXY_PID, SERVICE, UNIT
 from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
 
 # They share a hub; the others have one of their own.
@@ -97,6 +97,14 @@ def test_a_hub_that_comes_back_finds_the_users_servers(behind, prove, fault, nam
     prove(evidence.survived(behind, next(iter(PROXIES)), None, name, told))
 
 
+@shared
+def test_a_hub_that_is_started_by_hand_beside_the_service_costs_nothing(behind, prove):
+    with faults.watching(behind) as told:
+        faults.start_by_hand(behind)
+    assert told["lived"] == ALL, told
+    prove(evidence.survived(behind, next(iter(PROXIES)), None, "a second hub is started by hand", told))
+
+
 CELL = """
 import pathlib, time
 x = 42
@@ -171,7 +179,7 @@ def test_who_comes_while_a_new_hub_still_looks_for_their_server_waits_for_it(beh
 
 @shared
 def test_without_the_lines_the_hub_ends_programs_that_are_not_its_own(behind):
-    strangers = PUBLISHED.replace(CONFIG, "c.JupyterHub.spawner_class", "").replace(CONFIG, "pid_file", "")
+    strangers = PUBLISHED.replace(CONFIG, "c.JupyterHub.spawner_class", "").replace(UNIT, PROXY_PID, "jupyterhub-proxy.pid")
     # It waits for half a minute otherwise.
     hasty = strangers.replace(CONFIG, "c = get_config()", "c = get_config()\nc.Spawner.http_timeout = 2\n")
     try:

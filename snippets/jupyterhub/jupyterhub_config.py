@@ -63,9 +63,6 @@ class LastingSpawner(LocalProcessSpawner):
 
 c.JupyterHub.spawner_class = LastingSpawner
 
-# The same for the hub's own proxy: a restart of the machine empties /run.
-c.ConfigurableHTTPProxy.pid_file = "/run/jupyterhub-proxy.pid"
-
 # Users' servers get a short environment: of the hub's own only PATH, the language and
 # little more.
 # For a kernel outside /opt/jupyterhub, /usr/local and /usr, name its data directory:

@@ -132,6 +132,14 @@ def crash(hub: deployment.Hub) -> None:
         hub.machine.sh("systemctl kill --kill-who=main --signal=KILL jupyterhub")
 
 
+def start_by_hand(hub: deployment.Hub) -> None:
+    """Start a second hub with the same configuration, as from a root shell, and wait until it has given up."""
+    command = f"{VALUES['environment']}/bin/jupyterhub --config {SAVED_AS[CONFIG]}"
+    hub.machine.sh(
+        f"mkdir -p /root/other && cd /root/other && PATH={VALUES['environment']}/bin:$PATH timeout 60 {command} >log 2>&1 || true"
+    )
+
+
 def end_the_hubs_proxy(hub: deployment.Hub) -> None:
     """End configurable-http-proxy, and wait until the hub has put another in its place."""
     before = hub.machine.read(PROXY_PID)
@@ -198,7 +206,8 @@ def boot_with_old_numbers(hub: deployment.Hub, user: str, files: Files) -> list[
     hub.machine.sh(f"systemctl stop jupyterhub; systemctl kill jupyterhub; systemctl stop {' '.join(PROGRAMS)}; {started}")
     one, two = (hub.machine.sh(f"systemctl show --property MainPID --value {name}").stdout.strip() for name in PROGRAMS)
     # A boot empties /run, and nothing else.
-    hub.machine.sh(f"rm -f {PROXY_PID}; echo {two} >{STATE}/jupyterhub-proxy.pid", {SAVED_AS[CONFIG]: files.read(CONFIG)})
+    changed = {SAVED_AS[name]: files.read(name) for name in (CONFIG, UNIT)}
+    hub.machine.sh(f"rm -f {PROXY_PID}; echo {two} >{STATE}/jupyterhub-proxy.pid; systemctl daemon-reload", changed)
     hub.machine.exec(PYTHON, "-c", LEND, f"{STATE}/jupyterhub.sqlite", user, one)
     before = log(hub).count(LOOKED)
     with coming_back(hub):

@@ -8,6 +8,7 @@ import http.server
 import io
 import json
 import pathlib
+import pickle
 import re
 import ssl
 import subprocess
@@ -270,11 +271,49 @@ class Slow(io.BytesIO):
         return super().read(500)
 
 
-def within(url: str, user: str) -> dict[str, dict]:
-    """What a program in a user's kernel can do, in the words of `within.py`."""
-    hub = enter(url, user, "--kernel", "python3")
+def within(url: str, user: str, *options: str) -> dict[str, dict]:
+    """What a program in a user's kernel can do, in the words of `within.py`; `options` go to hubcheck."""
+    hub = enter(url, user, "--kernel", "python3", *options)
     try:
         return json.loads(hubcheck.execute(hub, (CHECK / "within.py").read_text("utf-8")).splitlines()[-1])
+    finally:
+        leave(hub)
+
+
+# As many threads as the system lets the user have, but no more than are asked for; they count as processes do.
+CROWD = """
+import threading
+over, begun = threading.Event(), 0
+threading.stack_size(65536)
+try:
+    while begun < {most}:
+        threading.Thread(target=over.wait, daemon=True).start()
+        begun += 1
+except RuntimeError as error:
+    print(error)
+print(begun)
+"""
+
+
+def crowd(url: str, user: str, other: str, most: str) -> dict[str, str]:
+    """What a user's kernel says who starts up to so many threads, and meanwhile the kernel of another, who starts a server then."""
+    hog = enter(url, user, "--kernel", "python3")
+    try:
+        told = {user: hubcheck.execute(hog, CROWD.format(most=most))}
+        hub = enter(url, other, "--kernel", "python3")
+        told[other] = hubcheck.execute(hub, "6 * 7")
+        leave(hub)
+        hubcheck.execute(hog, "over.set()")
+    finally:
+        leave(hog)
+    return told
+
+
+def compute(url: str, user: str, code: str, *options: str) -> str:
+    """What a user's kernel for Python answers to a piece of code; `options` go to hubcheck."""
+    hub = enter(url, user, "--kernel", "python3", *options)
+    try:
+        return hubcheck.execute(hub, code)
     finally:
         leave(hub)
 
@@ -289,6 +328,44 @@ def let_in(url: str, user: str, *passwords: str) -> list[int]:
         answers.append(hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False).status_code)
         hub.session.cookies.clear()
     return answers
+
+
+# What lives on when a server ends: a program that has left the server's group of processes.
+DETACHED = "import subprocess; subprocess.Popen(['sleep', '9999'], start_new_session=True).pid"
+
+
+def settle(url: str, user: str) -> str:
+    """Let a user log in, start a server, make a token and start a program that outlives the server; its process number.
+
+    Cookies and token are kept in a file, for `reaches`.
+    """
+    hub = enter(url, user, "--kernel", "python3", "--keep-server")
+    number = hubcheck.execute(hub, DETACHED).strip()
+    made = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "kept"})
+    (CHECK / f"{user}.kept").write_bytes(pickle.dumps((hub.session.cookies, made["token"])))
+    return number
+
+
+def reaches(url: str, user: str) -> list[str]:
+    """What a user gets with the cookies and the token of `settle`: of the hub, of their server, and by a start of one."""
+    cookies, token = pickle.loads((CHECK / f"{user}.kept").read_bytes())
+    asked = {"the hub": "hub/home", "the hub's API": "hub/api/user", "the server": f"user/{user}/api/contents", "a start": "hub/spawn"}
+    ways = {"session": {"cookies": cookies}, "token": {"headers": {"Authorization": f"token {token}"}}}
+    got = []
+    for way, options in ways.items():
+        for what, path in asked.items():
+            answer = requests.get(url + path, verify=CA, timeout=60, **options)
+            if answer.ok and "/hub/login" not in answer.url:
+                got.append(f"{what}, by {way}")
+    return got
+
+
+def administer(url: str, user: str, method: str, path: str) -> int:
+    """The status of what a user asks of the hub's API, or of somebody's server, with a token of their own."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    token = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "asks"})["token"]
+    return requests.request(method, url + path, headers={"Authorization": f"token {token}"}, verify=CA).status_code
 
 
 def redirected(url: str, *paths: str) -> dict[str, list]:

@@ -16,6 +16,7 @@ import sys
 from multiprocessing import shared_memory
 
 NODE = pathlib.Path(sys.executable).with_name("node")
+NOTE = pathlib.Path.home() / "within.txt"
 NEWUSER, TRACEME = 0x10000000, 0
 C = ctypes.CDLL(None, use_errno=True)
 
@@ -26,6 +27,11 @@ def child(function) -> int:
     if not forked:
         os._exit(function())
     return os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1])
+
+
+def writes_at_home():
+    NOTE.unlink(missing_ok=True)
+    return NOTE.write_text("x") == 1
 
 
 def speaks_with_itself():
@@ -60,7 +66,7 @@ def lets_others_first():
 
 
 WORKS = {
-    "writes at home": lambda: (pathlib.Path.home() / "within.txt").write_text("x") == 1,
+    "writes at home": writes_at_home,
     "writes in /tmp": lambda: pathlib.Path(f"/tmp/within-{os.getpid()}").write_text("x") == 1,
     "shares a folder with its group": lambda: subprocess.call("mkdir -p ~/within && chmod 2770 ~/within", shell=True) == 0,
     "speaks with itself": speaks_with_itself,
@@ -78,7 +84,9 @@ POWERS = {
     "sees processes of others": lambda: any(path.stat().st_uid != os.getuid() for path in pathlib.Path("/proc").glob("[0-9]*")),
     "makes a namespace": lambda: child(lambda: C.unshare(NEWUSER) != 0) == 0,
     "is traced": lambda: child(lambda: C.ptrace(TRACEME, 0, 0, 0) != 0) == 0,
-    "leaves files that everybody reads": lambda: bool((pathlib.Path.home() / "within.txt").stat().st_mode & 0o004),
+    "leaves files that everybody reads": lambda: bool(NOTE.stat().st_mode & 0o004),
+    "leaves files that its group reads": lambda: bool(NOTE.stat().st_mode & 0o040),
+    "finds the machine's devices": lambda: pathlib.Path("/dev/card").exists(),
 }
 
 
