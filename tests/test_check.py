@@ -270,7 +270,7 @@ COOKIE = 'set $kept $http_cookie; if ($http_upgrade) { set $kept ""; } proxy_set
 # (in the line of nginx's site, what comes before it, the words of the answer, of the cause, of the hub's log)
 FORBIDDEN = [
     ("proxy_set_header Connection", COOKIE, "Jupyter Server", "does not know who asks", "Couldn't authenticate WebSocket connection"),
-    ("location /jupyter/ {", "location /jupyter/ { if ($http_upgrade) { return 403; }", "nginx", "before Jupyter refuses", ""),
+    ("[^/]+)$ {", "[^/]+)$ { return 403;", "nginx", "before Jupyter refuses", ""),
 ]
 
 

@@ -17,7 +17,7 @@ OPEN = {
     "the hub": "ports 800, 801 and 881",
     "a user's server": "Users' servers have ports that anybody may take",
     "a kernel": "Each kernel keeps one port",
-    "a home": "Debian's `useradd` makes homes that everybody on the machine may look into",
+    "a home": "Debian 12's `useradd` makes homes that everybody on the machine may look into",
     # systemd's own, which every process of every machine may speak to.
     "the system": "",
 }

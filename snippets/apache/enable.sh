@@ -7,6 +7,12 @@ if grep -q '^<VirtualHost' /etc/apache2/sites-available/jupyterhub.conf &&
     echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
     exit 1
 fi
+# Two web servers cannot share a port. (The kernel writes 80 as 0050, and 0A if somebody
+# listens there.)
+if [ ! -e /run/apache2/apache2.pid ] && grep -qE ':0050 [0-9A-F]+:0000 0A' /proc/net/tcp*; then
+    echo "Port 80 is taken by another program, such as nginx: stop that first. Nothing was changed." >&2
+    exit 1
+fi
 # proxy_http brings proxy with it. Without it "apachectl -t" may be content, and every
 # request ends in an error 500.
 a2enmod --quiet ssl headers proxy_http deflate

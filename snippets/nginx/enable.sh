@@ -8,6 +8,10 @@ if nginx -t 2>&1 | grep -qF 'conflicting server name "hub.example.com"'; then
     echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
     exit 1
 fi
+if [ ! -s /run/nginx.pid ]; then
+    echo "nginx is not running. Does another program have port 80, such as Apache? Nothing was changed." >&2
+    exit 1
+fi
 # Debian's nginx.conf gives each of nginx's workers 768 connections. A WebSocket takes
 # two, and each connection takes a file descriptor. Both lines are for every site.
 conf=/etc/nginx/nginx.conf
