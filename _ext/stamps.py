@@ -21,8 +21,10 @@ EVIDENCE = "build/evidence.json"
 LIVED = {"variable": "the variable", "websocket": "the open WebSocket", "login": "the login", "file": "the saved file"}
 # What a term came to: the figure's name in the evidence, what it is, and how it is written.
 TERM = {
+    "workday": ("Users on a working day", "{:.0f}"),
+    "all": ("Users on the last day", "{:.0f}"),
     "open": ("Open WebSockets on the last day", "{:,.0f}"),
-    "answer": ("Slowest answer on the last day", "{:.1f} s"),
+    "answer": ("Slowest answer on the last day", "{:.2f} s"),
     "left": ("Most WebSockets that were left open overnight", "{:,.0f}"),
     "first_processes": ("Processes on the first day", "{:.0f}"),
     "processes": ("Most processes", "{:.0f}"),

@@ -41,7 +41,7 @@ def test_nothing_grows_but_by_processes_whose_tabs_are_open(terms, proxy):
     assert [day for day in days if day["memory"] / day["processes"] > 2.5 * first["memory"] / first["processes"]] == []
     # JupyterHub's own proxy is one process, to which no night happens.
     assert [day for day in seen if day["hub"]["files"] > 2 * day["open"] + BESIDES] == []
-    assert max(day["hub"]["memory"] for day in seen[21:-2]) < 1.5 * max(day["hub"]["memory"] for day in seen[7:14])
+    assert max(day["hub"]["memory"] for day in seen[15:-2]) < 2 * max(day["hub"]["memory"] for day in seen[:15])
 
 
 @published

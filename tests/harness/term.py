@@ -39,13 +39,11 @@ QUIET = 4  # seconds in which Apache ends processes that it no longer needs, if 
 # Of a reverse proxy's processes: how many they are besides the first, how many of them have begun since the last reload, the
 # memory that they share with no file, and their open files.
 LOOK = """
-first=$(cat {pid}); all=$(pgrep --parent $first); young=0
-for one in $all; do
-    [ $(sed 's/.*) //' /proc/$one/stat | cut -d ' ' -f 20) -lt $(cat /root/reloaded) ] || young=$((young + 1))
-done
-memory=$(for one in $first $all; do cat /proc/$one/status; done | awk '
+cd /proc; first=$(cat {pid}); all=$(pgrep --parent $first)
+young=$(cat $(printf '%s/stat ' $all) | awk -v since=$(cat /root/reloaded) '$22 >= since {{ count++ }} END {{ print count + 0 }}')
+memory=$(cat $(printf '%s/status ' $first $all) | awk '
     /^RssAnon:/ {{ own += $2 }} /^RssShmem:/ {{ if ($2 > shared) shared = $2 }} END {{ printf "%d", 1024 * (own + shared) }}')
-files=$(for one in $first $all; do ls /proc/$one/fd; done | wc -l)
+files=$(ls $(printf '%s/fd ' $first $all) | grep -c '^[0-9][0-9]*$')
 echo "{{\\"processes\\": $(echo $all | wc -w), \\"young\\": $young, \\"memory\\": $memory, \\"files\\": $files}}"
 """
 # The clock by which processes say when they have begun, in hundredths of a second.
@@ -153,9 +151,11 @@ class Term:
         more = before["processes"] - first["processes"]
         one = (before["memory"] - first["memory"]) / max(more, 1) / 1e6
         return {
+            "workday": WORKDAY,
+            "all": ALL,
             "open": last["open"],
             "answer": last["answer"],
-            "left": max(day["left"] for day in self.seen),
+            "left": max(day["left"] for day in self.seen[:-1]),
             "first_processes": first["processes"],
             "processes": max(day["processes"] for day in self.seen),
             "first_memory": first["memory"] / 1e6,
