@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.harness import accept, deployment, engine, images, neighbour
+from tests.harness import accept, deployment, engine, images, other_site
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS
 
 
@@ -62,13 +62,15 @@ CHANGED = "find /etc -newer /root/before; find /etc/nginx /etc/apache2 -type l -
 @pytest.mark.parametrize(("machine", "proxy"), [("bookworm", proxy) for proxy in PROXIES], indirect=["machine"])
 def test_another_site_with_the_hubs_name_is_named_and_nothing_is_changed(machine, proxy):
     deployment.begin(machine, proxy)
-    machine.put(deployment.placed(proxy) | neighbour.beside(proxy))
+    machine.put(deployment.placed(proxy) | other_site.beside(proxy))
     machine.sh("touch /root/before")
     before = machine.sh(CHANGED).stdout
     with pytest.raises(deployment.Refused) as refused:
         deployment.enable(machine, proxy)
     assert re.fullmatch(
-        rf"Another site has the name hub\.example\.com already: {neighbour.PATHS[proxy]}.*Nothing was changed\.\n", str(refused.value), re.S
+        rf"Another site has the name hub\.example\.com already: {other_site.PATHS[proxy]}.*Nothing was changed\.\n",
+        str(refused.value),
+        re.S,
     )
     assert machine.sh(CHANGED).stdout == before
 

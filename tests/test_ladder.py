@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harness import neighbour
+from tests.harness import other_site
 from tests.harness.climb import IMPATIENT, LADDER, climb, tell
 from tests.harness.deployment import in_front
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
@@ -40,7 +40,7 @@ def test_another_port_than_443_works(hubs, version, proxy, kind):
 @pytest.mark.parametrize(("proxy", "kind"), NEWEST)
 def test_beside_a_site_that_the_host_has_already_both_work(hubs, version, proxy, kind):
     """The hub's lines in that site's own file, as the page says."""
-    hub, (files, extra) = hubs(version), neighbour.merged(proxy)
+    hub, (files, extra) = hubs(version), other_site.merged(proxy)
     with in_front(hub, kind, proxy, files, extra):
         last = hub.check("--keep-server", "--megabytes", "1", user="bob")[-1]
         assert last["ok"], tell(last)

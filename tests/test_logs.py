@@ -38,6 +38,7 @@ def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, ver
     with deployment.in_front(hub, SUITE, proxy) as machine:
         secrets = deployment.inside(hub.machine, "traces", "use", URL, "alice", port, PROXY_PID)
         left = found(machine, secrets)
+        assert machine.sh(f"find {PROXIES[proxy].logs[0].rpartition('/')[0]} -name jupyterhub.log").stdout
         open_to_all = machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
     assert {"the password", TOKEN, TYPED, XSRF, SESSION, "the cookie jupyterhub-user-alice"} <= secrets.keys()
     assert any(what.startswith("JUPYTERHUB_API_TOKEN") for what in secrets)

@@ -13,8 +13,8 @@ NEWEST = VERSIONS["jupyterhub"][0]
 SERVER, NGINX = "jupyter/jupyter_server_config.py", "nginx/jupyterhub.conf"
 # What a user finds, and the words of the page for it.
 OPEN = {
-    "the hub's own proxy": "ports 800, 801 and 881",
-    "the hub": "ports 800, 801 and 881",
+    "the hub's own proxy": "port 800, 801 and 881",
+    "the hub": "port 800, 801 and 881",
     "a user's server": "Users' servers have ports that anybody may take",
     "a kernel": "Each kernel keeps one port",
     "a home": "Debian 12's `useradd` makes homes that everybody on the machine may look into",
@@ -43,6 +43,7 @@ def hub():
 def put(hub, files):
     """Let hub and reverse proxy run from files, if they do not already."""
     if hub.files != files:
+        hub.files = None  # until all of it is done
         faults.serve(hub.gateway, "nginx", files)
         faults.configure(hub, files)
         hub.files = files
@@ -83,11 +84,14 @@ def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub):
         with neighbours.working(hub, "alice") as words:
             seen = neighbours.swept(hub.machine, "carol", words)
             kinds = found(seen, neighbours.listeners(hub.machine, "alice", "mallory"))
+            journal = hub.machine.sh("journalctl --no-pager --output cat").stdout
         neighbours.stopped(hub, "mallory")
     assert {kind: said for kind, said in kinds.items() if kind not in OPEN} == {}
     assert kinds.keys() == OPEN.keys(), "the page names what is not there"
     page = (ROOT / "deploy/security.md").read_text("utf-8").partition("## What is left open")[2]
     assert [words for words in OPEN.values() if words not in page] == []
+    assert "User logged in: alice" in journal
+    assert [word for word in words if word in journal] == []
     # Of alice's servers and kernels no more than that somebody is there: no page, no file, no message.
     assert not any(re.match(r"HTTP/1.1 2", said) for said in kinds["a user's server"])
     assert {said[:1] for said in kinds["a kernel"]} == {"\xff"}
@@ -124,6 +128,7 @@ def test_with_higher_ports_a_user_takes_them_and_is_handed_passwords(hub):
         hub.inside("sign_in", URL, "alice")
 
     taken = neighbours.robbed(hub, ["8000", "8001", "8081"], disturb)
+    hub.files = None  # it is stopped
     assert taken["took"] == [8000, 8001, 8081]
     assert f"password={hub.passwords['alice']}" in taken["heard"]["8000"]
 
@@ -142,6 +147,8 @@ def test_who_takes_the_port_of_a_users_server_gets_the_users_cookie_unless_it_ha
     assert taken["took"] == [int(KNOWN)]
     assert ("jupyterhub-user-bob=" in taken["heard"].get(KNOWN, "")) == handed, taken["heard"]
     assert ("GET " in taken["heard"].get(KNOWN, "")) == handed, taken["heard"]
+    # Somebody came: otherwise with the first bytes of a TLS handshake.
+    assert ("\x16\x03" in taken["heard"].get(KNOWN, "")) != handed, taken["heard"]
 
 
 def test_with_internal_ssl_a_user_climbs_the_ladder_and_a_restart_finds_the_server_again(hub):

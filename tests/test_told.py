@@ -112,7 +112,7 @@ def test_what_is_deleted_lies_in_the_trash_unless_the_line_of_the_page_is_there(
     (line,) = re.findall(r"`(c\.FileContentsManager\.\w+ = \w+)`", page("troubleshooting/no-space-left-on-device/index.md"))
     folder = "~/.local/share/Trash"
     assert f"`{folder}`" in page("troubleshooting/no-space-left-on-device/index.md")
-    run = f"cd /home/bob && rm -rf .local/share/Trash && HOME=/home/bob {BIN}/python /root/delete.py"
-    machine.sh("chmod 755 /root", {"/root/delete.py": DELETE})
+    run = f"cd /home/bob && rm -rf .local/share/Trash && HOME=/home/bob {BIN}/python /usr/local/lib/tests/delete.py"
+    machine.sh("chmod -R a+rX /usr/local/lib/tests", {"/usr/local/lib/tests/delete.py": DELETE})
     assert machine.sh(f"{run} pass", user="bob").stdout.split() == ["notes.txt"]
     assert machine.sh(f"{run} '{line}'", user="bob").stdout.split() == []

@@ -26,7 +26,10 @@ if [ -e "$default" ] && ! grep -qi '^\s*ServerName' "$default"; then
 fi
 # Debian's status page shows every user of this machine what is asked just now, tokens
 # in addresses included.
-a2dismod --quiet status
+if [ -e /etc/apache2/mods-enabled/status.load ]; then
+    a2dismod --quiet status
+    echo "Disabled the status page. To have it back: a2enmod status"
+fi
 a2ensite --quiet jupyterhub
 apachectl -t
 # A restart, since a reload keeps the old number of workers.

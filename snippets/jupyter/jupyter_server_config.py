@@ -1,4 +1,5 @@
 # /etc/jupyter/jupyter_server_config.py: read by every user's server.
+import fcntl
 import os
 import tempfile
 
@@ -52,6 +53,8 @@ c.KernelManager.transport = "ipc"
 # deep, the folder is a new one in /tmp, which is the user's alone too.
 if len(os.fsencode(jupyter_runtime_dir())) > 57:
     os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="jupyter-")
+    # Debian 13 clears /tmp of what is ten days old, but not a folder that is locked.
+    fcntl.flock(os.open(os.environ["JUPYTER_RUNTIME_DIR"], os.O_RDONLY), fcntl.LOCK_SH)
 
 # Each load of JupyterLab would start Node.js, to find out whether JupyterLab has to be built
 # anew. With extensions as pip installs them it never has to.

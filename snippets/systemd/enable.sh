@@ -1,9 +1,13 @@
 #!/bin/sh
 # Starts JupyterHub now and at every boot. Run as root.
 set -eu
-# What this file says is done as root, and it may hold secrets: root's alone, wherever it was copied from.
-chown root:root /etc/jupyterhub/jupyterhub_config.py
-chmod 600 /etc/jupyterhub/jupyterhub_config.py
+# What these files say is done as root or as every user: they are root's, wherever they
+# came from. The first may hold secrets.
+config=/etc/jupyterhub/jupyterhub_config.py
+others="/etc/jupyter/jupyter_server_config.py /etc/systemd/system/jupyterhub.service"
+chown root:root $config $others
+chmod 600 $config
+chmod 644 $others
 systemctl daemon-reload
 systemctl enable --now jupyterhub.service
 systemctl --no-pager status jupyterhub.service

@@ -98,4 +98,5 @@ def moved(hub: deployment.Hub, user: str, home: str) -> Iterator[None]:
     try:
         yield
     finally:
-        hub.machine.sh(f"pkill -KILL -u {user}; usermod --home /home/{user} --move-home {user}", check=False)
+        ended = f"pkill -KILL -u {user}; while pgrep -u {user} >/dev/null; do sleep 0.1; done"
+        hub.machine.sh(f"{ended}; usermod --home /home/{user} --move-home {user}")
