@@ -200,7 +200,7 @@ def rows():
     took_part = [CONF, "jupyterhub/jupyterhub_config.py"]
     rows = [evidence.row("accepted", "nginx", version, [CONF], on="pypi") for version in ("1.31.3", "1.9.1")]
     rung = {"hub_answers": 0.12}
-    rows.append(evidence.row("climbed", "nginx", "1.31.3", took_part, on="pypi", jupyterhub="6.1.1", rungs=rung))
+    rows.append(evidence.row("climbed", "nginx", "1.31.3", took_part, on="pypi", home="bookworm", jupyterhub="6.1.1", rungs=rung))
     return [row | {"date": date} for row, date in zip(rows, ("2026-11-20", "2026-11-21", "2026-11-23"), strict=True)]
 
 
@@ -223,7 +223,7 @@ def test_the_stamp_follows_file_and_evidence_from_build_to_build(tree, rows):
     told = ["/etc/nginx/conf.d/jupyterhub.conf", "nginx 1.9.1 and 1.31.3", "runs with JupyterHub 6.1.1", "2026-11-23"]
     assert [cell.text.strip() for cell in row.select("td")] == told
     climb = [cell.text.strip() for cell in tested.select("table.rungs tbody td")]
-    assert climb == ["1.31.3", "PyPI", "6.1.1", "0.1 s", *["—"] * 7, "2026-11-23"]
+    assert climb == ["1.31.3", "PyPI", "6.1.1", "Debian bookworm", "0.1 s", *["—"] * 7, "2026-11-23"]
     first = tested.select_one("section p")
     assert first.find_next("h2"), "what introduces the page stands above its sections"
 

@@ -295,9 +295,9 @@ CAUSES = [
     ),
     (r"not among the kernels", "The kernel is not installed where this user's server looks.", "troubleshooting/kernel-not-in-the-launcher"),
     (
-        r"api/kernels -> 500.*Unhandled error",
-        "The user's server could not start the kernel, for a reason that the hub's log tells. If that is 'File name too long', "
-        "the home lies too deep for a kernel's sockets.",
+        r"File name too long",
+        "The user's home lies so deep that a kernel's sockets have no room for their paths: "
+        "JUPYTER_RUNTIME_DIR in jupyter_server_config.py.",
         "troubleshooting/file-name-too-long",
     ),
     (
@@ -719,12 +719,26 @@ def kernel_listed(hub: Hub):
 
 def kernel_channel(hub: Hub):
     """A kernel starts, and a WebSocket to it opens through the proxy."""
-    started = hub.json("POST", hub.server + "api/kernels", expect=(201,), json={"name": hub.options.kernel, "path": hub.folder})
+    try:
+        started = hub.json("POST", hub.server + "api/kernels", expect=(201,), json={"name": hub.options.kernel, "path": hub.folder})
+    except Failed as refused:
+        raise Failed(f"{refused}{reason(hub)}") from None
     if not hub.stops:  # a server that stops ends its kernels by itself
         hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/kernels/{started['id']}", expect=(204, 404)))
     hub.channel = hub.socket(f"{hub.server}api/kernels/{started['id']}/channels")
     hub.undo.append(hub.channel.close)
     yield f"WebSocket {hub.base}{hub.server}api/kernels/…/channels -> {hub.channel.getstatus()}"
+
+
+def reason(hub: Hub) -> str:
+    """Why no kernel starts, in the words that a notebook's own request gets; empty if it gets none, or a kernel after all."""
+    about = {"type": "notebook", "name": "", "path": f"{hub.folder}/none.ipynb", "kernel": {"name": hub.options.kernel}}
+    answer = hub.request("POST", f"{hub.server}api/sessions", expect=(), json=about)
+    with suppress(ValueError, AttributeError):
+        if answer.status_code >= 500:
+            return f"; {answer.json().get('message')}"
+        hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/sessions/{answer.json().get('id')}", expect=(204, 404)))
+    return ""
 
 
 def kernel_computes(hub: Hub):
