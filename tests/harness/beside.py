@@ -115,8 +115,7 @@ def tell(url: str, user: str) -> dict:
                 headers(answer.headers, ("Content-Length", "Etag", "Last-Modified", "Set-Cookie", "Location")),
                 hubcheck.plain(plain(answer.text)) if answer.status_code >= 400 else "",
             ]
-    page = hub.request("GET", f"{hub.server}lab").text
-    told["page"] = json.loads(plain(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1]))
+    told["page"] = inside.settings(plain(hub.request("GET", f"{hub.server}lab").text))
     told["socket"] = headers(hub.channel.headers)
     told["megabytes"] = memory(user) - before
     inside.leave(hub)

@@ -72,6 +72,11 @@ def ask(hub: hubcheck.Hub) -> float:
             return 1000 * (time.perf_counter() - began)
 
 
+def settings(page: str) -> dict:
+    """What a page of JupyterLab says of its server and its user."""
+    return json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+
+
 def late(url: str, *users: str) -> list[dict]:
     """For each user the share of a kernel's answers that take as long as Linux waits with an acknowledgement: 40 milliseconds.
 
@@ -81,7 +86,7 @@ def late(url: str, *users: str) -> list[dict]:
     times = [[ask(hub) for hub in hubs] for turn in range(40)]
     pages = [hub.request("GET", f"{hub.server}lab").text for hub in hubs]
     leave(*hubs)
-    told = [json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1]) for page in pages]
+    told = [settings(page) for page in pages]
     shares = [sum(time >= 38 for time in column) / len(column) for column in zip(*times, strict=True)]
     return [{"late": share, "builds": page["buildCheck"]} for share, page in zip(shares, told, strict=True)]
 

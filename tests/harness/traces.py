@@ -53,7 +53,7 @@ def use(url: str, user: str, port: str, proxy: str) -> dict[str, str]:
     for rung in list(hubcheck.INSIDE.values())[-3:]:
         list(rung(hub))
     page = hub.request("GET", f"{hub.server}lab").text
-    token = json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])["token"]
+    token = inside.settings(page)["token"]
     typed = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={})["token"]
     xsrf = next(cookie.value for cookie in hub.session.cookies if cookie.name == "_xsrf" and user in cookie.path)
     kernels = f"{hub.server}api/kernels"
