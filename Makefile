@@ -33,29 +33,29 @@ epub: .venv/ready ## the guide as a book, build/guide.epub
 
 pdf: .venv/ready ## the guide on paper, build/guide.pdf, printed by the tests' Chromium
 	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -b singlehtml -d build/doctrees-singlehtml . build/singlehtml
-	@$(BIN)/python -m tests.harness.paper build/singlehtml build/guide.pdf
+	@$(BIN)/python -m tests.harness.site.paper build/singlehtml build/guide.pdf
 
 links: .venv/ready ## whether every link to elsewhere leads somewhere; asks the internet
 	@$(BIN)/sphinx-build $(SPHINX_OPTIONS) -b linkcheck -d build/doctrees-linkcheck . build/linkcheck
 
 lighthouse: html ## what Lighthouse says of the built guide
-	@$(BIN)/python -m tests.harness.lighthouse build/html
+	@$(BIN)/python -m tests.harness.site.lighthouse build/html
 
 check: .venv/ready ## the quick half: every server's own check of every snippet
-	@$(BIN)/python -m pytest -q tests/test_accepted.py $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -q tests/deploy/test_accepted.py $(PYTEST_OPTIONS)
 
 test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
 	@$(BIN)/python -m pytest -n $(JOBS) $(AGAIN) $(PYTEST_OPTIONS)
 
 bench: .venv/ready ## how fast the published files are, beside others; writes build/bench.json, which the site shows
-	@$(BIN)/python -m tests.harness.bench $(BENCH_OPTIONS)
+	@$(BIN)/python -m tests.harness.measuring.bench $(BENCH_OPTIONS)
 
 newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy
-	@$(BIN)/python -m tests.harness.newest
+	@$(BIN)/python -m tests.harness.measuring.newest
 	@$(MAKE) test PYTEST_OPTIONS="--junit-xml=build/newest.xml"
 
 lint: .venv/ready ## only the linters, of code and of prose
-	@$(BIN)/python -m pytest -q --no-machines tests/test_tidy.py tests/test_words.py $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -q --no-machines tests/house/test_tidy.py tests/site/test_words.py $(PYTEST_OPTIONS)
 
 lock: .venv/ready ## renew requirements.txt from requirements.in
 	@$(BIN)/python -m pip install -q uv

@@ -6,9 +6,11 @@ from functools import cache
 
 import pytest
 
-from tests.harness import accept, browser, deployment, engine, evidence, images
-from tests.harness import site as guide
+from tests.harness.browsers import user_browser
+from tests.harness.machines import deployment, engine, images
 from tests.harness.manifest import BUILD, PROXIES, VERSIONS
+from tests.harness.measuring import evidence, syntax
+from tests.harness.site import guide
 
 _daemon = pytest.StashKey()
 
@@ -122,7 +124,7 @@ def desks(stack):
 
     def desk(version, thrifty=True):
         if (version, thrifty) not in started:
-            started[version, thrifty] = stack.enter_context(browser.desk(version, thrifty=thrifty))
+            started[version, thrifty] = stack.enter_context(user_browser.desk(version, thrifty=thrifty))
         return started[version, thrifty]
 
     desk.all = lambda: list(started.values())
@@ -132,13 +134,13 @@ def desks(stack):
 @pytest.fixture(scope="session")
 def verdicts():
     """What every server says of every snippet: {(what, machine): what it proves, or the exception}."""
-    return accept.everything()
+    return syntax.everything()
 
 
 @pytest.fixture(scope="session")
 def idle(stack):
     """`idle(name)`: a machine with nothing running, of a server's kind or a JupyterHub version, started when first asked for."""
-    return cache(lambda name: stack.enter_context(accept.machine(name)))
+    return cache(lambda name: stack.enter_context(syntax.machine(name)))
 
 
 @pytest.fixture(scope="session")

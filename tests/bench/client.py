@@ -1,6 +1,6 @@
 """What the bench asks for from a user's side of the link, and on the hub's machine: `python client.py NAME ARGUMENT...`
 
-Lies beside hubcheck.py and inside.py. Each function's result is printed as JSON.
+Lies beside hubcheck.py and user_actions.py. Each function's result is printed as JSON.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import hubcheck
 import requests
-from inside import CA, CHECK, ask, leave, say
+from user_actions import CA, CHECK, ask, leave, say
 
 LINK = CHECK / "link.json"
 ECHO = 4096  # characters, as the state of a widget with some data

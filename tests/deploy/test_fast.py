@@ -1,0 +1,73 @@
+"""What the published files gain in speed: each beside the same without its lines, in one run."""
+
+import pytest
+
+from tests.harness.machines.deployment import URL
+from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
+from tests.harness.measuring import bench
+
+NEWEST = VERSIONS["jupyterhub"][0]
+newest = pytest.mark.parametrize("version", [NEWEST])
+
+
+# Of Apache the line of scripts: Debian's own list, with scripts in it, is in force where the site has none at all.
+UNCOMPRESSED = {
+    "nginx": {"files": PUBLISHED.replace("nginx/jupyterhub.conf", "gzip_types", "")},
+    "apache": {"files": PUBLISHED.replace("apache/jupyterhub.conf", "DEFLATE text/css", "")},
+}
+
+
+# A user's own file comes after the published one.
+OWN = "/home/mallory/.jupyter/jupyter_server_config.py"
+
+
+@newest
+def test_no_answer_waits_for_an_acknowledgement_and_no_load_for_a_check_of_the_build(front, version):
+    front.machine.exec("sh", "-c", f"mkdir -p ~/.jupyter && cat >{OWN}", user="mallory", input=bench.DEFAULTS)
+    try:
+        ours, without = front.on_server("late", URL, "bob", "mallory")
+    finally:
+        front.machine.sh(f"rm {OWN}")
+    # Other tests share the processor, so that one answer or another is late for another reason.
+    assert ours["late"] <= 1 / 3, f"{ours['late']:.0%} of the answers come late"
+    assert without["late"] >= 0.5, f"without the class no more than {without['late']:.0%} of the answers come late"
+    assert not ours["builds"], "snippets/jupyter/jupyter_server_config.py: JupyterLab asks whether it has to be built anew"
+    assert without["builds"], "JupyterLab asks by itself no more whether it has to be built anew"
+
+
+def weigh(hub):
+    """JupyterLab's largest scripts: bytes on the line, for each byte on the disk."""
+    line, disk = hub.on_server("weigh", URL, f"{VALUES['environment']}/share/jupyter/lab/static")
+    assert disk > 3_000_000, "JupyterLab's scripts are elsewhere"
+    return line / disk
+
+
+@newest
+def test_scripts_arrive_a_third_as_large(front, version):
+    assert weigh(front) <= 1 / 3
+
+
+@newest
+@pytest.mark.parametrize("front", UNCOMPRESSED.items(), ids=UNCOMPRESSED, indirect=True)
+def test_without_compression_they_arrive_as_they_are(front, version):
+    assert weigh(front) > 0.99
+
+
+# What a browser says of a request that the hub's own pages have not sent; the last is one that does not say.
+ELSEWHERE = ["cross-site", "same-site", "none", ""]
+HTML_TOO = {
+    "nginx": {"files": PUBLISHED.replace("nginx/jupyterhub.conf", "gzip            off", "gzip on")},
+    "apache": {"files": PUBLISHED.replace("apache/jupyterhub.conf", "DEFLATE text/css", "DEFLATE text/html text/css")},
+}
+
+
+@newest
+def test_a_page_with_a_token_is_not_compressed_for_another_site(front, version):
+    """Its length would tell whether the token begins with what that site has put into the page beside it."""
+    assert front.on_server("encoded", URL, *ELSEWHERE) == {site: [None, True] for site in ELSEWHERE}
+
+
+@newest
+@pytest.mark.parametrize("front", HTML_TOO.items(), ids=HTML_TOO, indirect=True)
+def test_with_html_among_what_is_compressed_it_is(front, version):
+    assert front.on_server("encoded", URL, "cross-site") == {"cross-site": ["gzip", True]}

@@ -1,0 +1,257 @@
+"""The faults of deploy/faults.md: each is made while a user works, and what the user has is there afterwards."""
+
+import pytest
+
+from tests.harness.machines import deployment, engine, faults
+from tests.harness.machines.deployment import BEHIND
+from tests.harness.machines.faults import CONFIG, PROXY_PID, SERVICE, UNIT
+from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
+from tests.harness.measuring import evidence
+
+# They share a hub; the others have one of their own.
+shared = pytest.mark.xdist_group("faults")
+
+NEWEST, OLDER = VERSIONS["jupyterhub"]
+SUITE = VERSIONS["debian"][-1]
+ALL = {"variable": True, "websocket": True, "login": True, "file": True}
+CUT = ALL | {"websocket": False}
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with faults.booted(NEWEST) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def gateway(hub):
+    with faults.gateway(hub, SUITE) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def proxy(request, gateway):
+    """Each reverse proxy in turn, with the published files."""
+    faults.serve(gateway, request.param)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def behind(hub, gateway):
+    """A hub whose own faults are looked at, behind the first of the reverse proxies."""
+    faults.serve(gateway, next(iter(PROXIES)))
+    return hub
+
+
+# The reverse proxy
+
+
+@shared
+@pytest.mark.parametrize(("verb", "lived"), [("reload", ALL), ("restart", CUT)])
+def test_a_reload_of_the_reverse_proxy_cuts_nothing_and_a_restart_the_socket_alone(hub, gateway, proxy, prove, verb, lived):
+    with faults.watching(hub) as told:
+        gateway.sh(f"systemctl {verb} {SERVICE[proxy]}")
+    assert told["lived"] == lived, told
+    prove(evidence.survived(hub, proxy, gateway, f"`systemctl {verb} {SERVICE[proxy]}`", told))
+
+
+@shared
+def test_rotated_logs_cut_nothing_and_the_new_log_is_written(hub, gateway, proxy, prove):
+    with faults.watching(hub) as told:
+        log = faults.rotate(gateway, proxy)
+        gateway.until(f"test -s {log}", timeout=10)
+    assert told["lived"] == ALL, told
+    prove(evidence.survived(hub, proxy, gateway, "the logs are rotated", told))
+
+
+@shared
+def test_a_new_certificate_is_served_from_the_reload_on_and_cuts_nothing(hub, gateway, proxy, prove):
+    before = faults.serial(gateway)
+    with faults.watching(hub) as told:
+        new = faults.replace_certificate(gateway)
+        assert faults.serial(gateway) == before != new, "without a reload the old certificate is served"
+        gateway.sh(f"systemctl reload {SERVICE[proxy]}")
+        engine.wait(lambda: [faults.serial(gateway)].remove(new), timeout=10)
+    assert told["lived"] == ALL, told
+    prove(evidence.survived(hub, proxy, gateway, "a new certificate, and a reload", told))
+
+
+# The hub
+
+
+@shared
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [
+        (faults.restart, "`systemctl restart jupyterhub`"),
+        (faults.crash, "the hub is killed"),
+        (faults.end_the_hubs_proxy, "the hub's own proxy is killed"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_hub_that_comes_back_finds_the_users_servers(behind, prove, fault, name):
+    with faults.watching(behind) as told:
+        fault(behind)
+    assert told["lived"] == CUT, told
+    # JupyterLab takes it for the end of the kernel.
+    assert "502" not in told["seen"]["server"], told
+    prove(evidence.survived(behind, next(iter(PROXIES)), None, name, told))
+
+
+@shared
+def test_a_hub_that_is_started_by_hand_beside_the_service_costs_nothing(behind, prove):
+    with faults.watching(behind) as told:
+        faults.start_by_hand(behind)
+    assert told["lived"] == ALL, told
+    prove(evidence.survived(behind, next(iter(PROXIES)), None, "a second hub is started by hand", told))
+
+
+CELL = """
+import pathlib, time
+x = 42
+print("begun")
+while not pathlib.Path("away").exists():
+    time.sleep(0.1)
+print("ended")
+"""
+
+
+@pytest.mark.loud("the hub goes away")
+@pytest.mark.parametrize("line", ["", "error_page 502"], ids=["published", "without the line"])
+@pytest.mark.parametrize("version", [NEWEST])
+def test_jupyterlab_finds_its_kernel_again_with_what_it_did_meanwhile(desks, version, line):
+    """Without the line of nginx's file it tells its user that the kernel has died."""
+    desk = desks(version)
+    files = PUBLISHED.replace("nginx/jupyterhub.conf", line) if line else PUBLISHED
+    with desk.behind("nginx", files=files):
+        notebook = desk.user().open("JupyterLab", desk.notebook("away/away.ipynb", CELL, "print(x)"))
+        notebook.run()
+        notebook.output().get_by_text("begun").wait_for()
+        deployment.end(desk.hub)
+        dialog = notebook.page.locator(".jp-Dialog")
+        dialog.get_by_text("Kernel died unexpectedly" if line else "Server unavailable or unreachable").wait_for()
+        desk.put("away/away", "")
+        deployment.start(desk.hub)
+        desk.hub.machine.sh("rm /home/alice/away/away")
+        if line:
+            notebook.reload()
+        else:
+            dialog.get_by_role("button", name="Dismiss").click()
+            notebook.output().get_by_text("ended").wait_for()
+        notebook.run(1)
+        notebook.output(1).get_by_text("42").wait_for()
+
+
+@shared
+@pytest.mark.parametrize(
+    ("name", "line", "instead"), [(CONFIG, "cleanup_servers", ""), (UNIT, "KillMode=process", "KillMode=mixed")], ids=["config", "unit"]
+)
+def test_without_the_line_a_hub_that_ends_costs_the_variable(behind, name, line, instead):
+    faults.configure(behind, PUBLISHED.replace(name, line, instead))
+    with faults.watching(behind) as told:
+        faults.configure(behind, PUBLISHED)
+    assert not told["lived"]["variable"], told
+
+
+def with_a_server(hub):
+    """The hub, with alice's server running on it."""
+    last = hub.check("--keep-server", "--until", "server_spawns")[-1]
+    assert last["ok"], last
+    return hub
+
+
+@shared
+def test_numbers_from_before_a_boot_are_nobodys(behind):
+    """What has them now lives on, and the user gets a server anew."""
+    assert faults.boot_with_old_numbers(with_a_server(behind), "alice", PUBLISHED) == ["one", "two"]
+    with_a_server(behind)
+
+
+@shared
+def test_who_comes_while_a_new_hub_still_looks_for_their_server_waits_for_it(behind):
+    searching = PUBLISHED.replace(CONFIG, "c = get_config()", "c = get_config()\nc.JupyterHub.init_spawners_timeout = 0")
+    with_a_server(behind).machine.sh("pkill -STOP -u alice; (sleep 8; pkill -CONT -u alice) >/dev/null 2>&1 &")
+    try:
+        faults.configure(behind, searching)
+        with_a_server(behind)
+    finally:
+        faults.configure(behind, PUBLISHED)
+
+
+@shared
+def test_without_the_lines_the_hub_ends_programs_that_are_not_its_own(behind):
+    strangers = PUBLISHED.replace(CONFIG, "c.JupyterHub.spawner_class", "").replace(UNIT, PROXY_PID, "jupyterhub-proxy.pid")
+    # It waits for half a minute otherwise.
+    hasty = strangers.replace(CONFIG, "c = get_config()", "c = get_config()\nc.Spawner.http_timeout = 2\n")
+    try:
+        assert faults.boot_with_old_numbers(with_a_server(behind), "alice", hasty) == []
+    finally:
+        faults.configure(behind, PUBLISHED)
+
+
+@shared
+@pytest.mark.parametrize(
+    ("disk", "user", "whose", "rung", "says"),
+    [
+        ("home", "bob", "bob", "kernel_channel", "No space left on device"),
+        ("state", "alice", "mallory", "login_works", ""),
+    ],
+)
+def test_a_full_disk_costs_nothing_that_was_there_and_heals_once_there_is_room(behind, prove, disk, user, whose, rung, says):
+    climb = ("--keep-server", "--megabytes", "1")
+    with faults.watching(behind, user) as told:
+        with faults.full(behind, disk):
+            last = behind.check(*climb, user=whose)[-1]
+        healed = behind.check(*climb, user=whose)[-1]
+    assert (last["rung"], last["ok"]) == (rung, False), last
+    assert healed["ok"], healed
+    assert told["lived"] == ALL, told
+    assert bool(told["refused"]) == bool(says), told
+    assert says in told["refused"], told
+    prove(
+        evidence.survived(
+            behind, next(iter(PROXIES)), None, {"home": "the user's disk is full", "state": "the hub's disk is full"}[disk], told
+        )
+    )
+
+
+# Another version
+
+
+def table(page):
+    return page.locator(".jp-CSVViewer-grid")
+
+
+@pytest.mark.loud("scripts are gone")
+@pytest.mark.parametrize("version", [NEWEST])
+def test_a_page_from_before_an_upgrade_of_jupyterlab_works_on_and_needs_a_reload_for_what_it_has_not_loaded(desks, version):
+    desk = desks(version)
+    desk.put("before/table.csv", "a,b\n1,2\n")
+    with desk.behind("nginx"):
+        notebook = desk.user().open("JupyterLab", desk.notebook("before/before.ipynb", "x = 42", "print(x)", "print(x + 1)"))
+        page = notebook.page
+        notebook.run()
+        with faults.other_scripts(desk.hub.machine):
+            notebook.run(1)
+            notebook.output(1).get_by_text("42").wait_for()
+            notebook.save()
+            with page.expect_event("pageerror", lambda error: "Loading chunk" in error.message):
+                page.locator(".jp-DirListing-item", has_text="table.csv").dblclick()
+            assert not table(page).is_visible()
+            notebook.reload()
+            table(page).wait_for()
+            page.locator(".jp-DirListing-item", has_text="before.ipynb").dblclick()
+            notebook.run(2)
+            notebook.output(2).get_by_text("43").wait_for()
+
+
+def test_an_upgrade_and_the_way_back_keep_the_variable(idle, prove):
+    with faults.booted(OLDER) as hub:
+        versions = faults.Versions(hub, idle(NEWEST))
+        for step, name in ((faults.upgrade, f"from JupyterHub {OLDER} to {NEWEST}"), (faults.downgrade, f"and back to {OLDER}")):
+            with faults.watching(hub, url=BEHIND) as told:
+                step(hub, versions)
+            last = hub.check("--keep-server", "--until", "kernel_computes", user="mallory", url=BEHIND)[-1]
+            assert last["ok"], last
+            assert told["lived"] == CUT, told
+            prove(evidence.survived(hub, "", None, name, told))

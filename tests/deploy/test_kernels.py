@@ -1,0 +1,84 @@
+"""Who sees a kernel, by how it was installed: the table of the install page, and what the discovery page says."""
+
+import json
+
+import pytest
+
+from tests.harness.machines import deployment
+from tests.harness.manifest import HUBS, PUBLISHED, VALUES, VERSIONS
+from tests.harness.measuring import syntax
+
+BIN = f"{VALUES['environment']}/bin"
+KERNEL = VALUES["kernel"]
+SPEC = f"{VALUES['environment']}/share/jupyter/kernels/{KERNEL}"
+INSTALL = f"{BIN}/python -m {KERNEL} install"
+NEWEST = VERSIONS["jupyterhub"][0]
+
+
+@pytest.fixture(params=[NEWEST])
+def machine(request):
+    """A hub's machine on which the kernel's package is installed, but no kernelspec."""
+    with syntax.machine(request.param) as machine:
+        machine.sh(f"rm -r {SPEC}")
+        yield machine
+
+
+def sees(machine, user, jupyter_path=None):
+    environment = f"JUPYTER_PATH={jupyter_path} " if jupyter_path else ""
+    listed = machine.sh(f"HOME=/home/{user} {environment}{BIN}/jupyter kernelspec list --json 2>/dev/null", user=user).stdout
+    return KERNEL in json.loads(listed)["kernelspecs"]
+
+
+# (who installs, with which option, who sees it)
+TABLE = [
+    ("root", "--sys-prefix", {"alice", "bob"}),
+    ("root", "", {"alice", "bob"}),
+    ("root", "--user", set()),
+    ("alice", "--user", {"alice"}),
+    ("root", "--prefix /opt/kernels", set()),
+]
+
+
+@pytest.mark.parametrize("machine", [hub for hub in HUBS if hub.startswith(NEWEST)], indirect=True)
+@pytest.mark.parametrize(("who", "option", "seen_by"), TABLE)
+def test_who_sees_the_kernel(machine, who, option, seen_by):
+    home = "/root" if who == "root" else f"/home/{who}"
+    machine.sh(f"cd {home}; HOME={home} {INSTALL} {option}", user=who)
+    assert {user for user in ("alice", "bob") if sees(machine, user)} == seen_by
+
+
+def test_without_an_option_a_user_may_not_install(machine):
+    done = machine.sh(f"HOME=/home/alice {INSTALL}", user="alice", check=False)
+    assert "[Errno 13] Permission denied: '/usr/local/share/jupyter" in done.stdout + done.stderr
+
+
+def test_under_umask_077_nobody_sees_it(machine):
+    machine.sh(f"umask 077; {INSTALL} --sys-prefix")
+    assert not sees(machine, "alice")
+
+
+def test_jupyter_path_takes_the_data_directory_and_nothing_else(machine):
+    machine.sh(f"{INSTALL} --prefix /opt/kernels")
+    values = ["/opt/kernels", "/opt/kernels/share", "/opt/kernels/share/jupyter", "/opt/kernels/share/jupyter/kernels"]
+    assert [value for value in values if sees(machine, "alice", value)] == ["/opt/kernels/share/jupyter"]
+
+
+# The published configuration holds the line, commented out.
+ENVIRONMENT = '# c.Spawner.environment = {"JUPYTER_PATH"'
+
+
+@pytest.mark.parametrize("set_by", ["the spawner", "the hub's own environment"])
+def test_a_spawned_server_finds_it_only_through_the_spawner(set_by):
+    files = PUBLISHED
+    if set_by == "the spawner":
+        files = files.replace("jupyterhub/jupyterhub_config.py", ENVIRONMENT, ENVIRONMENT.removeprefix("# "))
+    else:
+        start = f"ExecStart={BIN}/jupyterhub"
+        files = files.replace("systemd/jupyterhub.service", start, start.replace("=", "=env JUPYTER_PATH=/opt/kernels/share/jupyter "))
+    with syntax.machine(NEWEST) as machine:
+        machine.sh(f"rm -r {SPEC}; {INSTALL} --prefix /opt/kernels")
+        hub = deployment.prepare(machine, NEWEST, files)
+        deployment.start(hub, files)
+        rungs = hub.check("--megabytes", "0", url=deployment.BEHIND)
+    listed = next(rung for rung in rungs if rung["rung"] == "kernel_listed")
+    assert listed["ok"] == (set_by == "the spawner"), listed

@@ -1,0 +1,64 @@
+"""A user climbs from the hub's answer to a landed upload, through every proxy, on every JupyterHub."""
+
+import pytest
+
+from tests.harness.machines import existing_site
+from tests.harness.machines.deployment import in_front
+from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.measuring.ladder import IMPATIENT, LADDER, climb, tell
+
+SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
+NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
+
+
+# Each JupyterHub behind each server; on each further Debian as the hub's own, behind the newest server of each proxy.
+CLIMBS = [(*server, hub) for server in SERVERS for hub in HUBS if hub in VERSIONS["jupyterhub"] or server in NEWEST]
+
+
+@pytest.mark.parametrize(("proxy", "kind", "version"), CLIMBS)
+def test_a_user_climbs_the_ladder(hubs, prove, version, proxy, kind):
+    """The whole of it on the newest release of each proxy; on older ones with a server that runs already, and less to upload."""
+    options = ("--idle", "6") if (proxy, kind) in NEWEST else ("--keep-server", "--megabytes", "2")
+    rungs = climb(hubs(version), proxy, kind, *options, extra=IMPATIENT[proxy], user="alice" if (proxy, kind) in NEWEST else "bob")
+    assert rungs[-1]["ok"], rungs[-1]["told"]
+    assert [rung["rung"] for rung in rungs] == LADDER
+    prove(rungs[-1]["proof"])
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
+@pytest.mark.parametrize(("proxy", "kind"), NEWEST)
+def test_another_port_than_443_works(hubs, version, proxy, kind):
+    name = f"{proxy}/jupyterhub.conf"
+    files = PUBLISHED.replace(name, {"nginx": "443 ssl", "apache": ":443"}[proxy], {"nginx": "8443 ssl", "apache": ":8443"}[proxy])
+    extra = {"/etc/apache2/conf-enabled/port.conf": "Listen 8443\n"} if proxy == "apache" else {}
+    url = f"https://{VALUES['host']}:8443{VALUES['base_url']}"
+    rungs = climb(hubs(version), proxy, kind, "--keep-server", "--megabytes", "1", files=files, extra=extra, user="bob", url=url)
+    assert rungs[-1]["ok"], rungs[-1]["told"]
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
+@pytest.mark.parametrize(("proxy", "kind"), NEWEST)
+def test_beside_a_site_that_the_host_has_already_both_work(hubs, version, proxy, kind):
+    """The hub's lines in that site's own file, as the page says."""
+    hub, (files, extra) = hubs(version), existing_site.merged(proxy)
+    with in_front(hub, kind, proxy, files, extra):
+        last = hub.check("--keep-server", "--megabytes", "1", user="bob")[-1]
+        assert last["ok"], tell(last)
+        assert hub.on_server("arrived", f"https://{VALUES['host']}/") == [[f"https://{VALUES['host']}/", 200]]
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
+def test_only_members_of_the_group_log_in(hubs, version):
+    last = climb(hubs(version), *NEWEST[0], user="carol")[-1]
+    assert (last["rung"], last["ok"]) == ("login_works", False)
+    assert "POST /jupyter/hub/login -> 403: Invalid username or password" in last["said"]
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
+def test_the_hub_listens_on_loopback_alone(hubs, version):
+    listening = "\n".join(
+        line for line in hubs(version).machine.sh("cat /proc/net/tcp /proc/net/tcp6").stdout.splitlines() if line.split()[3] == "0A"
+    )
+    # The kernel writes 127.0.0.1:800 as 0100007F:0320.
+    ports = {line.split()[1] for line in listening.splitlines()}
+    assert {address for address in ports if address.endswith(":0320")} == {"0100007F:0320"}, listening

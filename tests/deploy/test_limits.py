@@ -1,0 +1,101 @@
+"""Clients that hold a line, or that hide one request in another: the reverse proxy lets go of them, and slow users stay."""
+
+import pytest
+
+from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
+from tests.harness.measuring import slow_clients
+
+NEWEST = VERSIONS["jupyterhub"][0]
+newest = pytest.mark.parametrize("version", [NEWEST])
+published = pytest.mark.parametrize("proxy", PROXIES)
+
+# Seconds. The longest limit of both files is 30.
+HEADER, BODY, LONGER = 15, 30, 34
+NGINX = PUBLISHED.replace("nginx/jupyterhub.conf", "client_header_timeout").replace("nginx/jupyterhub.conf", "client_body_timeout")
+# Without Debian's own file too, which limits all but the handshake.
+APACHE = {
+    "files": PUBLISHED.replace("apache/jupyterhub.conf", "RequestReadTimeout"),
+    "extra": {"/etc/apache2/mods-available/reqtimeout.conf": ""},
+}
+
+
+@pytest.fixture(scope="module")
+def slow(hubs):
+    """What becomes of slow clients, by proxy: with the published files, and without the lines."""
+    return slow_clients.everything(hubs(NEWEST), LONGER, {"nginx": {"files": NGINX}, "apache": APACHE})
+
+
+@newest
+@published
+def test_who_does_not_end_a_handshake_or_a_header_is_let_go(slow, proxy, version):
+    seen = slow[0][proxy]
+    for client in ("dumb", "dripping"):
+        assert seen[client] == pytest.approx(HEADER, abs=4), f"{client}: {seen[client]}"
+
+
+@newest
+@published
+def test_who_stops_in_an_upload_is_let_go(slow, proxy, version):
+    assert slow[0][proxy]["halting"] == pytest.approx(BODY, abs=4)
+
+
+@newest
+@published
+def test_an_upload_that_is_slow_and_steady_lands(slow, proxy, version):
+    assert slow[0][proxy]["upload"] == 201
+
+
+@newest
+@published
+def test_a_notebook_that_is_idle_for_longer_than_every_limit_works_on(slow, proxy, version):
+    assert slow[0][proxy]["idle"] == pytest.approx(0, abs=5000)
+
+
+@newest
+@pytest.mark.parametrize(("proxy", "clients"), [("nginx", ("dumb", "dripping", "halting")), ("apache", ("dumb",))])
+def test_without_the_lines_they_stay(slow, proxy, clients, version):
+    seen = slow[1][proxy]
+    assert [seen[client] for client in clients] == [None] * len(clients), seen
+
+
+OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in PROXIES.values() for kind in (proxy.servers[0], proxy.servers[-1])]
+# What a server passes on, having read it by the older standard. nginx 1.18 then takes what follows for a request of its own.
+PASSED = {
+    ("nginx", "bullseye"): {
+        "chunks end before it, plain": [403, 404, "open"],
+        "chunks end after it, plain": [403, "open"],
+        "chunks end before it, a bare line feed": [403, 404, "open"],
+        "chunks end after it, a bare line feed": [403, "open"],
+        "chunks end before it, a space before the colon": [403, "open"],
+        "chunks end after it, a space before the colon": [403, 404, 400, "closed"],
+        "a length with a space before its colon": [403, 404, "open"],
+        "chunks with bare line feeds": [403, "open"],
+    },
+    # As the standard allows: by its chunks, and nothing after it is read.
+    "apache": {"chunks end before it, plain": [403, "closed"], "chunks end after it, plain": [403, "closed"]},
+}
+
+
+@pytest.fixture(scope="module")
+def smuggled(hubs, version, proxy, kind):
+    return slow_clients.smuggled(hubs(version), proxy, kind)
+
+
+servers = pytest.mark.parametrize(("proxy", "kind"), OLDEST_AND_NEWEST, scope="module")
+once = pytest.mark.parametrize("version", [NEWEST], scope="module")
+
+
+@once
+@servers
+def test_no_request_reaches_the_hub_hidden_from_the_reverse_proxy(smuggled, version, proxy, kind):
+    assert "nothing" in smuggled.hub, "the hub's log does not show what is asked plainly"
+    assert smuggled.hub <= smuggled.proxy
+
+
+@once
+@servers
+def test_what_is_ambiguous_or_too_large_is_refused(smuggled, version, proxy, kind):
+    allowed = PASSED.get((proxy, kind)) or PASSED.get(proxy, {})
+    passed = {what: said for what, said in smuggled.answers.items() if said[-1] != "closed" or set(said[:-1]) - {400, 413, 414, 500, 501}}
+    assert passed.pop("nothing") == [404, "open"]
+    assert passed == allowed

@@ -1,0 +1,65 @@
+"""Lines that no complaint stands for: without each the ladder breaks at this rung, with these words and this advice.
+
+The faults that people complain of are in the atlas (test_atlas.py).
+"""
+
+import pytest
+
+from tests.harness.machines import deployment
+from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
+from tests.harness.measuring.bench import KEPT
+from tests.harness.measuring.ladder import IMPATIENT, climb, tell
+
+NO_ANSWER = 0
+NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
+
+# (proxy, JupyterHub, in the line, what comes instead of it ("" for the whole line), rung, words seen, words of the advice)
+LINES = [
+    (
+        "nginx",
+        OLDER,
+        "Cross-Origin-Opener-Policy",
+        "",
+        "blocks_shown",
+        "Cross-Origin-Opener-Policy: none",
+        "add_header Cross-Origin-Opener-Policy",
+    ),
+    ("nginx", OLDER, "proxy_set_header Upgrade ", "", "kernel_channel", 'Can "Upgrade" only to "WebSocket"', "proxy_set_header Upgrade"),
+    ("nginx", OLDER, "http://127.0.0.1:800", "http://127.0.0.1:8009", "hub_answers", "503", "does not reach JupyterHub"),
+    ("apache", NEWEST, "Cross-Origin-Opener-Policy", "", "blocks_shown", "Cross-Origin-Opener-Policy: none", "Header always set"),
+    ("apache", NEWEST, ":800/jupyter/", ":8009/jupyter/", "hub_answers", "503", "does not reach JupyterHub"),
+]
+
+
+@pytest.mark.parametrize(("proxy", "version", "line", "instead", "rung", "words", "advice"), LINES)
+def test_without_the_line_the_ladder_breaks(hubs, proxy, version, line, instead, rung, words, advice):
+    files = PUBLISHED.replace(f"{proxy}/jupyterhub.conf", line, instead)
+    # bob's server runs all the time.
+    options = ["--keep-server", "--megabytes", "1"]
+    last = climb(hubs(version), proxy, PROXIES[proxy].servers[1], *options, files=files, extra=IMPATIENT[proxy], user="bob")[-1]
+    assert (last["rung"], last["ok"]) == (rung, False), tell(last) if not last["ok"] else "the ladder holds without it"
+    assert words in last["said"], tell(last)
+    assert advice in last["cause"], tell(last)
+
+
+def test_without_the_sandbox_the_ladder_breaks():
+    name = "jupyter/jupyter_server_config.py"
+    with deployment.hub(NEWEST, PUBLISHED.replace(name, "; sandbox allow-scripts", ";")) as hub:
+        last = climb(hub, "nginx", PROXIES["nginx"].servers[0], "--megabytes", "1")[-1]
+    assert (last["rung"], last["ok"]) == ("blocks_shown", False), tell(last)
+    assert "not sandboxed" in last["said"], tell(last)
+    assert "sandbox allow-scripts" in last["cause"], tell(last)
+
+
+@pytest.mark.parametrize(("proxy", "kind"), [(proxy, kind) for proxy in PROXIES for kind in PROXIES[proxy].servers])
+def test_a_refused_websocket_holds_up_nobody_else(idle, proxy, kind):
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, kind, proxy):
+        assert hub.on_server("early", deployment.URL) == {"WebSockets": [404], "pages": [404]}
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_where_connections_to_the_hub_are_kept_a_refused_websocket_holds_up_others(idle, proxy):
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES[proxy].servers[1], proxy, KEPT[proxy]):
+        assert NO_ANSWER in hub.on_server("early", deployment.URL)["WebSockets"]

@@ -1,0 +1,74 @@
+"""No log of a machine holds what opens anything: after a run with faults, all of /var/log is searched for every secret of the run."""
+
+import re
+
+import pytest
+
+from tests.harness.machines import deployment
+from tests.harness.machines.deployment import URL
+from tests.harness.machines.faults import PROXY_PID
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VALUES, VERSIONS, Files
+
+SUITE = VERSIONS["debian"][-1]  # where logs have the modes that Debian gives them
+newest = pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
+TOKEN, TYPED, XSRF, SESSION = "a WebSocket's token", "a page's token", "the cookie _xsrf", "the cookie jupyterhub-session-id"
+# What is left, by reverse proxy, in its logs and in the hub's; and what the page says of it.
+LEFT = {"nginx": {("error.log", TYPED), ("error.log", XSRF)}, "apache": set()}
+HUBS = {("jupyterhub.log", SESSION)}
+NAMED = {TYPED: "the address of a page", XSRF: "`_xsrf`", SESSION: "`jupyterhub-session-id`"}
+
+
+def parts(secret):
+    """A secret, and those parts of it that are long enough to be told from words: another may write the signs between them otherwise."""
+    return [secret, *re.findall(r"[A-Za-z0-9]{20,}", secret)]
+
+
+def found(machine, secrets):
+    """Which log of a machine holds what: {(name of the file, what the secret is)}."""
+    names = {part: what for what, secret in secrets.items() for part in parts(secret)}
+    command = "grep -raoFf /root/secrets /var/log"
+    lines = machine.sh(command, {"/root/secrets": "\n".join(names)}, check=False).stdout.splitlines()
+    return {(path.rpartition("/")[2], names[part]) for path, _, part in (line.partition(":") for line in lines)}
+
+
+@newest
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, version, proxy):
+    hub, port = hubs(version), VALUES["hub"].rpartition(":")[2]
+    with deployment.in_front(hub, SUITE, proxy) as machine:
+        secrets = deployment.on_server(hub.machine, "log_traces", "use", URL, "alice", port, PROXY_PID)
+        left = found(machine, secrets)
+        assert machine.sh(f"find {PROXIES[proxy].logs[0].rpartition('/')[0]} -name jupyterhub.log").stdout
+        open_to_all = machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
+    assert {"the password", TOKEN, TYPED, XSRF, SESSION, "the cookie jupyterhub-user-alice"} <= secrets.keys()
+    assert any(what.startswith("JUPYTERHUB_API_TOKEN") for what in secrets)
+    assert left == LEFT[proxy]
+    assert found(hub.machine, secrets) == HUBS
+    assert not open_to_all, "anybody on the machine reads who was here"
+    said = (ROOT / "deploy/security.md").read_text("utf-8").partition("## What is left open")[2]
+    assert [words for words in NAMED.values() if words not in said] == []
+    # The one of them that is a cookie of the hub opens nothing by itself.
+    name = SESSION.rpartition(" ")[2]
+    assert deployment.on_server(hub.machine, "log_traces", "alone", deployment.BEHIND, name, secrets[SESSION]) == [302, 403]
+
+
+# Of a line that is there twice, the first is port 80's.
+WITHOUT = {
+    "nginx": (["error_log", "    access_log"], {"error.log", "access.log"}),
+    "apache": (["ErrorLogFormat", "    CustomLog"], {"error.log", "other_vhosts_access.log"}),
+}
+PATHS = ["user/alice/api/kernels/1/channels?token=of-a-websocket", "user/alice/lab?token=of-a-page"]
+
+
+@newest
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_without_the_lines_tokens_are_in_the_logs(hubs, version, proxy):
+    lines, where = WITHOUT[proxy]
+    name = f"{proxy}/jupyterhub.conf"
+    text = PUBLISHED.read(name).replace(f"{VALUES['hub']}", "127.0.0.1:809")  # where nobody listens
+    for line in lines:
+        text = re.sub(rf"(?m)^.*{line}.*\n", "", text, count=1)
+    hub = hubs(version)
+    with deployment.in_front(hub, SUITE, proxy, Files({name: text})) as machine:
+        deployment.on_server(hub.machine, "log_traces", "ask", URL, *PATHS)
+        assert {log for log, _ in found(machine, {TOKEN: "of-a-websocket"})} == where

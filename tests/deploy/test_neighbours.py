@@ -1,0 +1,169 @@
+"""Another user of the same machine, from a shell: what deploy/security.md says is left open to them, and nothing else."""
+
+import re
+
+import pytest
+
+from tests.harness.machines import deployment, faults
+from tests.harness.machines.deployment import BEHIND, URL
+from tests.harness.machines.faults import CONFIG
+from tests.harness.manifest import PUBLISHED, ROOT, SAVED_AS, VERSIONS
+from tests.harness.measuring import local_users
+
+NEWEST = VERSIONS["jupyterhub"][0]
+SERVER, NGINX = "jupyter/jupyter_server_config.py", "nginx/jupyterhub.conf"
+# What a user finds, and the words of the page for it.
+OPEN = {
+    "the hub's own proxy": "port 800, 801 and 881",
+    "the hub": "port 800, 801 and 881",
+    "a user's server": "Users' servers have ports that anybody may take",
+    "a kernel": "Each kernel keeps one port",
+    "a home": "Debian 12's `useradd` makes homes that everybody on the machine may look into",
+    # systemd's own, which every process of every machine may speak to.
+    "the system": "",
+}
+# With the ports that JupyterHub has by itself, which any user may take.
+HIGH = (
+    PUBLISHED.replace(CONFIG, "127.0.0.1:800/", "127.0.0.1:8000/")
+    .replace(CONFIG, "127.0.0.1:801", "127.0.0.1:8001")
+    .replace(CONFIG, "127.0.0.1:881", "127.0.0.1:8081")
+    .replace(NGINX, "127.0.0.1:800", "127.0.0.1:8000")
+)
+
+pytestmark = pytest.mark.xdist_group("neighbours")
+
+
+@pytest.fixture(scope="module")
+def hub():
+    """A hub behind nginx on one machine's address. Each test says from which files: see `put`."""
+    with faults.booted(NEWEST) as hub, faults.gateway(hub, VERSIONS["debian"][-1]) as hub.gateway:
+        faults.serve(hub.gateway, "nginx")
+        yield hub
+
+
+def put(hub, files):
+    """Let hub and reverse proxy run from files, if they do not already."""
+    if hub.files != files:
+        hub.files = None  # until all of it is done
+        faults.serve(hub.gateway, "nginx", files)
+        faults.configure(hub, files)
+        hub.files = files
+
+
+def found(seen, whose):
+    """What a sweep found, by what it is: {"a kernel": {"what it says", ...}, ...}; the reverse proxy's own ports are everybody's."""
+    kinds = {}
+
+    def add(kind, words):
+        kinds.setdefault(kind, set()).add(words)
+
+    for port, said in seen["ports"].items():
+        if port not in ("80", "443"):
+            add(whose.get(port, f"port {port}"), said)
+    for path, said in seen["sockets"].items():
+        if said != "[Permission denied]":
+            add("the system" if path.startswith("/run/systemd/") else path, said)
+    for path, how in seen["files"].items():
+        home = re.fullmatch(r"/(home|srv/homes/[\w-]+)/\w+/\.(bashrc|profile|bash_logout)", path)
+        add("a home" if home and how == "readable" else "the system" if path.startswith("/run/systemd/") and how == "w" else path, how)
+    for what, how in [*seen["processes"].items(), *overheard(seen).items()]:
+        add(what, how)
+    return kinds
+
+
+def overheard(seen):
+    """What came to a subscriber who is not asked who they are. (From a web server it is the word of a refusal.)"""
+    return {address: words for address, words in seen["heard"].items() if not re.search(r":(80|443)$", address)}
+
+
+def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub):
+    """Nor of one whose home lies so deep that a socket there would have no room for its path."""
+    put(hub, PUBLISHED)
+    with local_users.moved(hub, "mallory", "/srv/homes/students-of-the-faculty/mallory"):
+        with local_users.working(hub, "mallory"):
+            deep = local_users.swept(hub.machine, "carol", [])
+        with local_users.working(hub, "alice") as words:
+            seen = local_users.swept(hub.machine, "carol", words)
+            kinds = found(seen, local_users.listeners(hub.machine, "alice", "mallory"))
+            journal = hub.machine.sh("journalctl --no-pager --output cat").stdout
+        local_users.stopped(hub, "mallory")
+    assert {kind: said for kind, said in kinds.items() if kind not in OPEN} == {}
+    assert kinds.keys() == OPEN.keys(), "the page names what is not there"
+    page = (ROOT / "deploy/security.md").read_text("utf-8").partition("## What is left open")[2]
+    assert [words for words in OPEN.values() if words not in page] == []
+    assert "User logged in: alice" in journal
+    assert [word for word in words if word in journal] == []
+    # Of alice's servers and kernels no more than that somebody is there: no page, no file, no message.
+    assert not any(re.match(r"HTTP/1.1 2", said) for said in kinds["a user's server"])
+    assert {said[:1] for said in kinds["a kernel"]} == {"\xff"}
+    sockets = {path: said for path, said in deep["sockets"].items() if "/kernel-" in path}
+    assert sockets
+    assert all(path.startswith("/tmp/jupyter-") and said == "[Permission denied]" for path, said in sockets.items()), sockets
+
+
+def test_kernels_that_speak_tcp_are_overheard(hub):
+    put(hub, PUBLISHED)
+    path = SAVED_AS[SERVER]
+    hub.machine.put({path: PUBLISHED.replace(SERVER, "c.KernelManager.transport").read(SERVER)})
+    local_users.stopped(hub, "alice")
+    try:
+        with local_users.working(hub, "alice") as words:
+            heard = overheard(local_users.swept(hub.machine, "carol", words))
+    finally:
+        hub.machine.put({path: PUBLISHED.read(SERVER)})
+        local_users.stopped(hub, "alice")
+    assert any(words[0] in said for said in heard.values())
+
+
+def test_nobody_takes_the_hubs_ports_while_it_restarts(hub):
+    put(hub, PUBLISHED)
+    taken = local_users.robbed(hub, ["800", "801", "881"], lambda: faults.restart(hub))
+    assert taken == {"took": [], "refused": dict.fromkeys(("800", "801", "881"), "Permission denied"), "heard": {}}
+
+
+def test_with_higher_ports_a_user_takes_them_and_is_handed_passwords(hub):
+    put(hub, HIGH)
+
+    def disturb():
+        hub.machine.sh("systemctl stop jupyterhub")
+        hub.on_server("sign_in", URL, "alice")
+
+    taken = local_users.robbed(hub, ["8000", "8001", "8081"], disturb)
+    hub.files = None  # it is stopped
+    assert taken["took"] == [8000, 8001, 8081]
+    assert f"password={hub.passwords['alice']}" in taken["heard"]["8000"]
+
+
+# Users' servers have ports that nobody knows before. Whoever holds all others than this one knows it.
+KNOWN = "33001"
+TAKEN = PUBLISHED.replace(CONFIG, "c = get_config()", f"c = get_config()\nc.Spawner.port = {KNOWN}\nc.Spawner.http_timeout = 20")
+TLS = TAKEN.replace(CONFIG, "internal_ssl = False", "internal_ssl = True")
+
+
+@pytest.mark.parametrize(("files", "handed"), [(TAKEN, True), (TLS, False)], ids=["published", "internal_ssl"])
+def test_who_takes_the_port_of_a_users_server_gets_the_users_cookie_unless_it_has_to_prove_who_it_is(hub, files, handed):
+    put(hub, files)
+    with faults.meanwhile(hub, "come_back", URL, "bob"):
+        taken = local_users.robbed(hub, [KNOWN], lambda: hub.machine.sh(f"touch {deployment.CHECK}/over"), 25)
+    assert taken["took"] == [int(KNOWN)]
+    assert ("jupyterhub-user-bob=" in taken["heard"].get(KNOWN, "")) == handed, taken["heard"]
+    assert ("GET " in taken["heard"].get(KNOWN, "")) == handed, taken["heard"]
+    # Somebody came: otherwise with the first bytes of a TLS handshake.
+    assert ("\x16\x03" in taken["heard"].get(KNOWN, "")) != handed, taken["heard"]
+
+
+def test_with_internal_ssl_a_user_climbs_the_ladder_and_a_restart_finds_the_server_again(hub):
+    put(hub, TLS)
+    first = hub.check("--keep-server")
+    faults.restart(hub)
+    second = hub.check("--megabytes", "1")
+    for last in (first[-1], second[-1]):
+        assert last["ok"], last
+    assert "the server was running already: its start was not seen" in str(second)
+
+
+def test_an_older_jupyterhub_takes_the_same_lines_for_certificates():
+    files = PUBLISHED.replace(CONFIG, "internal_ssl = False", "internal_ssl = True")
+    with deployment.hub(VERSIONS["jupyterhub"][-1], files) as hub:
+        # Without a reverse proxy in front, only the header that the proxy adds is missing.
+        assert [rung["rung"] for rung in hub.check("--megabytes", "1", url=BEHIND) if not rung["ok"]] == ["blocks_shown"]

@@ -1,0 +1,93 @@
+"""Who gets in, who stays in, and how somebody is shut out: what deploy/configure-jupyterhub.md says of it."""
+
+import re
+
+import pytest
+
+from tests.harness.machines import deployment
+from tests.harness.machines.deployment import BEHIND
+from tests.harness.manifest import PUBLISHED, ROOT, VERSIONS
+
+CONFIG = "jupyterhub/jupyterhub_config.py"
+PAGE = (ROOT / "deploy/configure-jupyterhub.md").read_text("utf-8")
+# The commands of the page that shut bob out.
+GROUP, PROGRAMS = re.findall(r"^ +# ((?:gpasswd|pkill).*)$", PAGE, re.M)
+pytestmark = pytest.mark.xdist_group("people")
+# carol's account is not in the group.
+ADMIN = 'c.Authenticator.admin_users = {"carol"}'
+# A token is for the API and for the user's server.
+ALL = [f"{what}, by session" for what in ("the hub", "the hub's API", "the server", "a start")]
+ALL += [f"{what}, by token" for what in ("the hub's API", "the server")]
+
+
+def published(*lines):
+    """The published files, with lines of an administrator's own."""
+    return PUBLISHED.replace(CONFIG, "c = get_config()", "\n".join(["c = get_config()", *lines]))
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with deployment.hub(VERSIONS["jupyterhub"][0], published(ADMIN)) as hub:
+        yield hub
+
+
+def restart(hub, *lines):
+    deployment.end(hub)
+    files = published(*lines)
+    hub.machine.put({f"/etc/{CONFIG}": files.read(CONFIG)})
+    deployment.start(hub, files)
+
+
+def running(hub, user):
+    return hub.machine.sh(f"pgrep -u {user} --list-full", check=False).stdout
+
+
+def test_an_administrator_has_to_be_in_the_group_enters_a_users_server_and_remains_one_without_the_line(hub):
+    hub.on_server("settle", BEHIND, "mallory")
+    assert hub.on_server("let_in", BEHIND, "carol", "") == [403]
+    hub.machine.sh("usermod --append --groups jupyterhub carol")
+    assert hub.on_server("administer", BEHIND, "carol", "GET", "user/mallory/api/contents") == 200
+    assert hub.on_server("administer", BEHIND, "alice", "GET", "user/mallory/api/contents") in (403, 404)
+    restart(hub)
+    assert hub.on_server("administer", BEHIND, "carol", "GET", "hub/api/users") == 200
+
+
+def test_who_leaves_the_group_stays_in_until_all_steps_of_the_page_are_done(hub):
+    hub.machine.sh("usermod --append --groups jupyterhub carol")
+    restart(hub, ADMIN)
+    program = hub.on_server("settle", BEHIND, "bob")
+    assert GROUP.endswith("bob jupyterhub")
+    hub.machine.sh(GROUP)
+    assert hub.on_server("let_in", BEHIND, "bob", "") == [403]
+    assert hub.on_server("reaches", BEHIND, "bob") == ALL
+    assert hub.on_server("administer", BEHIND, "carol", "DELETE", "hub/api/users/bob") == 204
+    assert hub.on_server("reaches", BEHIND, "bob") == []
+    # What has left the server's own processes lives on.
+    assert re.findall(r"^(\d+) (\S+)", running(hub, "bob"), re.M) == [(program, "sleep")]
+    hub.machine.sh(PROGRAMS)
+    assert running(hub, "bob") == ""
+
+
+def test_who_is_blocked_has_no_server_and_starts_none(hub):
+    hub.on_server("settle", BEHIND, "mallory")
+    (line,) = re.findall(r"`(c.Authenticator.blocked_users = .*?)`", PAGE)
+    restart(hub, line.replace("bob", "mallory"))
+    hub.machine.until("! pgrep -u mallory -f singleuser", timeout=30)
+    assert hub.on_server("let_in", BEHIND, "mallory", "") == [403]
+    assert hub.on_server("reaches", BEHIND, "mallory") == ["the hub, by session", "the hub's API, by session", "the hub's API, by token"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"), [((), 302), (("c.Authenticator.allow_existing_users = False",), 403)], ids=["alone", "with the line"]
+)
+def test_beside_a_set_of_users_everybody_who_was_in_once_stays_in_but_for_the_line(hub, lines, status):
+    """alice has been in, and leaves the group."""
+    assert all(line in PAGE for line in lines)
+    hub.machine.sh("usermod --append --groups jupyterhub alice")
+    assert hub.on_server("let_in", BEHIND, "alice", "") == [302]
+    hub.machine.sh("gpasswd --delete alice jupyterhub")
+    restart(hub, 'c.Authenticator.allowed_users = {"carol"}', *lines)
+    try:
+        assert hub.on_server("let_in", BEHIND, "alice", "") == [status]
+    finally:
+        hub.machine.sh("usermod --append --groups jupyterhub alice")

@@ -1,0 +1,237 @@
+"""The threats of deploy/security.md: for each the line that answers it, and an attempt that fails with it."""
+
+import pytest
+
+from tests.harness.machines import deployment, engine
+from tests.harness.machines.deployment import URL
+from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.measuring.tls import weaknesses
+from tests.harness.on_server import raw_client
+
+NEWEST = VERSIONS["jupyterhub"][0]
+newest = pytest.mark.parametrize("version", [NEWEST])
+SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
+
+
+@pytest.mark.parametrize(("proxy", "kind"), SERVERS)
+def test_tls_is_what_mozilla_calls_intermediate(proxy, kind):
+    assert not weaknesses(proxy, kind)
+
+
+@pytest.mark.parametrize(("proxy", "line"), [("nginx", "ssl_ciphers"), ("apache", "SSLCipherSuite")])
+def test_without_the_line_weaker_ciphers_are_offered(proxy, line):
+    assert "ciphers" in weaknesses(proxy, PROXIES[proxy].servers[-1], PUBLISHED.replace(f"{proxy}/jupyterhub.conf", line, ""))
+
+
+ADDRESS = {"nginx": "proxy_set_header X-Real-IP", "apache": "RequestHeader set   X-Real-IP"}
+
+
+WITHOUT_THE_ADDRESS = [(proxy, {"files": PUBLISHED.replace(f"{proxy}/jupyterhub.conf", line, "")}) for proxy, line in ADDRESS.items()]
+
+
+@newest
+def test_every_answer_asks_for_https_and_names_no_version_of_the_server(front, version):
+    said = front.on_server("headers", URL)
+    assert {int(what.split()[-1]) // 100 for what in said} == {2, 3, 4}, said.keys()
+    for what, headers in said.items():
+        # A browser does not heed the others from plain HTTP.
+        if " http:" not in what:
+            assert headers.get("Strict-Transport-Security") == "max-age=63072000", f"snippets of the reverse proxy: no HSTS on {what}"
+            assert headers.get("Cross-Origin-Opener-Policy") == "same-origin", f"snippets of the reverse proxy: no COOP on {what}"
+        assert headers.get("Server") in ("nginx", "Apache"), f"{what} names {headers.get('Server')}"
+
+
+@newest
+def test_whoever_types_the_name_alone_arrives_at_the_login(front, version):
+    host = VALUES["host"]
+    assert front.on_server("arrived", f"http://{host}/", f"https://{host}/") == [[f"{URL}hub/login?next=%2Fjupyter%2Fhub%2F", 200]] * 2
+
+
+# With a query, in which the path of a notebook is encoded once more; and names with signs in them.
+PATHS = ["", "hub/login?next=%2Fjupyter%2Fuser%2Fbob%2Flab%2Ftree%2Fa%2520b", "user/bob/files/a%20b%25c+d%2Fe.txt?x=1&y=%2F&z="]
+
+
+@newest
+def test_plain_http_is_sent_to_the_same_address_by_https_for_good(front, version):
+    said = front.on_server("redirected", URL.replace("https:", "http:"), *PATHS)
+    # Apache decodes a slash on its way, which Jupyter takes for the same.
+    assert {path: [said[0], said[1].replace("d/e", "d%2Fe")] for path, said in said.items()} == {path: [301, URL + path] for path in PATHS}
+
+
+def reached(files, *options):
+    """What another machine on the hub's network gets on the ports where somebody listens on the hub's, by port.
+
+    Where there are options, bob's server runs too, by such a check.
+    """
+    with engine.network() as network, deployment.hub(NEWEST, files, network) as hub:
+        if options:
+            hub.check(*options, user="bob", url=deployment.BEHIND)
+        behind = deployment.listening(hub.machine)
+        nginx = PROXIES["nginx"]
+        with deployment.in_front(hub, nginx.servers[-1], "nginx"), deployment.stranger(hub, network) as machine:
+            return behind, deployment.on_server(machine, "raw_client", "reach", VALUES["host"], "443", *behind)
+
+
+def test_another_machine_reaches_the_reverse_proxy_and_no_port_of_the_hub():
+    behind, seen = reached(PUBLISHED, "--keep-server", "--megabytes", "0")
+    # The hub's proxy, the two by which it speaks with the hub, and bob's server.
+    assert behind >= {"800", "801", "881"}
+    assert len(behind) >= 4
+    assert seen == {"443": "open"} | dict.fromkeys(behind, "Connection refused")
+
+
+def test_with_the_base_url_alone_another_machine_reaches_the_hub_past_the_reverse_proxy():
+    config = "jupyterhub/jupyterhub_config.py"
+    bound = 'c.JupyterHub.bind_url = "http://127.0.0.1:800/jupyter/"'
+    assert reached(PUBLISHED.replace(config, bound, 'c.JupyterHub.base_url = "/jupyter/"'))[1]["8000"] == "open"
+
+
+@newest
+def test_a_user_reaches_nothing_of_another(front, version):
+    seen = front.on_server("intrude", URL)
+    # What is refused to a stranger is there for its owner.
+    assert set(seen["alice"].values()) == {101}
+    assert set(seen["bob"].values()) <= {403, 404}, seen["bob"]
+    assert set(seen["tried"].values()) <= {403, 404}, seen["tried"]
+
+
+def claimed(hub, name):
+    """What the hub answers and logs when a client's headers name another address and another host."""
+    said = hub.on_server("claim", URL, name)
+    line = engine.wait(lambda: [line for line in hub.log().splitlines() if f"/hub/{name} " in line][-1])
+    return "\n".join([*said, line])
+
+
+@newest
+def test_what_a_client_says_of_itself_is_not_believed(front, version):
+    said = claimed(front, "claimed")
+    assert "203.0.113.9" not in said
+    assert "elsewhere.example" not in said
+
+
+# By name what a reverse proxy tells of a client at this address; what else the client says is dropped.
+CLIENT = "127.0.0.7"
+TOLD = {
+    "X-Real-IP": CLIENT,
+    "X-Forwarded-For": CLIENT,
+    "X-Scheme": "https",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": VALUES["host"],
+    "X-Forwarded-Port": {"nginx": "443", "apache": None},
+    "Forwarded": None,
+}
+THEIR_LINES = {"nginx": ("proxy_set_header X-", "proxy_set_header Forwarded"), "apache": ("RequestHeader",)}
+
+
+def arrives(idle, proxy, files=PUBLISHED):
+    """What the hub would get in the headers of TOLD, all of which a client has made up."""
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, files):
+        reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
+    return {name: reached.get(name) for name in TOLD}
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_up(idle, proxy):
+    assert arrives(idle, proxy) == {name: told[proxy] if isinstance(told, dict) else told for name, told in TOLD.items()}
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_without_the_lines_each_made_up_header_reaches_the_hub(idle, proxy):
+    files = PUBLISHED
+    for line in THEIR_LINES[proxy]:
+        files = files.replace(f"{proxy}/jupyterhub.conf", line, "")
+    believed = arrives(idle, proxy, files)
+    assert [name for name in TOLD if f"made-up-{name}" not in (believed[name] or "")] == []
+
+
+@newest
+@pytest.mark.parametrize("front", WITHOUT_THE_ADDRESS, ids=ADDRESS, indirect=True)
+def test_without_the_line_a_client_is_believed(front, version):
+    assert "203.0.113.9" in claimed(front, "without-the-line")
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_an_authority_finds_on_port_80_what_it_asked_for(idle, proxy):
+    path = "/.well-known/acme-challenge/token"
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, extra={f"/var/www/html{path}": "asked for"}):
+        address = f"http://{VALUES['host']}{path}"
+        assert hub.on_server("arrived", address) == [[address, 200]]
+
+
+def test_with_the_public_address_cookies_are_secure_whatever_the_headers_say():
+    config, site = "jupyterhub/jupyterhub_config.py", "nginx/jupyterhub.conf"
+    known = PUBLISHED.replace(config, "c = get_config()", f'c = get_config()\nc.JupyterHub.public_url = "{URL}"')
+    silent = PUBLISHED.replace(site, "proxy_set_header X-Scheme").replace(site, "proxy_set_header X-Forwarded-Proto")
+    with deployment.hub(NEWEST, known) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", silent):
+        last = hub.check("--until", "login_works")[-1]
+    assert (last["rung"], last["ok"]) == ("login_works", True), last
+
+
+def refused(machine, path):
+    """Whether the system keeps bob from listing what root finds at a path."""
+    machine.exec("ls", path)
+    return "Permission denied" in machine.exec("ls", path, user="bob", check=False).stderr
+
+
+@newest
+def test_the_hubs_secrets_are_readable_by_root_alone(hubs, version):
+    for name in ("jupyterhub.sqlite", "jupyterhub_cookie_secret"):
+        assert refused(hubs(version).machine, f"/var/lib/jupyterhub/{name}"), name
+
+
+@newest
+def test_a_home_is_open_to_other_users_until_its_mode_says_otherwise(hubs, version):
+    machine = hubs(version).machine
+    assert not refused(machine, "/home/carol/.")
+    machine.sh("chmod 700 /home/carol")
+    assert refused(machine, "/home/carol/.")
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_reverse_proxy_works_with_a_key_that_nobody_else_reads(proxy):
+    key = VALUES["key"]
+
+    def read(user):
+        return "PRIVATE KEY" in machine.exec("cat", key, user=user, check=False).stdout
+
+    with deployment.alone(proxy, PROXIES[proxy].servers[-1]) as machine, deployment.authority().cert_pem.tempfile() as ca:
+        machine.sh(f"chmod 755 $(dirname {key}); chmod 644 {key}")
+        assert read("nobody")
+        # As the page says.
+        machine.sh(f"chown root:root {key} && chmod 600 {key}")
+        deployment.enable(machine, proxy)
+        machine.sh(deployment.LISTENS)
+        assert [user for user in ("root", "nobody", "www-data") if read(user)] == ["root"]
+        with raw_client.opened(URL, ca, "127.0.0.1", machine.port(443)) as connection:
+            assert connection.version() == "TLSv1.3"
+
+
+@newest
+def test_a_user_does_not_read_the_key(hubs, version):
+    machine = hubs(version).machine
+    assert "Permission denied" in machine.exec("cat", VALUES["key"], user="bob", check=False).stderr
+    # Others may list the certificate, which every visitor gets.
+    machine.exec("cat", VALUES["certificate"], user="bob")
+
+
+STATUS = "a2dismod --quiet status"
+
+
+@newest
+@pytest.mark.parametrize(
+    ("front", "shown"),
+    [
+        (("apache", {}), False),
+        (("apache", {"files": PUBLISHED.replace("apache/enable.sh", STATUS)}), True),
+        (("nginx", {}), False),
+    ],
+    ids=["apache", "apache without the line", "nginx"],
+    indirect=["front"],
+)
+def test_no_user_of_the_machine_reads_what_others_ask_on_a_status_page(front, version, shown):
+    pages = front.on_server(
+        "pages", f"https://{VALUES['host']}/server-status", f"http://{VALUES['host']}/server-status", "http://127.0.0.1/server-status"
+    )
+    assert any("Server Status" in page for page in pages) == shown, pages

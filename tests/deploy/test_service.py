@@ -1,0 +1,292 @@
+"""JupyterHub as a service of a booted machine, by the published unit and script."""
+
+import json
+import platform
+import re
+
+import pytest
+
+from tests.harness.machines import deployment, engine, images, own_kernel
+from tests.harness.manifest import HOMES, HUBS, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS, Files
+from tests.harness.measuring import evidence
+
+UNIT = "systemd/jupyterhub.service"
+PAGE = (ROOT / "deploy/run-as-a-service.md").read_text("utf-8")
+
+
+def on(*names):
+    """Machines of these kinds, each for tests of its own worker."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(f"service-{name}"), id=name) for name in names]
+
+
+@pytest.fixture(scope="module", params=on(*(name for name in HUBS if name.startswith(NEWEST))))
+def hub(request):
+    """The newest JupyterHub as a service, on each of Debian's releases."""
+    with engine.run(images.hub(request.param).tag, options=deployment.NAMED, boot=True) as machine:
+        machine.until("systemctl is-system-running --wait", timeout=60)
+        hub = deployment.prepare(machine, request.param)
+        machine.sh("sh /root/systemd/enable.sh")
+        yield hub
+
+
+def answers(hub):
+    """Wait until the hub, and nothing else, answers behind the proxy's place."""
+    port = VALUES["hub"].rpartition(":")[2]
+    hub.machine.until(f"bash -c '</dev/tcp/127.0.0.1/{port}'", timeout=40)
+
+    def climbed():
+        first = hub.check("--megabytes", "1", user="", url=deployment.BEHIND)[0]
+        if not first["ok"]:
+            raise RuntimeError(first["said"])
+
+    engine.wait(climbed, timeout=20, every=0.5)
+
+
+def test_the_unit_starts_a_hub_that_lets_users_work(hub, prove):
+    answers(hub)
+    rungs = hub.check("--keep-server", "--megabytes", "1", url=deployment.BEHIND)
+    # Without a reverse proxy in front, only the header that the proxy adds is missing.
+    assert [rung["rung"] for rung in rungs if not rung["ok"]] == ["blocks_shown"]
+    assert "Cross-Origin-Opener-Policy: none" in rungs[-1]["said"]
+    prove(evidence.booted(hub))
+
+
+@pytest.mark.parametrize("hub", on(*(f"{NEWEST} on {suite}" for suite in HOMES[1:])), indirect=True)
+def test_with_user_root_in_the_unit_no_users_server_starts(hub):
+    """Newer systemd then takes from root the power to become a user. (Debian 12 starts one all the same.)"""
+    path = SAVED_AS[UNIT]
+    hub.machine.sh(
+        "systemctl daemon-reload; systemctl restart jupyterhub",
+        {path: PUBLISHED.replace(UNIT, "[Service]", "[Service]\nUser=root").read(UNIT)},
+    )
+    try:
+        answers(hub)
+        last = hub.check("--until", "server_spawns", user="bob", url=deployment.BEHIND)[-1]
+        log = hub.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
+    finally:
+        hub.machine.sh("systemctl daemon-reload; systemctl restart jupyterhub", {path: PUBLISHED.read(UNIT)})
+    assert (last["rung"], last["ok"]) == ("server_spawns", False), last
+    assert "subprocess.SubprocessError: Exception occurred in preexec_fn." in log
+    assert last["page"] == "troubleshooting/exception-occurred-in-preexec-fn"
+
+
+def asked(hub, *properties):
+    """What systemd says of the unit, one property a line."""
+    return hub.machine.sh(f"systemctl show --value {' '.join(f'--property {name}' for name in properties)} jupyterhub").stdout.strip()
+
+
+SCORE = re.compile(r"Overall exposure level for \S+: ([0-9.]+)")
+
+
+def exposure(machine, *what):
+    """systemd's own measure of what a service may do, from 0 to 10."""
+    return float(SCORE.search(machine.exec("systemd-analyze", "security", "--no-pager", *what).stdout)[1])
+
+
+def exposure_of_file(machine, files):
+    """The same of a unit that does not run."""
+    path = "/root/measured/jupyterhub.service"
+    machine.put({path: files.read(UNIT)})
+    return exposure(machine, "--offline=true", path)
+
+
+def test_systemd_calls_the_running_service_well_protected(hub):
+    answers(hub)
+    score = exposure(hub.machine, "jupyterhub.service")
+    print(f"systemd-analyze security: {score}")
+    assert score <= 3.0
+    assert f"→ Overall exposure level for jupyterhub.service: {score} " in PAGE
+
+
+def test_the_journal_says_that_an_account_has_expired_as_its_page_shows(hub):
+    answers(hub)
+    hub.machine.sh("chage --expiredate 2020-01-01 mallory")
+    last = hub.check("--until", "login_works", user="mallory", url=deployment.BEHIND)[-1]
+    hub.machine.sh("chage --expiredate -1 mallory")
+    assert (last["rung"], last["ok"]) == ("login_works", False)
+    words = "pam_unix(login:account): account mallory has expired (account expired)"
+    hub.machine.until(f"journalctl --unit jupyterhub.service | grep -F '{words}'", timeout=10)
+    assert f"`{words}`" in (ROOT / "troubleshooting/password-has-expired/index.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("suite", VERSIONS["debian"][1:])  # that of bullseye measures no unit from a file
+def test_without_the_lines_systemd_calls_it_unsafe(idle, suite):
+    machine, text = idle(suite), PUBLISHED.read(UNIT)
+    before, after = text.partition("# From here on")[0], text.partition("[Install]")[2]
+    assert exposure_of_file(machine, PUBLISHED) <= 3.0
+    assert exposure_of_file(machine, Files({UNIT: f"{before}[Install]{after}"})) > 9.0
+
+
+# Stands for a graphics card: a device that everybody may use.
+CARD = "test -e /dev/card || mknod --mode=666 /dev/card c 1 3"
+
+
+def test_a_users_programs_work_in_the_service_and_get_no_powers(hub):
+    answers(hub)
+    # A setuid program that tells who it is.
+    hub.machine.sh(f"install --mode=4755 /usr/bin/id /usr/local/bin/setuid-id; {CARD}")
+    seen = hub.on_server("within", deployment.BEHIND, "alice")
+    assert {name: works for name, works in seen["works"].items() if works is not True} == {}
+    assert {name: has for name, has in seen["powers"].items() if has is not False} == {}
+    # Not even to somebody whose group is the user's own.
+    hub.machine.sh("id classmate || useradd --no-create-home --gid alice classmate")
+    read = hub.machine.exec("cat", "/home/alice/within.txt", user="classmate", check=False)
+    assert "Permission denied" in read.stderr
+    # The same program outside of it.
+    program = hub.machine.read(f"{deployment.CHECK}/in_kernel.py")
+    outside = json.loads(hub.machine.exec(deployment.PYTHON, "-", user="alice", input=program).stdout)
+    assert set(outside["powers"].values()) == {True}, outside["powers"]
+
+
+def test_the_hub_itself_does_not_change_the_system_nor_its_own_programs(hub):
+    answers(hub)
+    places = [f"{folder}/x" for folder in ("/etc", "/usr", "/boot", VALUES["environment"])]
+    within = f"nsenter --target {asked(hub, 'MainPID')} --mount"
+    touched = hub.machine.sh(f"{within} touch {' '.join(places)} /home/bob/x", check=False).stderr
+    assert re.findall(r"'(\S+)': Read-only file system", touched) == places
+    # An administrator's shell is no part of it, and what pip installs there is there for the hub.
+    hub.machine.sh(f"touch {places[-1]} && {within} test -e {places[-1]} && rm {places[-1]}")
+
+
+def test_the_hubs_own_proxy_takes_all_the_files_that_the_system_lets_it_have(hub):
+    """Each WebSocket is two of them. Of systemd's two limits, node has the lower one raised to the higher."""
+    answers(hub)
+    process = hub.machine.sh("pgrep -f configurable-http-proxy").stdout.split()[0]
+    soft, hard = re.search(r"^Max open files +(\d+) +(\d+) ", hub.machine.read(f"/proc/{process}/limits"), re.M).groups()
+    assert soft == hard
+
+
+LOCKING = (
+    "auth required pam_faillock.so preauth deny=1",
+    "auth sufficient pam_unix.so nodelay",
+    "auth [default=die] pam_faillock.so authfail deny=1",
+    "account required pam_faillock.so",
+)
+
+
+def test_pam_may_lock_an_account_after_a_wrong_password(hub):
+    answers(hub)
+    own = hub.machine.read("/etc/pam.d/login")
+    hub.machine.put({"/etc/pam.d/login": "\n".join([*LOCKING, "account required pam_unix.so", ""])})
+    try:
+        tried = hub.on_server("let_in", deployment.BEHIND, "mallory", "", "wrong", "")
+    finally:
+        hub.machine.put({"/etc/pam.d/login": own})
+    assert tried == [302, 403, 403]
+
+
+def test_after_a_kill_the_hub_comes_back_by_itself(hub):
+    answers(hub)
+    before = hub.machine.sh("systemctl show --property MainPID --value jupyterhub").stdout
+    hub.machine.sh("systemctl kill --kill-who=main --signal=KILL jupyterhub")
+    hub.machine.until("systemctl is-active jupyterhub", timeout=20)
+    answers(hub)
+    assert hub.machine.sh("systemctl show --property MainPID --value jupyterhub").stdout != before
+
+
+def test_what_the_hub_keeps_is_readable_by_root_alone(hub):
+    answers(hub)
+    assert hub.machine.sh("stat --format '%a %U' /var/lib/jupyterhub").stdout.strip() == "700 root"
+
+
+def test_the_hubs_configuration_is_roots_alone_wherever_it_was_copied_from(hub):
+    path = SAVED_AS["jupyterhub/jupyterhub_config.py"]
+    hub.machine.sh(f"chown bob {path}; chmod 644 {path}; sh /root/systemd/enable.sh")
+    assert hub.machine.sh(f"stat --format '%a %U' {path}").stdout.strip() == "600 root"
+
+
+# What an administrator needs, and the lines for it.
+OWN = {
+    need: re.findall(r"`(\w+=[^`]*)`", lines) for need, lines in re.findall(r"^\| ([^|]+?) \| ((?:`\w+=[^`]+`(?: and )?)+) \|$", PAGE, re.M)
+}
+LIMIT = "import resource; resource.getrlimit(resource.RLIMIT_NPROC)"
+
+
+def journal(hub):
+    return hub.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
+
+
+def test_lines_of_ones_own_do_what_the_page_says_for_servers_that_start_after_them(hub):
+    """All lines of the page's table at once, in the file that `systemctl edit` makes."""
+    path = f"{SAVED_AS[UNIT]}.d/override.conf"
+    lines = [line for lines in OWN.values() for line in lines]
+    answers(hub)
+    # What PAM would set if it opened sessions.
+    hub.machine.sh(f"{CARD}; echo 'alice hard nproc 777' >>/etc/security/limits.conf")
+    before = hub.on_server("within", deployment.BEHIND, "alice", "--keep-server")["powers"]
+    hub.machine.sh("systemctl daemon-reload; systemctl restart jupyterhub", {path: "\n".join(["[Service]", *lines, ""])})
+    try:
+        answers(hub)
+        running = hub.on_server("within", deployment.BEHIND, "alice", "--keep-server")["powers"]
+        hub.on_server("stop", deployment.BEHIND, "alice")
+        after = hub.on_server("within", deployment.BEHIND, "alice", "--keep-server")["powers"]
+        limit = hub.on_server("compute", deployment.BEHIND, "alice", LIMIT)
+        has = asked(hub, "CapabilityBoundingSet")
+    finally:
+        hub.on_server("stop", deployment.BEHIND, "alice")
+        hub.machine.sh(f"rm {path}; systemctl daemon-reload; systemctl restart jupyterhub")
+    assert len(OWN) == 5, OWN
+    assert running == before, "a server that runs has the new lines"
+    gained = {name for name in after if after[name] and not before[name]}
+    assert gained == {"is traced", "finds the machine's devices", "leaves files that everybody reads", "leaves files that its group reads"}
+    assert "(4096, 4096)" in limit
+    assert {"cap_chown", "cap_setuid"} <= set(has.split()), has
+    # Each program that outlived the hub is named, in the words of the page.
+    words = re.search(r"```text\n +(jupyterhub.service: Found left-over .*)\n +(.*)\n", PAGE)
+    for line in words.groups():
+        assert re.search(re.escape(line).replace("1234", r"\d+"), journal(hub)), line
+
+
+def test_a_user_who_starts_processes_without_end_leaves_some_to_others(hub):
+    """Linux counts a user's on the whole machine, also in other containers: nobody else there has this number."""
+    answers(hub)
+    number, password = 4242 + HOMES.index(hub.suite), f"{deployment.CHECK}/alice.txt"
+    add = f"useradd --create-home --uid {number} --groups jupyterhub dave && echo dave:$(cat {password}) | chpasswd"
+    hub.machine.sh(f"id dave || {{ {add}; cp {password} {deployment.CHECK}/dave.txt; }}")
+    told = hub.on_server("crowd", deployment.BEHIND, "dave", "bob", "2200")
+    error, number = told["dave"].split("\n")[:2]
+    assert error == "can't start new thread", told
+    assert 1900 < int(number) < 2048
+    assert told["bob"].strip() == "42"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="Debian has a kernel that runs as a program for x86_64 alone")
+def test_a_kernel_that_takes_all_memory_ends_alone_and_without_the_line_takes_the_hub_with_it():
+    without = PUBLISHED.replace(UNIT, "OOMPolicy=continue", "")
+    with own_kernel.machine() as machine:
+        said = own_kernel.run_out(machine, published=PUBLISHED, without=without)
+    killed = "A process of this unit has been killed by the OOM killer."
+    assert said["published"] == ["the same process", f"published.service: {killed}"]
+    assert said["without"] == [f"without.service: {killed}", "without.service: Failed with result 'oom-kill'."]
+    assert f"`{killed}`" in (ROOT / "deploy/faults.md").read_text("utf-8")
+
+
+def left(hub):
+    """The commands of the hub, of its proxy, of users' servers and of kernels that run."""
+    # The brackets keep the search from finding itself.
+    search = "grep -laE 'bin/[j]upyterhub|[c]onfigurable-http-proxy|[m]y_kernel' /proc/[0-9]*/cmdline || true"
+    return [hub.machine.sh(f"tr '\\0' ' ' <{path}", check=False).stdout for path in hub.machine.sh(search).stdout.split()]
+
+
+def test_a_stop_leaves_users_servers_and_a_kill_after_it_leaves_nothing(hub):
+    answers(hub)
+    rungs = hub.check("--keep-server", "--until", "server_spawns", url=deployment.BEHIND)
+    assert rungs[-1]["ok"], rungs
+    hub.machine.sh("systemctl stop jupyterhub.service")
+    assert hub.machine.sh("systemctl show --property Result --value jupyterhub").stdout.strip() == "success"
+    (server,) = left(hub)
+    assert "jupyterhub-singleuser" in server
+    hub.machine.sh("systemctl kill jupyterhub.service")
+
+    def nothing():
+        assert not left(hub)
+
+    engine.wait(nothing, timeout=20)
+
+
+def test_a_hub_without_a_service_manager_takes_its_proxy_with_it():
+    port = VALUES["hub"].rpartition(":")[2]
+    with deployment.hub(VERSIONS["jupyterhub"][0]) as hub:
+        deployment.end(hub)
+        listens = hub.machine.sh(f"bash -c '</dev/tcp/127.0.0.1/{port}'", check=False)
+    assert "Connection refused" in listens.stderr

@@ -1,0 +1,68 @@
+"""A term of thirty days: many users, tabs that stay open, and Debian's nightly work. It ends as it began."""
+
+import pytest
+
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT
+from tests.harness.measuring import evidence, term
+
+pytestmark = pytest.mark.xdist_group("term")
+published = pytest.mark.parametrize("proxy", PROXIES)
+
+# As many places as the workers need, and none for a process from before a reload.
+BUSY = term.NUMBERS["MaxRequestWorkers"] // term.NUMBERS["ThreadsPerChild"]
+FULL = PUBLISHED.replace(term.WORKERS, f" {term.PLACES}", f" {BUSY}")
+SAYS = "AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit."
+# Open files for each WebSocket, and the most that a process has besides.
+FILES, BESIDES = {"nginx": 2, "apache": 3}, 40
+
+
+@pytest.fixture(scope="module")
+def terms():
+    return term.all_at_once({"apache": FULL})
+
+
+@published
+def test_on_each_of_thirty_days_all_are_served_and_no_open_tab_is_cut_off(terms, proxy, prove):
+    lived = terms[proxy][0]
+    refused = [(day["day"], day["refused"]) for day in lived.seen if day["refused"]]
+    assert not refused, f"{refused}\n{lived.said}"
+    assert [day["left"] - day["alive"] for day in lived.seen] == [0] * len(lived.seen)
+    assert [day["day"] for day in lived.seen] == [*range(1, term.DAYS + 1), term.DAYS]
+    last = lived.seen[-2]
+    assert last["open"] - last["left"] == term.ALL * 3
+    prove(evidence.lasted(proxy, lived.version, term.SUITE, lived.figures()))
+
+
+@published
+def test_nothing_grows_but_by_processes_whose_tabs_are_open(terms, proxy):
+    seen = terms[proxy][0].seen
+    first, *days = seen
+    assert [day for day in seen if day["files"] > FILES[proxy] * day["open"] + BESIDES * (day["processes"] + 1)] == []
+    assert [day for day in days if day["memory"] / day["processes"] > 2.5 * first["memory"] / first["processes"]] == []
+    # JupyterHub's own proxy is one process, to which no night happens.
+    assert [day for day in seen if day["hub"]["files"] > 2 * day["open"] + BESIDES] == []
+    assert max(day["hub"]["memory"] for day in seen[15:-2]) < 2 * max(day["hub"]["memory"] for day in seen[:15])
+
+
+@published
+def test_after_a_restart_no_old_process_is_left(terms, proxy):
+    lived = terms[proxy][0]
+    assert not lived.restarted["refused"], lived.restarted
+    assert lived.restarted["processes"] <= lived.seen[0]["processes"]
+
+
+def test_apache_takes_no_more_places_in_a_day_than_the_page_counts_on(terms):
+    """Not even where most users leave at noon and others come."""
+    seen = terms["apache"][0].seen
+    assert max(day["young"] for day in seen) == BUSY
+    assert max(day["processes"] for day in seen) < term.PLACES / 2
+
+
+def test_without_places_for_old_processes_apache_freezes_in_the_first_week_until_it_is_restarted(terms):
+    frozen = terms["apache"][1]
+    last = frozen.seen[-1]
+    assert last["day"] <= 7, last
+    assert last["answer"] is None, last
+    assert SAYS in frozen.said, frozen.said
+    assert SAYS in (ROOT / "deploy/reverse-proxy.md").read_text("utf-8")
+    assert not frozen.restarted["refused"], frozen.restarted

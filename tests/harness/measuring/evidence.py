@@ -1,0 +1,144 @@
+"""What a test run proves of the published files, for the site: rows of build/evidence.json, see _ext/evidence.py.
+
+A test hands a row to the fixture `prove`. Rows of tests that pass, on whichever worker, are merged into the file when
+the run ends. A deployment of which any file was changed proves nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from _ext.evidence import KEY, digest, read, standing
+from tests.harness.machines import deployment, engine
+from tests.harness.manifest import BUILD, MANIFEST, PROXIES, PUBLISHED, SNIPPETS, VERSIONS, Files, home, snippets
+
+FILE = BUILD / "evidence.json"
+# As they lay when the run began: who edits a file meanwhile gets no evidence for it.
+SEEN = {name: digest(SNIPPETS / name) for name in snippets()}
+PROVEN: list[dict] = []
+
+PINS = "jupyterhub/requirements.txt"
+# Every folder that a hub is deployed from, and the unit, whose command starts it.
+DEPLOYED = [name for name in SEEN if name.startswith(("jupyterhub/", "jupyter/", "kernel/", "jigsaw/"))]
+UNIT = "systemd/jupyterhub.service"
+ASK = """
+import importlib.metadata, platform
+print(*map(importlib.metadata.version, ("jupyterhub", "jupyter_server")), platform.python_version())
+"""
+
+
+def row(kind: str, by: str, version: str, used: Iterable[str], proves: Iterable[str] | None = None, **more) -> dict:
+    """A row: which program, in which version, did what (`kind`) with the files `used`; `proves` are those it speaks for."""
+    files = {name: SEEN[name] for name in used}
+    spoken = sorted(files if proves is None else proves)
+    blank = {"on": "", "home": "", "jupyterhub": "", "application": "", "fault": "", "rungs": {}, "lived": {}}
+    date = datetime.date.today().isoformat()
+    return blank | {"kind": kind, "by": by, "version": version} | more | {"proves": spoken, "files": files, "date": date}
+
+
+def reported(machine: engine.Container, proxy: str) -> str:
+    """A reverse proxy's version, as the server itself tells it."""
+    return machine.sh(PROXIES[proxy].reports).stdout.strip()
+
+
+def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
+    """What it proves that a machine accepted the published files; the arguments are as in `accept.everything`."""
+    if what in PROXIES:
+        return [row("accepted", what, reported(machine, what), PUBLISHED.folder(what), on=where)]
+    if what == "systemd":
+        return [row("accepted", what, machine.sh("systemctl --version").stdout.split()[1], [UNIT], on=where)]
+    hub, server, python = machine.exec(deployment.PYTHON, "-c", ASK).stdout.split()
+    # Each reads its own configuration strictly. Of other programs only the syntax is read.
+    read_by = {("JupyterHub", hub): "jupyterhub/jupyterhub_config.py", ("Jupyter Server", server): "jupyter/jupyter_server_config.py"}
+    others = [name for name in SEEN if name.endswith(".py") and name not in read_by.values()]
+    by = [*((who, [name]) for who, name in read_by.items()), (("Python", python), others)]
+    return [row("accepted", *who, names, home=home(where)[1]) for who, names in by]
+
+
+def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: list[dict], files: Files) -> dict | None:
+    """What a climb proves: nothing, unless it is of the whole ladder, and no file of hub or proxy was changed."""
+    if files.changed or hub.files.changed or [rung["rung"] for rung in rungs if rung["ok"]] != MANIFEST["ladder"]:
+        return None
+    used = [*PUBLISHED.folder(proxy), *PUBLISHED.folder("check"), *DEPLOYED]
+    # An older hub was installed with another pin than the published one.
+    proves = used if hub.version == VERSIONS["jupyterhub"][0] else [name for name in used if name != PINS]
+    took = {rung["rung"]: rung["seconds"] for rung in rungs}
+    return row("climbed", proxy, version, [*used, UNIT], proves, on=kind, home=hub.suite, jupyterhub=hub.version, rungs=took)
+
+
+def booted(hub: deployment.Hub) -> dict | None:
+    """What it proves that a hub is up as a service of a booted machine."""
+    if hub.files.changed:
+        return None
+    version = hub.machine.sh("systemctl --version").stdout.split()[1]
+    used = PUBLISHED.folder("systemd")
+    return row("booted", "systemd", version, [*used, *DEPLOYED], used, home=hub.suite, jupyterhub=hub.version)
+
+
+def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, application: str, seconds: float) -> dict | None:
+    """What it proves that blocks ran in an application, behind a proxy's newest server with the published files."""
+    if hub.files.changed:
+        return None
+    return row(
+        "blocks_run",
+        proxy,
+        reported(machine, proxy),
+        [*PUBLISHED.folder(proxy), *DEPLOYED, UNIT],
+        [name for name in DEPLOYED if name.startswith(("jigsaw/", "jupyter/"))],
+        on=PROXIES[proxy].servers[-1],
+        home=hub.suite,
+        jupyterhub=hub.version,
+        application=application,
+        rungs={"blocks_run": round(seconds, 2)},
+    )
+
+
+def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, fault: str, told: dict) -> dict | None:
+    """What a fault left of a user's work, as `user_actions.watch` told it; it was made to a proxy's `machine`, or, without one, to the hub.
+
+    `proxy` is the one that stood in front; empty for none.
+    """
+    if hub.files.changed:
+        return None
+    return row(
+        "fault",
+        proxy if machine else "jupyterhub",
+        reported(machine, proxy) if machine else hub.version,
+        [*(PUBLISHED.folder(proxy) if proxy else []), *DEPLOYED, UNIT],
+        [],
+        on=PROXIES[proxy].servers[-1] if machine else "",
+        home=hub.suite,
+        jupyterhub=hub.version,
+        fault=fault,
+        rungs={name: told["silent"][name] for name in ("server", "hub")},
+        lived=told["lived"],
+    )
+
+
+def lasted(proxy: str, version: str, on: str, figures: dict[str, float]) -> dict:
+    """What a term of a reverse proxy with the published files came to, see `term.Term.figures`."""
+    return row("term", proxy, version, PUBLISHED.folder(proxy), [], on=on, rungs=figures)
+
+
+def merge(rows: list[dict]) -> None:
+    """Add rows to the file; they replace older ones of the same versions. Rows of files that have changed since go."""
+    if not rows:
+        return
+    try:
+        before = read(FILE)
+    except ValueError:
+        before = []
+    of = {tuple(row[key] for key in KEY): row for row in [*before, *rows]}
+    replace(FILE, [of[key] for key in sorted(of) if standing([of[key]], SNIPPETS)])
+
+
+def replace(path: Path, value: object) -> None:
+    """Write JSON. Whoever builds the site at this moment finds one file or the other, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(value, indent=1), "utf-8")
+    os.replace(new, path)

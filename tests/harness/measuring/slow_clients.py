@@ -1,0 +1,65 @@
+"""What a reverse proxy bears of clients that are slow, or that do not speak as the standard has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tests.harness.machines import deployment
+from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, Files
+from tests.harness.on_server import raw_client
+
+ELSEWHERE = 8443
+
+
+def loitered(proxy: str, files: Files, seconds: float, extra: Mapping[str, str | bytes] | None = None) -> dict[str, float | None]:
+    """The words of `raw_client.loiter` on a proxy's newest server, with no hub behind it."""
+    with deployment.alone(proxy, PROXIES[proxy].servers[-1], files, extra) as machine, deployment.authority().cert_pem.tempfile() as ca:
+        return raw_client.loiter(seconds, deployment.URL, ca, "127.0.0.1", machine.port(443))
+
+
+def patient(hub: deployment.Hub, seconds: float) -> dict[str, dict]:
+    """By proxy, the words of `user_actions.patiently`: both newest servers in front of one hub at once, Apache on port ELSEWHERE."""
+    conf = "apache/jupyterhub.conf"
+    apache = PUBLISHED.replace(conf, ":443", f":{ELSEWHERE}").replace(conf, "*:80", f"*:{ELSEWHERE + 1}")
+    ports = {"/etc/apache2/ports.conf": f"Listen {ELSEWHERE}\n"}
+    # Apache first: at its installation it takes port 80, and gives it back.
+    with (
+        deployment.in_front(hub, PROXIES["apache"].servers[-1], "apache", apache, ports),
+        deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx"),
+    ):
+        hub.machine.until("bash -c '</dev/tcp/127.0.0.1/443'")
+        urls = {"nginx": deployment.URL, "apache": f"https://{VALUES['host']}:{ELSEWHERE}{VALUES['base_url']}"}
+        seen = hub.on_server("patiently", str(seconds), *urls.values())
+    return {proxy: seen[url] for proxy, url in urls.items()}
+
+
+def everything(hub: deployment.Hub, seconds: float, without: Mapping[str, dict]) -> tuple[dict[str, dict], dict[str, dict]]:
+    """What `patient` and, by proxy, `loitered` tell (for its options `without` the lines), in the time of one of them."""
+    with ThreadPoolExecutor() as pool:
+        bare = {proxy: pool.submit(loitered, proxy, seconds=seconds, **options) for proxy, options in without.items()}
+        return patient(hub, seconds), {proxy: future.result() for proxy, future in bare.items()}
+
+
+@dataclass
+class Smuggled:
+    """What became of requests that hide another: the answers (`raw_client.smuggle`), and the hidden pages in each log."""
+
+    answers: dict[str, list]
+    hub: set[str]
+    proxy: set[str]
+
+
+def smuggled(hub: deployment.Hub, proxy: str, kind: str) -> Smuggled:
+    """Send `raw_client.attempts` to a reverse proxy with the published files in front of a hub."""
+
+    def hidden(log: str) -> set[str]:
+        return set(re.findall(r"/hub/hidden-([\w-]+)", log))
+
+    before = len(hub.log())
+    with deployment.in_front(hub, kind, proxy) as machine:
+        answers = deployment.on_server(hub.machine, "raw_client", "smuggle", deployment.URL, f"{deployment.CHECK}/ca.pem")
+        own = machine.sh(f"cat {PROXIES[proxy].logs[0].rpartition('/')[0]}/jupyterhub.log").stdout
+        return Smuggled(answers, hidden(hub.log()[before:]), hidden(own))

@@ -1,0 +1,572 @@
+"""What runs on the hub's machine itself, beside hubcheck.py, whose own steps lead to servers and kernels.
+
+`python user_actions.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
+"""
+
+import http.client
+import http.server
+import io
+import json
+import pathlib
+import pickle
+import re
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import hubcheck
+import raw_client
+import requests
+import websocket
+
+CHECK = pathlib.Path(__file__).parent
+CA = str(CHECK / "ca.pem")
+TEXT = {"type": "file", "format": "text"}
+
+
+def visitor(url: str, user: str, *options: str) -> hubcheck.Hub:
+    """A user who has not logged in yet; `options` go to hubcheck."""
+    given = [url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA, *options]
+    hub = hubcheck.Hub(url, hubcheck.arguments(given))
+    hub.options.tell = lambda text: None
+    return hub
+
+
+def enter(url: str, user: str, *options: str) -> hubcheck.Hub:
+    """A user who has logged in, with a server, a kernel and its WebSocket; `options` go to hubcheck."""
+    hub = visitor(url, user, *options)
+    for name, rung in hubcheck.INSIDE.items():
+        list(rung(hub))
+        if name == "kernel_channel":
+            break
+    return hub
+
+
+def leave(*hubs: hubcheck.Hub) -> None:
+    """Take away what was made on the way in."""
+    for hub in hubs:
+        for step in reversed(hub.undo):
+            step()
+
+
+def say(hub: hubcheck.Hub, kind: str, content: dict) -> str:
+    """Send a message to a kernel; its id."""
+    header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "username": "", "session": "s", "date": "", "version": "5.3"}
+    hub.channel.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}))
+    return header["msg_id"]
+
+
+def ask(hub: hubcheck.Hub) -> float:
+    """Milliseconds until a kernel has told about itself."""
+    began = time.perf_counter()
+    asked = say(hub, "kernel_info_request", {})
+    while True:
+        message = json.loads(hub.channel.recv())
+        if message["msg_type"] == "kernel_info_reply" and message["parent_header"]["msg_id"] == asked:
+            return 1000 * (time.perf_counter() - began)
+
+
+def settings(page: str) -> dict:
+    """What a page of JupyterLab says of its server and its user."""
+    return json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+
+
+def late(url: str, *users: str) -> list[dict]:
+    """For each user the share of a kernel's answers that take as long as Linux waits with an acknowledgement: 40 milliseconds.
+
+    They ask in turn, so that all meet the same noise. Then whether JupyterLab is told to ask if it has to be built anew.
+    """
+    hubs = [enter(url, user) for user in users]
+    times = [[ask(hub) for hub in hubs] for turn in range(40)]
+    pages = [hub.request("GET", f"{hub.server}lab").text for hub in hubs]
+    leave(*hubs)
+    told = [settings(page) for page in pages]
+    shares = [sum(time >= 38 for time in column) / len(column) for column in zip(*times, strict=True)]
+    return [{"late": share, "builds": page["buildCheck"]} for share, page in zip(shares, told, strict=True)]
+
+
+def idle(url: str, user: str, seconds: str, patience: str) -> dict[str, list[str]]:
+    """What of a user's server, kernels and terminals runs after some seconds with a notebook open, and what after it was closed.
+
+    Each is looked at until the terminal has ended, or all of it, or patience is at its end.
+    """
+    hub = enter(url, user, "--keep-server")
+    hub.request("POST", f"{hub.server}api/terminals")
+
+    def running() -> list[str]:
+        kinds = ("kernels", "terminals")
+        try:
+            # To look is no activity.
+            return ["server", *(kind for kind in kinds if hub.request("GET", f"{hub.server}api/{kind}?no_track_activity=1").json())]
+        except hubcheck.Failed:
+            return []
+
+    until = time.monotonic() + float(patience)
+    time.sleep(float(seconds))
+    while "terminals" in (there := running()) and time.monotonic() < until:
+        time.sleep(0.5)
+    hub.channel.close()
+    while (left := running()) and time.monotonic() < until:
+        time.sleep(0.5)
+    return {"there": there, "left": left}
+
+
+def weigh(url: str, folder: str) -> list[int]:
+    """The twenty largest scripts and styles of a folder, as bob's server shows them: bytes on the line, and on the disk."""
+    scripts = (path for path in pathlib.Path(folder).iterdir() if path.suffix in (".js", ".css"))
+    largest = sorted(scripts, key=lambda path: -path.stat().st_size)[:20]
+    line = 0
+    for path in largest:
+        address = f"{url}user/bob/static/lab/{path.name}"
+        answer = requests.get(address, headers={"Accept-Encoding": "gzip", "Sec-Fetch-Site": "same-origin"}, verify=CA, stream=True)
+        answer.raise_for_status()
+        line += len(answer.raw.read(decode_content=False))
+    return [line, sum(path.stat().st_size for path in largest)]
+
+
+def encoded(url: str, *sites: str) -> dict[str, list]:
+    """The login page's encoding, and whether a token is in it, by what a browser says of the site whose page asks for it."""
+    answers = {site: requests.get(f"{url}hub/login", headers={"Sec-Fetch-Site": site} if site else {}, verify=CA) for site in sites}
+    return {site: [answer.headers.get("Content-Encoding"), "_xsrf" in answer.text] for site, answer in answers.items()}
+
+
+def headers(url: str) -> dict[str, dict[str, str]]:
+    """The headers of answers of all kinds, of the hub and of the reverse proxy itself, by method, address and status."""
+    paths = [("GET", "hub/login"), ("GET", "hub/nothing"), ("GET", "hub/api/users"), ("POST", "hub/login"), ("GET", "user/bob/lab")]
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+    own = [f"{origin}/", url.rstrip("/"), f"{origin}/%", f"{origin.replace('https', 'http')}/"]
+    seen = {}
+    for method, address in [*((method, url + path) for method, path in paths), *(("GET", address) for address in own)]:
+        answer = requests.request(method, address, verify=CA, allow_redirects=False)
+        seen[f"{method} {address} {answer.status_code}"] = dict(answer.headers)
+    return seen
+
+
+def arrived(*urls: str) -> list[list]:
+    """Where a browser that follows all redirects ends that was sent to an address: that page's address, and its status."""
+    return [[answer.url, answer.status_code] for answer in (requests.get(url, verify=CA) for url in urls)]
+
+
+class Standin(http.server.BaseHTTPRequestHandler):
+    """A server that answers with the headers it was asked with."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(dict(self.headers)).encode())
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def forwarded(url: str, client: str, *names: str) -> dict[str, str]:
+    """The headers that reach the hub's port, where a server stands in for it.
+
+    They come from a client with an address of its own, who makes up headers of these names: "made-up-" and the name.
+    """
+    parts = urlsplit(url)
+    with http.server.HTTPServer(("127.0.0.1", 800), Standin) as standin:
+        threading.Thread(target=standin.serve_forever, daemon=True).start()
+        context = ssl.create_default_context(cafile=CA)
+        connection = http.client.HTTPSConnection(parts.hostname, 443, source_address=(client, 0), context=context)
+        connection.request("GET", f"{parts.path}hub/", headers={name: f"made-up-{name}" for name in names})
+        said = json.loads(connection.getresponse().read())
+        standin.shutdown()
+    return said
+
+
+def claim(url: str, name: str) -> list[str]:
+    """What the hub answers to a client that says it is somebody else, and asked another host."""
+    somebody = {"X-Real-IP": "203.0.113.9", "X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    elsewhere = {"X-Forwarded-Host": "elsewhere.example"}
+    answer = requests.get(f"{url}hub/{name}", headers=somebody | elsewhere, verify=CA, allow_redirects=False)
+    return [answer.headers.get("Location", ""), answer.text]
+
+
+# (method, path on alice's server, body). First the page, since opening it is how a browser gets a session there.
+TRIES = [
+    ("GET", "lab", None),
+    ("GET", "api/contents", None),
+    ("GET", "files/secret.txt", None),
+    ("PUT", "api/contents/from-bob.txt", TEXT | {"content": "bob was here"}),
+    ("DELETE", "api/contents/secret.txt", None),
+    ("GET", "api/kernels", None),
+    ("POST", "api/kernels", {"name": "my_kernel"}),
+    ("GET", "api/sessions", None),
+    ("GET", "api/terminals", None),
+    ("POST", "api/terminals", None),
+]
+
+
+def sockets(who: hubcheck.Hub, paths: dict[str, str]) -> dict[str, int]:
+    """The status with which each WebSocket answers."""
+    answers = {}
+    for name, path in paths.items():
+        try:
+            who.socket(path).close()
+            answers[name] = 101
+        except hubcheck.Failed as refused:
+            answers[name] = int(str(refused).split("-> ")[1][:3])
+    return answers
+
+
+def intrude(url: str) -> dict[str, dict]:
+    """What bob, logged in, gets of alice's server; and alice herself, of the same sockets. RuntimeError if he changed something."""
+    alice, bob = enter(url, "alice"), enter(url, "bob")
+    try:
+        kernel = alice.json("GET", f"{alice.server}api/kernels")[0]["id"]
+        terminal = alice.json("POST", f"{alice.server}api/terminals")["name"]
+        alice.request("PUT", f"{alice.server}api/contents/secret.txt", (200, 201), json=TEXT | {"content": "alice's own"})
+        paths = {
+            "kernel": f"{alice.server}api/kernels/{kernel}/channels",
+            "terminal": f"{alice.server}terminals/websocket/{terminal}",
+            "events": f"{alice.server}api/events/subscribe",
+        }
+        tried = {}
+        for method, path, body in TRIES:
+            token = {"X-XSRFToken": bob.xsrf(alice.server)}
+            answer = bob.fetch(method, url + alice.server + path, json=body, headers=token)
+            tried[f"{method} {path}"] = "alice's own" if "alice's own" in answer.text else answer.status_code
+        seen = {"tried": tried, "bob": sockets(bob, paths), "alice": sockets(alice, paths)}
+        alice.request("GET", f"{alice.server}api/contents/from-bob.txt", (404,))
+        alice.request("DELETE", f"{alice.server}api/contents/secret.txt", (204,))
+    finally:
+        leave(bob, alice)
+    return seen
+
+
+def patiently(seconds: str, *urls: str) -> dict[str, dict]:
+    """By url, what becomes of clients who take so many seconds, all at once, each url being a way to the same hub.
+
+    Of those who hold a line, the words of `raw_client.loiter`, and beside them: "upload", the status of bob's that takes so long
+    at two kilobytes a second, and "idle", the milliseconds in which his kernel answers over a WebSocket that was silent.
+    """
+    span = float(seconds)
+    entered = {url: enter(url, "bob") for url in urls}
+
+    def upload(bob: hubcheck.Hub) -> int:
+        body = Slow(json.dumps(TEXT | {"content": "a" * int(2000 * span)}).encode())
+        path = bob.url + f"{bob.server}api/contents/slow-{uuid.uuid4().hex}.txt"
+        token = {"X-XSRFToken": bob.xsrf(bob.server), "Content-Type": "application/json"}
+        answer = bob.fetch("PUT", path, data=body, headers=token)
+        bob.fetch("DELETE", path, headers=token)
+        return answer.status_code
+
+    def both(url: str) -> dict:
+        bob = entered[url]
+        seen = raw_client.together({"upload": lambda: upload(bob), "lines": lambda: raw_client.loiter(span, url, CA)})
+        return {"upload": seen["upload"]} | seen["lines"] | raw_client.together({"idle": lambda: ask(bob)})
+
+    seen = raw_client.together({url: lambda url=url: both(url) for url in urls})
+    leave(*entered.values())
+    return seen
+
+
+class Slow(io.BytesIO):
+    """What is read from it comes at two kilobytes a second."""
+
+    def read(self, size: int = -1) -> bytes:
+        time.sleep(0.25)
+        return super().read(500)
+
+
+def within(url: str, user: str, *options: str) -> dict[str, dict]:
+    """What a program in a user's kernel can do, in the words of `in_kernel.py`; `options` go to hubcheck."""
+    hub = enter(url, user, "--kernel", "python3", *options)
+    try:
+        return json.loads(hubcheck.execute(hub, (CHECK / "in_kernel.py").read_text("utf-8")).splitlines()[-1])
+    finally:
+        leave(hub)
+
+
+# As many threads as the system lets the user have, but no more than are asked for; they count as processes do.
+CROWD = """
+import threading
+over, begun = threading.Event(), 0
+threading.stack_size(65536)
+try:
+    while begun < {most}:
+        threading.Thread(target=over.wait, daemon=True).start()
+        begun += 1
+except RuntimeError as error:
+    print(error)
+print(begun)
+"""
+
+
+def crowd(url: str, user: str, other: str, most: str) -> dict[str, str]:
+    """What a user's kernel says who starts up to so many threads, and meanwhile the kernel of another, who starts a server then."""
+    hog = enter(url, user, "--kernel", "python3")
+    try:
+        told = {user: hubcheck.execute(hog, CROWD.format(most=most))}
+        hub = enter(url, other, "--kernel", "python3")
+        told[other] = hubcheck.execute(hub, "6 * 7")
+        leave(hub)
+        hubcheck.execute(hog, "over.set()")
+    finally:
+        leave(hog)
+    return told
+
+
+def compute(url: str, user: str, code: str, *options: str) -> str:
+    """What a user's kernel for Python answers to a piece of code; `options` go to hubcheck."""
+    hub = enter(url, user, "--kernel", "python3", *options)
+    try:
+        return hubcheck.execute(hub, code)
+    finally:
+        leave(hub)
+
+
+def let_in(url: str, user: str, *passwords: str) -> list[int]:
+    """The status of a login with each password in turn; "" is the user's own."""
+    hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt")]))
+    answers = []
+    for password in passwords:
+        list(hubcheck.login_page(hub))
+        form = {"username": user, "password": password or hub.options.password, "_xsrf": hub.xsrf("hub/login")}
+        answers.append(hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False).status_code)
+        hub.session.cookies.clear()
+    return answers
+
+
+# What lives on when a server ends: a program that has left the server's group of processes.
+DETACHED = "import subprocess; subprocess.Popen(['sleep', '9999'], start_new_session=True).pid"
+
+
+def settle(url: str, user: str) -> str:
+    """Let a user log in, start a server, make a token and start a program that outlives the server; its process number.
+
+    Cookies and token are kept in a file, for `reaches`.
+    """
+    hub = enter(url, user, "--kernel", "python3", "--keep-server")
+    number = hubcheck.execute(hub, DETACHED).strip()
+    made = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "kept"})
+    (CHECK / f"{user}.kept").write_bytes(pickle.dumps((hub.session.cookies, made["token"])))
+    return number
+
+
+def reaches(url: str, user: str) -> list[str]:
+    """What a user gets with the cookies and the token of `settle`: of the hub, of their server, and by a start of one."""
+    cookies, token = pickle.loads((CHECK / f"{user}.kept").read_bytes())
+    asked = {"the hub": "hub/home", "the hub's API": "hub/api/user", "the server": f"user/{user}/api/contents", "a start": "hub/spawn"}
+    ways = {"session": {"cookies": cookies}, "token": {"headers": {"Authorization": f"token {token}"}}}
+    got = []
+    for way, options in ways.items():
+        for what, path in asked.items():
+            answer = requests.get(url + path, verify=CA, timeout=60, **options)
+            if answer.ok and "/hub/login" not in answer.url:
+                got.append(f"{what}, by {way}")
+    return got
+
+
+def administer(url: str, user: str, method: str, path: str) -> int:
+    """The status of what a user asks of the hub's API, or of somebody's server, with a token of their own."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    token = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "asks"})["token"]
+    return requests.request(method, url + path, headers={"Authorization": f"token {token}"}, verify=CA).status_code
+
+
+def redirected(url: str, *paths: str) -> dict[str, list]:
+    """By path, the status and the address that plain HTTP sends it to."""
+    answers = {path: requests.get(url + path, allow_redirects=False) for path in paths}
+    return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
+
+
+def sign_in(url: str, user: str) -> str:
+    """What somebody gets who sends a name and a password to the hub's address, whoever answers there."""
+    form = {"username": user, "password": (CHECK / f"{user}.txt").read_text().strip()}
+    return requests.post(f"{url}hub/login", data=form, verify=CA, timeout=5).text
+
+
+def stop(url: str, user: str) -> None:
+    """A user logs in and stops their server."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+
+
+def come_back(url: str, user: str) -> list[int]:
+    """The statuses that a user meets who has used their server, stopped it, and starts it again when the file `over` is there."""
+    OVER.unlink(missing_ok=True)
+    hub = visitor(url, user)
+    for name in ("login_works", "server_spawns"):
+        list(hubcheck.INSIDE[name](hub))
+    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+    WATCHED.touch()
+    while not OVER.exists():
+        time.sleep(0.1)
+    met = [hub.fetch("GET", f"{url}hub/spawn").status_code]
+    for _ in range(4):
+        time.sleep(1)
+        met.append(hub.fetch("GET", f"{url}{hub.server}lab").status_code)
+    return met
+
+
+def pages(*addresses: str) -> list[str]:
+    """What is at each of the addresses."""
+    return [requests.get(address, verify=CA, timeout=5).text[:2000] for address in addresses]
+
+
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}
+
+
+def answers(url: str, visitors: ThreadPoolExecutor, **headers: str) -> list[int]:
+    """The statuses that new visitors get; 0 for none within three seconds."""
+
+    def ask(_: int) -> int:
+        with suppress(requests.Timeout):
+            return requests.get(url, verify=CA, headers=headers, timeout=3).status_code
+        return 0
+
+    return sorted(set(visitors.map(ask, range(24))))
+
+
+def early(url: str) -> dict[str, list[int]]:
+    """The statuses of WebSockets, then of pages, that are asked for before the hub's own proxy knows the hub; in place of a hub."""
+    programs = pathlib.Path(sys.executable).parent
+    command = [programs / "node", programs / "configurable-http-proxy", "--ip", "127.0.0.1", "--port", "800"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as proxy, ThreadPoolExecutor(8) as visitors:
+        try:
+            next(line for line in proxy.stdout if "Proxy API at" in line)
+            return {"WebSockets": answers(url, visitors, **UPGRADE), "pages": answers(url, visitors)}
+        finally:
+            proxy.terminate()
+
+
+# By these files whoever makes a fault and whoever watches it know of each other.
+WATCHED, OVER = CHECK / "watched", CHECK / "over"
+
+
+class Poll(threading.Thread):
+    """Asks for an address again and again, each time over a new connection, until it is told to end.
+
+    `good` are the times at which a right answer was there, in seconds; `seen` counts all answers by their status.
+    """
+
+    def __init__(self, url: str, right: range, **options):
+        super().__init__(daemon=True)
+        self.asked, self.right, self.options = url, right, {"verify": CA, "timeout": 10, "allow_redirects": False} | options
+        self.good: list[float] = []
+        self.seen: dict[str, int] = {}
+        self.over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            try:
+                said = requests.get(self.asked, **self.options).status_code
+            except requests.RequestException as error:
+                said = type(error).__name__
+            self.seen[str(said)] = self.seen.get(str(said), 0) + 1
+            if said in self.right:
+                self.good.append(time.monotonic())
+            self.over.wait(0.1)
+
+    def silent(self) -> float:
+        """The longest time without a right answer until now, in seconds."""
+        self.over.set()
+        self.join()
+        self.good.append(time.monotonic())
+        return round(max(after - before for before, after in zip(self.good, self.good[1:], strict=False)), 2)
+
+
+def watch(url: str, user: str) -> dict:
+    """What a user keeps, and for how long nothing answers, while somebody makes a fault.
+
+    The user sets a variable in a notebook's kernel and holds its WebSocket. When the file `watched` is there, the fault
+    may be made, and after it the file `over`. Returns what lived ("variable", "websocket", "login", "file": whether), and
+    the longest silence of the reverse proxy, the hub and the user's server, in seconds, and the first words by which a
+    file was refused.
+    """
+    OVER.unlink(missing_ok=True)
+    hub = enter(url, user, "--keep-server")
+    hubcheck.execute(hub, "x = 6 * 7")
+    kernel = hub.json("GET", f"{hub.server}api/kernels")[-1]["id"]
+    cookies = {cookie.name: cookie.value for cookie in hub.session.cookies if (hub.base + hub.server).startswith(cookie.path)}
+    note, saved = f"{hub.server}api/contents/kept.txt", 0
+    polls = {
+        "proxy": Poll(f"{hub.origin}/", range(200, 500)),
+        "hub": Poll(f"{url}hub/api", range(200, 201)),
+        "server": Poll(f"{url}{hub.server}api/kernels/{kernel}", range(200, 201), cookies=cookies),
+    }
+
+    def save(number: int) -> None:
+        hub.request("PUT", note, (200, 201), json=TEXT | {"content": f"{number}\n" * 20_000}, timeout=10)
+
+    save(saved)
+    for poll in polls.values():
+        while not poll.good:
+            time.sleep(0.01)
+    WATCHED.touch()
+    refused = ""
+    while not OVER.exists():
+        try:
+            save(saved + 1)
+            saved += 1
+        except (hubcheck.Failed, requests.RequestException) as error:
+            refused = refused or str(error)
+        time.sleep(0.05)
+    WATCHED.unlink()
+    # The user's server may be gone for good; everything else comes back.
+    since = time.monotonic()
+    for names, patience in ((("proxy", "hub"), 60), (("server",), 5)):
+        end = time.monotonic() + patience
+        while any(polls[name].good[-1] < since for name in names) and time.monotonic() < end:
+            time.sleep(0.05)
+    lived = dict.fromkeys(("variable", "websocket", "login", "file"), False)
+    with suppress(OSError, websocket.WebSocketException):
+        lived["websocket"] = ask(hub) > 0
+    with suppress(hubcheck.Failed, OSError, websocket.WebSocketException):
+        hub.channel = hub.socket(f"{hub.server}api/kernels/{kernel}/channels")
+        lived["variable"] = "42" in hubcheck.execute(hub, "x")
+    with suppress(hubcheck.Failed, requests.RequestException):
+        lived["login"] = "/hub/home" in urlsplit(hub.request("GET", "hub/home").url).path
+    with suppress(hubcheck.Failed, requests.RequestException):
+        text = hub.json("GET", note)["content"]
+        number = int(text.split()[0])
+        # One that was being saved may have arrived, though nobody said so.
+        lived["file"] = text == f"{number}\n" * 20_000 and number in (saved, saved + 1)
+    with suppress(hubcheck.Failed, requests.RequestException, OSError, websocket.WebSocketException):
+        leave(hub)
+    return {
+        "lived": lived,
+        "silent": {name: poll.silent() for name, poll in polls.items()},
+        "seen": {name: poll.seen for name, poll in polls.items()},
+        "refused": refused[:300],
+    }
+
+
+def labour(url: str, user: str) -> int:
+    """A user works until the file `over` is there: kernels of both kinds say a word again and again, beside a terminal and a file.
+
+    When the file `watched` is there, all of it runs; it holds the word and the user's other secrets.
+    Returns how often the word was said.
+    """
+    OVER.unlink(missing_ok=True)
+    word = f"said-{uuid.uuid4().hex}"
+    hubs = [enter(url, user, "--kernel", kernel, "--keep-server") for kernel in ("my_kernel", "python3")]
+    for hub in hubs:
+        hub.json("POST", f"{hub.server}api/terminals")
+        hub.request("PUT", f"{hub.server}api/contents/secret.txt", (200, 201), json=TEXT | {"content": word})
+    # The hub logs the session's number itself, which logs nobody in.
+    cookies = [cookie for hub in hubs for cookie in hub.session.cookies if cookie.name != "jupyterhub-session-id"]
+    secrets = {cookie.value for cookie in cookies if len(cookie.value) > 8}
+    WATCHED.write_text(json.dumps([word, hubs[0].options.password, *sorted(secrets)]))
+    times = 0
+    while not OVER.exists():
+        for hub in hubs:
+            times += word in hubcheck.execute(hub, repr(word))
+        time.sleep(0.1)
+    leave(*hubs)
+    return times
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

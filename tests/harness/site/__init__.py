@@ -1,0 +1,1 @@
+"""The built guide, as readers have it."""

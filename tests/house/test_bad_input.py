@@ -1,0 +1,225 @@
+"""What is wrong ends in one clear message that names file and line, in the server's own words, and leaves nothing running."""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness.machines import deployment, engine, existing_site, images
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS
+from tests.harness.measuring import syntax
+
+
+def line_of(name, text):
+    """The number of the line of a snippet that holds `text`."""
+    return next(number for number, line in enumerate((SNIPPETS / name).read_text("utf-8").splitlines(), 1) if text in line)
+
+
+@pytest.fixture
+def machine(request):
+    """A machine of its own, since a broken file stays behind."""
+    with syntax.machine(request.param) as running:
+        yield running
+
+
+# (server, file, in the line, what comes instead, text of the line that is named, the server's words)
+BROKEN = [
+    ("bookworm", "nginx/jupyterhub.conf", "server_tokens off;", "server_tokens of;", "server_tokens off", 'invalid value "of"'),
+    ("bookworm", "nginx/jupyterhub.conf", "ssl_protocols ", "ssl_protocol ", "ssl_protocols", 'unknown directive "ssl_protocol"'),
+    ("bookworm", "apache/jupyterhub.conf", "SSLEngine on", "SSLEngine maybe", "SSLEngine", "Argument must be On or Off|SSLEngine must be"),
+    ("bookworm", "apache/jupyterhub.conf", "ServerName hub", "ServersName hub", "ServerName", "Invalid command 'ServersName'"),
+    ("bookworm", "apache/enable.sh", " ssl ", " ", "SSLEngine", "Invalid command 'SSLEngine'"),
+    ("bookworm", "apache/enable.sh", " headers ", " ", "RequestHeader set X-Scheme", "Invalid command 'RequestHeader'"),
+    ("bookworm", "apache/enable.sh", " headers proxy_http", " headers", "ProxyPreserveHost", "Invalid command 'ProxyPreserveHost'"),
+    (
+        "bookworm",
+        "apache/enable.sh",
+        " deflate",
+        "; a2dismod --quiet --force deflate",
+        "DEFLATE text",
+        "Unknown filter provider DEFLATE",
+    ),
+    ("bookworm", "apache/enable.sh", " deflate", "; a2dismod --quiet --force deflate filter", "DEFLATE text", "'AddOutputFilterByType'"),
+]
+
+
+@pytest.mark.parametrize(("machine", "name", "line", "instead", "named", "words"), BROKEN, indirect=["machine"])
+def test_a_broken_site_is_refused_by_file_and_line(machine, name, line, instead, named, words):
+    proxy = name.split("/")[0]
+    with pytest.raises(deployment.Refused) as refused:
+        syntax.proxy(machine, proxy, PUBLISHED.replace(name, line, instead))
+    site = f"{proxy}/jupyterhub.conf"
+    assert f"snippets/{site}:{line_of(site, named)}" in str(refused.value)
+    assert re.search(words, str(refused.value)), refused.value
+
+
+CHANGED = "find /etc -newer /root/before; find /etc/nginx /etc/apache2 -type l -printf '%p\\n' | sort"
+
+
+@pytest.mark.parametrize(("machine", "proxy"), [("bookworm", proxy) for proxy in PROXIES], indirect=["machine"])
+def test_another_site_with_the_hubs_name_is_named_and_nothing_is_changed(machine, proxy):
+    deployment.begin(machine, proxy)
+    machine.put(deployment.placed(proxy) | existing_site.beside(proxy))
+    machine.sh("touch /root/before")
+    before = machine.sh(CHANGED).stdout
+    with pytest.raises(deployment.Refused) as refused:
+        deployment.enable(machine, proxy)
+    assert re.fullmatch(
+        rf"Another site has the name hub\.example\.com already: {existing_site.PATHS[proxy]}.*Nothing was changed\.\n",
+        str(refused.value),
+        re.S,
+    )
+    assert machine.sh(CHANGED).stdout == before
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+def test_the_script_keeps_what_it_changes_of_every_site(machine):
+    before = machine.read("/etc/nginx/nginx.conf")
+    for said in (syntax.proxy(machine, "nginx"), machine.sh("sh /root/nginx/enable.sh").stdout):
+        assert "as it was: /etc/nginx/nginx.conf.before-jupyterhub" in said
+    assert machine.read("/etc/nginx/nginx.conf.before-jupyterhub") == before != machine.read("/etc/nginx/nginx.conf")
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+@pytest.mark.parametrize(("its_name", "stays"), [("", False), ("ServerName another.example.com", True)])
+def test_debians_own_site_is_disabled_unless_it_has_a_name(machine, its_name, stays):
+    site = "/etc/apache2/sites-available/000-default.conf"
+    machine.put({site: machine.read(site).replace("#ServerName www.example.com", its_name)})
+    said = syntax.proxy(machine, "apache")
+    assert ("Disabled 000-default" in said) != stays
+    assert ("000-default.conf" in machine.sh("ls /etc/apache2/sites-enabled").stdout) == stays
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+def test_a_server_that_takes_its_time_to_begin_is_waited_for(machine):
+    slow = '#!/bin/sh\n[ $# -gt 0 ] && exec /usr/sbin/nginx "$@"\n(sleep 1; /usr/sbin/nginx) &\n'
+    machine.put({"/root/quiet/nginx": slow})
+    syntax.proxy(machine, "nginx")
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+@pytest.mark.parametrize(
+    ("proxy", "other", "words"), [("apache", "nginx", "Port 80 is taken by another program"), ("nginx", "apache", "nginx is not running")]
+)
+def test_where_another_web_server_runs_nothing_is_changed(machine, proxy, other, words):
+    deployment.begin(machine, other)
+    machine.put(deployment.placed(proxy))
+    kept = "ls -l --time-style=full-iso /etc/apache2/*-enabled /etc/nginx/nginx.conf*"
+    before = machine.sh(kept).stdout
+    with pytest.raises(deployment.Refused, match=words):
+        deployment.enable(machine, proxy)
+    assert machine.sh(kept).stdout == before
+
+
+# (file, in the line, what comes instead, the words)
+MISSPELT = [
+    ("jupyterhub/jupyterhub_config.py", "c.JupyterHub.", "c.JupyerHub.", "no such class: JupyerHub; did you mean JupyterHub?"),
+    ("jupyterhub/jupyterhub_config.py", "bind_url", "bind_ulr", "no such option: JupyterHub.bind_ulr; did you mean bind_url?"),
+    ("jupyterhub/jupyterhub_config.py", '{"jupyterhub"}', "7", "bad value: PAMAuthenticator.allowed_groups"),
+    ("jupyterhub/jupyterhub_config.py", '{"jupyterhub"}', '{"jupyterhub"', "'{' was never closed"),
+    ("jupyterhub/jupyterhub_config.py", "c.JupyterHub.bind_url =", "c.JupyterHub.ip = here #", "NameError: name 'here' is not defined"),
+    ("jupyter/jupyter_server_config.py", "c.ContentsManager.", "c.ContentManager.", "no such class: ContentManager"),
+]
+
+
+@pytest.mark.parametrize(("name", "line", "instead", "words"), MISSPELT)
+def test_a_misspelt_option_is_refused_by_file_and_line(idle, name, line, instead, words):
+    with pytest.raises(deployment.Refused) as refused:
+        syntax.python(idle(VERSIONS["jupyterhub"][0]), PUBLISHED.replace(name, line, instead))
+    assert f"snippets/{name}:{line_of(name, line)}: " in str(refused.value)
+    assert words in str(refused.value)
+
+
+def test_a_broken_unit_is_refused_by_file_and_line(idle):
+    name = "systemd/jupyterhub.service"
+    with pytest.raises(deployment.Refused) as refused:
+        syntax.unit(idle(VERSIONS["debian"][-1]), PUBLISHED.replace(name, "Restart=on-failure", "Restrat=on-failure"))
+    assert f"snippets/{name}:{line_of(name, 'Restart=on-failure')}: Unknown key" in str(refused.value)
+
+
+def run(*command, **environment):
+    """Run a command at the root of the tree, as a person would; variables set to None are taken away."""
+    values = {name: value for name, value in (os.environ | environment).items() if value is not None}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=values, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A PATH with Python and nothing that runs containers or installs packages."""
+    folder = tmp_path_factory.mktemp("bare")
+    (folder / "python").symlink_to(sys.executable)
+    return str(folder)
+
+
+def test_without_an_engine_one_line_says_what_to_install(bare):
+    done = run(sys.executable, "-m", "pytest", "-q", "tests/deploy/test_accepted.py", PATH=bare, ENGINE=None, PYTEST_XDIST_WORKER=None)
+    assert done.returncode == 3
+    last = done.stderr.strip().splitlines() + done.stdout.strip().splitlines()
+    assert [line for line in last if "no container engine answers: install and start Docker or Podman" in line], last
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_engine_that_does_not_answer_is_named():
+    done = run(sys.executable, "-m", "pytest", "-q", "tests/deploy/test_accepted.py", ENGINE="podmann", PYTEST_XDIST_WORKER=None)
+    assert done.returncode == 3
+    assert "ENGINE=podmann is set, but 'podmann info' does not answer" in done.stdout + done.stderr
+
+
+def test_a_disk_without_room_is_named():
+    with pytest.raises(engine.Trouble, match=r"no room for container images: / has [\d.]+ GB free, 1000000.0 GB are needed"):
+        engine.room("/", 1e6, "container images")
+
+
+TRIED = """
+from pathlib import Path
+
+def test_rare():
+    if not Path("tried").exists():
+        Path("tried").touch()
+        raise OSError("a rare moment")
+
+def test_broken():
+    raise OSError("a broken file")
+"""
+
+
+def test_what_fails_is_tried_once_more_and_told_and_what_is_broken_stays_red(tmp_path):
+    command = next(line for line in run("make", "-n", "test").stdout.splitlines() if "-m pytest" in line)
+    (tmp_path / "test_tried.py").write_text(TRIED)
+    options = shlex.split(command.partition("-m pytest")[2])
+    done = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "1 failed, 1 passed, 2 rerun" in done.stdout.splitlines()[-1]
+    again = done.stdout.partition("rerun test summary info")[2]
+    assert 'raise OSError("a rare moment")' in again
+    assert 'raise OSError("a broken file")' in again
+
+
+def test_a_port_in_use_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("make", "site", f"PORT={port}")
+    assert done.returncode != 0
+    assert f"port {port} is in use: stop what holds it, or choose another: make site PORT=" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_image_that_does_not_build_says_so_with_its_last_lines():
+    broken = images.Image("broken", images.server("bookworm").base, "server.Containerfile", {"PACKAGES": "no-such-package"})
+    with pytest.raises(engine.Trouble, match=r"(?s)the image broken does not build: .*no-such-package"):
+        images._build(broken, print)
+
+
+def test_a_failing_deployment_leaves_nothing_running():
+    broken = PUBLISHED.replace("jupyterhub/jupyterhub_config.py", "bind_url =", "bind_url = nowhere")
+    with engine.network() as network:
+        with (
+            pytest.raises(RuntimeError, match=r"(?s)JupyterHub .* does not come up:.*nowhere"),
+            deployment.hub(VERSIONS["jupyterhub"][0], broken, network=network),
+        ):
+            pass
+        assert not engine.cli("ps", "--quiet", "--all", "--filter", f"network={network}").stdout

@@ -1,0 +1,81 @@
+"""The linters are content, and the tree holds nothing that belongs to one machine."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness.manifest import ROOT
+
+BIN = Path(sys.executable).parent
+WORKFLOWS = " ".join(sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github/workflows").iterdir()))
+LINTERS = {
+    "ruff check": "ruff check .",
+    "ruff format": "ruff format --check .",
+    "codespell": "codespell",
+    "yamllint": "yamllint --strict .github .readthedocs.yaml",
+    "workflows": f"check-jsonschema --builtin-schema vendor.github-workflows {WORKFLOWS}",
+    "readthedocs": "check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml",
+    "zizmor": "zizmor --offline --quiet --no-progress .github",
+    "rumdl": "rumdl check --no-cache .",
+}
+
+
+@pytest.mark.parametrize("command", LINTERS.values(), ids=LINTERS)
+def test_the_linter_is_content(command):
+    program, *arguments = command.split()
+    done = subprocess.run([BIN / program, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert not done.returncode, done.stdout + done.stderr
+
+
+def tracked():
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in names.stdout.split("\n") if name]
+
+
+def test_no_file_names_a_folder_of_one_machine():
+    home = re.compile(rf"{re.escape(str(ROOT))}\b|/Users/\w+|/home/(?!alice|bob|carol|mallory)\w+/")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
+        for path in tracked()
+        if path.suffix not in (".png", ".ico")
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if home.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_the_lock_holds_hashes_and_no_addresses():
+    lock = (ROOT / "requirements.txt").read_text("utf-8")
+    assert "://" not in lock
+    pins = re.findall(r"^[\w.\-\[\]]+==", lock, re.M)
+    assert len(pins) == len(re.findall(r"^[\w.\-\[\]]+==[^\n]*\\\n +--hash=sha256:", lock, re.M)) > 50
+
+
+# By package of the harness, those that it may import; the picture in CONTRIBUTING.md shows the same.
+MAY_IMPORT = {
+    "measuring": {"browsers", "machines", "on_server"},
+    "site": {"measuring", "browsers", "machines"},
+    "browsers": {"machines"},
+    "machines": set(),
+    "on_server": set(),
+}
+HARNESS = ROOT / "tests/harness"
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_parts_of_the_harness_import_as_the_picture_shows(package):
+    files = sorted((HARNESS / package).glob("*.py"))
+    used = {found for file in files for found in re.findall(r"^ *from tests\.harness\.(\w+)[. ]", file.read_text("utf-8"), re.M)}
+    assert used - {package, "manifest"} == MAY_IMPORT[package]
+    picture = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    shown = re.findall(rf"^ +{package}(?:\[.*?\])? --> (.*)$", picture, re.M)
+    assert {name for line in shown for name in line.split(" & ")} - {"manifest"} == MAY_IMPORT[package]
+
+
+def test_each_file_of_the_tests_says_what_it_is_in_its_first_line():
+    files = [path for path in (ROOT / "tests").rglob("*.py") if path.read_text("utf-8") and path.parent.name != "bench"]
+    assert not [str(path.relative_to(ROOT)) for path in files if not path.read_text("utf-8").startswith('"""')]
+    assert {path.name for path in HARNESS.iterdir() if path.is_dir() and path.name != "__pycache__"} == MAY_IMPORT.keys()

@@ -1,0 +1,407 @@
+"""What other pages can do to a user of the hub: each attack succeeds without the line that answers it, and fails with it.
+
+All of it happens between the tests' own users and sites, on the tests' own network. A page acts when the test says so.
+"""
+
+import contextlib
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.browsers import other_web, user_browser
+from tests.harness.browsers.user_browser import URL
+from tests.harness.machines import deployment, engine
+from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, VERSIONS
+
+NEWEST = VERSIONS["jupyterhub"][0]
+HOST = VALUES["host"]
+ELSEWHERE = f"https://{other_web.UNRELATED}/"
+APPLICATION = "Notebook 7"
+
+# Of the module, so that what the tests share is made once.
+pytestmark = [
+    pytest.mark.parametrize("version", [NEWEST], scope="module"),
+    pytest.mark.loud("what pages try is refused"),
+    pytest.mark.xdist_group("attacks"),
+]
+
+BLOCKS = (
+    '<xml xmlns="https://developers.google.com/blockly/xml"><block type="text_print" x="40" y="40">'
+    '<value name="TEXT"><shadow type="text"><field name="TEXT">Hello</field></shadow></value></block></xml>'
+)
+# Beside the editor, the notebook shows a page of another site, with a page in it, and a frame whose origin is "null".
+CELLS = (
+    "%jigsaw Python --workspace first-blocks",
+    "from IPython.display import HTML\n"
+    f'HTML(\'<iframe name="other" src="{ELSEWHERE}frame.html"></iframe>'
+    '<iframe name="locked" sandbox="allow-scripts" srcdoc="<p>words</p>"></iframe>\')',
+)
+OTHERS = ("other", "nested", "locked")
+
+SERVER, COOP = "jupyter/jupyter_server_config.py", "add_header Cross-Origin-Opener-Policy same-origin always;"
+WHOLE_SERVER = """{"headers": {"Content-Security-Policy": "frame-ancestors 'self'"}, """
+FRAMED = PUBLISHED.replace(SERVER, "tornado_settings = {", f"tornado_settings = {WHOLE_SERVER}")
+CARELESS = FRAMED.replace(SERVER, "; sandbox allow-scripts", ";")
+
+
+def header(value):
+    """The published files, but with this Cross-Origin-Opener-Policy in nginx's; without one for ""."""
+    return PUBLISHED.replace("nginx/jupyterhub.conf", COOP, COOP.replace("same-origin", value) if value else "")
+
+
+def publish(desk):
+    """mallory's own server shows everybody a page of his, by a line of his own configuration."""
+    desk.put(".jupyter/jupyter_server_config.py", "c.ServerApp.extra_static_paths = ['~/public']\n", "mallory")
+    desk.put("public/page.html", "<!DOCTYPE html><title>mallory's</title><p>Welcome</p>", "mallory")
+    desk.user("mallory")
+
+
+@pytest.fixture(scope="module")
+def prepared(desks, version):
+    """A desk on which mallory and another site have their pages, and alice two trusted notebooks: weak/ and ours/.
+
+    In weak/, %jigsaw is MetaKernel's own; in ours/, it is the published one.
+    """
+    desk = desks(version, thrifty=False)
+    framing = '<!DOCTYPE html><p>other</p><iframe name="nested" src="page.html"></iframe>'
+    desk.outside.put({f"{other_web.PAGES}/frame.html": framing, f"{other_web.PAGES}/page.html": "<!DOCTYPE html><p>page</p>"})
+    with desk.behind("nginx"):
+        publish(desk)
+        desk.own_magic("weak")
+        for folder in ("weak", "ours"):
+            desk.put(f"{folder}/first-blocks.xml", BLOCKS)
+            notebook = desk.user().open(APPLICATION, desk.notebook(f"{folder}/n.ipynb", *CELLS))
+            notebook.run(0)
+            notebook.editor().shown()
+            notebook.run(1)
+            shown(notebook)
+            # What a user has run and saved is trusted: its scripts run when it is opened.
+            notebook.save()
+            notebook.page.close()
+    return desk
+
+
+@pytest.fixture(scope="module")
+def bob(prepared):
+    """bob, whose server was started with a careless configuration; alice's was started with the published one."""
+    place = SAVED_AS[SERVER]
+    prepared.hub.machine.put({place: CARELESS.read(SERVER)})
+    with prepared.behind("nginx"):
+        user = prepared.user("bob")
+    prepared.hub.machine.put({place: PUBLISHED.read(SERVER)})
+    yield user
+    with prepared.behind("nginx"):
+        user.stop()
+    prepared.users.pop("bob").context.close()
+
+
+def shown(notebook):
+    """Wait until everything that the notebook frames is there; the frames of other origin by name."""
+    notebook.editor().shown()
+    other = notebook.page.frame_locator("iframe[name=other]")
+    other.frame_locator("iframe[name=nested]").get_by_text("page").wait_for()
+    notebook.page.frame_locator("iframe[name=locked]").get_by_text("words").wait_for()
+    return {name: notebook.page.frame(name) for name in OTHERS}
+
+
+def run(notebook):
+    """Press Run, and see what it prints."""
+    notebook.editor().press("Run")
+    notebook.output().get_by_text("Hello").wait_for()
+
+
+def message(name):
+    """What the editor would send for a program that leaves a file of this name."""
+    code = f"open('ATTACK-{name}', 'w').close()\n"
+    return {"type": "jigsaw", "action": "execute", "workspace_filename": "first-blocks.xml", "msg_id": name, "code": code}
+
+
+def ran(desk, folder, wanted):
+    """Whose programs have run in a folder of alice's, once that is `wanted` or ten seconds have gone by; their files are removed."""
+    command, found = ["find", f"/home/alice/{folder}", "-name", "ATTACK-*"], set()
+
+    def state():
+        listed = desk.hub.machine.exec(*command, "-printf", "%f\n").stdout
+        found.update(name.removeprefix("ATTACK-") for name in listed.split())
+        if found != wanted:
+            raise LookupError
+
+    with contextlib.suppress(LookupError):
+        engine.wait(state, timeout=10)
+    desk.hub.machine.exec(*command, "-delete")
+    return found
+
+
+# A page frames an address, and is told when the frame has loaded, or shows the browser's own error.
+FRAME = """address => new Promise((loaded) => {
+  const frame = document.createElement("iframe");
+  frame.onload = loaded;
+  frame.src = address;
+  document.body.append(frame);
+})"""
+# It reads the window that it holds, and writes a file as its user; or says why not.
+REACH = """async (file) => {
+  const held = window.held ?? frames[0];
+  try {
+    const title = held.document.title;
+    const headers = { "X-XSRFToken": held.document.cookie.match(/_xsrf=([^;]*)/)[1], "Content-Type": "application/json" };
+    const body = JSON.stringify({ type: "file", format: "text", content: "mallory's words" });
+    const answer = await held.fetch(file, { method: "PUT", headers, body });
+    return `${title}: ${answer.status}`;
+  } catch (error) {
+    return error.message;
+  }
+}"""
+BLOCKED = f"""Failed to read a named property 'document' from 'Window': Blocked a frame with origin "https://{HOST}" from accessing"""
+
+
+def mallorys_page(user, host=HOST):
+    page = user.page()
+    page.goto(f"https://{host}{VALUES['base_url']}user/mallory/static/page.html")
+    return page
+
+
+def reach(page, user, name, home=None):
+    return page.evaluate(REACH, f"{home or user.address('')}api/contents/{name}")
+
+
+def frame(page, address, refusal=""):
+    """Let a page frame an address; wait for the words of the browser's console if it refuses."""
+    if not refusal:
+        page.evaluate(FRAME, address)
+        return
+    words = f'violates the following Content Security Policy directive: "{refusal}'
+    with page.expect_console_message(lambda said: words in said.text):
+        page.evaluate(FRAME, address)
+
+
+def open_window(page, address):
+    """What a page of the browser does: open a window and keep a hold on it. The window's own page, once it has loaded."""
+    with page.expect_popup() as opened:
+        page.evaluate("address => { window.held = window.open(address) }", address)
+    window = opened.value
+    window.set_default_timeout(user_browser.PATIENCE)
+    window.wait_for_url(lambda url: url != "about:blank")
+    return window
+
+
+def written(desk, user, name):
+    return desk.hub.machine.sh(f"cat /home/{user.name}/{name} 2>&1", check=False).stdout
+
+
+def test_where_the_whole_server_may_be_framed_another_users_page_acts_as_its_visitor(prepared, bob):
+    with prepared.behind("nginx"):
+        page = mallorys_page(bob)
+        frame(page, bob.address("tree"))
+        assert reach(page, bob, "framed.txt") == "Home: 201"
+    assert written(prepared, bob, "framed.txt") == "mallory's words"
+
+
+def test_as_published_another_users_page_frames_none_and_run_works(prepared):
+    alice = prepared.user()
+    with prepared.behind("nginx"):
+        for path in (alice.address("tree"), alice.address("lab"), f"{URL}hub/home"):
+            page = mallorys_page(alice)
+            frame(page, path, "frame-ancestors 'none'")
+            assert reach(page, alice, "framed.txt").startswith(BLOCKED)
+        notebook = alice.open(APPLICATION, "ours/n.ipynb")
+        shown(notebook)
+        run(notebook)
+    assert "No such file" in written(prepared, alice, "framed.txt")
+
+
+def test_without_the_sandbox_a_file_is_read_by_the_page_that_frames_it(prepared, bob):
+    prepared.put("diary.html", "<!DOCTYPE html><title>bob's diary</title><p>Today</p>", "bob")
+    with prepared.behind("nginx"):
+        page = mallorys_page(bob)
+        frame(page, bob.address("files/diary.html"))
+        assert reach(page, bob, "read.txt") == "bob's diary: 201"
+    assert written(prepared, bob, "read.txt") == "mallory's words"
+
+
+def test_as_published_a_file_is_shown_in_another_users_frame_and_cannot_be_read(prepared):
+    alice = prepared.user()
+    prepared.put("diary.html", "<!DOCTYPE html><title>alice's diary</title><p>Today</p>")
+    with prepared.behind("nginx"):
+        page = mallorys_page(alice)
+        frame(page, alice.address("files/diary.html"))
+        page.frame_locator("iframe").get_by_text("Today").wait_for()
+        assert reach(page, alice, "read.txt").startswith(BLOCKED)
+    assert "No such file" in written(prepared, alice, "read.txt")
+
+
+def test_the_editor_in_another_users_frame_runs_nothing_and_hands_over_what_is_pressed(prepared):
+    """Left open: the editor sends to the page around it, and mallory's page has the address that it sends to."""
+    alice = prepared.user()
+    with prepared.behind("nginx"):
+        page = mallorys_page(alice)
+        page.evaluate("() => { window.sent = []; addEventListener('message', ({ data }) => sent.push(data)) }")
+        frame(page, alice.address("files/ours/first-blocks.html"))
+        editor = user_browser.Editor(page, page.frame_locator("iframe")).shown()
+        expect(editor.blocks()).to_have_count(1)
+        page.wait_for_function("sent.length === 1")
+        before = page.evaluate("sent")
+        assert [(told["action"], told.get("code"), told.get("save_xml")) for told in before] == [("ready", None, None)]
+        alice.requests.clear()
+        editor.press("Run")
+        page.wait_for_function("sent.length === 2")
+        assert page.evaluate("sent[1].code") == "print('Hello')\n"
+    assert not [request for request in alice.requests if "/api/" in request]
+
+
+def test_a_plain_request_of_another_users_page_is_refused(prepared):
+    alice = prepared.user()
+    with prepared.behind("nginx"):
+        page = mallorys_page(alice)
+        for method in ("GET", "PUT"):
+            ask = "async ([address, method]) => (await fetch(address, { method })).status"
+            assert page.evaluate(ask, [alice.address("api/contents/ours/n.ipynb"), method]) == 403
+
+
+def test_nothing_in_a_proxy_keeps_another_users_page_from_a_window_that_it_opens(prepared):
+    """One host is one origin. This is what users of one host have to trust each other with."""
+    alice = prepared.user()
+    with prepared.behind("nginx"):
+        page = mallorys_page(alice)
+        window = open_window(page, alice.address("tree"))
+        window.wait_for_function("document.title === 'Home'")
+        assert window.evaluate("opener !== null")
+        assert reach(page, alice, "opened.txt") == "Home: 201"
+    assert written(prepared, alice, "opened.txt") == "mallory's words"
+
+
+def one_host_name_each(files):
+    """The same files, but for a hub that gives each user a host name of their own."""
+    hub, nginx, begin, name = "jupyterhub/jupyterhub_config.py", "nginx/jupyterhub.conf", "c = get_config()", f"server_name {HOST}"
+    files = files.replace(hub, begin, f'{begin}\nc.JupyterHub.subdomain_host = "https://{HOST}"')
+    return files.replace(nginx, name, f"{name} *.{HOST}")
+
+
+def test_with_a_host_name_for_each_user_another_users_page_reaches_nothing_and_run_works(version):
+    """Even where the whole server may be framed, and no header cuts windows off."""
+    files = one_host_name_each(FRAMED.replace("nginx/jupyterhub.conf", COOP))
+    chain, key = deployment.certificate(HOST, f"*.{HOST}")
+    certificate = {VALUES["certificate"]: chain, VALUES["key"]: key}
+    with user_browser.desk(version, files) as desk, desk.behind("nginx", files=files, extra=certificate):
+        publish(desk)
+        alice, home = desk.user(), f"https://alice.{HOST}{VALUES['base_url']}user/alice/"
+        refused = BLOCKED.replace(HOST, f"mallory.{HOST}")
+
+        page = mallorys_page(alice, f"mallory.{HOST}")
+        frame(page, f"{home}tree", "frame-ancestors 'self'")
+        assert reach(page, alice, "framed.txt", home).startswith(refused)
+
+        page = mallorys_page(alice, f"mallory.{HOST}")
+        window = open_window(page, f"{home}tree")
+        window.wait_for_function("document.title === 'Home'")
+        assert window.evaluate("opener !== null")
+        assert reach(page, alice, "opened.txt", home).startswith(refused)
+
+        desk.put("first-blocks.xml", BLOCKS)
+        desk.notebook("n.ipynb", CELLS[0])
+        page = alice.page()
+        notebook = user_browser.Notebook(page).load(lambda: page.goto(f"{home}{user_browser.APPLICATIONS[APPLICATION]}n.ipynb"))
+        notebook.run()
+        notebook.editor().shown()
+        run(notebook)
+        assert "No such file" in written(desk, alice, "framed.txt")
+        assert "No such file" in written(desk, alice, "opened.txt")
+
+
+POST = "message => { parent.postMessage(message, '*'); if (parent !== top) top.postMessage(message, '*'); }"
+
+
+def test_with_metakernels_own_magic_every_frame_in_the_page_runs_code(prepared):
+    with prepared.behind("nginx"):
+        notebook = prepared.user().open(APPLICATION, "weak/n.ipynb")
+        for name, other in shown(notebook).items():
+            other.evaluate(POST, message(name))
+        run(notebook)
+        assert ran(prepared, "weak", set(OTHERS)) == set(OTHERS)
+
+
+def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(prepared):
+    alice = prepared.user()
+    with prepared.behind("nginx"):
+        notebook = alice.open(APPLICATION, "ours/n.ipynb")
+        for name, other in shown(notebook).items():
+            other.evaluate(POST, message(name))
+            place = "page => { try { top.frames[0].location = page } catch (error) { return error.message } }"
+            assert "does not have permission to navigate the target frame" in other.evaluate(place, f"{ELSEWHERE}page.html")
+            plant = "xml => top.frames[0].postMessage({ type: 'jigsaw-saved', xml }, '*')"
+            other.evaluate(plant, BLOCKS.replace("Hello", "Goodbye"))
+        run(notebook)
+        expect(notebook.printed()).to_have_text("Hello\n")
+        assert ran(prepared, "ours", set()) == set()
+
+
+# (whose magic, the proxy, the value of Cross-Origin-Opener-Policy, which site's program runs: the one that opened
+# the notebook in a new tab, or one that a script of the notebook page opened)
+SITES = [
+    ("weak", "nginx", "", {"opener", "opened"}),
+    ("weak", "nginx", "same-origin-allow-popups", {"opened"}),
+    ("weak", "nginx", "same-origin", set()),
+    ("weak", "apache", "same-origin", set()),
+    ("ours", "nginx", "", set()),
+]
+
+
+@pytest.mark.parametrize(("folder", "proxy", "value", "runs"), SITES)
+def test_only_without_the_header_and_with_metakernels_own_magic_another_site_runs_code(prepared, folder, proxy, value, runs):
+    alice = prepared.user()
+    with prepared.behind(proxy, files=header(value)):
+        page = alice.page()
+        page.goto(f"{ELSEWHERE}page.html")
+        notebook = user_browser.Notebook(open_window(page, alice.address(f"{user_browser.APPLICATIONS[APPLICATION]}{folder}/n.ipynb")))
+        notebook.ready()
+        shown(notebook)
+        page.evaluate("message => held.postMessage(message, '*')", message("opener"))
+        window = open_window(notebook.page, f"{ELSEWHERE}page.html")
+        window.evaluate("message => opener?.postMessage(message, '*')", message("opened"))
+        run(notebook)
+        assert ran(prepared, folder, runs) == runs
+
+
+def follow(page, address):
+    """Let a page go to an address by itself, as a redirect does; an address typed by a user would cut it off."""
+    with page.expect_navigation():
+        page.evaluate("address => { location.href = address }", address)
+
+
+def answers(popup, page):
+    """Whether a window can still tell the page that opened it something; if it can, the page has heard it."""
+    if popup.evaluate("opener === null"):
+        # To the page, the window looks closed by its user.
+        page.wait_for_function("held.closed")
+        return False
+    page.evaluate("() => addEventListener('message', ({ data }) => { window.heard = data })")
+    words = f"from {popup.url}"
+    popup.evaluate("words => opener.postMessage(words, '*')", words)
+    page.wait_for_function("words => window.heard === words", arg=words)
+    return True
+
+
+# (the value of Cross-Origin-Opener-Policy, which windows can answer: one of another site that a page of the hub opened,
+# the same once it has come back to the hub, one of the hub that another site opened)
+POPUPS = [("", True, True, True), ("same-origin-allow-popups", True, False, False), ("same-origin", False, False, False)]
+
+
+@pytest.mark.parametrize(("value", "there", "back", "login"), POPUPS)
+def test_the_header_decides_which_popups_can_answer_and_every_value_lets_users_log_in(prepared, value, there, back, login):
+    alice = prepared.user()
+    with prepared.behind("nginx", files=header(value)):
+        page = alice.page()
+        page.goto(f"{URL}hub/home")
+        popup = open_window(page, f"{ELSEWHERE}page.html")
+        assert answers(popup, page) == there
+        follow(popup, f"{URL}hub/home")
+        assert answers(popup, page) == back
+
+        page.goto(f"{ELSEWHERE}page.html")
+        popup = open_window(page, f"{URL}hub/login")
+        popup.wait_for_url(re.compile(f"{URL}user/alice/"))
+        assert answers(popup, page) == login
+
+        # Through the hub's own OAuth, from page to page, in a profile that knows nothing.
+        user_browser.log_in(prepared.browser, "alice", prepared.hub.passwords["alice"]).context.close()

@@ -1,0 +1,58 @@
+"""A user runs %jigsaw, drags blocks, presses Run and reads the output: in both applications, through every proxy, on every hub."""
+
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.browsers.user_browser import APPLICATIONS
+from tests.harness.machines import engine
+from tests.harness.manifest import PROXIES, VALUES, VERSIONS
+from tests.harness.measuring import evidence
+
+CELL = "%jigsaw Python --workspace first-blocks"
+# Where blocks are seen to come back after a restart and a reload: each application, reverse proxy and hub once.
+BACK = {("JupyterLab", "nginx", VERSIONS["jupyterhub"][0]), ("Notebook 7", "apache", VERSIONS["jupyterhub"][-1])}
+
+
+@pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
+@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
+    desk = desks(version)
+    folder = f"{proxy}-{application}"
+    with desk.behind(proxy) as machine:
+        user = desk.user()
+        notebook = user.open(application, desk.notebook(f"{folder}/first.ipynb", CELL))
+        ended = []
+
+        def twice():
+            notebook.page.wait_for_timeout(100)  # in which events come
+            assert len(ended) >= 2, "a double click on Run has not run the blocks twice"
+
+        began = time.monotonic()
+        notebook.run()
+        editor = notebook.editor().shown()
+        editor.drag("Text", 0, 300, 120)
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
+        proof = evidence.blocks_run(desk.hub, proxy, machine, application, time.monotonic() - began)
+        if (application, proxy, version) in BACK:
+            notebook.restart()
+            notebook.run()
+            expect(editor.blocks()).to_have_count(1)
+            editor.press("Run")
+            expect(notebook.printed()).to_have_text("Hello\n")
+
+            notebook.save()
+            notebook.reload()
+            expect(editor.blocks()).to_have_count(1)
+            # Two runs, each over a WebSocket of its own, and what the second brings is shown.
+            notebook.page.on("websocket", lambda socket: socket.on("close", lambda _: ended.append(socket)))
+            editor.button("Run").dblclick()
+            engine.wait(twice)
+            expect(notebook.printed()).to_have_text("Hello\n")
+    elsewhere = [request for request in user.requests if f"//{VALUES['host']}/" not in request]
+    assert not elsewhere, "the editor asks another host"
+    prove(proof)

@@ -1,0 +1,321 @@
+"""A stamp tells what the tests saw of exactly the file above it, and only of runs that passed with the published files."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from bs4 import BeautifulSoup
+
+from tests.harness.machines import deployment
+from tests.harness.manifest import MANIFEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
+from tests.harness.measuring import evidence
+from tests.harness.site.guide import small, sphinx
+
+NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
+CONF = "nginx/jupyterhub.conf"
+STAMP = "Accepted by nginx 1.9 and 1.31 · runs with JupyterHub 6.1 · 2026-11-23"
+
+
+def whole(ok=True, rungs=MANIFEST["ladder"]):
+    """What hubcheck tells of a climb; `ok` is how the last rung went."""
+    told = [{"rung": rung, "ok": True, "seconds": 0.5} for rung in rungs]
+    told[-1]["ok"] = ok
+    return told
+
+
+def hub(version=NEWEST, files=PUBLISHED):
+    return deployment.Hub(machine(), version, {}, files)
+
+
+def machine():
+    """A machine that answers what it is asked for evidence: versions."""
+    return SimpleNamespace(
+        sh=lambda script: SimpleNamespace(stdout="systemd 252 (252.39)\n" if "systemctl" in script else "1.26.3\n"),
+        exec=lambda *command: SimpleNamespace(stdout="6.1.1 2.17.0 3.11.2\n"),
+    )
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """An evidence file that is not the tree's, below the folder `build` that its site would have."""
+    monkeypatch.setattr(evidence, "FILE", tmp_path / "build/evidence.json")
+    return evidence.FILE
+
+
+# What a run can prove
+
+
+def climbed(version=NEWEST, **changes):
+    arguments = {"hub": hub(version), "proxy": "nginx", "kind": "trixie", "version": "1.26.3", "rungs": whole(), "files": PUBLISHED}
+    return evidence.climbed(**(arguments | changes))
+
+
+def test_a_climb_of_the_whole_ladder_is_evidence_for_every_file_that_took_part():
+    row = climbed()
+    assert (row["by"], row["version"], row["on"], row["jupyterhub"]) == ("nginx", "1.26.3", "trixie", NEWEST)
+    assert row["rungs"] == dict.fromkeys(MANIFEST["ladder"], 0.5)
+    assert {name.split("/")[0] for name in row["proves"]} == {"nginx", "jupyterhub", "jupyter", "kernel", "jigsaw", "check"}
+
+
+MUTATED = PUBLISHED.replace(CONF, "proxy_buffering off", "proxy_buffering on")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"files": MUTATED},
+        {"hub": hub(files=PUBLISHED.replace("jupyterhub/jupyterhub_config.py", "allowed_groups"))},
+        {"rungs": whole(ok=False)},
+        {"rungs": whole(rungs=MANIFEST["ladder"][:3])},
+    ],
+    ids=["a mutated proxy", "a mutated hub", "a rung that fails", "a part of the ladder"],
+)
+def test_another_climb_is_no_evidence(changes):
+    assert climbed(**changes) is None
+
+
+# What a user tells who was there when a fault was made.
+TOLD = {
+    "lived": {"variable": True, "websocket": False, "login": True, "file": True},
+    "silent": {"proxy": 5.1, "hub": 5.24, "server": 5.16},
+}
+
+
+def test_a_mutated_hub_proves_nothing_as_a_service_and_in_a_browser():
+    mutated = hub(files=PUBLISHED.replace("systemd/jupyterhub.service", "Restart="))
+    assert evidence.booted(mutated) is None
+    assert evidence.blocks_run(mutated, "nginx", machine(), "JupyterLab", 3.0) is None
+    assert evidence.survived(mutated, "nginx", machine(), "a reload", TOLD) is None
+
+
+def test_a_hub_knows_from_which_files_it_is_made():
+    silent = SimpleNamespace(sh=lambda script, files: None)
+    assert deployment.prepare(silent, NEWEST, MUTATED).files is MUTATED
+
+
+def test_with_an_older_jupyterhub_the_pins_are_not_the_published_ones():
+    assert evidence.PINS in climbed(NEWEST)["proves"]
+    older = climbed(OLDER)
+    assert evidence.PINS not in older["proves"]
+    assert evidence.PINS in older["files"]
+
+
+def test_every_published_file_can_have_evidence():
+    machines = {proxy: PROXIES[proxy].servers for proxy in PROXIES} | {"systemd": VERSIONS["debian"], "python": VERSIONS["jupyterhub"]}
+    rows = [row for what, where in machines.items() for row in evidence.accepted(what, where[0], machine())]
+    rows += [climbed(proxy=proxy) for proxy in PROXIES] + [evidence.booted(hub())]
+    rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
+    assert {name for row in rows for name in row["proves"]} == set(snippets())
+
+
+# How it reaches the file
+
+RUN = """
+import pytest
+from tests.harness import evidence
+
+@pytest.mark.parametrize("turn", range(6))
+def test_passes(prove, turn):
+    prove(evidence.row("accepted", "nginx", f"1.{turn}", ["nginx/jupyterhub.conf"]), None)
+
+def test_fails(prove):
+    prove(evidence.row("accepted", "nginx", "1.99", ["nginx/jupyterhub.conf"]))
+    assert False
+"""
+CONFTEST = """
+import pathlib
+from tests.conftest import prove, pytest_runtest_logreport, pytest_sessionfinish
+from tests.harness import evidence
+evidence.FILE = pathlib.Path(__file__).with_name("evidence.json")
+"""
+
+
+def test_what_tests_prove_on_two_workers_meets_in_one_file_and_what_fails_proves_nothing(tmp_path):
+    (tmp_path / "test_run.py").write_text(RUN)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    command = [sys.executable, "-m", "pytest", "-q", "-n2", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", tmp_path, tmp_path]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "1 failed, 6 passed" in done.stdout, done.stdout + done.stderr
+    rows = evidence.read(tmp_path / "evidence.json")
+    assert [row["version"] for row in rows] == [f"1.{turn}" for turn in range(6)]
+
+
+def test_a_later_run_adds_to_the_file_and_replaces_what_it_saw_again(file):
+    first, again, other = climbed(), climbed() | {"date": "2030-01-01"}, climbed(OLDER)
+    evidence.merge([first, other])
+    evidence.merge([again])
+    assert evidence.read(file) == [other, again]
+
+
+def test_rows_of_a_file_that_has_changed_are_dropped(file):
+    stale = climbed()
+    stale["files"] = stale["files"] | {CONF: "0" * 64}
+    gone = climbed(OLDER)
+    gone["files"] = gone["files"] | {"nginx/gone.conf": "0" * 64}
+    file.parent.mkdir()
+    file.write_text(json.dumps([stale, gone]))
+    kept = evidence.row("accepted", "shellcheck", "0.11", ["nginx/enable.sh"])
+    evidence.merge([kept, stale])
+    assert evidence.read(file) == [kept]
+
+
+def test_a_run_without_evidence_leaves_the_file_alone(file):
+    evidence.merge([])
+    assert not file.exists()
+
+
+# What the site shows of it
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A site of two pages: the published snippets, two of them shown, and the guide's page of what was tested."""
+    page = (ROOT / "deploy/tested.md").read_text("utf-8").replace("check.md#read-the-result", "../index.md")
+    block = '```{{literalinclude}} /snippets/{0}\n:caption: "{{download}}`{0} </snippets/{0}>`"\n```\n'
+    shown = "\n".join(block.format(name) for name in (CONF, "nginx/enable.sh"))
+    index = f"# Two files\n\n{shown}\n```{{toctree}}\ndeploy/tested\n```\n"
+    return small(tmp_path_factory.mktemp("tree"), ["sphinx_tabs.tabs", "stamps"], index=index, tested=page)
+
+
+def build(tree):
+    """Build the site strictly; what Sphinx said, the stamps by file name, and the page of what was tested."""
+    said = sphinx(tree, tree / "build").stderr
+    html = tree / "build/html"
+    shown, tested = (BeautifulSoup((html / page).read_text("utf-8"), "html.parser") for page in ("index.html", "deploy/tested.html"))
+    stamps = {stamp.parent.select_one("a.download").text: stamp for stamp in shown.select(".literal-block-wrapper > .stamp")}
+    return said, stamps, tested
+
+
+def written(tree, *rows):
+    (tree / "build/evidence.json").write_text(json.dumps(rows))
+
+
+@pytest.fixture
+def rows():
+    """nginx 1.9 and 1.31 accept the site, and through the newer one a user climbs. The script has been run by no test."""
+    took_part = [CONF, "jupyterhub/jupyterhub_config.py"]
+    rows = [evidence.row("accepted", "nginx", version, [CONF], on="pypi") for version in ("1.31.3", "1.9.1")]
+    rung = {"hub_answers": 0.12}
+    rows.append(evidence.row("climbed", "nginx", "1.31.3", took_part, on="pypi", home="bookworm", jupyterhub="6.1.1", rungs=rung))
+    return [row | {"date": date} for row, date in zip(rows, ("2026-11-20", "2026-11-21", "2026-11-23"), strict=True)]
+
+
+def test_the_stamp_follows_file_and_evidence_from_build_to_build(tree, rows):
+    """One site, built again and again: no doctree and no page stays behind."""
+    (tree / "build/evidence.json").unlink(missing_ok=True)
+    said, stamps, tested = build(tree)
+    assert (said, stamps) == ("", {})
+    assert [text.get_text() for text in tested.select("section p")] == [
+        "This copy of the site was built without a test run, so no file carries a stamp, and there is nothing to show here."
+    ]
+
+    written(tree, *rows)
+    said, stamps, tested = build(tree)
+    assert said == ""
+    assert {name: stamp.text for name, stamp in stamps.items()} == {CONF: STAMP}
+    page, _, place = stamps[CONF].a["href"].partition("#")
+    assert page == "deploy/tested.html"
+    row = tested.find(id=place)
+    told = ["/etc/nginx/conf.d/jupyterhub.conf", "nginx 1.9.1 and 1.31.3", "runs with JupyterHub 6.1.1", "2026-11-23"]
+    assert [cell.text.strip() for cell in row.select("td")] == told
+    climb = [cell.text.strip() for cell in tested.select("table.rungs tbody td")]
+    assert climb == ["1.31.3", "PyPI", "6.1.1", "Debian bookworm", "0.1 s", *["—"] * 7, "2026-11-23"]
+    first = tested.select_one("section p")
+    assert first.find_next("h2"), "what introduces the page stands above its sections"
+
+    config = tree / "snippets/jupyterhub/jupyterhub_config.py"
+    config.write_bytes(config.read_bytes() + b"\n")
+    _, stamps, tested = build(tree)
+    assert stamps[CONF].text == "Accepted by nginx 1.9 and 1.31 · 2026-11-21", "a file that took part in the climb has changed"
+    assert not tested.select("table.rungs")
+
+    snippet = tree / "snippets" / CONF
+    snippet.write_bytes(snippet.read_bytes() + b"\n")
+    said, stamps, _ = build(tree)
+    assert (said, stamps) == ("", {}), "the stamp of another file's bytes"
+
+    shutil.copy(SNIPPETS / CONF, snippet)
+    shutil.copy(SNIPPETS / "jupyterhub/jupyterhub_config.py", config)
+    assert build(tree)[1][CONF].text == STAMP
+
+
+def test_a_fault_is_told_by_what_stays_and_for_how_long(tree):
+    page = tree / "deploy/tested.md"
+    before = page.read_text("utf-8")
+    page.write_text("# Faults\n\n```{tested} faults nginx\n```\n")
+    try:
+        written(tree)
+        assert build(tree)[2].select_one("section p").text == "None in this run."
+        written(tree, evidence.survived(hub(), "nginx", machine(), "a restart", TOLD) | {"date": "2026-11-23"})
+        cells = [cell.text.strip() for cell in build(tree)[2].select("tbody td")]
+    finally:
+        page.write_text(before)
+    assert cells == ["a restart", "the variable, the login and the saved file", "the open WebSocket", "5.2 s", "5.2 s", "2026-11-23"]
+
+
+def test_the_newest_term_of_each_reverse_proxy_is_told_side_by_side(tree):
+    page = tree / "deploy/tested.md"
+    before = page.read_text("utf-8")
+    page.write_text("# A term\n\n```{tested} term\n```\n")
+    figures = {
+        "workday": 60,
+        "all": 300,
+        "open": 948,
+        "answer": 0.04,
+        "left": 90,
+        "first_processes": 2,
+        "processes": 19,
+        "first_memory": 55.2,
+        "memory": 358.8,
+    }
+    apache = figures | {"one_more": 12.9, "places": 160, "full": 2069.2, "hub_memory": 62.1}
+    lived = [("nginx", "1.9.1", {}), ("nginx", "1.26.3", figures), ("apache", "2.4.71", apache)]
+    try:
+        written(tree)
+        assert build(tree)[2].select_one("section p").text == "None in this run."
+        written(tree, *(evidence.lasted(proxy, version, "trixie", seen) | {"date": "2026-11-23"} for proxy, version, seen in lived))
+        tested = build(tree)[2]
+    finally:
+        page.write_text(before)
+    assert [cell.text.strip() for cell in tested.select("thead th")] == ["", "nginx 1.26.3", "Apache 2.4.71"]
+    rows = [[cell.text.strip() for cell in row.select("td")] for row in tested.select("tbody tr")]
+    assert rows[2:4] == [["Open WebSockets on the last day", "948", "948"], ["Slowest answer on the last day", "0.04 s", "0.04 s"]]
+    assert rows[7:10] == [
+        ["Places for processes", "—", "160"],
+        ["Memory on the first day", "55 MB", "55 MB"],
+        ["Memory on the last day", "359 MB", "359 MB"],
+    ]
+    assert rows[-3:] == [
+        ["Memory if old processes had all places", "—", "2,069 MB"],
+        ["Most memory of configurable-http-proxy", "—", "62 MB"],
+        ["Run on", "2026-11-23", "2026-11-23"],
+    ]
+
+
+def test_the_hash_of_another_file_is_no_evidence(tree, rows):
+    written(tree, *(row | {"files": row["files"] | {CONF: row["files"][CONF][::-1]}} for row in rows))
+    assert build(tree)[1] == {}
+
+
+NOT = "evidence.json is not what the tests write: remove it, and run them again"
+
+
+def test_a_broken_evidence_file_is_told_in_one_line(tree):
+    (tree / "build/evidence.json").write_text("[")
+    said, stamps, _ = build(tree)
+    assert (said, stamps) == (f"WARNING: {NOT}\n", {})
+
+
+@pytest.mark.parametrize("text", ["", "[]x", '{"rows": []}', '[{"kind": "accepted"}]', "[1]", "7"])
+def test_what_is_no_evidence_is_refused_and_a_new_run_replaces_it(file, text):
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(ValueError, match=NOT):
+        evidence.read(file)
+    evidence.merge([climbed()])
+    assert evidence.read(file) == [climbed()]

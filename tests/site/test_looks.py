@@ -1,0 +1,298 @@
+"""What every page is to those who read it: by any means, in any light, on any screen, at little cost."""
+
+import gzip
+from importlib import resources
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.manifest import VALUES
+from tests.harness.site.guide import type_in
+
+AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 320, "height": 700}
+# Bytes, compressed, of all that a page's first load asks for.
+HEAVIEST = 80_000
+# The index of all words, which grows with the guide.
+SEARCH = 90_000
+# The share of the screen that may move while a reader looks at it, as browsers reckon it.
+SHIFT = 0.05
+PROXY = "deploy/reverse-proxy.html"
+
+# Light or dark differ in colours alone.
+RUN = """async rules => (await axe.run(document, {
+        resultTypes: ["violations"], ...(rules ? { runOnly: rules } : { rules: { "target-size": { enabled: true } } }),
+    })).violations
+    .map(found => `${found.id}: ${found.nodes.length} times, as ${found.nodes[0].html.slice(0, 120)}`)"""
+COLOURS = ["color-contrast", "link-in-text-block"]
+# A kind of token has one colour in all of a block: of each, axe measures the first. Some files have thousands.
+FEWER = """() => document.querySelectorAll("pre").forEach(block => {
+    const seen = new Set();
+    for (const token of block.querySelectorAll("span:not([id])")) {
+        if (seen.has(token.className)) token.replaceWith(...token.childNodes);
+        seen.add(token.className);
+    }
+})"""
+
+
+def addresses(site):
+    return sorted(str(page.relative_to(site.html)) for page in site.html.rglob("*.html") if "_downloads" not in page.parts)
+
+
+def parts():
+    """The pages are looked at in so many parts, for whichever worker has nothing else to do."""
+    return range(8)
+
+
+@pytest.fixture(scope="module")
+def looking(reader):
+    """A page in which axe is at hand, and what it has asked for."""
+    context = reader.context()
+    context.add_init_script(AXE)
+    page = context.new_page()
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    yield page
+    context.close()
+
+
+def found(page):
+    """What axe finds, light and dark, wide and narrow; and whether a page is wider than its screen."""
+    told = []
+    page.evaluate(FEWER)
+    for name, size in (("wide", WIDE), ("narrow", NARROW)):
+        page.set_viewport_size(size)
+        page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        if (over := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+            told.append(f"{name}: {over} pixels stand out")
+        for scheme, rules in (("light", None), ("dark", COLOURS)):
+            page.emulate_media(color_scheme=scheme)
+            told += [f"{name}, {scheme}: {words}" for words in page.evaluate(RUN, rules)]
+    return told
+
+
+def weight(site, asked):
+    """Bytes of what a page asked for, with itself, compressed as servers do."""
+    files = {urlsplit(url).path.lstrip("/") for url in asked}
+    return sum(len(gzip.compress((site.html / name).read_bytes(), 6)) for name in files if (site.html / name).is_file())
+
+
+@pytest.mark.parametrize("part", parts())
+def test_axe_finds_nothing_and_a_page_is_light_and_asks_no_other_host(site, reader, looking, part):
+    told = []
+    for address in addresses(site)[part :: len(parts())]:
+        looking.asked.clear()
+        looking.goto(reader.address + address)
+        told += [f"{address}: {words}" for words in found(looking)]
+        told += [f"{address}: asks for {url}" for url in looking.asked if not url.startswith(reader.address) or ".woff" in url]
+        if (bytes := weight(site, looking.asked)) > (SEARCH if address == "search.html" else HEAVIEST):
+            told.append(f"{address}: {bytes} bytes")
+        assert len(looking.asked) > 5, looking.asked
+    assert not told, "\n".join(told)
+
+
+def test_axe_finds_nothing_in_the_open_form_with_a_refusal_in_it(reader, looking):
+    looking.goto(reader.address + PROXY)
+    type_in(looking, {"host": "a;b", "key": "x"})
+    told = found(looking)
+    looking.evaluate("localStorage.clear()")
+    assert not told, "\n".join(told)
+
+
+def test_axe_sees_a_fault(reader, looking):
+    looking.goto(f"{reader.address}index.html")
+    looking.evaluate("document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=x><p style=\"color: #999\">grey</p>')")
+    told = "\n".join(found(looking))
+    assert "image-alt: 1 times" in told
+    assert "color-contrast" in told
+
+
+MOVED = """() => new Promise(tell => new PerformanceObserver(list => {
+    tell(list.getEntries().reduce((sum, entry) => sum + (entry.hadRecentInput ? 0 : entry.value), 0));
+}).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => tell(0), 500))"""
+
+
+def test_little_moves_while_a_page_loads_with_values_of_the_readers_own(site, reader):
+    context = reader.context(viewport=WIDE)
+    page = context.new_page()
+    page.goto(reader.address + PROXY)
+    type_in(page, {"host": "a-rather-long-name-of-a-host.notebooks.example.org", "base_url": "/a/path/of/some/length/"})
+    page.get_by_role("tab", name="Apache").first.click()
+    moved = {}
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)
+        for address in ("index.html", PROXY, "deploy/check.html", "jigsaw/index.html", "troubleshooting/index.html"):
+            page.goto(reader.address + address, wait_until="networkidle")
+            moved[address, size["width"]] = page.evaluate(MOVED)
+    context.close()
+    assert not {where: shift for where, shift in moved.items() if shift > SHIFT}
+
+
+def test_a_choice_of_tab_holds_on_other_pages_and_later_and_by_link(reader):
+    page = reader.context().new_page()
+    page.goto(reader.address + PROXY)
+    conf = page.locator(".code-block-caption", has_text="/etc/apache2/sites-available/jupyterhub.conf")
+    expect(conf).to_be_hidden()
+    page.get_by_role("tab", name="Apache").first.click()
+    expect(conf).to_be_visible()
+    other = page.context.new_page()
+    other.goto(f"{reader.address}jigsaw/configure.html")
+    assert other.get_by_role("tab", name="Apache").get_attribute("aria-selected") == "true"
+    other.goto(f"{reader.address}{PROXY}?tab=nginx")
+    assert other.get_by_role("tab", name="nginx").first.get_attribute("aria-selected") == "true"
+    # A link is for one visit.
+    other.goto(reader.address + PROXY)
+    assert other.get_by_role("tab", name="Apache").first.get_attribute("aria-selected") == "true"
+
+
+def test_tabs_work_by_keyboard(reader):
+    page = reader.context().new_page()
+    page.goto(reader.address + PROXY)
+    first = page.get_by_role("tablist").first
+    nginx, apache = first.get_by_role("tab").all()
+    nginx.focus()
+    page.keyboard.press("ArrowRight")
+    expect(apache).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(apache).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Home")
+    expect(nginx).to_be_focused()
+    page.keyboard.press("End")
+    expect(apache).to_be_focused()
+    # One stop of the Tab key for each set.
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('role')") != "tab"
+
+
+@pytest.mark.parametrize("way", ["without JavaScript", "in print"])
+def test_every_panel_is_shown_under_its_label(reader, way):
+    context = reader.context(java_script_enabled=way == "in print")
+    page = context.new_page()
+    page.goto(reader.address + PROXY)
+    if way == "in print":
+        page.emulate_media(media="print")
+    panels = page.locator(".sphinx-tabs-panel")
+    assert panels.count() > 10
+    assert all(panel.is_visible() for panel in panels.all())
+    assert all(panel.get_attribute("data-label") in ("nginx", "Apache") for panel in panels.all())
+    context.close()
+
+
+# What hides words on paper: what is fixed comes on every sheet, wherever it is on the screen; what else is out of the flow, where it
+# lies over words that are not its own; and what would scroll, since paper does not.
+OVER = """() => {
+    const seen = element => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    const placed = [...document.querySelectorAll("body *")].filter(seen).map(element => [getComputedStyle(element).position, element]);
+    const loose = placed.filter(([position]) => ["absolute", "sticky"].includes(position)).map(([, element]) => element);
+    const said = element => element.outerHTML.replace(/\\s+/g, " ").slice(0, 90);
+    const told = placed.filter(([position]) => position === "fixed").map(([, element]) => `on every sheet: ${said(element)}`);
+    for (const [, element] of placed) {
+        const hides = getComputedStyle(element).overflowX !== "visible" && element.clientWidth > 1;
+        if (hides && element.scrollWidth > element.clientWidth + 1) told.push(`cut off at the right: ${said(element)}`);
+    }
+    const words = loose.length ? document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT) : null;
+    for (const range = document.createRange(); words?.nextNode();) {
+        if (!words.currentNode.data.trim() || !seen(words.currentNode.parentElement)) continue;
+        range.selectNodeContents(words.currentNode);
+        for (const line of range.getClientRects()) for (const element of loose) {
+            const box = element.getBoundingClientRect();
+            const across = Math.min(box.right, line.right) - Math.max(box.left, line.left);
+            const down = Math.min(box.bottom, line.bottom) - Math.max(box.top, line.top);
+            if (across > 1 && down > 1 && !element.contains(words.currentNode))
+                told.push(`over “${words.currentNode.data.trim().slice(0, 40)}”: ${said(element)}`);
+        }
+    }
+    return told;
+}"""
+# The width of A4 between the margins of the book in pixels, upright and across.
+SHEETS = (673, 1001)
+PRINTED = ("index.html", PROXY, "deploy/install.html", "deploy/faults.html", "jigsaw/first-blocks.html", "jigsaw/policies.html")
+
+
+def over(page):
+    """What hides words on paper, on either sheet."""
+    page.emulate_media(media="print")
+    told = []
+    for width in SHEETS:
+        page.set_viewport_size({"width": width, "height": 950})
+        told += [f"{width} wide, {words}" for words in page.evaluate(OVER)]
+    return told
+
+
+def test_on_paper_no_words_are_hidden(reader):
+    page = reader.context().new_page()
+    told = []
+    for address in PRINTED:
+        page.goto(reader.address + address)
+        told += [f"{address}: {words}" for words in over(page)]
+    page.context.close()
+    assert not told, "\n".join(told)
+
+
+@pytest.mark.parametrize(
+    ("style", "seen"),
+    [
+        ("position: fixed; top: -90px", "on every sheet"),
+        ("position: absolute; top: 4em", "over “"),
+        ("overflow: auto", "cut off"),
+    ],
+)
+def test_what_hides_words_on_paper_is_seen(reader, style, seen):
+    page = reader.context().new_page()
+    page.goto(f"{reader.address}index.html")
+    box = f'<div style="left: 0; width: 80vw; {style}"><p style="width: 90vw">x</p></div>'
+    page.evaluate("box => document.querySelector('article').insertAdjacentHTML('beforeend', box)", box)
+    assert any(seen in words for words in over(page))
+    page.context.close()
+
+
+FOCUS = """() => {
+    const element = document.activeElement;
+    if (element === document.body) return null;
+    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
+    const box = element.getBoundingClientRect();
+    return {
+        what: element.outerHTML.slice(0, 90),
+        seen: (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none",
+        shown: element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 0,
+        after: (window.last?.compareDocumentPosition(element) ?? 4) & 4,
+        last: (window.last = element) && 0,
+    };
+}"""
+
+
+STOPS = {"index.html": 20, PROXY: 20, "troubleshooting/blank-jigsaw-iframe/index.html": 20, "search.html": 8}
+
+
+@pytest.mark.parametrize(("address", "least"), STOPS.items())
+def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(reader, address, least):
+    page = reader.context(viewport=WIDE).new_page()
+    page.goto(reader.address + address)
+    if page.locator(".values").count():
+        type_in(page, {})
+    page.evaluate("getSelection().removeAllRanges()")
+    stops = []
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        if (stop := page.evaluate(FOCUS)) is None:
+            break
+        stops.append(stop)
+    assert len(stops) > least
+    assert not [stop["what"] for stop in stops if not stop["seen"]], "no sign of focus"
+    assert not [stop["what"] for stop in stops if not stop["shown"]], "focus on what is not shown"
+    assert not [stop["what"] for stop in stops if not stop["after"]], "out of order"
+    reached = len(stops)
+    there = page.evaluate(
+        "[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex=\"0\"]')].filter(e =>"
+        " e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }) && e.getClientRects().length).length"
+    )
+    assert reached >= there - 2, f"{reached} of {there}"
+
+
+def test_the_form_shows_the_examples_until_something_is_typed(reader):
+    page = reader.context().new_page()
+    page.goto(reader.address + PROXY)
+    assert {field.get_attribute("name"): field.input_value() for field in page.locator(".values input").all()} == {
+        name: VALUES[name] for name in ("host", "base_url", "hub", "certificate", "key", "kernel")
+    }

@@ -1,0 +1,165 @@
+"""What programs read of the site is whole: other forms of the text, the sitemap, and the page for what is not there."""
+
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+import zipfile
+
+import pytest
+
+from tests.harness.manifest import ROOT, SNIPPETS, snippets
+from tests.harness.site.guide import PAGES, Site, small_copy_of_the_tree, sphinx
+
+pytestmark = pytest.mark.xdist_group("site")
+
+ADDRESS = "https://127.0.0.1:8443/guide/"
+SOURCES = [*PAGES, *(ROOT / "jigsaw").glob("*.ipynb")]
+BUILT = [f"{page.relative_to(ROOT).with_suffix('')}.html" for page in SOURCES]
+
+
+@pytest.fixture(scope="session")
+def published(site, tmp_path_factory):
+    """The site, built by somebody who says where it will be; without the last slash, as GitHub says it.
+
+    What was read for the site without an address is not read again, as Sphinx itself has it.
+    """
+    work = tmp_path_factory.mktemp("published")
+    shutil.copytree(site.work / "doctrees", work / "doctrees")
+    (work / "guide.pdf").write_bytes(b"%PDF-")
+    versions = f"newest={ADDRESS} v1.0={ADDRESS}v1.0/"
+    return Site(work, GUIDE_URL=ADDRESS.rstrip("/"), GUIDE_BOOKS=str(work / "guide.pdf"), GUIDE_VERSIONS=versions)
+
+
+@pytest.fixture(scope="session")
+def text(site):
+    return (site.html / "llms-full.txt").read_text("utf-8")
+
+
+def test_a_site_that_knows_its_address_builds_without_a_word(published):
+    assert (published.built.returncode, published.built.stdout + published.built.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", snippets())
+def test_the_one_text_holds_the_whole_file(text, name):
+    assert f"\n{(SNIPPETS / name).read_text('utf-8').strip()}\n```" in text
+
+
+def test_the_one_text_holds_every_line_of_what_is_seen_and_of_what_mends_it(text):
+    held = {line.strip() for line in text.splitlines()}
+    lost = []
+    for path in [*(ROOT / "troubleshooting").glob("*/symptom.txt"), *(ROOT / "troubleshooting").glob("*/fix.*")]:
+        for line in path.read_text("utf-8").splitlines():
+            if line.strip() not in held and not re.match(r"\[\w+( \w+)?\]$|--- a/|\+\+\+ b/", line):
+                lost.append(f"{path.relative_to(ROOT)}: {line}")
+    assert not lost, "\n".join(lost)
+
+
+def test_the_one_text_holds_no_directive_no_role_and_no_blank(text):
+    prose = re.sub(r"(?ms)^\s*(`{3,})[^\n`]*\n.*?^\s*\1$", "", text)
+    found = re.findall(r"^.*(?:`{3,}|\{[\w:-]+\}`|\{\{|^:[\w-]+:).*$", prose, re.M) + re.findall(r"^\s*`{3,}\{.*$", text, re.M)
+    assert not found, "\n".join(found)
+
+
+def test_tabs_are_told_apart_by_their_label(text):
+    assert "**nginx**:\n\n```console\n# apt-get install --yes nginx\n# nginx -v\n```" in text
+    assert "**Apache**:\n\n```console\n# apt-get install --yes apache2\n" in text
+
+
+def test_the_list_names_every_page_with_a_sentence(site):
+    listed = re.findall(r"^- \[[^]]+\]\(([^)]+)\): (.+)$", (site.html / "llms.txt").read_text("utf-8"), re.M)
+    assert sorted(address for address, _ in listed) == sorted([*BUILT, "llms-full.txt"])
+    assert all((site.html / address).is_file() for address, _ in listed)
+
+
+def test_the_list_has_whole_addresses_where_they_are_known(published):
+    addresses = re.findall(r"^- \[[^]]+\]\(([^)]+)\)", (published.html / "llms.txt").read_text("utf-8"), re.M)
+    assert sorted(addresses) == sorted(ADDRESS + name for name in [*BUILT, "llms-full.txt"])
+
+
+def test_the_links_of_the_one_text_lead_to_pages(site, text):
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+\.html[^)\s]*)\)", text)]
+    assert len(links) > 100
+    assert not [link for link in links if not (site.html / link).is_file()]
+
+
+def test_the_sitemap_names_every_page_and_nothing_else(published):
+    places = [place.text for place in ElementTree.parse(published.html / "sitemap.xml").findall(".//{*}loc")]
+    assert sorted(places) == sorted(ADDRESS + name for name in BUILT)
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_the_page_says_what_and_where_it_is(published, name):
+    head = published.pages[published.html / name].head
+    said = {tag.get("property") or tag.get("name"): tag["content"] for tag in head.select("meta[content]")}
+    assert len(said["description"]) >= 50
+    assert said["og:description"] == said["description"]
+    assert said["og:title"] in head.title.text
+    assert said["og:url"] == head.find("link", rel="canonical")["href"] == ADDRESS + name
+    assert said["og:image"] == f"{ADDRESS}_static/card.png"
+
+
+def test_without_an_address_no_page_names_one(site):
+    assert not (site.html / "sitemap.xml").exists()
+    found = [str(page) for page, soup in site.pages.items() if soup.select("link[rel=canonical], meta[property]")]
+    assert not found
+    assert all(soup.find("meta", attrs={"name": "description"}) for page, soup in site.pages.items() if page.parent.name == "deploy")
+
+
+@pytest.mark.parametrize(("build", "prefix"), [("site", "/"), ("published", "/guide/")])
+def test_the_page_for_what_is_not_there_leads_on_from_below_any_path(request, build, prefix):
+    missing = (of := request.getfixturevalue(build)).pages[of.html / "404.html"]
+    links = [tag.get("href") or tag.get("src") or tag.get("action") for tag in missing.select("[href], [src], [action]")]
+    wrong = [link for link in links if not link.startswith((prefix, "#", "https://"))]
+    assert not wrong
+    article = missing.article
+    assert article.form["action"] == f"{prefix}search.html"
+    assert article.form.find("input", attrs={"name": "q"})
+    doors = {f"{prefix}{door}/index.html" for door in ("deploy", "jigsaw", "troubleshooting")}
+    assert doors < {link["href"] for link in article.select("a")}
+
+
+def test_books_and_versions_are_offered_where_there_are_any(site, published):
+    page = published.pages[published.html / "deploy/install.html"]
+    assert {link.text: link["href"] for link in page.select("nav.variants a")} == {
+        "PDF": "../guide.pdf",
+        "newest": ADDRESS,
+        "v1.0": f"{ADDRESS}v1.0/",
+    }
+    assert (published.html / "guide.pdf").read_bytes() == b"%PDF-"
+    assert not site.pages[site.html / "deploy/install.html"].select("nav.variants")
+
+
+def test_an_address_that_is_none_is_refused_in_one_line(tmp_path):
+    tree = small_copy_of_the_tree(tmp_path / "tree")
+    (tree / "index.md").write_text("# A guide\n", "utf-8")
+    assert not sphinx(tree, tmp_path, "dummy", GUIDE_URL=ADDRESS).returncode
+    built = sphinx(tree, tmp_path, "dummy", GUIDE_URL="guide.example")
+    assert built.returncode
+    said = ["WARNING: GUIDE_URL: guide.example/ is no address of a site, such as https://hub.example.com/guide/"]
+    assert built.stderr.strip().splitlines() == said
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    work = tmp_path_factory.mktemp("book")
+    built = sphinx(ROOT, work, "epub", GUIDE_VERSION="v1.0")
+    assert (built.returncode, built.stdout + built.stderr) == (0, "")
+    with zipfile.ZipFile(work / "html/guide.epub") as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def test_the_book_is_well_formed_and_lists_every_page(book):
+    """A reading device refuses a book of which one page is no XML."""
+    trees = {name: ElementTree.fromstring(content) for name, content in book.items() if name.endswith((".xhtml", ".ncx", ".opf"))}
+    pages = {name.replace(".html", ".xhtml") for name in BUILT}
+    assert pages < trees.keys()
+    listed = {link.get("href", "").partition("#")[0] for link in trees["nav.xhtml"].findall(".//{*}a")}
+    assert pages <= listed
+
+
+def test_the_book_shows_what_is_in_every_tab(book):
+    tree = ElementTree.fromstring(book["deploy/reverse-proxy.xhtml"])
+    words = " ".join("".join(tree.itertext()).split())
+    assert "nginx # apt-get install --yes nginx # nginx -v" in words
+    assert "Apache # apt-get install --yes apache2 # apachectl -v" in words
+    assert not [part.attrib for part in tree.iter() if "hidden" in part.attrib]
