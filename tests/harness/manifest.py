@@ -51,25 +51,39 @@ def snippets() -> list[str]:
     )
 
 
+class Stale(ValueError):
+    """A text that is to be changed is not there: a mutation that changes nothing proves nothing."""
+
+
 @dataclass(frozen=True)
 class Files:
-    """The snippets as they lie in the tree, some of them changed: what a deployment is made from."""
+    """The snippets as they lie in the tree, some of them changed: what a deployment is made from.
+
+    `changed` are whole files (name: text). `edits` (name, old, new) are made each time that a file is read, so that one which
+    no longer fits fails the test that needs it, and no other.
+    """
 
     changed: dict[str, str] = field(default_factory=dict)
+    edits: tuple[tuple[str, str, str], ...] = ()
 
     def read(self, name: str) -> str:
-        return self.changed[name] if name in self.changed else (SNIPPETS / name).read_text("utf-8")
+        """The text of a snippet. Raises `Stale` if an edit does not fit."""
+        text = self.changed[name] if name in self.changed else (SNIPPETS / name).read_text("utf-8")
+        for _, old, new in (edit for edit in self.edits if edit[0] == name):
+            lines = text.splitlines(keepends=True)
+            if not any(old in line for line in lines):
+                raise Stale(f"no line of snippets/{name} holds {old!r}")
+            text = "".join(line.replace(old, new) if new else "" if old in line else line for line in lines)
+        return text
 
     def replace(self, name: str, old: str, new: str = "") -> Files:
-        """The same files, but for one: where a line holds `old`, it becomes `new`; without `new` the whole line goes.
+        """The same files, but for one: where a line holds `old`, it becomes `new`; without `new` the whole line goes."""
+        return Files(self.changed, (*self.edits, (name, old, new)))
 
-        Raises ValueError if no line holds it: a mutation that changes nothing proves nothing.
-        """
-        lines = self.read(name).splitlines(keepends=True)
-        if not any(old in line for line in lines):
-            raise ValueError(f"no line of snippets/{name} holds {old!r}")
-        text = "".join(line.replace(old, new) if new else "" if old in line else line for line in lines)
-        return Files(self.changed | {name: text})
+    @property
+    def altered(self) -> list[str]:
+        """The snippets that are not as they lie in the tree."""
+        return sorted({*self.changed, *(name for name, _, _ in self.edits)})
 
     def folder(self, name: str) -> list[str]:
         return [snippet for snippet in snippets() if snippet.startswith(f"{name}/")]

@@ -25,10 +25,18 @@ def group(entry):
     return f"atlas-{OWN.index(entry) % 2}" if entry in OWN else "atlas-shared"
 
 
+def shown_with(entry):
+    """The proxies to show a fault with. One whose page cannot be read fails in its own test, not here."""
+    try:
+        return entry.proxies
+    except Unclear:
+        return list(PROXIES)[:1]
+
+
 ROWS = [
     pytest.param(entry, proxy, id=f"{entry.name}-{proxy}", marks=pytest.mark.xdist_group(group(entry)))
     for entry in ENTRIES
-    for proxy in entry.proxies
+    for proxy in shown_with(entry)
 ]
 
 

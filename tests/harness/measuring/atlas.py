@@ -82,14 +82,19 @@ class Entry:
     def rung(self) -> str:
         return self.about["rung"]
 
-    @cached_property
+    @property
+    def changes(self) -> list[str]:
+        """The snippets that its fix.diff names."""
+        diff = self.folder / "fix.diff"
+        return re.findall(r"^\+\+\+ b/snippets/(\S+)$", diff.read_text("utf-8"), re.M) if diff.exists() else []
+
+    @property
     def files(self) -> Files:
         """The snippets with the fault in them: fix.diff, taken back. Raises `Unclear` if it does not fit what is published."""
-        diff = self.folder / "fix.diff"
+        diff, names = self.folder / "fix.diff", self.changes
         if not diff.exists():
             return PUBLISHED
-        where, text = shown(diff), diff.read_text("utf-8")
-        names = re.findall(r"^\+\+\+ b/snippets/(\S+)$", text, re.M)
+        where = shown(diff)
         if not names:
             raise Unclear(f"{where}:1: changes no file below snippets/")
         with tempfile.TemporaryDirectory() as work:
@@ -105,14 +110,14 @@ class Entry:
     @property
     def proxies(self) -> list[str]:
         """The reverse proxies to show the fault with: those whose files it changes, else the first."""
-        changed = [proxy for proxy in PROXIES if any(name.startswith(f"{proxy}/") for name in self.files.changed)]
+        changed = [proxy for proxy in PROXIES if any(name.startswith(f"{proxy}/") for name in self.changes)]
         return self.about.get("proxies") or changed or list(PROXIES)[:1]
 
     @property
     def of_the_hub(self) -> bool:
         """Whether the fault is in the server itself, so that it needs a JupyterHub of its own."""
         proxied = tuple(f"{proxy}/" for proxy in PROXIES)
-        return (self.folder / "fault.sh").exists() or any(not name.startswith(proxied) for name in self.files.changed)
+        return (self.folder / "fault.sh").exists() or any(not name.startswith(proxied) for name in self.changes)
 
     def script(self, name: str) -> str:
         """fault.sh or fix.sh."""
@@ -288,7 +293,7 @@ def _mend(hub: deployment.Hub, entry: Entry, user: str, options: list[str]) -> N
 def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
     """A JupyterHub with the entry's fault; it may not have come up."""
     files = entry.files
-    if UNIT in files.changed:
+    if UNIT in files.altered:
         files = Files(files.changed | {UNIT: _bounded(files.read(UNIT))})
     if entry.script("fault.sh") and entry.rung == "server_spawns":
         # A server that ends at once is waited for as long as one that starts slowly, half a minute.

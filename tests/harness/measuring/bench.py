@@ -95,7 +95,7 @@ class Turns:
         if not way.proxy:
             yield None
             return
-        parts = (way.proxy, *sorted(way.files.changed.items()))
+        parts = (way.proxy, *((name, way.files.read(name)) for name in way.files.altered))
         if parts in self.made:
             deployment.begin(self.made[parts], way.proxy)
             self.made[parts].sh(deployment.LISTENS)

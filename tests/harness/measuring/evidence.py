@@ -61,7 +61,7 @@ def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
 
 def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: list[dict], files: Files) -> dict | None:
     """What a climb proves: nothing, unless it is of the whole ladder, and no file of hub or proxy was changed."""
-    if files.changed or hub.files.changed or [rung["rung"] for rung in rungs if rung["ok"]] != MANIFEST["ladder"]:
+    if files.altered or hub.files.altered or [rung["rung"] for rung in rungs if rung["ok"]] != MANIFEST["ladder"]:
         return None
     used = [*PUBLISHED.folder(proxy), *PUBLISHED.folder("check"), *DEPLOYED]
     # An older hub was installed with another pin than the published one.
@@ -72,7 +72,7 @@ def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: lis
 
 def booted(hub: deployment.Hub) -> dict | None:
     """What it proves that a hub is up as a service of a booted machine."""
-    if hub.files.changed:
+    if hub.files.altered:
         return None
     version = hub.machine.sh("systemctl --version").stdout.split()[1]
     used = PUBLISHED.folder("systemd")
@@ -81,7 +81,7 @@ def booted(hub: deployment.Hub) -> dict | None:
 
 def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, application: str, seconds: float) -> dict | None:
     """What it proves that blocks ran in an application, behind a proxy's newest server with the published files."""
-    if hub.files.changed:
+    if hub.files.altered:
         return None
     return row(
         "blocks_run",
@@ -102,7 +102,7 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
 
     `proxy` is the one that stood in front; empty for none.
     """
-    if hub.files.changed:
+    if hub.files.altered:
         return None
     return row(
         "fault",

@@ -181,7 +181,7 @@ def of(proxy: str, without: Files | None = None) -> list[Term]:
         version = gateway.sh(PROXIES[proxy].reports).stdout.strip()
         terms = [_lived(hub, gateway, proxy, version)]
         if without:
-            gateway.put({SAVED_AS[name]: text for name, text in without.changed.items()})
+            gateway.put({SAVED_AS[name]: without.read(name) for name in without.altered})
             gateway.sh(f"systemctl restart {faults.SERVICE[proxy]}; {NOW}")
             terms.append(_lived(hub, gateway, proxy, version, HASTE))
         return terms
