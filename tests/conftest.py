@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from functools import cache
 
 import pytest
 
@@ -90,17 +89,34 @@ def stack():
         yield stack
 
 
+def kept(stack, start):
+    """`start` for each of its arguments once, and again, in place of the one before, when the files that it is made of have changed."""
+    started = {}
+
+    def get(*which):
+        made_of = evidence.deployed()
+        if which in started and started[which][0] != made_of:
+            started.pop(which)[1].close()
+        if which not in started:
+            own = stack.enter_context(contextlib.ExitStack())
+            started[which] = (made_of, own, own.enter_context(start(*which)))
+        return started[which][2]
+
+    get.all = lambda: [thing for _, _, thing in started.values()]
+    return get
+
+
+@contextlib.contextmanager
+def hub_with_bob(version):
+    with deployment.hub(version) as running:
+        running.check("--keep-server", "--megabytes", "0", user="bob", url=deployment.BEHIND)
+        yield running
+
+
 @pytest.fixture(scope="session")
 def hubs(stack):
     """`hubs(version)`: a running hub of that version, started when first asked for; bob's server runs on it."""
-
-    @cache
-    def hub(version):
-        running = stack.enter_context(deployment.hub(version))
-        running.check("--keep-server", "--megabytes", "0", user="bob", url=deployment.BEHIND)
-        return running
-
-    return hub
+    return kept(stack, hub_with_bob)
 
 
 @pytest.fixture(scope="module", params=[(proxy, {}) for proxy in PROXIES], ids=PROXIES)
@@ -120,14 +136,12 @@ def desks(stack):
 
     Unless it is a `thrifty` one, its browser keeps pages apart as a user's own does: where attacks are tried.
     """
-    started = {}
+    get = kept(stack, lambda version, thrifty: user_browser.desk(version, thrifty=thrifty))
 
     def desk(version, thrifty=True):
-        if (version, thrifty) not in started:
-            started[version, thrifty] = stack.enter_context(user_browser.desk(version, thrifty=thrifty))
-        return started[version, thrifty]
+        return get(version, thrifty)
 
-    desk.all = lambda: list(started.values())
+    desk.all = get.all
     return desk
 
 
@@ -140,7 +154,7 @@ def verdicts():
 @pytest.fixture(scope="session")
 def idle(stack):
     """`idle(name)`: a machine with nothing running, of a server's kind or a JupyterHub version, started when first asked for."""
-    return cache(lambda name: stack.enter_context(syntax.machine(name)))
+    return kept(stack, syntax.machine)
 
 
 @pytest.fixture(scope="session")

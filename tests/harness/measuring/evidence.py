@@ -31,6 +31,11 @@ print(*map(importlib.metadata.version, ("jupyterhub", "jupyter_server")), platfo
 """
 
 
+def deployed() -> list[str]:
+    """The digests of what a hub is made of, as it lies in the tree now."""
+    return [digest(SNIPPETS / name) for name in [*DEPLOYED, UNIT]]
+
+
 def row(kind: str, by: str, version: str, used: Iterable[str], proves: Iterable[str] | None = None, **more) -> dict:
     """A row: which program, in which version, did what (`kind`) with the files `used`; `proves` are those it speaks for."""
     files = {name: SEEN[name] for name in used}

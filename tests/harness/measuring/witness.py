@@ -1,0 +1,380 @@
+"""What breaks without each line of the published files: for each of their changes a test that fails by behaviour.
+
+`python -m tests.harness.measuring.witness` takes every directive of every file apart (`changes.py`), and for each change looks for
+a test that dies of it, twice, beginning with the one that did the last time (`tests/witnesses.json`) and going on from the cheapest
+(`tests/durations.json`). It writes build/witness.json, which the site shows, and goes on where it was stopped. With `--keep` it
+also writes tests/witnesses.json anew: what `make test` holds the files against.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from _ext.evidence import digest
+from tests.harness.machines import engine, images
+from tests.harness.manifest import BUILD, PROXIES, ROOT, SNIPPETS, snippets
+from tests.harness.measuring.changes import Change, Unknown, changes, directives, files
+
+FILE = BUILD / "witness.json"
+RECORD = ROOT / "tests/witnesses.json"
+ARGUED = ROOT / "tests/exemptions.toml"
+DURATIONS = ROOT / "tests/durations.json"
+WORK = BUILD / "witness"
+# At most so many changes may go without a witness, each with its reason.
+EXEMPTIONS = 15
+# A worker that says nothing for so long hangs, in seconds.
+SILENT = 900
+# Seconds of a test that has not been measured.
+UNKNOWN = 10.0
+
+PROXY = ["deploy/" + name for name in ("ladder", "safe", "limits", "fast", "lines", "logs", "faults", "bench", "term")] + [
+    "house/bad_input"
+]
+HUB = ["deploy/" + name for name in ("ladder", "safe", "people", "service", "neighbours", "faults", "logs", "idle", "kernels", "files")]
+BLOCKS = ["jigsaw/" + name for name in ("editor", "jigsaw", "workspaces", "attacks", "lessons", "metakernels_own", "notebooks")]
+# The files of tests that see a snippet at work, by the beginning of its name.
+SEE: dict[str, list[str]] = {
+    "nginx/": PROXY,
+    "apache/": PROXY,
+    "jupyterhub/jupyterhub_config.py": [*HUB, "troubleshooting/check"],
+    "jupyter/": [*HUB, "deploy/fast", *BLOCKS],
+    "systemd/": ["deploy/service", "deploy/faults", "deploy/neighbours", "deploy/logs", "deploy/people", "deploy/ladder"],
+    "jupyterhub/install.sh": ["deploy/service", "deploy/kernels", "deploy/ladder", "deploy/neighbours", "jigsaw/editor"],
+    "kernel/": ["deploy/kernels", "deploy/ladder"],
+    "jigsaw/": BLOCKS,
+}
+
+
+def _name(test: str) -> str:
+    folder, _, name = test.partition("/")
+    return f"tests/{folder}/test_{name}.py"
+
+
+def collected() -> list[str]:
+    """Every test there is, by its name in pytest. RuntimeError with pytest's words if they cannot be read."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--no-machines",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:xdist",
+        "-o",
+        "addopts=-p no:nbval --import-mode=importlib",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    tests = [line for line in done.stdout.splitlines() if "::" in line]
+    if done.returncode or not tests:
+        raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
+    return tests
+
+
+def durations() -> dict[str, float]:
+    """Seconds by test, as they were when `make durations` last measured them."""
+    return json.loads(DURATIONS.read_text("utf-8"))["tests"] if DURATIONS.exists() else {}
+
+
+def seeing(name: str, tests: list[str]) -> dict[str, float]:
+    """The tests that may see a snippet at work, each with its seconds."""
+    modules = {_name(one) for start in SEE if name.startswith(start) for one in SEE[start]}
+    folder, took = name.split("/")[0], durations()
+    # An image of changed scripts is made for the newest hub alone.
+    alone = name.startswith(("jupyterhub/install", "kernel/", "jigsaw/"))
+
+    def concerns(test: str) -> bool:
+        words = set(re.split(r"[-\[\]]", test.partition("::")[2]))
+        others = words & (PROXIES.keys() - {folder})
+        if folder in PROXIES and others and folder not in words:
+            return False
+        return not (alone and re.search(r"\b5\.\d+\.\d+\b| on \w+", test))
+
+    return {test: took.get(test, UNKNOWN) for test in tests if test.split("::")[0] in modules and concerns(test)}
+
+
+def record() -> dict[tuple[str, str, str], str]:
+    """By change, the test that last died of it."""
+    rows = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else []
+    return {(file, text, what): test for file, text, what, test in rows}
+
+
+def exemptions() -> dict[tuple[str, str, str], str]:
+    """By change, why none is needed. Raises ValueError where the file is not as it should be."""
+    rows = tomllib.loads(ARGUED.read_text("utf-8"))["exempt"] if ARGUED.exists() else []
+    argued = {}
+    for row in rows:
+        if row.keys() != {"file", "text", "changes", "why"}:
+            raise ValueError(f"{ARGUED.name}: a row has file, text, changes and why: {row}")
+        for what in row["changes"]:
+            argued[row["file"], row["text"], what] = row["why"]
+    return argued
+
+
+def touched(since: str) -> dict[str, set[int]]:
+    """The lines of each snippet that have changed since a commit."""
+    command = ["git", "diff", "--unified=0", "--no-color", since, "--", "snippets"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+    lines: dict[str, set[int]] = {}
+    name = ""
+    for line in done.stdout.splitlines():
+        if line.startswith("+++ "):
+            name = line.removeprefix("+++ b/snippets/")
+        elif found := re.match(r"@@ .*? \+(\d+)(?:,(\d+))? @@", line):
+            first, count = int(found[1]), int(found[2] or 1)
+            lines.setdefault(name, set()).update(range(first, first + max(count, 1)))
+    return lines
+
+
+def wanted(only: list[str], since: str | None) -> dict[str, list[Change]]:
+    """The changes to look for, by snippet. Raises `Unknown` for a file that nothing takes apart, ValueError for a name that is none."""
+    where: dict[str, set[int] | None] = {}
+    if since:
+        where = {name: lines for name, lines in touched(since).items() if name in files()}
+    else:
+        for asked in only or files():
+            name, _, line = asked.removeprefix("snippets/").partition(":")
+            if name not in files():
+                raise ValueError(f"snippets/{name} is no published file that has directives; there are {', '.join(files())}")
+            where[name] = {int(line)} if line else None
+    return {
+        name: [
+            change
+            for one in directives(name)
+            if lines is None or any(number in lines for number in range(one.first, one.last + 1))
+            for change in changes(one)
+        ]
+        for name, lines in where.items()
+    }
+
+
+def _tree(folder: Path) -> None:
+    """A copy of what is in this working copy, as git sees it."""
+    names = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, names.decode().split("\0")):
+        source, copy = ROOT / name, folder / name
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, copy)
+
+
+def _look(name: str, todo: list[Change], tests: list[str], say: Callable[[dict], None]) -> None:
+    """Let a worker of its own look for the witnesses of one snippet; what it hangs in is passed over."""
+    out = WORK / f"{name.replace('/', '-')}.jsonl"
+    seen = tests_of = seeing(name, tests)
+    hints = [[change.key, test] for change in todo if (test := record().get(change.key)) in tests_of]
+    with tempfile.TemporaryDirectory(prefix="witness-") as folder:
+        tree = Path(folder, "tree")
+        _tree(tree)
+        job = {"file": name, "keys": [change.key for change in todo], "tests": seen, "hints": hints, "out": str(out)}
+        Path(folder, "job.json").write_text(json.dumps(job), "utf-8")
+        command = [sys.executable, "-m", "tests.harness.measuring.witness_worker", f"{folder}/job.json"]
+        with Path(folder, "log").open("wb") as log:
+            worker = subprocess.Popen(command, cwd=tree, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(tree)})
+            heard, last = out.stat().st_size if out.exists() else 0, time.monotonic()
+            while True:
+                ended = worker.poll() is not None
+                size = out.stat().st_size if out.exists() else 0
+                if size > heard:
+                    with out.open(encoding="utf-8") as lines:
+                        lines.seek(heard)
+                        text = lines.read()
+                    whole = text[: text.rfind("\n") + 1]
+                    heard += len(whole.encode())
+                    last = time.monotonic()
+                    for line in whole.splitlines():
+                        say(json.loads(line) | {"file": name})
+                elif ended:
+                    break
+                elif time.monotonic() - last > SILENT:
+                    worker.terminate()
+                    say({"file": name, "note": f"nothing was heard for {SILENT} seconds: given up; what is left is tried the next time"})
+                    worker.wait()
+                    break
+                time.sleep(0.2)
+        if worker.returncode:
+            words = Path(folder, "log").read_text("utf-8", errors="replace").strip().splitlines()[-12:]
+            say({"file": name, "note": "\n".join([f"its tests ended with {worker.returncode}:", *words])})
+
+
+def _done(name: str) -> dict[tuple, dict]:
+    """What earlier runs found of this very file."""
+    path = WORK / f"{name.replace('/', '-')}.jsonl"
+    rows: dict[tuple, dict] = {}
+    if path.exists():
+        for line in path.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            if "of" in row and row["of"] != digest(SNIPPETS / name):
+                rows.clear()
+            if "verdict" in row:
+                rows[tuple(row["key"])] = row
+    return rows
+
+
+def _begin(name: str, again: bool) -> None:
+    """Say of which file the rows are that follow."""
+    path = WORK / f"{name.replace('/', '-')}.jsonl"
+    WORK.mkdir(parents=True, exist_ok=True)
+    if again:
+        path.unlink(missing_ok=True)
+    with path.open("a", encoding="utf-8") as out:
+        out.write(json.dumps({"of": digest(SNIPPETS / name)}) + "\n")
+
+
+def table() -> dict[str, Any]:
+    """What has been found of the files as they lie in the tree, as build/witness.json holds it."""
+    argued = exemptions()
+    told = {}
+    for name in files():
+        rows = []
+        found = _done(name)
+        for one in directives(name):
+            for change in changes(one):
+                row = found.get(change.key)
+                if not row:
+                    continue
+                verdict, why = row["verdict"], row.get("why", "")
+                if verdict != "dies" and change.key in argued:
+                    verdict, why = "exempt", argued[change.key]
+                place = {"line": one.first, "last": one.last, "text": one.text, "change": change.what}
+                rest = {key: row.get(key, "") for key in ("test", "rung", "said")}
+                rows.append(place | {"verdict": verdict} | rest | {"why": why, "seconds": row.get("seconds", 0)})
+        if rows:
+            told[name] = {"hash": digest(SNIPPETS / name), "changes": rows}
+    return {"date": datetime.date.today().isoformat(), "files": told}
+
+
+def lacking() -> Iterator[str]:
+    """Every change to a published file for which neither a witness nor an exemption is known, as a line for a person."""
+    known, argued = record(), exemptions()
+    for name in snippets():
+        if name in files():
+            for one in directives(name):
+                for change in changes(one):
+                    if change.key not in known and change.key not in argued:
+                        yield f"snippets/{name}:{one.first}: {one.text} ({change.what})"
+
+
+def summary(told: dict[str, Any]) -> str:
+    """The counts of verdicts, by file."""
+    lines = []
+    every: Counter[str] = Counter()
+    for name, row in told["files"].items():
+        count = Counter(change["verdict"] for change in row["changes"])
+        every += count
+        lines.append(f"{name}: {', '.join(f'{count[verdict]} {verdict}' for verdict in sorted(count))}")
+    total = sum(every.values())
+    lines.append(f"of {total} changes {every['dies']} die by behaviour ({every['dies'] / max(total, 1):.1%}), {every['exempt']} are argued")
+    return "\n".join(lines)
+
+
+def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str, Any]:
+    """Look for the witnesses, with a line for each verdict; what build/witness.json then holds."""
+    todo = wanted(only, since)
+    for name in todo:
+        _begin(name, again)
+    left = {name: [change for change in made if change.key not in _done(name)] for name, made in todo.items()}
+    total = sum(len(made) for made in left.values())
+    print(f"{total} changes of {sum(map(len, todo.values()))} to look at, in {len(left)} files", flush=True)
+    tests = collected()
+    begun, count = time.monotonic(), 0
+
+    def say(row: dict) -> None:
+        nonlocal count
+        if "verdict" in row:
+            count += 1
+            _, text, what = row["key"]
+            by = row.get("test", "").rpartition("::")[2] or row.get("why", "")
+            took = time.monotonic() - begun
+            print(f"[{count}/{total}, {took / 60:.0f} min] {row['file']}: {text[:60]} ({what}): {row['verdict']} {by}", flush=True)
+        elif "unsound" in row:
+            print(f"{row['file']}: {row['test']} fails with the published file: {row['unsound']}", flush=True)
+        elif "note" in row:
+            print(f"{row['file']}: {row['note']}", flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        busy = [pool.submit(_look, name, made, tests, say) for name, made in left.items() if made]
+        for one in busy:
+            one.result()
+    return table()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.harness.measuring.witness", description="What breaks without each published line."
+    )
+    parser.add_argument("only", nargs="*", metavar="FILE[:LINE]", help="a published file, such as nginx/jupyterhub.conf, or one line of it")
+    parser.add_argument("--since", metavar="COMMIT", help="only the lines that have changed since")
+    parser.add_argument("--again", action="store_true", help="forget what an earlier run has found")
+    parser.add_argument("--keep", action="store_true", help=f"write {RECORD.relative_to(ROOT)} anew")
+    parser.add_argument("--jobs", type=int, default=2, help="files at a time (2)")
+    asked = parser.parse_args()
+    daemon = None
+    try:
+        daemon = engine.ensure(lambda line: print(line, flush=True))
+        engine.sweep()
+        images.prepare(lambda line: print(line, flush=True))
+        told = run(asked.only, asked.since, asked.again, asked.jobs)
+    except (engine.Trouble, Unknown, ValueError, RuntimeError) as trouble:
+        print(f"error: {trouble}", file=sys.stderr)
+        return 2
+    finally:
+        if daemon:
+            engine.stop(daemon)
+    FILE.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    if asked.keep:
+        keep(told)
+    print(summary(told))
+    survivors = [
+        f"snippets/{name}:{change['line']}: {change['text']} ({change['change']}): {change['verdict']} {change['why']}"
+        for name, row in told["files"].items()
+        for change in row["changes"]
+        if change["verdict"] in ("survives", "unclear")
+    ]
+    print("\n".join(survivors))
+    return 1 if survivors else 0
+
+
+def keep(told: dict[str, Any]) -> None:
+    """Write which test dies of which change into the tree. What this run has not looked at stays, as long as it is there."""
+    known = record() | {
+        (name, change["text"], change["change"]): change["test"]
+        for name, row in told["files"].items()
+        for change in row["changes"]
+        if change["verdict"] == "dies"
+    }
+    lived = {
+        (name, change["text"], change["change"])
+        for name, row in told["files"].items()
+        for change in row["changes"]
+        if change["verdict"] != "dies"
+    }
+    rows = [
+        [*change.key, known[change.key]]
+        for name in files()
+        for one in directives(name)
+        for change in changes(one)
+        if change.key in known and change.key not in lived
+    ]
+    RECORD.write_text("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n", "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

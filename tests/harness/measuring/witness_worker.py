@@ -1,0 +1,280 @@
+"""Looks for the tests that see a change to a published file; a pytest whose loop is this one: see `witness.py`.
+
+`python -m tests.harness.measuring.witness_worker JOB` works in a copy of the tree, whose snippets it changes one after the other.
+What containers and fixtures hold is kept from one try to the next, but for what the changed file is part of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from tests.harness.machines import deployment, engine, images
+from tests.harness.manifest import NEWEST, PROXIES, SNIPPETS, VERSIONS, Stale
+from tests.harness.measuring import syntax
+from tests.harness.measuring.atlas import Unclear
+from tests.harness.measuring.changes import Change, applied, changes, directives
+
+# A test of another file, before which all that one file's tests share ends.
+ELSEWHERE = "tests/house/test_tidy.py"
+# What is no behaviour of a server, a browser or systemd.
+TEXTUAL = (Stale, Unclear, ImportError, SyntaxError)
+# What is left at the end has been tried together with others, which may have hidden it: each is tried alone for so many seconds.
+ALONE = 60.0
+WORDS = 300  # at most, in characters
+
+
+# The test of tests/deploy/test_accepted.py that asks the program which reads a file, by the file's end.
+ASKS = {
+    ".conf": "test_the_proxy_accepts_its_site[{folder}-{kind}]",
+    ".service": "test_systemd_accepts_the_unit[{kind}]",
+    "_config.py": "test_jupyter_knows_every_option[{kind}]",
+}
+
+
+def told(raised: BaseException) -> tuple[str, str]:
+    """Of what a test raised the rung of the ladder that it names, if any, and a few lines in its own words."""
+    if isinstance(raised, subprocess.TimeoutExpired):
+        return "", f"no answer within {raised.timeout:.0f} seconds"
+    text = str(raised).replace("\t", " ")
+    if found := re.search(r"^(\w+) fails: (.*)$", text, re.M):
+        return found[1], found[2][:WORDS]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("snippets/", "Use -v", "File "))]
+    lines = [line.removeprefix("AssertionError: ") for line in lines]
+    return "", "\n".join(lines[:3])[:WORDS] or type(raised).__name__
+
+
+def accepts(name: str, machine: engine.Container) -> None:
+    """Let the program that reads a snippet check it. Raises `deployment.Refused`."""
+    if name.endswith(".conf"):
+        syntax.proxy(machine, name.split("/")[0])
+    elif name.endswith(".service"):
+        syntax.unit(machine)
+    elif name.endswith("_config.py"):
+        syntax.python(machine)
+
+
+class Loop:
+    """In place of pytest's own loop: `job` names the file, the changes and the tests; each verdict is a line of JSON in `out`."""
+
+    def __init__(self, job: dict[str, Any], out: Path):
+        self.name, self.job = job["file"], job
+        self.out = out.open("a", encoding="utf-8")
+        self.path = SNIPPETS / self.name
+        self.published = self.path.read_text("utf-8")
+        self.raised: BaseException | None = None
+        self.costs: dict[str, float] = {}
+        self.sound: dict[str, bool] = {}
+        self.began = time.monotonic()
+
+    def say(self, **row: Any) -> None:
+        self.out.write(json.dumps(row) + "\n")
+        self.out.flush()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        if call.excinfo and not self.raised:
+            self.raised = call.excinfo.value
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        self.other = next(item for item in session.items if item.nodeid.startswith(ELSEWHERE))
+        self.items = {item.nodeid: item for item in session.items if item.nodeid in self.job["tests"]}
+        wanted = {tuple(key) for key in self.job["keys"]}
+        todo = [change for one in directives(self.name) for change in changes(one) if change.key in wanted]
+        try:
+            self.hunt_all(todo)
+        finally:
+            self.put([])
+            session._setupstate.teardown_exact(None)
+        return True
+
+    # --- changing and trying
+
+    def put(self, made: list[Change]) -> None:
+        """Let the snippet be as published but for these changes. Raises `engine.Trouble` where an image cannot be made of it."""
+        text = applied(self.published, made)
+        if text == self.path.read_text("utf-8"):
+            return
+        self.path.write_text(text, "utf-8")
+        if self.name.startswith(("jupyterhub/install", "kernel/", "jigsaw/")):
+            images.hub.cache_clear()
+            images.prepare(lambda _: None, wanted=[images.hub(NEWEST)])
+
+    def attempt(self, test: str, made: list[Change]) -> BaseException | None:
+        """What a test raises with these changes; None if it passes."""
+        self.raised = None
+        begun = time.monotonic()
+        try:
+            self.put(made)
+            reports = runtestprotocol(self.items[test], log=False, nextitem=self.other)
+        except engine.Trouble as trouble:
+            return RuntimeError(f"what it installs cannot be made: {trouble}")
+        self.costs[test] = time.monotonic() - begun
+        if all(report.passed for report in reports):
+            return None
+        return self.raised or RuntimeError("fails without a word")
+
+    def stands(self, test: str) -> bool:
+        """Whether a test passes with the file as published: only then its failure says something. Asked once."""
+        if test not in self.sound:
+            raised = self.attempt(test, [])
+            raised = raised and self.attempt(test, [])
+            self.sound[test] = raised is None
+            if raised:
+                self.say(test=test, unsound=told(raised)[1])
+        return self.sound[test]
+
+    def dies(self, change: Change, test: str) -> bool:
+        """Whether a test fails, twice, with one change. The verdict is said."""
+        begun = time.monotonic()
+        raised = self.attempt(test, [change])
+        if raised is None:
+            return False
+        if isinstance(raised, TEXTUAL):
+            self.textual.setdefault(change.key, test)
+            return False
+        if not self.stands(test):
+            return False
+        again = self.attempt(test, [change])
+        if again is None or isinstance(again, TEXTUAL):
+            self.flaky.setdefault(change.key, f"{test} failed once, and not the second time: {told(raised)[1]}")
+            return False
+        rung, said = told(again)
+        self.verdict(change, "dies", test=test, rung=rung, said=said, seconds=round(time.monotonic() - begun, 1))
+        return True
+
+    def verdict(self, change: Change, verdict: str, **more: Any) -> None:
+        self.say(key=change.key, verdict=verdict, **more)
+
+    # --- the hunt
+
+    def hunt_all(self, todo: list[Change]) -> None:
+        self.textual: dict[tuple, str] = {}
+        self.flaky: dict[tuple, str] = {}
+        hints = {tuple(key): test for key, test in self.job["hints"]}
+        alive = []
+        for change in todo:
+            hint = hints.get(change.key)
+            if not (hint in self.items and self.dies(change, hint)):
+                alive.append(change)
+        alive = self.accepted(alive)
+        for test in sorted(self.items, key=lambda test: self.job["tests"][test]):
+            alive = self.hunt(test, alive)
+            if not alive:
+                return
+        for change in alive:
+            self.last_of(change)
+
+    def accepted(self, alive: list[Change]) -> list[Change]:
+        """Those of the changes that the program which reads the file accepts; the others die by its words."""
+        folder = self.name.split("/")[0]
+        kind = PROXIES[folder].servers[-1] if folder in PROXIES else NEWEST if self.name.endswith("_config.py") else VERSIONS["debian"][-1]
+        ends = [end for end in ASKS if self.name.endswith(end)]
+        if not ends:
+            return alive
+        asks = ASKS[ends[0]].format(folder=folder, kind=kind)
+        kept = []
+        with syntax.machine(kind) as machine:
+            accepts(self.name, machine)
+            for change in alive:
+                begun = time.monotonic()
+                try:
+                    self.put([change])
+                    accepts(self.name, machine)
+                    kept.append(change)
+                except (deployment.Refused, subprocess.TimeoutExpired) as refused:
+                    said = str(refused).partition(": ")[2] or str(refused)
+                    self.verdict(
+                        change,
+                        "dies",
+                        test=f"tests/deploy/test_accepted.py::{asks}",
+                        rung="config_accepted",
+                        said="\n".join(said.strip().splitlines()[:3])[:WORDS],
+                        seconds=round(time.monotonic() - begun, 1),
+                    )
+                except Exception as trouble:  # of the machine, not of the change
+                    self.say(note=f"{change.key}: {told(trouble)[1]}")
+                    kept.append(change)
+        return kept
+
+    def hunt(self, test: str, alive: list[Change]) -> list[Change]:
+        """Try a test on groups, each with one change of a directive, and no two of which one holds the other."""
+        waiting, kept = list(alive), []
+        while waiting:
+            group: list[Change] = []
+            later = []
+            for change in waiting:
+                clash = any(
+                    change.directive.first <= other.directive.last and other.directive.first <= change.directive.last for other in group
+                )
+                (later if clash else group).append(change)
+            waiting = later
+            kept += self.halves(test, group)
+        order = {change.key: number for number, change in enumerate(alive)}
+        return sorted(kept, key=lambda change: order[change.key])
+
+    def halves(self, test: str, group: list[Change]) -> list[Change]:
+        """Those of a group that a test lets live: all, if it passes with all of them, else what the halves tell."""
+        if self.sound.get(test) is False:
+            return group
+        if len(group) == 1:
+            return [] if self.dies(group[0], test) else group
+        if self.attempt(test, group) is None:
+            return group
+        if not self.stands(test):
+            return group
+        middle = len(group) // 2
+        return self.halves(test, group[:middle]) + self.halves(test, group[middle:])
+
+    def last_of(self, change: Change) -> None:
+        """What all tests let live beside others, alone, from the cheapest test on, until its time is over."""
+        begun = time.monotonic()
+        for test in sorted(self.items, key=lambda test: self.costs.get(test, self.job["tests"][test])):
+            if time.monotonic() - begun + self.costs.get(test, 0) > self.job.get("alone", ALONE):
+                break
+            if self.sound.get(test) is not False and self.dies(change, test):
+                return
+        if change.key in self.flaky:
+            self.verdict(change, "unclear", why=self.flaky[change.key])
+        elif change.key in self.textual:
+            self.verdict(change, "survives", why=f"only a text no longer fits, in {self.textual[change.key]}")
+        else:
+            self.verdict(change, "survives")
+
+
+def main() -> int:
+    job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    loop = Loop(job, Path(job["out"]))
+    modules = sorted({test.split("::")[0] for test in job["tests"]} | {ELSEWHERE})
+    # What the project's own options say, but for workers and second tries, which are not ours here.
+    options = [
+        "-o",
+        "addopts=",
+        "-p",
+        "no:nbval",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:rerunfailures",
+        "--import-mode=importlib",
+        "-q",
+        "--tb=short",
+    ]
+    with contextlib.suppress(KeyboardInterrupt):
+        return int(pytest.main([*options, "-p", "no:cacheprovider", *modules], plugins=[loop]))
+    return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
