@@ -13,9 +13,9 @@ SPHINX_OPTIONS := -n -W --keep-going -q
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test bench newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse check test test-all bench newest lint lock clean
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
 site: .venv/ready ## build the guide, serve it on this machine, rebuild on change (PORT=8080)
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null \
@@ -46,6 +46,9 @@ check: .venv/ready ## the quick half: every server's own check of every snippet
 
 test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
 	@$(BIN)/python -m pytest -n $(JOBS) $(AGAIN) $(PYTEST_OPTIONS)
+
+test-all: .venv/ready ## the same, with each row of every product of versions; once a week
+	@WHOLE=1 $(BIN)/python -m pytest -n $(JOBS) $(AGAIN) $(PYTEST_OPTIONS)
 
 bench: .venv/ready ## how fast the published files are, beside others; writes build/bench.json, which the site shows
 	@$(BIN)/python -m tests.harness.measuring.bench $(BENCH_OPTIONS)

@@ -5,13 +5,15 @@ import os
 
 import pytest
 
+from tests.harness import pairs, spending
 from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
 from tests.harness.manifest import BUILD, PROXIES, VERSIONS
-from tests.harness.measuring import evidence, syntax
+from tests.harness.measuring import durations, evidence, syntax
 from tests.harness.site import guide
 
 _daemon = pytest.StashKey()
+_run = durations.Run()
 
 
 def pytest_addoption(parser):
@@ -37,6 +39,12 @@ def pytest_unconfigure(config):
         engine.stop(daemon)
 
 
+def shares(item):
+    """What tests of one worker have in common: the group that says so, or nothing, and then its file keeps them in order."""
+    marker = item.get_closest_marker("xdist_group")
+    return marker.kwargs.get("name") or marker.args[0] if marker else item.nodeid.partition("::")[0]
+
+
 def pytest_itemcollected(item):
     """Tests of one JupyterHub version run on one worker, and share its deployment; those with a browser on another.
 
@@ -47,10 +55,27 @@ def pytest_itemcollected(item):
         item.add_marker(pytest.mark.xdist_group(f"{'desk' if 'desks' in item.fixturenames else 'hub'}-{version}"))
 
 
+def pytest_collection_modifyitems(config, items):
+    """What is marked `weekly` runs in `make test-all` alone, and pytest says how many those are."""
+    # The longest work first, so that no worker is left with it at the end. What shares something stays together.
+    took = durations.known()
+    groups = {}
+    for item in items:
+        groups.setdefault(shares(item), []).append(item)
+    items[:] = [
+        item for _, group in sorted(groups.items(), key=lambda row: -sum(took.get(item.nodeid, 1) for item in row[1])) for item in group
+    ]
+    if not pairs.WHOLE and (weekly := [item for item in items if item.get_closest_marker("weekly")]):
+        config.hook.pytest_deselected(items=weekly)
+        items[:] = [item for item in items if not item.get_closest_marker("weekly")]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """A test that fails at a desk tells what the browser showed and said, and closes its pages; an error in the console fails it."""
     report = yield
+    if report.when == "teardown":
+        report.user_properties.append(("spent", spending.take()))
     if report.when == "call" and (started := item.funcargs.get("desks")):
         loud = item.get_closest_marker("loud")
         for desk in started.all():
@@ -67,6 +92,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_runtest_logreport(report):
     """Where workers report to, each test that passes tells what it proves."""
+    _run.add(report)
     if report.when == "call" and report.passed:
         evidence.PROVEN.extend(row for name, row in report.user_properties if name == "evidence")
 
@@ -74,6 +100,9 @@ def pytest_runtest_logreport(report):
 def pytest_sessionfinish(session):
     if not hasattr(session.config, "workerinput"):
         evidence.merge(evidence.PROVEN)
+        # A part of the tests says nothing of the whole.
+        if not session.config.option.no_machines and not session.config.option.keyword and session.config.args_source.name == "TESTPATHS":
+            _run.write(session.config.getoption("numprocesses", None) or 1)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tests.harness.machines import reader_values
 from tests.harness.machines.deployment import in_front
 from tests.harness.manifest import MANIFEST, PROXIES, SNIPPETS, VALUES, VERSIONS
 from tests.harness.measuring.ladder import LADDER, tell
+from tests.harness.pairs import WHOLE
 from tests.harness.site.guide import attempt, copy, type_in
 
 pytestmark = pytest.mark.xdist_group("site-values")
@@ -18,7 +19,7 @@ FIELDS = MANIFEST["fields"]
 EXAMPLES = {name: VALUES[name] for name in FIELDS}
 PROXY_PAGE = "deploy/reverse-proxy.html"
 SITES = [f"{proxy}/jupyterhub.conf" for proxy in PROXIES]
-SETS = 200
+SETS, MIXTURES = (200, 60) if WHOLE else (50, 20)
 BY_MOUSE = 10  # what a button copies does not depend on how it was pressed
 
 LABEL = "long-label-of-sixty-three-letters-that-is-as-long-as-one-may-be"
@@ -210,7 +211,7 @@ def test_a_hostile_value_is_refused_in_words_and_never_copied(site, page, field)
     assert page.locator(f"#value-{field}").input_value() == EXAMPLES[field]
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=MIXTURES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_no_mixture_of_characters_gets_past_the_form(site, page, data):
     """Whatever is typed: what is copied is the published text, or holds the value where it belongs, and no character more."""

@@ -7,12 +7,15 @@ from tests.harness.browsers import policies
 from tests.harness.browsers.policies import HEAD, TABLES
 from tests.harness.browsers.user_browser import Notebook
 from tests.harness.manifest import ROOT
+from tests.harness.pairs import in_turn
 
 PAGE = ROOT / "jigsaw/policies.md"
 # Rows that tell most, for the other reverse proxy: refused by the notebook's page, ignored, refused by one header of two.
 TELLING = ["`frame-src 'none'`", "`X-Frame-Options: DENY`", "`frame-src 'self'` and `frame-src 'none'`"]
-ROWS = [("nginx", table, policy) for table in TABLES for policy in table.policies]
-ROWS += [("apache", TABLES[0], policy) for policy in policies.OURS if policy.words in TELLING]
+ROWS = [(policy, table, "nginx", application) for table in TABLES for policy in table.policies for application in policies.APPLICATIONS]
+# One application is enough to see that it does not depend on the reverse proxy.
+ROWS += [(policy, TABLES[0], "apache", "Notebook 7") for policy in policies.OURS if policy.words in TELLING]
+PARAMS = [pytest.param(*row, id=f"{row[2]}-{row[1].folder}-{row[3]}-{row[0].words}") for row in ROWS]
 
 
 pytestmark = [pytest.mark.loud("policies refuse things"), pytest.mark.xdist_group("policies")]
@@ -24,7 +27,8 @@ def differences(table, expected, found):
     return [
         f"{row}, column {column}:\n  the file says    {expected[column]!r}\n  the browser does {cell!r}\n{policies.COMMAND} writes it anew."
         for column, cell in found.items()
-        if cell != expected[column]
+        # The last column has what the console says in either application.
+        if cell != expected[column] and not (cell and column == HEAD[-1] and cell in expected[column])
     ]
 
 
@@ -47,13 +51,10 @@ def proxy(request, desks, user):
 
 
 @pytest.mark.parametrize("version", [policies.VERSION])
-@pytest.mark.parametrize(
-    ("proxy", "table", "policy"), ROWS, ids=[f"{row[0]}-{row[1].folder}-{row[2].words}" for row in ROWS], indirect=["proxy"]
-)
-def test_the_row_says_what_the_browser_does(user, version, proxy, table, policy):
+@pytest.mark.parametrize(("policy", "table", "proxy", "application"), in_turn(PARAMS), indirect=["proxy"])
+def test_the_row_says_what_the_browser_does(user, version, policy, table, proxy, application):
     expected = policies.rows(table.path.read_text("utf-8"))[policy.words]
-    # One application is enough to see that it does not depend on the reverse proxy.
-    found = policies.look(user, policy, table.folder, ["Notebook 7"] if proxy == "apache" else policies.APPLICATIONS)
+    found = policies.look(user, policy, table.folder, [application])
     assert not differences(table, expected, found), "\n".join(differences(table, expected, found))
 
 

@@ -14,6 +14,7 @@ from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VERSIONS
 from tests.harness.measuring import atlas
 from tests.harness.measuring.atlas import Entry, Seen, Unclear, entries
 from tests.harness.measuring.ladder import LADDER
+from tests.harness.pairs import in_turn
 
 RUNGS = [atlas.BELOW, *LADDER]
 ENTRIES = entries()
@@ -57,7 +58,8 @@ def located(entry, lines):
     return "\n".join(f"troubleshooting/{entry.name}/symptom.txt:{number}: not seen in [{place}]: {line}" for place, number, line in lines)
 
 
-@pytest.mark.parametrize(("entry", "proxy"), ROWS)
+# Each entry every time with one of its reverse proxies, in turn.
+@pytest.mark.parametrize(("entry", "proxy"), in_turn(ROWS))
 def test_the_fault_breaks_its_rung_and_shows_its_symptom(stages, entry, proxy):
     expected = entry.expected(proxy)
     seen = atlas.reproduce(stages(group(entry)), entry, proxy, expected)

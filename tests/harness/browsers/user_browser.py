@@ -22,6 +22,7 @@ from tests.harness.browsers import other_web
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import URL
 from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, Files
+from tests.harness.spending import spent
 
 PORT, PATH = 3000, "/chromium"
 PATIENCE = 40_000  # milliseconds; two cores do other work too
@@ -79,6 +80,8 @@ def chromium(network: str, names: dict[str, str], *arguments: str) -> Iterator[B
     with engine.run(images.browser().tag, network=network, options=options) as machine:
         machine.put({"/root/launch.json": json.dumps(launch), "/root/authority.pem": deployment.authority().cert_pem.bytes()})
         machine.exec("certutil", "-d", "sql:/root/.pki/nssdb", "-A", "-n", "tests", "-t", "C,,", "-i", "/root/authority.pem")
+        begun = contextlib.ExitStack()
+        begun.enter_context(spent("start of a browser"))
         serve = "/opt/playwright/bin/playwright launch-server --browser chromium --config /root/launch.json >/root/log 2>&1"
         engine.cli("exec", "--detach", machine.id, "sh", "-c", serve)
         # Each try on its own: a port that is forwarded accepts before anybody listens behind it.
@@ -87,6 +90,8 @@ def chromium(network: str, names: dict[str, str], *arguments: str) -> Iterator[B
             browser = engine.wait(lambda: _playwright().chromium.connect(address, timeout=5000), timeout=30, every=0.2)
         except Error as error:
             raise RuntimeError(f"the browser does not start: {error}\n{machine.read('/root/log')}") from None
+        finally:
+            begun.close()
         yield browser
         with contextlib.suppress(Error):  # gone already
             browser.close()
@@ -133,7 +138,8 @@ class Notebook:
         return self
 
     def reload(self) -> None:
-        self.load(self.page.reload)
+        with spent("reload of a notebook"):
+            self.load(self.page.reload)
 
     def output(self, cell: int = 0) -> Locator:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell).locator(".jp-OutputArea")
@@ -283,7 +289,8 @@ class User:
         address = self.address(f"{APPLICATIONS[application]}{quote(notebook)}")
         # JupyterLab would show what was open the last time as well.
         reset = "?reset" if application == "JupyterLab" else ""
-        return Notebook(page).load(lambda: page.goto(f"{address}{reset}"))
+        with spent(f"load of {application}"):
+            return Notebook(page).load(lambda: page.goto(f"{address}{reset}"))
 
 
 def document(*cells: str, kernel: str = VALUES["kernel"]) -> dict:

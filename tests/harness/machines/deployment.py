@@ -21,6 +21,7 @@ import trustme
 
 from tests.harness.machines import engine, images
 from tests.harness.manifest import HOMES, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files, home
+from tests.harness.spending import spent
 
 CHECK = "/root/check"
 PYTHON = f"{VALUES['environment']}/bin/python"
@@ -92,7 +93,8 @@ class Hub:
         command = [PYTHON, f"{CHECK}/hubcheck.py", url, "--json", "--ca-file", f"{CHECK}/ca.pem"]
         if user:
             command += ["--user", user, "--password-file", f"{CHECK}/{user}.txt"]
-        done = self.machine.exec(*command, *options, check=False, timeout=180)
+        with spent("climb of the ladder"):
+            done = self.machine.exec(*command, *options, check=False, timeout=180)
         if done.returncode not in (0, 1):
             raise RuntimeError(f"hubcheck ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)["rungs"]
@@ -151,6 +153,11 @@ def start(hub: Hub, files: Files = PUBLISHED) -> None:
     command, folder, environment = unit(files)
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
     script = START.format(folder=folder, settings=settings, command=command, log=LOG, ended=ENDED)
+    with spent("start of a hub"):
+        _start(hub, script)
+
+
+def _start(hub: Hub, script: str) -> None:
     hub.machine.sh(f"rm -f {ENDED} {LOG}; /root/start >/dev/null 2>&1 &", {"/root/start": script})
     try:
         hub.machine.until(f"grep -q '{UP}' {LOG} || test -e {ENDED}", timeout=60)
@@ -254,7 +261,8 @@ def install(
     start = f"({beginning(proxy)}) >/root/started 2>&1 || {{ cat /root/started; exit {BROKEN}; }}"
     script = f"{start}\ntar -xC / || exit {BROKEN}\nsh /root/{proxy}/enable.sh || exit 1\n{LISTENS}"
     put = placed(proxy, files, values) | dict(extra or {})
-    done = machine.exec("sh", "-c", script, input=engine.archive(put), check=False)
+    with spent("start of a reverse proxy"):
+        done = machine.exec("sh", "-c", script, input=engine.archive(put), check=False)
     if done.returncode == BROKEN:
         raise RuntimeError(f"{proxy} does not start:\n{done.stdout}{done.stderr}")
     if done.returncode:

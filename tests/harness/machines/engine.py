@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.harness.spending import spent
+
 LOG = Path("/var/log/dockerd-tests.log")
 LABEL = "org.metakernel-guide.tests"
 OURS = f"{LABEL}={os.getpid()}"  # containers and networks name the process that has to end them
@@ -222,7 +224,8 @@ def run(image: str, *command: str, network: str = "none", options: tuple[str, ..
     begin = (
         (*_booting(), *options, image, "/lib/systemd/systemd") if boot else ("--init", *options, image, *(command or ("sleep", "infinity")))
     )
-    made = cli("run", "--detach", "--rm", "--stop-timeout=0", "--label", OURS, "--network", network, *begin)
+    with spent("start of a container"):
+        made = cli("run", "--detach", "--rm", "--stop-timeout=0", "--label", OURS, "--network", network, *begin)
     container = Container(made.stdout.strip().splitlines()[-1], image)
     try:
         yield container

@@ -1,0 +1,57 @@
+"""Which rows of a product run every time: so many that each pair of their values meets once. The others run in `make test-all`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import covertable
+import pytest
+
+# Whether all rows run, as `make test-all` has it.
+WHOLE = os.environ.get("WHOLE") == "1"
+WEEKLY = pytest.mark.weekly("each pair of its values meets in another row")
+
+
+def met(rows: Sequence[tuple]) -> set[tuple]:
+    """The pairs of values that meet in rows: (axis, value, other axis, other value)."""
+    return {(one, row[one], other, row[other]) for row in rows for one in range(len(row)) for other in range(one + 1, len(row))}
+
+
+def covering(rows: Sequence[tuple]) -> list[tuple]:
+    """Rows in which all pairs of values meet that meet in any, by covertable's greedy choice, which is the same each time."""
+    given = list(dict.fromkeys(rows))
+    axes = [list(dict.fromkeys(row[axis] for row in given)) for axis in range(len(given[0]))]
+    fields = list(range(len(axes)))
+    allowed = {"operator": "fn", "requires": fields, "evaluate": lambda row: tuple(row[field] for field in fields) in given}
+    chosen = [tuple(row) for row in covertable.make(axes, constraints=[allowed])]
+    # What the constraint kept from meeting there meets in the first row that has it.
+    for row in given:
+        if met([row]) - met(chosen):
+            chosen.append(row)
+    return chosen
+
+
+def _marked(rows: Sequence[Any], every_time: Sequence[bool]) -> list[Any]:
+    params = [row if hasattr(row, "marks") else pytest.param(*row) for row in rows]
+    return [
+        param if runs else pytest.param(*param.values, id=param.id, marks=[*param.marks, WEEKLY])
+        for param, runs in zip(params, every_time, strict=True)
+    ]
+
+
+def pairs(rows: Sequence[Any]) -> list[Any]:
+    """Parameters for pytest, one for each row (a tuple, or a `pytest.param`): what no pair of values needs is marked `weekly`."""
+    values = [tuple(map(str, getattr(row, "values", row))) for row in rows]
+    chosen = covering(values)
+    return _marked(rows, [row in chosen for row in values])
+
+
+def in_turn(rows: Sequence[Any]) -> list[Any]:
+    """Of the rows with the same first value one runs every time, now the first of them, now the second: where no pair has to meet."""
+    groups: dict[int, list[int]] = {}
+    for number, row in enumerate(rows):
+        groups.setdefault(id(getattr(row, "values", row)[0]), []).append(number)
+    chosen = {group[turn % len(group)] for turn, group in enumerate(groups.values())}
+    return _marked(rows, [number in chosen for number in range(len(rows))])
