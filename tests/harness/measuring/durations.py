@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -30,9 +31,8 @@ class Run:
 
     def add(self, report: Any) -> None:
         """A report of pytest's, of whichever phase."""
-        name = (
-            report.nodeid.rpartition("@")[0] if report.nodeid.rpartition("@")[2].find("::") < 0 and "@" in report.nodeid else report.nodeid
-        )
+        # With workers, a name ends in the group of tests that it belongs to.
+        name = re.sub(r"@[^@\]]+$", "", report.nodeid)
         self.tests[name] += report.duration
         for key, value in report.user_properties:
             if key == "spent" and report.when == "teardown":
