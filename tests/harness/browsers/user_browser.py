@@ -22,6 +22,7 @@ from tests.harness.browsers import other_web
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import URL
 from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, Files
+from tests.harness.pairs import WHOLE
 from tests.harness.spending import spent
 
 PORT, PATH = 3000, "/chromium"
@@ -31,7 +32,6 @@ LAUNCH = {
     "port": PORT,
     "host": "0.0.0.0",
     "wsPath": PATH,
-    "executablePath": "/usr/bin/chromium",
     # In a container, as root, Chromium cannot make the sandbox that it puts around its own processes.
     "chromiumSandbox": False,
     "args": [
@@ -48,6 +48,7 @@ LAUNCH = {
         "DestroyProfileOnBrowserClose,MediaRouter,OptimizationHints,NetworkTimeServiceQuerying,PreconnectToSearch",
     ],
 }
+WINDOWED, WINDOWLESS = "/usr/bin/chromium", "/usr/bin/chromium-headless-shell"
 # Pages of one site share a process, and what it has compiled of JupyterLab's scripts: a third less to do for each page.
 # Not where windows and frames are tested that must not reach each other.
 THRIFTY = "--process-per-site"
@@ -73,9 +74,14 @@ def _playwright() -> Playwright:
 
 
 @contextlib.contextmanager
-def chromium(network: str, names: dict[str, str], *arguments: str) -> Iterator[Browser]:
-    """A browser on a network, to which `names` (host name: IPv4 address) are known; `arguments` are more of Chromium's own."""
-    launch = LAUNCH | {"args": [*LAUNCH["args"], *arguments]}  # type: ignore[misc]
+def chromium(network: str, names: dict[str, str], *arguments: str, windowed: bool = True) -> Iterator[Browser]:
+    """A browser on a network, to which `names` (host name: IPv4 address) are known; `arguments` are more of Chromium's own.
+
+    Without windows it is the same engine in a smaller program, which has a quarter less to do for each load of JupyterLab. In
+    `make test-all` all are as users have them.
+    """
+    program = WINDOWED if windowed or WHOLE else WINDOWLESS
+    launch = LAUNCH | {"executablePath": program, "args": [*LAUNCH["args"], *arguments]}  # type: ignore[misc]
     options = ("--publish", f"127.0.0.1::{PORT}", *engine.known(names))
     with engine.run(images.browser().tag, network=network, options=options) as machine:
         machine.put({"/root/launch.json": json.dumps(launch), "/root/authority.pem": deployment.authority().cert_pem.bytes()})
@@ -416,5 +422,5 @@ def desk(version: str, files: Files = PUBLISHED, thrifty: bool = False) -> Itera
         # The hub's own name, and the one that each user gets on a hub with a host name for each.
         hosts = [VALUES["host"], *(f"{user}.{VALUES['host']}" for user in hub.passwords)]
         names = other_web.known(web) | dict.fromkeys(hosts, hub.machine.address())
-        browser = stack.enter_context(chromium(network, names, *([THRIFTY] if thrifty else [])))
+        browser = stack.enter_context(chromium(network, names, *([THRIFTY] if thrifty else []), windowed=not thrifty))
         yield Desk(hub, browser, web, thrifty)
