@@ -8,12 +8,13 @@ JOBS ?= 2
 AGAIN := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 PYTEST_OPTIONS ?=
 BENCH_OPTIONS ?=
+WITNESS_OPTIONS ?=
 BIN := .venv/bin
 SPHINX_OPTIONS := -n -W --keep-going -q
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test test-all bench newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse check test test-all bench witness durations newest lint lock clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -52,6 +53,12 @@ test-all: .venv/ready ## the same, with each row of every product of versions; o
 
 bench: .venv/ready ## how fast the published files are, beside others; writes build/bench.json, which the site shows
 	@$(BIN)/python -m tests.harness.measuring.bench $(BENCH_OPTIONS)
+
+witness: .venv/ready ## what breaks without each published line; writes build/witness.json, which the site shows
+	@$(BIN)/python -m tests.harness.measuring.witness $(WITNESS_OPTIONS)
+
+durations: .venv/ready ## where the minutes of the last whole run went, kept in tests/durations.json
+	@$(BIN)/python -m tests.harness.measuring.durations
 
 newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy
 	@$(BIN)/python -m tests.harness.measuring.newest

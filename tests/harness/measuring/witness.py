@@ -27,13 +27,13 @@ from typing import Any
 
 from _ext.evidence import digest
 from tests.harness.machines import engine, images
-from tests.harness.manifest import BUILD, PROXIES, ROOT, SNIPPETS, snippets
+from tests.harness.manifest import BUILD, PROXIES, ROOT, SNIPPETS
+from tests.harness.measuring import durations
 from tests.harness.measuring.changes import Change, Unknown, changes, directives, files
 
 FILE = BUILD / "witness.json"
 RECORD = ROOT / "tests/witnesses.json"
 ARGUED = ROOT / "tests/exemptions.toml"
-DURATIONS = ROOT / "tests/durations.json"
 WORK = BUILD / "witness"
 # At most so many changes may go without a witness, each with its reason.
 EXEMPTIONS = 15
@@ -67,18 +67,8 @@ def _name(test: str) -> str:
 
 def collected() -> list[str]:
     """Every test there is, by its name in pytest. RuntimeError with pytest's words if they cannot be read."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--no-machines",
-        "--collect-only",
-        "-q",
-        "-p",
-        "no:xdist",
-        "-o",
-        "addopts=-p no:nbval --import-mode=importlib",
-    ]
+    options = ["--no-machines", "--collect-only", "-q", "-o", "addopts=-p no:nbval --import-mode=importlib"]
+    command = [sys.executable, "-m", "pytest", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     tests = [line for line in done.stdout.splitlines() if "::" in line]
     if done.returncode or not tests:
@@ -86,15 +76,10 @@ def collected() -> list[str]:
     return tests
 
 
-def durations() -> dict[str, float]:
-    """Seconds by test, as they were when `make durations` last measured them."""
-    return json.loads(DURATIONS.read_text("utf-8"))["tests"] if DURATIONS.exists() else {}
-
-
 def seeing(name: str, tests: list[str]) -> dict[str, float]:
     """The tests that may see a snippet at work, each with its seconds."""
     modules = {_name(one) for start in SEE if name.startswith(start) for one in SEE[start]}
-    folder, took = name.split("/")[0], durations()
+    folder, took = name.split("/")[0], durations.known()
     # An image of changed scripts is made for the newest hub alone.
     alone = name.startswith(("jupyterhub/install", "kernel/", "jigsaw/"))
 
@@ -175,15 +160,17 @@ def _tree(folder: Path) -> None:
             shutil.copy(source, copy)
 
 
-def _look(name: str, todo: list[Change], tests: list[str], say: Callable[[dict], None]) -> None:
-    """Let a worker of its own look for the witnesses of one snippet; what it hangs in is passed over."""
-    out = WORK / f"{name.replace('/', '-')}.jsonl"
-    seen = tests_of = seeing(name, tests)
-    hints = [[change.key, test] for change in todo if (test := record().get(change.key)) in tests_of]
+def look(job: dict[str, Any], say: Callable[[dict], None], more: dict[str, str] | None = None) -> None:
+    """Let a worker of its own do a job (see `witness_worker.Loop`) in a copy of the tree, and hand on what it says, row by row.
+
+    `more` are files that only the copy has (path: text). A worker that is silent for too long is ended, and that is said.
+    """
+    name, out = job["file"], Path(job["out"])
     with tempfile.TemporaryDirectory(prefix="witness-") as folder:
         tree = Path(folder, "tree")
         _tree(tree)
-        job = {"file": name, "keys": [change.key for change in todo], "tests": seen, "hints": hints, "out": str(out)}
+        for path, text in (more or {}).items():
+            Path(tree, path).write_text(text, "utf-8")
         Path(folder, "job.json").write_text(json.dumps(job), "utf-8")
         command = [sys.executable, "-m", "tests.harness.measuring.witness_worker", f"{folder}/job.json"]
         with Path(folder, "log").open("wb") as log:
@@ -203,10 +190,10 @@ def _look(name: str, todo: list[Change], tests: list[str], say: Callable[[dict],
                         say(json.loads(line) | {"file": name})
                 elif ended:
                     break
-                elif time.monotonic() - last > SILENT:
+                elif time.monotonic() - last > job.get("silent", SILENT):
                     worker.terminate()
-                    say({"file": name, "note": f"nothing was heard for {SILENT} seconds: given up; what is left is tried the next time"})
                     worker.wait()
+                    say({"file": name, "note": "silent for too long, and so ended; what is left of it is tried the next time"})
                     break
                 time.sleep(0.2)
         if worker.returncode:
@@ -214,9 +201,14 @@ def _look(name: str, todo: list[Change], tests: list[str], say: Callable[[dict],
             say({"file": name, "note": "\n".join([f"its tests ended with {worker.returncode}:", *words])})
 
 
+def _path(name: str) -> Path:
+    """Where what is found of a snippet is kept, line by line."""
+    return WORK / f"{name.replace('/', '-')}.jsonl"
+
+
 def _done(name: str) -> dict[tuple, dict]:
     """What earlier runs found of this very file."""
-    path = WORK / f"{name.replace('/', '-')}.jsonl"
+    path = _path(name)
     rows: dict[tuple, dict] = {}
     if path.exists():
         for line in path.read_text("utf-8").splitlines():
@@ -230,7 +222,7 @@ def _done(name: str) -> dict[tuple, dict]:
 
 def _begin(name: str, again: bool) -> None:
     """Say of which file the rows are that follow."""
-    path = WORK / f"{name.replace('/', '-')}.jsonl"
+    path = _path(name)
     WORK.mkdir(parents=True, exist_ok=True)
     if again:
         path.unlink(missing_ok=True)
@@ -261,15 +253,16 @@ def table() -> dict[str, Any]:
     return {"date": datetime.date.today().isoformat(), "files": told}
 
 
-def lacking() -> Iterator[str]:
-    """Every change to a published file for which neither a witness nor an exemption is known, as a line for a person."""
+def lacking(name: str, text: str | None = None) -> Iterator[str]:
+    """Every change to a published file for which neither a witness nor an exemption is known, as a line for a person.
+
+    `text` is in place of what lies in the tree.
+    """
     known, argued = record(), exemptions()
-    for name in snippets():
-        if name in files():
-            for one in directives(name):
-                for change in changes(one):
-                    if change.key not in known and change.key not in argued:
-                        yield f"snippets/{name}:{one.first}: {one.text} ({change.what})"
+    for one in directives(name, text):
+        for change in changes(one, text):
+            if change.key not in known and change.key not in argued:
+                yield f"snippets/{name}:{one.first}: {one.text} ({change.what})"
 
 
 def summary(told: dict[str, Any]) -> str:
@@ -309,8 +302,14 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
         elif "note" in row:
             print(f"{row['file']}: {row['note']}", flush=True)
 
+    hints = record()
     with ThreadPoolExecutor(jobs) as pool:
-        busy = [pool.submit(_look, name, made, tests, say) for name, made in left.items() if made]
+        busy = []
+        for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
+            job = {"file": name, "keys": [change.key for change in made], "tests": seeing(name, tests), "out": str(_path(name))}
+            job["hints"] = [[change.key, hints[change.key]] for change in made if change.key in hints]
+            if made:
+                busy.append(pool.submit(look, job, say))
         for one in busy:
             one.result()
     return table()

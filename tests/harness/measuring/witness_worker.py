@@ -50,6 +50,9 @@ def told(raised: BaseException) -> tuple[str, str]:
         return found[1], found[2][:WORDS]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("snippets/", "Use -v", "File "))]
     lines = [line.removeprefix("AssertionError: ") for line in lines]
+    # What a test says of its own is enough; else what it compared.
+    own = next((number for number, line in enumerate(lines) if line.startswith("assert ")), len(lines))
+    lines = lines[:own] or lines
     return "", "\n".join(lines[:3])[:WORDS] or type(raised).__name__
 
 
@@ -258,21 +261,10 @@ def main() -> int:
     loop = Loop(job, Path(job["out"]))
     modules = sorted({test.split("::")[0] for test in job["tests"]} | {ELSEWHERE})
     # What the project's own options say, but for workers and second tries, which are not ours here.
-    options = [
-        "-o",
-        "addopts=",
-        "-p",
-        "no:nbval",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:rerunfailures",
-        "--import-mode=importlib",
-        "-q",
-        "--tb=short",
-    ]
+    options = ["-o", "addopts=", "-p", "no:nbval", "-p", "no:rerunfailures", "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
+    options += [] if job.get("machines", True) else ["--no-machines"]
     with contextlib.suppress(KeyboardInterrupt):
-        return int(pytest.main([*options, "-p", "no:cacheprovider", *modules], plugins=[loop]))
+        return int(pytest.main([*options, "--tb=short", *modules], plugins=[loop]))
     return 130
 
 

@@ -1,0 +1,173 @@
+"""Every line of every published file has a test that sees it go; and what looks for those tests is not taken in."""
+
+import json
+import re
+
+import pytest
+
+from tests.harness.manifest import PUBLISHED
+from tests.harness.measuring import witness
+from tests.harness.measuring.changes import Unknown, applied, changes, directives, files, kind
+
+
+@pytest.mark.parametrize("name", files())
+def test_every_change_to_a_line_has_a_witness_or_a_reason(name):
+    lacking = list(witness.lacking(name))
+    assert not lacking, "no test is known to see it (make witness looks for one):\n" + "\n".join(lacking)
+
+
+def test_a_new_line_without_a_witness_is_named():
+    name = "nginx/jupyterhub.conf"
+    text = PUBLISHED.read(name).replace("    ssl_ciphers ", "    ssl_prefer_server_ciphers on;\n    ssl_ciphers ", 1)
+    number = text.split("\n").index("    ssl_prefer_server_ciphers on;") + 1
+    assert list(witness.lacking(name, text)) == [
+        f"snippets/{name}:{number}: ssl_prefer_server_ciphers on; (deleted)",
+        f"snippets/{name}:{number}: ssl_prefer_server_ciphers on; (on → off)",
+    ]
+
+
+def test_what_is_exempt_is_little_argued_and_still_needed():
+    argued, known = witness.exemptions(), witness.record()
+    assert len({key[:2] for key in argued}) <= witness.EXEMPTIONS
+    assert all(len(why) > 30 for why in argued.values())
+    there = {change.key for name in files() for one in directives(name) for change in changes(one)}
+    assert not argued.keys() - there, "no line is like this any more"
+    assert not argued.keys() & known.keys(), "a test sees it now"
+
+
+def test_every_witness_is_a_test_that_there_is(request):
+    there = {re.sub(r"@[^@\]]+$", "", item.nodeid) for item in request.session.items}
+    if len(there) < 500:  # this file alone
+        there = set(witness.collected())
+    lost = sorted(set(witness.record().values()) - there)
+    assert not lost, "make witness WITNESS_OPTIONS=--keep finds others: " + ", ".join(lost)
+
+
+def test_a_file_that_nothing_takes_apart_is_named():
+    with pytest.raises(Unknown, match="snippets/caddy/Caddyfile: no parser"):
+        kind("caddy/Caddyfile")
+
+
+TAKEN = {
+    "nginx/a.conf": (
+        "map $a $b {\n    default c;\n}\n# word\nproxy_read_timeout 1h;\nlog_format x 'a'\n  'b';\ngzip on;\nadd_header A b always;\n",
+        [
+            "map $a $b {: deleted",
+            "default c;: deleted",
+            "proxy_read_timeout 1h;: deleted",
+            "log_format x 'a' 'b';: deleted",
+            "gzip on;: deleted, on → off",
+            "add_header A b always;: deleted, always left out",
+        ],
+    ),
+    "apache/a.conf": (
+        "<VirtualHost *:80>\n    Timeout 10\n    SSLSessionTickets off\n</VirtualHost>\n",
+        [
+            "<VirtualHost *:80>: deleted",
+            "Timeout 10: deleted, 10 → 5 (halved), 10 → 20 (doubled)",
+            "SSLSessionTickets off: deleted, off → on",
+        ],
+    ),
+    "systemd/a.service": (
+        "[Service]\nExecStart=/a \\\n  --b\nRestrictAddressFamilies=AF_UNIX AF_INET\nLockPersonality=yes\n",
+        [
+            "ExecStart=/a --b: deleted",
+            "RestrictAddressFamilies=AF_UNIX AF_INET: deleted, AF_UNIX left out, AF_INET left out, AF_PACKET as well",
+            "LockPersonality=yes: deleted, yes → no",
+        ],
+    ),
+    "a/install.sh": (
+        "#!/bin/sh\nset -eu\nif [ -e a ]; then\n    rm a\nfi\ncat <<'END'\ntext\nEND\nservice a restart\n",
+        [
+            "set -eu: deleted, -eu → -u",
+            "if [ -e a ]; then: deleted",
+            "rm a: deleted",
+            "cat <<'END' text END: deleted",
+            "service a restart: deleted, restart → reload",
+        ],
+    ),
+    "a/a_config.py": (
+        'import os\n\nc.A.b = True\n\n\ndef f():\n    """Words."""\n    return 1\n',
+        ["c.A.b = True: deleted, True → False", "def f():: deleted", "return 1: deleted"],
+    ),
+    "a/a.js": ("const a = 1;\nf(() => {\n  b();\n});\n", ["const a = 1;: deleted", "b();: deleted"]),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_file_is_taken_apart_as_its_kind_has_it(name):
+    text, expected = TAKEN[name]
+    told = []
+    for one in directives(name, text):
+        made = changes(one, text)
+        told.append(f"{one.text}: {', '.join(change.what for change in made)}")
+        assert all(applied(text, [change]) != text for change in made)
+    assert told == expected
+
+
+# In a copy of the tree, tests of a script that have no server: one that sees a line go, and what is no witness.
+TRIED = '''"""Tries."""
+import pathlib
+from tests.harness.manifest import PUBLISHED
+NAME = "systemd/enable.sh"
+CONTROL = PUBLISHED.replace(NAME, "systemctl daemon-reload", "")
+def has(words):
+    return words in PUBLISHED.read(NAME)
+def test_modes():
+    assert has("chmod 600"), "everybody reads it"
+def test_flaky():
+    seen = pathlib.Path("seen")
+    times = len(seen.read_text()) if seen.exists() else 0
+    if not has("chown root:root") and times < 2:
+        seen.write_text("x" * (times + 1))
+        raise AssertionError("twice, and not the third time")
+def test_text():
+    CONTROL.read(NAME)
+def test_that_is_red_anyway():
+    raise AssertionError
+'''
+HANGS = '"""Hangs."""\nimport time\ndef test_hangs():\n    time.sleep(99)\n'
+NAME, MODULE = "systemd/enable.sh", "tests/house/test_tried.py"
+
+
+def looked(tmp_path, text, tests, *texts, **more):
+    """What a worker says that looks for witnesses of deletions in NAME, among tests whose file has a text."""
+    keys = [changes(one)[0].key for one in directives(NAME) if one.text.startswith(texts)]
+    cheap_first = {f"{MODULE}::test_{test}": cost for cost, test in enumerate(tests)}
+    job = {"file": NAME, "keys": keys, "tests": cheap_first, "hints": [], "machines": False, "out": str(tmp_path / "out")}
+    said = []
+    witness.look(job | more, said.append, {MODULE: text})
+    return said
+
+
+def test_what_fails_for_another_reason_is_no_witness(tmp_path):
+    lines = ("chmod 600", "chown root", "systemctl daemon-reload", "systemctl --no-pager")
+    said = looked(tmp_path, TRIED, ("that_is_red_anyway", "modes", "flaky", "text"), *lines)
+    told = {line: row for row in said for line in lines if row.get("key", ["", ""])[1].startswith(line)}
+    assert [told[line]["verdict"] for line in lines] == ["dies", "unclear", "survives", "survives"], said
+    modes, once, reload, _ = (told[line] for line in lines)
+    assert (modes["test"], modes["said"]) == (f"{MODULE}::test_modes", "everybody reads it")
+    assert "failed once, and not the second time: twice, and not the third time" in once["why"]
+    assert "only a text no longer fits" in reload["why"]
+    assert [row["test"] for row in said if "unsound" in row] == [f"{MODULE}::test_that_is_red_anyway"]
+
+
+def test_a_worker_that_hangs_is_ended_and_named(tmp_path):
+    said = looked(tmp_path, HANGS, ("hangs",), "set -eu", silent=8)
+    notes = [row["note"] for row in said if "note" in row]
+    assert notes[0] == "silent for too long, and so ended; what is left of it is tried the next time"
+
+
+def test_what_the_command_cannot_do_it_says_in_one_line(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["witness", "caddy/Caddyfile"])
+    monkeypatch.setattr(witness.engine, "ensure", lambda say: None)
+    monkeypatch.setattr(witness.engine, "sweep", lambda: None)
+    monkeypatch.setattr(witness.images, "prepare", lambda say: None)
+    assert witness.main() == 2
+    assert capsys.readouterr().err.startswith("error: snippets/caddy/Caddyfile is no published file that has directives; there are apache/")
+
+
+def test_the_record_is_in_the_order_of_the_files_and_holds_no_line_twice():
+    keys = [tuple(row[:3]) for row in json.loads(witness.RECORD.read_text("utf-8"))]
+    there = [change.key for name in files() for one in directives(name) for change in changes(one)]
+    assert keys == [key for key in there if key in set(keys)]
