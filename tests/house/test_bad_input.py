@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.machines import deployment, engine, existing_site, images
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS
-from tests.harness.measuring import syntax
+from tests.harness.measuring import syntax, witness
 
 
 def line_of(name, text):
@@ -223,3 +223,20 @@ def test_a_failing_deployment_leaves_nothing_running():
         ):
             pass
         assert not engine.cli("ps", "--quiet", "--all", "--filter", f"network={network}").stdout
+
+
+def test_a_text_that_no_longer_fits_fails_its_own_test_and_stops_no_other(tmp_path):
+    """Lines that many tests change, and an entry's fault, are gone: every test is still there to be run."""
+    witness.copy_of_the_tree(tmp_path)
+    for proxy, lines in {"nginx": ("gzip_types", "proxy_http_version", "close;"), "apache": ("ProxyPass ", "DEFLATE")}.items():
+        file = tmp_path / f"snippets/{proxy}/jupyterhub.conf"
+        kept = [line for line in file.read_text("utf-8").splitlines(True) if not any(word in line for word in lines)]
+        file.write_text("".join(kept), "utf-8")
+    (tmp_path / "troubleshooting/blank-jigsaw-iframe/fix.diff").write_text("no diff\n", "utf-8")
+    (tmp_path / "troubleshooting/progress-stays-at-zero/index.md").write_text("no front matter\n", "utf-8")
+    command = [sys.executable, "-m", "pytest", "--no-machines", "--collect-only", "-q"]
+    told = [subprocess.run(command, cwd=tree, capture_output=True, text=True).stdout.splitlines() for tree in (ROOT, tmp_path)]
+    tests, those_there = ({line for line in lines if "::" in line and "test_atlas" not in line} for lines in told)
+    assert len(tests) > 500
+    assert those_there == tests
+    assert len([line for line in told[1] if "test_atlas" in line]) > 80

@@ -150,7 +150,7 @@ def wanted(only: list[str], since: str | None) -> dict[str, list[Change]]:
     }
 
 
-def _tree(folder: Path) -> None:
+def copy_of_the_tree(folder: Path) -> None:
     """A copy of what is in this working copy, as git sees it."""
     names = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, names.decode().split("\0")):
@@ -168,7 +168,7 @@ def look(job: dict[str, Any], say: Callable[[dict], None], more: dict[str, str] 
     name, out = job["file"], Path(job["out"])
     with tempfile.TemporaryDirectory(prefix="witness-") as folder:
         tree = Path(folder, "tree")
-        _tree(tree)
+        copy_of_the_tree(tree)
         for path, text in (more or {}).items():
             Path(tree, path).write_text(text, "utf-8")
         Path(folder, "job.json").write_text(json.dumps(job), "utf-8")
