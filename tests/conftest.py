@@ -65,7 +65,12 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [
         item for _, group in sorted(groups.items(), key=lambda row: -sum(took.get(item.nodeid, 1) for item in row[1])) for item in group
     ]
-    if not pairs.WHOLE and (weekly := [item for item in items if item.get_closest_marker("weekly")]):
+    names = pairs.listed()
+    for item in items:
+        if any(name.fullmatch(item.nodeid) for name in names):
+            item.add_marker(pytest.mark.weekly("see tests/weekly.toml"))
+    if not pairs.WHOLE:
+        weekly = [item for item in items if item.get_closest_marker("weekly")]
         config.hook.pytest_deselected(items=weekly)
         items[:] = [item for item in items if not item.get_closest_marker("weekly")]
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+import tomllib
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 import covertable
 import pytest
 
+LISTED = Path(__file__).resolve().parents[1] / "weekly.toml"
 # Whether all rows run, as `make test-all` has it.
 WHOLE = os.environ.get("WHOLE") == "1"
 WEEKLY = pytest.mark.weekly("each pair of its values meets in another row")
+
+
+def listed() -> list[re.Pattern[str]]:
+    """The names of the tests in tests/weekly.toml; a star stands for anything."""
+    rows = tomllib.loads(LISTED.read_text("utf-8"))["weekly"]
+    return [re.compile(re.escape(name).replace(r"\*", ".*")) for row in rows for name in row["tests"]]
 
 
 def met(rows: Sequence[tuple]) -> set[tuple]:
@@ -48,10 +58,13 @@ def pairs(rows: Sequence[Any]) -> list[Any]:
     return _marked(rows, [row in chosen for row in values])
 
 
-def in_turn(rows: Sequence[Any]) -> list[Any]:
-    """Of the rows with the same first value one runs every time, now the first of them, now the second: where no pair has to meet."""
-    groups: dict[int, list[int]] = {}
+def in_turn(rows: Sequence[Any], by: Callable[[tuple], Hashable] = lambda values: id(values[0])) -> list[Any]:
+    """Of the rows that are alike, by their first value or by what `by` says of them, one runs every time.
+
+    It is now the first of those that are alike, now the second: where no pair has to meet.
+    """
+    groups: dict[Hashable, list[int]] = {}
     for number, row in enumerate(rows):
-        groups.setdefault(id(getattr(row, "values", row)[0]), []).append(number)
+        groups.setdefault(by(tuple(getattr(row, "values", row))), []).append(number)
     chosen = {group[turn % len(group)] for turn, group in enumerate(groups.values())}
     return _marked(rows, [number in chosen for number in range(len(rows))])

@@ -59,7 +59,11 @@ def told(raised: BaseException) -> tuple[str, str]:
 def accepts(name: str, machine: engine.Container) -> None:
     """Let the program that reads a snippet check it. Raises `deployment.Refused`."""
     if name.endswith(".conf"):
-        syntax.proxy(machine, name.split("/")[0])
+        proxy = name.split("/")[0]
+        # As on a machine where it has not been started yet.
+        pid = PROXIES[proxy].pid
+        machine.sh(f"while [ -s {pid} ]; do kill $(cat {pid}) 2>/dev/null || rm {pid}; sleep 0.05; done")
+        syntax.proxy(machine, proxy)
     elif name.endswith(".service"):
         syntax.unit(machine)
     elif name.endswith("_config.py"):
@@ -197,6 +201,8 @@ class Loop:
                     accepts(self.name, machine)
                     kept.append(change)
                 except (deployment.Refused, subprocess.TimeoutExpired) as refused:
+                    self.put([])
+                    accepts(self.name, machine)
                     said = str(refused).partition(": ")[2] or str(refused)
                     self.verdict(
                         change,

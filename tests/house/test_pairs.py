@@ -1,0 +1,62 @@
+"""What is left out of every run is seen in another row, and named: each pair of values meets, each name in weekly.toml is a test."""
+
+import itertools
+import os
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tests.harness.manifest import HUBS, PROXIES, ROOT, VERSIONS
+from tests.harness.pairs import LISTED, covering, in_turn, listed, met, pairs
+
+ROWS = {
+    "each with each": [*itertools.product("abc", "12", "xyz", "+-")],
+    "some do not go together": [
+        (proxy, kind, hub) for proxy in PROXIES for kind in PROXIES[proxy].servers for hub in HUBS if hub in VERSIONS["jupyterhub"]
+    ],
+    "a pair": [("a", 1)],
+}
+
+
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_every_pair_that_can_meet_does_in_fewer_rows(rows):
+    chosen = covering(rows)
+    assert set(chosen) <= set(rows)
+    assert met(chosen) == met(rows)
+    assert len(chosen) < len(rows) or len(rows) == 1
+    assert covering(rows) == chosen
+
+
+def weekly(params):
+    return [param.values for param in params if any(mark.name == "weekly" for mark in param.marks)]
+
+
+def test_rows_that_no_pair_needs_run_once_a_week():
+    rows = ROWS["each with each"]
+    marked = weekly(pairs(rows))
+    assert sorted(marked) == sorted(set(rows) - set(covering(rows)))
+
+
+def test_of_rows_that_are_alike_one_runs_every_time_and_they_take_turns():
+    alike = ["first", "second", "third"]
+    left = weekly(in_turn([(one, way) for one in alike for way in "ab"]))
+    assert left == [("first", "b"), ("second", "a"), ("third", "b")]
+    assert weekly(in_turn([(1, "x"), (2, "x"), (3, "y")], by=lambda row: row[1])) == [(2, "x")]
+
+
+def collected(whole):
+    command = [sys.executable, "-m", "pytest", "--no-machines", "--collect-only", "-q"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"WHOLE": whole})
+    return {line for line in done.stdout.splitlines() if "::" in line}
+
+
+def test_every_name_that_is_listed_is_a_test_and_runs_in_the_whole_run_alone():
+    every, time = collected("1"), collected("")
+    for name in listed():
+        found = {test for test in every if name.fullmatch(test)}
+        assert found, f"tests/weekly.toml: no test is called {name.pattern}"
+        assert not found & time
+    assert time < every
+    assert all(len(row["seen"]) > 40 for row in tomllib.loads(LISTED.read_text("utf-8"))["weekly"])
