@@ -134,9 +134,17 @@ def looked(tmp_path, text, tests, *texts, **more):
     """What a worker says that looks for witnesses of deletions in NAME, among tests whose file has a text."""
     keys = [changes(one)[0].key for one in directives(NAME) if one.text.startswith(texts)]
     cheap_first = {f"{MODULE}::test_{test}": cost for cost, test in enumerate(tests)}
-    job = {"file": NAME, "keys": keys, "tests": cheap_first, "hints": [], "machines": False, "out": str(tmp_path / "out")}
+    job = {
+        "file": NAME,
+        "keys": keys,
+        "tests": cheap_first,
+        "hints": [],
+        "machines": False,
+        "modules": [MODULE],
+        "out": str(tmp_path / "out"),
+    }
     said = []
-    witness.look(job | more, said.append, {MODULE: text})
+    witness.look(job | {"out": str(tmp_path / "out")} | more, said.append, {MODULE: text})
     return said
 
 

@@ -42,12 +42,13 @@ SILENT = 900
 # Seconds of a test that has not been measured.
 UNKNOWN = 10.0
 
-PROXY = ["deploy/" + name for name in ("ladder", "safe", "limits", "fast", "lines", "logs", "faults", "bench", "term")] + [
-    "house/bad_input"
+PROXY = [
+    "house/bad_input",
+    *("deploy/" + name for name in ("safe", "fast", "ladder", "lines", "logs", "limits", "faults", "bench", "term")),
 ]
 HUB = ["deploy/" + name for name in ("ladder", "safe", "people", "service", "neighbours", "faults", "logs", "idle", "kernels", "files")]
 BLOCKS = ["jigsaw/" + name for name in ("editor", "jigsaw", "workspaces", "attacks", "lessons", "metakernels_own", "notebooks")]
-# The files of tests that see a snippet at work, by the beginning of its name.
+# The files of tests that see a snippet at work, by the beginning of its name; the cheap ones first.
 SEE: dict[str, list[str]] = {
     "nginx/": PROXY,
     "apache/": PROXY,
@@ -76,9 +77,13 @@ def collected() -> list[str]:
     return tests
 
 
+def modules(name: str) -> list[str]:
+    """The files of tests that may see a snippet at work, those first that are tried first."""
+    return [_name(one) for start in SEE if name.startswith(start) for one in SEE[start]]
+
+
 def seeing(name: str, tests: list[str]) -> dict[str, float]:
     """The tests that may see a snippet at work, each with its seconds."""
-    modules = {_name(one) for start in SEE if name.startswith(start) for one in SEE[start]}
     folder, took = name.split("/")[0], durations.known()
     # An image of changed scripts is made for the newest hub alone.
     alone = name.startswith(("jupyterhub/install", "kernel/", "jigsaw/"))
@@ -90,7 +95,7 @@ def seeing(name: str, tests: list[str]) -> dict[str, float]:
             return False
         return not (alone and re.search(r"\b5\.\d+\.\d+\b| on \w+", test))
 
-    return {test: took.get(test, UNKNOWN) for test in tests if test.split("::")[0] in modules and concerns(test)}
+    return {test: took.get(test, UNKNOWN) for test in tests if test.split("::")[0] in modules(name) and concerns(test)}
 
 
 def record() -> dict[tuple[str, str, str], str]:
@@ -306,7 +311,13 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
     with ThreadPoolExecutor(jobs) as pool:
         busy = []
         for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
-            job = {"file": name, "keys": [change.key for change in made], "tests": seeing(name, tests), "out": str(_path(name))}
+            job = {
+                "file": name,
+                "keys": [change.key for change in made],
+                "tests": seeing(name, tests),
+                "modules": modules(name),
+                "out": str(_path(name)),
+            }
             job["hints"] = [[change.key, hints[change.key]] for change in made if change.key in hints]
             if made:
                 busy.append(pool.submit(look, job, say))

@@ -79,7 +79,6 @@ class Loop:
         self.path = SNIPPETS / self.name
         self.published = self.path.read_text("utf-8")
         self.raised: BaseException | None = None
-        self.costs: dict[str, float] = {}
         self.sound: dict[str, bool] = {}
         self.began = time.monotonic()
 
@@ -95,6 +94,7 @@ class Loop:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
+        self.session = session
         self.other = next(item for item in session.items if item.nodeid.startswith(ELSEWHERE))
         self.items = {item.nodeid: item for item in session.items if item.nodeid in self.job["tests"]}
         wanted = {tuple(key) for key in self.job["keys"]}
@@ -118,53 +118,68 @@ class Loop:
             images.hub.cache_clear()
             images.prepare(lambda _: None, wanted=[images.hub(NEWEST)])
 
-    def attempt(self, test: str, made: list[Change]) -> BaseException | None:
-        """What a test raises with these changes; None if it passes."""
-        self.raised = None
-        begun = time.monotonic()
+    def attempt(self, tests: list[str], made: list[Change]) -> tuple[str, BaseException] | None:
+        """The first of some tests that fails with these changes, and what it raises; None if all pass.
+
+        What the tests of one file share is set up once.
+        """
         try:
             self.put(made)
-            reports = runtestprotocol(self.items[test], log=False, nextitem=self.other)
         except engine.Trouble as trouble:
-            return RuntimeError(f"what it installs cannot be made: {trouble}")
-        self.costs[test] = time.monotonic() - begun
-        if all(report.passed for report in reports):
-            return None
-        return self.raised or RuntimeError("fails without a word")
+            return tests[0], RuntimeError(f"what it installs cannot be made: {trouble}")
+        for test, after in zip(tests, [*tests[1:], None], strict=True):
+            self.raised = None
+            reports = runtestprotocol(self.items[test], log=False, nextitem=self.items[after] if after else self.other)
+            if not all(report.passed for report in reports):
+                self.session._setupstate.teardown_exact(self.other)
+                return test, self.raised or RuntimeError("fails without a word")
+        return None
 
     def stands(self, test: str) -> bool:
         """Whether a test passes with the file as published: only then its failure says something. Asked once."""
         if test not in self.sound:
-            raised = self.attempt(test, [])
-            raised = raised and self.attempt(test, [])
-            self.sound[test] = raised is None
-            if raised:
-                self.say(test=test, unsound=told(raised)[1])
+            seen = self.attempt([test], []) and self.attempt([test], [])
+            self.sound[test] = seen is None
+            if seen:
+                self.say(test=test, unsound=told(seen[1])[1])
         return self.sound[test]
 
-    def dies(self, change: Change, test: str) -> bool:
-        """Whether a test fails, twice, with one change. The verdict is said."""
+    def dies(self, change: Change, tests: list[str]) -> bool:
+        """Whether one of some tests fails, twice, with one change. The verdict is said."""
         begun = time.monotonic()
-        raised = self.attempt(test, [change])
-        if raised is None:
-            return False
-        if isinstance(raised, TEXTUAL):
-            self.textual.setdefault(change.key, test)
-            return False
-        if not self.stands(test):
-            return False
-        again = self.attempt(test, [change])
-        if again is None or isinstance(again, TEXTUAL):
-            self.flaky.setdefault(change.key, f"{test} failed once, and not the second time: {told(raised)[1]}")
-            return False
-        rung, said = told(again)
-        self.verdict(change, "dies", test=test, rung=rung, said=said, seconds=round(time.monotonic() - begun, 1))
-        return True
+        while tests and (seen := self.attempt(tests, [change])):
+            test, raised = seen
+            if isinstance(raised, TEXTUAL):
+                self.textual.setdefault(change.key, test)
+            elif self.stands(test):
+                again = self.attempt([test], [change])
+                if again and not isinstance(again[1], TEXTUAL):
+                    rung, said = told(again[1])
+                    self.verdict(change, "dies", test=test, rung=rung, said=said, seconds=round(time.monotonic() - begun, 1))
+                    return True
+                self.flaky.setdefault(change.key, f"{test} failed once, and not the second time: {told(raised)[1]}")
+            tests = tests[tests.index(test) + 1 :]
+        return False
 
     def verdict(self, change: Change, verdict: str, **more: Any) -> None:
         self.say(key=change.key, verdict=verdict, **more)
 
     # --- the hunt
+
+    def parts(self) -> list[list[str]]:
+        """The tests in parts: those together for which their file sets something up, by their first parameter, else each alone.
+
+        They are in the order of the job's files, the cheaper ones first.
+        """
+        order = {module: number for number, module in enumerate(self.job["modules"])}
+        parts: dict[tuple[str, str], list[str]] = {}
+        for test, item in self.items.items():
+            module, _, name = test.partition("::")
+            shared = any(made[-1].scope == "module" for made in item._fixtureinfo.name2fixturedefs.values())
+            first = re.search(r"\[([^-\]]*)", name)
+            parts.setdefault((module, first[1] if shared and first else "shared" if shared else name), []).append(test)
+        took = self.job["tests"]
+        return [tests for _, tests in sorted(parts.items(), key=lambda row: (order[row[0][0]], sum(took[test] for test in row[1])))]
 
     def hunt_all(self, todo: list[Change]) -> None:
         self.textual: dict[tuple, str] = {}
@@ -173,11 +188,11 @@ class Loop:
         alive = []
         for change in todo:
             hint = hints.get(change.key)
-            if not (hint in self.items and self.dies(change, hint)):
+            if not (hint in self.items and self.dies(change, [hint])):
                 alive.append(change)
         alive = self.accepted(alive)
-        for test in sorted(self.items, key=lambda test: self.job["tests"][test]):
-            alive = self.hunt(test, alive)
+        for tests in self.parts():
+            alive = self.hunt(tests, alive)
             if not alive:
                 return
         for change in alive:
@@ -217,8 +232,8 @@ class Loop:
                     kept.append(change)
         return kept
 
-    def hunt(self, test: str, alive: list[Change]) -> list[Change]:
-        """Try a test on groups, each with one change of a directive, and no two of which one holds the other."""
+    def hunt(self, tests: list[str], alive: list[Change]) -> list[Change]:
+        """Try tests on groups, each with one change of a directive, and no two of which one holds the other; what still lives."""
         waiting, kept = list(alive), []
         while waiting:
             group: list[Change] = []
@@ -229,30 +244,30 @@ class Loop:
                 )
                 (later if clash else group).append(change)
             waiting = later
-            kept += self.halves(test, group)
+            kept += self.halves(tests, group)
         order = {change.key: number for number, change in enumerate(alive)}
         return sorted(kept, key=lambda change: order[change.key])
 
-    def halves(self, test: str, group: list[Change]) -> list[Change]:
-        """Those of a group that a test lets live: all, if it passes with all of them, else what the halves tell."""
-        if self.sound.get(test) is False:
+    def halves(self, tests: list[str], group: list[Change]) -> list[Change]:
+        """Those of a group that tests let live: all, if they pass with all of them, else what the halves tell."""
+        tests = [test for test in tests if self.sound.get(test) is not False]
+        if not tests or len(group) == 1:
+            return [] if tests and self.dies(group[0], tests) else group
+        seen = self.attempt(tests, group)
+        if seen is None:
             return group
-        if len(group) == 1:
-            return [] if self.dies(group[0], test) else group
-        if self.attempt(test, group) is None:
-            return group
-        if not self.stands(test):
-            return group
+        if not self.stands(seen[0]):
+            return self.halves(tests, group)
         middle = len(group) // 2
-        return self.halves(test, group[:middle]) + self.halves(test, group[middle:])
+        return self.halves(tests, group[:middle]) + self.halves(tests, group[middle:])
 
     def last_of(self, change: Change) -> None:
-        """What all tests let live beside others, alone, from the cheapest test on, until its time is over."""
+        """What all tests let live beside others, alone, part by part, until its time is over."""
         begun = time.monotonic()
-        for test in sorted(self.items, key=lambda test: self.costs.get(test, self.job["tests"][test])):
-            if time.monotonic() - begun + self.costs.get(test, 0) > self.job.get("alone", ALONE):
+        for tests in self.parts():
+            if time.monotonic() - begun > self.job.get("alone", ALONE):
                 break
-            if self.sound.get(test) is not False and self.dies(change, test):
+            if self.dies(change, [test for test in tests if self.sound.get(test) is not False]):
                 return
         if change.key in self.flaky:
             self.verdict(change, "unclear", why=self.flaky[change.key])
