@@ -42,10 +42,8 @@ SILENT = 900
 # Seconds of a test that has not been measured.
 UNKNOWN = 10.0
 
-PROXY = [
-    "house/bad_input",
-    *("deploy/" + name for name in ("safe", "fast", "ladder", "lines", "logs", "limits", "faults", "bench", "term")),
-]
+LINES = ("safe", "fast", "ladder", "lines", "logs", "limits", "faults", "bench", "term")
+PROXY = ["deploy/" + name for name in LINES]
 HUB = ["deploy/" + name for name in ("ladder", "safe", "people", "service", "neighbours", "faults", "logs", "idle", "kernels", "files")]
 BLOCKS = ["jigsaw/" + name for name in ("editor", "jigsaw", "workspaces", "attacks", "lessons", "metakernels_own", "notebooks")]
 # The files of tests that see a snippet at work, by the beginning of its name; the cheap ones first.

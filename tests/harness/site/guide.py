@@ -146,7 +146,7 @@ def reading(html: Path) -> Iterator[Reader]:
     put |= {"/etc/nginx/conf.d/guide.conf": SERVER, "/etc/ssl/certs/guide.crt": chain, "/etc/ssl/private/guide.key": key}
     with engine.network() as network, engine.run(images.server(images.SUITE).tag, network=network) as server:
         server.sh("nginx", put)
-        with user_browser.chromium(network, {HOST: server.address()}, ALONE) as chromium:
+        with user_browser.chromium(network, {HOST: server.address()}, ALONE, windowed=False) as chromium:
             yield Reader(chromium)
 
 
