@@ -184,6 +184,7 @@ def test_the_hubs_secrets_are_readable_by_root_alone(hubs, version):
 @newest
 def test_a_home_is_open_to_other_users_until_its_mode_says_otherwise(hubs, version):
     machine = hubs(version).machine
+    machine.sh("chmod 755 /home/carol")
     assert not refused(machine, "/home/carol/.")
     machine.sh("chmod 700 /home/carol")
     assert refused(machine, "/home/carol/.")

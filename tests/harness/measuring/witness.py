@@ -300,6 +300,10 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
             by = row.get("test", "").rpartition("::")[2] or row.get("why", "")
             took = time.monotonic() - begun
             print(f"[{count}/{total}, {took / 60:.0f} min] {row['file']}: {text[:60]} ({what}): {row['verdict']} {by}", flush=True)
+        elif "trying" in row:
+            took = (time.monotonic() - begun) / 60
+            more = f" and {row['tests'] - 1} more" if row["tests"] > 1 else ""
+            print(f"{took:.0f} min: {row['file']}: {row['alive']} changes live; trying {row['trying']}{more}", flush=True)
         elif "unsound" in row:
             print(f"{row['file']}: {row['test']} fails with the published file: {row['unsound']}", flush=True)
         elif "note" in row:

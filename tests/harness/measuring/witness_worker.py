@@ -192,6 +192,7 @@ class Loop:
                 alive.append(change)
         alive = self.accepted(alive)
         for tests in self.parts():
+            self.say(trying=tests[0].partition("::")[2], tests=len(tests), alive=len(alive))
             alive = self.hunt(tests, alive)
             if not alive:
                 return
