@@ -42,8 +42,8 @@ links: .venv/ready ## whether every link to elsewhere leads somewhere; asks the 
 lighthouse: html ## what Lighthouse says of the built guide
 	@$(BIN)/python -m tests.harness.site.lighthouse build/html
 
-check: .venv/ready ## the quick half: every server's own check of every snippet
-	@$(BIN)/python -m pytest -q tests/deploy/test_accepted.py $(PYTEST_OPTIONS)
+check: .venv/ready ## the quick part: the newest servers' own check of every snippet
+	@QUICK=1 $(BIN)/python -m pytest -q tests/deploy/test_accepted.py $(PYTEST_OPTIONS)
 
 test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
 	@$(BIN)/python -m pytest -n $(JOBS) $(AGAIN) $(PYTEST_OPTIONS)

@@ -10,8 +10,9 @@ import pytest
 
 from tests.harness.manifest import HUBS, MANIFEST, PROXIES, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
 from tests.harness.measuring import evidence
+from tests.harness.measuring.syntax import newest
 
-PROXY_SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
+PROXY_SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in newest(proxy.servers)]
 
 
 @pytest.fixture
@@ -29,12 +30,12 @@ def test_the_proxy_accepts_its_site(accepted, proxy, kind):
     accepted(proxy, kind)
 
 
-@pytest.mark.parametrize("suite", VERSIONS["debian"])
+@pytest.mark.parametrize("suite", newest(VERSIONS["debian"]))
 def test_systemd_accepts_the_unit(accepted, suite):
     accepted("systemd", suite)
 
 
-@pytest.mark.parametrize("hub", HUBS)
+@pytest.mark.parametrize("hub", newest(HUBS))
 def test_jupyter_knows_every_option(accepted, hub):
     accepted("python", hub)
 

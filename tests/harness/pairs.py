@@ -15,6 +15,8 @@ import pytest
 LISTED = Path(__file__).resolve().parents[1] / "weekly.toml"
 # Whether all rows run, as `make test-all` has it.
 WHOLE = os.environ.get("WHOLE") == "1"
+# Whether only the newest of everything is asked, as `make check` has it.
+QUICK = os.environ.get("QUICK") == "1"
 WEEKLY = pytest.mark.weekly("each pair of its values meets in another row")
 
 
