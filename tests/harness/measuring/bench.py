@@ -135,7 +135,7 @@ def _tools() -> dict[str, str | bytes]:
     """What the client needs on a machine that has JupyterHub's environment."""
     own = {f"{CHECK}/{name}": (HERE / name).read_text("utf-8") for name in ("client.py", "relay.py")}
     return {
-        **deployment.INSIDE,
+        **deployment.ON_SERVER,
         **own,
         f"{CHECK}/hubcheck.py": PUBLISHED.read("check/hubcheck.py"),
         f"{CHECK}/ca.pem": deployment.authority().cert_pem.bytes(),

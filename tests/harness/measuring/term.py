@@ -73,7 +73,7 @@ def _free(day: int) -> bool:
 @contextlib.contextmanager
 def place(proxy: str) -> Iterator[tuple[deployment.Hub, engine.Container]]:
     """A server with JupyterHub's own proxy, and a booted machine beside it that has a reverse proxy with the published files."""
-    holds = Path(__file__).parents[1].joinpath("on_server/open_open_tabs.py").read_text("utf-8")
+    holds = Path(__file__).parents[1].joinpath("on_server/open_tabs.py").read_text("utf-8")
     # Who reads a program that is not there yet ends; so the shell waits for it.
     begin = ("sh", "-c", f"until test -s {CHECK}/open_tabs.py; do sleep 0.05; done; exec {PYTHON} {CHECK}/open_tabs.py")
     with bench.without_hub(*begin) as server, faults.gateway(server.hub, SUITE) as gateway:
