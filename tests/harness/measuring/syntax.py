@@ -12,8 +12,9 @@ from tests.harness.machines import deployment, engine, images
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files
 from tests.harness.measuring import evidence
 
-# On a machine without a running server, what enable.sh would restart.
-QUIET = {"/root/quiet/service": "#!/bin/sh\nexit 0\n"}
+# On a machine without a running server, what enable.sh would restart; that it would is told by a file.
+RESTARTED = "/root/restarted"
+QUIET = {"/root/quiet/service": f"#!/bin/sh\ntouch {RESTARTED}\n"}
 STRICT = Path(__file__).parents[1].joinpath("on_server/strict_config.py").read_text("utf-8")
 
 
@@ -81,7 +82,7 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
 def machine(name: str) -> contextlib.AbstractContextManager[engine.Container]:
     """A machine with nothing running: a server's kind, or a kind of the hub's machine in `HUBS`."""
     image = images.hub(name) if name in HUBS else images.server(name)
-    return engine.run(image.tag, options=deployment.NAMED)
+    return engine.run(image.tag, options=(*deployment.NAMED, *deployment.IPV6))
 
 
 def everything() -> dict[tuple[str, str], Exception | list[dict]]:
