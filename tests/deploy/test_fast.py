@@ -44,7 +44,7 @@ def weigh(hub):
 
 
 @newest
-def test_scripts_arrive_a_third_as_large_and_a_fifth_smaller_than_at_the_lowest_level(front, version):
+def test_scripts_arrive_a_third_as_large_and_a_sixth_smaller_than_at_the_lowest_level(front, version):
     disk, first = weigh(front)
     assert disk <= 1 / 3
     assert first <= 0.85

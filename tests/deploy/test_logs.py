@@ -33,7 +33,7 @@ def found(machine, secrets):
 
 
 # What programs that read logs expect: address, user, time, request, status, bytes and client.
-LINE = re.compile(r'(\S+) - - \[(.+?)\] "(\w+ \S+ HTTP/1\.\d)" (\d{3}) (\d+) "([^"]*)"')
+LINE = re.compile(r'(\S+) - - \[(.+?)\] "(\w+ .+ HTTP/1\.\d)" (\d{3}) (\d+) "([^"]*)"')
 
 
 def requests_in(log):
@@ -63,11 +63,12 @@ def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, ver
     assert left == LEFT[proxy]
     assert found(hub.machine, secrets) == HUBS
     assert not open_to_all, "anybody on the machine reads who was here"
-    for status in (200, 301):  # by HTTPS, and by plain HTTP
-        address, age, size, client = told["GET /jupyter/user/alice/lab HTTP/1.1", status]
-        assert (address, client) == ("127.0.0.1", "python-requests")
+    # By HTTPS, and by plain HTTP.
+    for status, client, least in ((200, "hubcheck", 5000), (301, "python-requests", 100)):
+        address, age, size, agent = told["GET /jupyter/user/alice/lab HTTP/1.1", status]
+        assert (address, agent) == ("127.0.0.1", client)
         assert abs(age) < timedelta(minutes=5)
-        assert size > {200: 5000, 301: 100}[status]
+        assert size > least
     said = (ROOT / "deploy/security.md").read_text("utf-8").partition("## What is left open")[2]
     assert [words for words in NAMED.values() if words not in said] == []
     # The one of them that is a cookie of the hub opens nothing by itself.

@@ -25,14 +25,15 @@ def loitered(proxy: str, files: Files, seconds: float, extra: Mapping[str, str |
 DEAF = "perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => \"{}\", Listen => 9) or die; sleep' >/dev/null 2>&1 &"
 # nginx waits for a whole body before it asks the hub; 8 MB are more than a connection holds on its way.
 MEGABYTES = {"nginx": 8, "apache": 0}
-# In place of 30 seconds, so that it is soon seen which rate lengthens them.
-HASTY = PUBLISHED.replace("apache/jupyterhub.conf", "body=30", "body=3")
 
 
-def unanswered(proxy: str, seconds: float) -> dict[str, float | None]:
-    """The words of `raw_client.unanswered` on a proxy's newest server which is impatient but for the published lines."""
-    kind, files = PROXIES[proxy].servers[-1], HASTY if proxy == "apache" else PUBLISHED
-    with deployment.alone(proxy, kind, files, IMPATIENT[proxy]) as machine, deployment.authority().cert_pem.tempfile() as ca:
+def unanswered(proxy: str, seconds: float, files: Files = PUBLISHED) -> dict[str, float | None]:
+    """The words of `raw_client.unanswered` on a proxy's newest server, which is impatient but for the lines of its site.
+
+    Apache gives a body three seconds in place of 30, so that it is soon seen which rate lengthens them.
+    """
+    kind, hasty = PROXIES[proxy].servers[-1], files.replace("apache/jupyterhub.conf", "body=30", "body=3")
+    with deployment.alone(proxy, kind, hasty, IMPATIENT[proxy]) as machine, deployment.authority().cert_pem.tempfile() as ca:
         machine.sh(DEAF.format(VALUES["hub"]))
         return raw_client.unanswered(seconds, deployment.URL, ca, "127.0.0.1", machine.port(443), MEGABYTES[proxy])
 

@@ -39,8 +39,9 @@ def proxy(machine: engine.Container, name: str, files: Files = PUBLISHED) -> str
     # Where one runs, another's script changes nothing.
     pids = " ".join(other.pid for other in PROXIES.values() if other is not row)
     alone = f"for pid in {pids}; do while [ -s $pid ]; do kill $(cat $pid) 2>/dev/null || rm $pid; sleep 0.05; done; done"
-    script = f"{alone}; PATH=/root/quiet:$PATH; {start} && sh /root/{name}/enable.sh && {row.accepts}"
-    done = machine.sh(script, deployment.placed(name, files) | QUIET, check=False)
+    # The server runs before the files are there.
+    script = f"{alone}; PATH=/root/quiet:$PATH; {start} && tar -xC / && sh /root/{name}/enable.sh && {row.accepts}"
+    done = machine.exec("sh", "-c", script, input=engine.archive(deployment.placed(name, files) | QUIET), check=False)
     said = in_the_tree("".join(line for line in (done.stdout + done.stderr).splitlines(True) if not line.startswith("Enabling ")))
     if done.returncode or re.search(r"\[(warn|error|emerg|alert|crit)\]|AH\d{5}|deprecated", said):
         version = machine.sh(row.reports, check=False).stdout.strip()
