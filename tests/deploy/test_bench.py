@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import ROOT, VALUES, Files
+from tests.harness.manifest import PUBLISHED, ROOT, VALUES, Files
 from tests.harness.measuring import bench, evidence
 from tests.harness.site.guide import small, sphinx
 
@@ -127,6 +127,17 @@ def test_a_thousand_websockets_open_through_nginx(server):
 def test_as_debian_installs_it_nginx_is_full_before(server):
     rows = bench.opened(server, WAYS["nginx, original guide"])
     assert rows[-1]["open"] < 800, rows
+
+
+# More than half of what the script allows to each worker.
+MANY = 5000
+ONE_WORKER = "sed -i 's/worker_processes auto/worker_processes 1/' \"$conf\"\ncmp --silent"
+
+
+def test_each_worker_of_nginx_has_room_for_thousands_of_connections(server):
+    files = PUBLISHED.replace(bench.ROOM, "cmp --silent", ONE_WORKER)
+    with server.behind(bench.Way("one worker", "nginx", files)):
+        assert deployment.on_server(server.hub.machine, "raw_client", "crowd", VALUES["host"], str(MANY)) == 301
 
 
 def test_with_the_open_files_that_systemd_gives_nginx_is_full_before(server):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.harness.machines import deployment
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring import bench
 
 NEWEST = VERSIONS["jupyterhub"][0]
@@ -36,21 +37,39 @@ def test_no_answer_waits_for_an_acknowledgement_and_no_load_for_a_check_of_the_b
 
 
 def weigh(hub):
-    """JupyterLab's largest scripts: bytes on the line, for each byte on the disk."""
-    line, disk = hub.on_server("weigh", URL, f"{VALUES['environment']}/share/jupyter/lab/static")
+    """JupyterLab's largest scripts: bytes on the line, for each byte on the disk, and for each that level 1 leaves."""
+    line, disk, first = hub.on_server("weigh", URL, f"{VALUES['environment']}/share/jupyter/lab/static")
     assert disk > 3_000_000, "JupyterLab's scripts are elsewhere"
-    return line / disk
+    return line / disk, line / first
 
 
 @newest
-def test_scripts_arrive_a_third_as_large(front, version):
-    assert weigh(front) <= 1 / 3
+def test_scripts_arrive_a_third_as_large_and_a_sixth_smaller_than_at_the_lowest_level(front, version):
+    disk, first = weigh(front)
+    assert disk <= 1 / 3
+    assert first <= 0.85
 
 
 @newest
 @pytest.mark.parametrize("front", UNCOMPRESSED.items(), ids=UNCOMPRESSED, indirect=True)
 def test_without_compression_they_arrive_as_they_are(front, version):
-    assert weigh(front) > 0.99
+    assert weigh(front)[0] > 0.99
+
+
+COMPRESSED = ["text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml"]
+AS_THEY_ARE = ["text/event-stream", "text/plain", "application/octet-stream", "image/png", "font/woff2"]
+# A path that only begins as that of the stream of events does.
+ALIKE = "hub/api/users/alice/progress-of-work?application/json"
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_what_is_of_a_type_in_the_list_is_compressed_and_nothing_else(idle, proxy):
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    larger, same = [*(f"hub/?{kind}" for kind in COMPRESSED), ALIKE], [f"hub/?{kind}" for kind in AS_THEY_ARE]
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy):
+        seen = hub.on_server("compressed", URL, *larger, *same)
+    assert [path for path in larger if seen[path] != ["gzip", True]] == []
+    assert [path for path in same if seen[path] != [None, False]] == []
 
 
 # What a browser says of a request that the hub's own pages have not sent; the last is one that does not say.
@@ -65,6 +84,16 @@ HTML_TOO = {
 def test_a_page_with_a_token_is_not_compressed_for_another_site(front, version):
     """Its length would tell whether the token begins with what that site has put into the page beside it."""
     assert front.on_server("encoded", URL, *ELSEWHERE) == {site: [None, True] for site in ELSEWHERE}
+
+
+# A line of Debian's nginx.conf.
+SWITCHED_ON = ("nginx", {"extra": {"/etc/nginx/conf.d/gzip.conf": "gzip on;\n"}})
+
+
+@newest
+@pytest.mark.parametrize("front", [SWITCHED_ON], ids=["nginx"], indirect=True)
+def test_nor_is_it_where_nginx_compresses_for_all_other_sites(front, version):
+    assert front.on_server("encoded", URL, "cross-site", "") == {"cross-site": [None, True], "": [None, True]}
 
 
 @newest

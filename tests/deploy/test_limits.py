@@ -1,4 +1,6 @@
-"""Clients that hold a line, or that hide one request in another: the reverse proxy lets go of them, and slow users stay."""
+"""Clients that hold a line, or that hide one request in another: the reverse proxy lets go of them; slow users and a slow hub it bears."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,8 +21,19 @@ APACHE = {
 }
 
 
+# More than the minute after which nginx gives a hub up by itself.
+MINUTE = 62
+
+
 @pytest.fixture(scope="module")
-def slow(hubs):
+def unanswered():
+    """What becomes of clients whom the hub does not answer, by proxy: a future, since it takes as long as the rest of this file."""
+    with ThreadPoolExecutor() as pool:
+        yield {proxy: pool.submit(slow_clients.unanswered, proxy, MINUTE) for proxy in PROXIES}
+
+
+@pytest.fixture(scope="module")
+def slow(hubs, unanswered):
     """What becomes of slow clients, by proxy: with the published files, and without the lines."""
     return slow_clients.everything(hubs(NEWEST), LONGER, {"nginx": {"files": NGINX}, "apache": APACHE})
 
@@ -98,4 +111,26 @@ def test_what_is_ambiguous_or_too_large_is_refused(smuggled, version, proxy, kin
     allowed = PASSED.get((proxy, kind)) or PASSED.get(proxy, {})
     passed = {what: said for what, said in smuggled.answers.items() if said[-1] != "closed" or set(said[:-1]) - {400, 413, 414, 500, 501}}
     assert passed.pop("nothing") == [404, "open"]
+    assert passed.pop("a body of 512 MB", "refused") == [100, "open"]
     assert passed == allowed
+
+
+@newest
+@published
+def test_who_waits_for_the_hub_for_longer_than_a_minute_is_not_given_up(unanswered, proxy, version):
+    seen = unanswered[proxy].result()
+    assert (seen["asking"], seen.get("sending")) == (None, None)
+
+
+# Seconds that a body at 250 bytes a second lasts where it has 3 of them, and one more for each 500 bytes.
+TRICKLES = 6.5
+
+
+@newest
+def test_an_upload_to_apache_gains_a_second_with_each_500_bytes(unanswered, version):
+    assert unanswered["apache"].result()["trickling"] == pytest.approx(TRICKLES, abs=1.3)
+
+
+@newest
+def test_an_upload_to_nginx_may_take_any_time(unanswered, version):
+    assert unanswered["nginx"].result()["trickling"] is None

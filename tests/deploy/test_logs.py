@@ -1,6 +1,7 @@
 """No log of a machine holds what opens anything: after a run with faults, all of /var/log is searched for every secret of the run."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -31,6 +32,22 @@ def found(machine, secrets):
     return {(path.rpartition("/")[2], names[part]) for path, _, part in (line.partition(":") for line in lines)}
 
 
+# What programs that read logs expect: address, user, time, request, status, bytes and client.
+LINE = re.compile(r'(\S+) - - \[(.+?)\] "(\w+ .+ HTTP/1\.\d)" (\d{3}) (\d+) "([^"]*)"')
+
+
+def requests_in(log):
+    """By request and status, the address, age, bytes and client of the last such line; ValueError with a line that is another's."""
+    seen = {}
+    for line in log.splitlines():
+        if not (found := LINE.fullmatch(line)):
+            raise ValueError(line)
+        address, when, request, status, size, client = found.groups()
+        age = datetime.now(UTC) - datetime.strptime(when, "%d/%b/%Y:%H:%M:%S %z")
+        seen[request, int(status)] = address, age, int(size), client.partition("/")[0]
+    return seen
+
+
 @newest
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, version, proxy):
@@ -38,13 +55,20 @@ def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, ver
     with deployment.in_front(hub, SUITE, proxy) as machine:
         secrets = deployment.on_server(hub.machine, "log_traces", "use", URL, "alice", port, PROXY_PID)
         left = found(machine, secrets)
-        assert machine.sh(f"find {PROXIES[proxy].logs[0].rpartition('/')[0]} -name jupyterhub.log").stdout
+        log = f"{PROXIES[proxy].logs[0].rpartition('/')[0]}/jupyterhub.log"
+        told = requests_in(machine.exec("setpriv", "--reuid=nobody", "--regid=adm", "--clear-groups", "cat", log).stdout)
         open_to_all = machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
     assert {"the password", TOKEN, TYPED, XSRF, SESSION, "the cookie jupyterhub-user-alice"} <= secrets.keys()
     assert any(what.startswith("JUPYTERHUB_API_TOKEN") for what in secrets)
     assert left == LEFT[proxy]
     assert found(hub.machine, secrets) == HUBS
     assert not open_to_all, "anybody on the machine reads who was here"
+    # By HTTPS, and by plain HTTP.
+    for status, client, least in ((200, "hubcheck", 5000), (301, "python-requests", 100)):
+        address, age, size, agent = told["GET /jupyter/user/alice/lab HTTP/1.1", status]
+        assert (address, agent) == ("127.0.0.1", client)
+        assert abs(age) < timedelta(minutes=5)
+        assert size > least
     said = (ROOT / "deploy/security.md").read_text("utf-8").partition("## What is left open")[2]
     assert [words for words in NAMED.values() if words not in said] == []
     # The one of them that is a cookie of the hub opens nothing by itself.

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.harness.machines import deployment, engine
+from tests.harness.machines import deployment, engine, existing_site
 from tests.harness.machines.deployment import URL
 from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
-from tests.harness.measuring.tls import weaknesses
+from tests.harness.measuring.tls import offered
 from tests.harness.on_server import raw_client
 
 NEWEST = VERSIONS["jupyterhub"][0]
@@ -13,14 +13,25 @@ newest = pytest.mark.parametrize("version", [NEWEST])
 SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
 
 
+# Seconds for which a session is kept: by nginx's line, and by Debian's own for Apache.
+KEPT = {"nginx": 86400, "apache": 300}
+
+
 @pytest.mark.parametrize(("proxy", "kind"), SERVERS)
-def test_tls_is_what_mozilla_calls_intermediate(proxy, kind):
-    assert not weaknesses(proxy, kind)
+def test_tls_is_what_mozilla_calls_intermediate_and_sessions_are_kept_without_tickets(proxy, kind):
+    """A ticket would be encrypted by a key that stays until the server is restarted. In TLS 1.3 a kept session looks like one."""
+    weaknesses, sessions = offered(proxy, kind)
+    assert not weaknesses
+    assert sessions == {"TLSv1_2": [True, False, 0], "TLSv1_3": [True, True, KEPT[proxy]]}
 
 
-@pytest.mark.parametrize(("proxy", "line"), [("nginx", "ssl_ciphers"), ("apache", "SSLCipherSuite")])
-def test_without_the_line_weaker_ciphers_are_offered(proxy, line):
-    assert "ciphers" in weaknesses(proxy, PROXIES[proxy].servers[-1], PUBLISHED.replace(f"{proxy}/jupyterhub.conf", line, ""))
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_with_every_cipher_allowed_older_tls_is_still_refused(proxy):
+    """On the oldest server, which would speak it."""
+    ciphers = PUBLISHED.replace(f"{proxy}/jupyterhub.conf", "ECDHE+AESGCM:ECDHE+CHACHA20", "ALL:@SECLEVEL=0")
+    weaknesses, _ = offered(proxy, PROXIES[proxy].servers[0], ciphers)
+    assert "ciphers" in weaknesses
+    assert "tls_versions" not in weaknesses
 
 
 ADDRESS = {"nginx": "proxy_set_header X-Real-IP", "apache": "RequestHeader set   X-Real-IP"}
@@ -45,6 +56,13 @@ def test_every_answer_asks_for_https_and_names_no_version_of_the_server(front, v
 def test_whoever_types_the_name_alone_arrives_at_the_login(front, version):
     host = VALUES["host"]
     assert front.on_server("arrived", f"http://{host}/", f"https://{host}/") == [[f"{URL}hub/login?next=%2Fjupyter%2Fhub%2F", 200]] * 2
+    # A browser keeps a redirect "for good", so that another site which came to / later would not be seen.
+    assert front.on_server("redirected", f"https://{host}", "/", "/jupyter") == {"/": [302, f"{URL}hub/"], "/jupyter": [301, URL]}
+
+
+@newest
+def test_plain_http_is_sent_to_the_hubs_own_name_whatever_host_was_asked_for(front, version):
+    assert front.on_server("at", "127.0.0.1", "elsewhere.example", "/jupyter/")["80 /jupyter/"] == [301, URL]
 
 
 # With a query, in which the path of a notebook is encoded once more; and names with signs in them.
@@ -120,20 +138,25 @@ TOLD = {
     "X-Forwarded-Port": {"nginx": "443", "apache": None},
     "Forwarded": None,
 }
+# What else the hub gets by each request that is no WebSocket's.
+ALWAYS = {"Connection": "close", "version": "HTTP/1.1"}
 THEIR_LINES = {"nginx": ("proxy_set_header X-", "proxy_set_header Forwarded"), "apache": ("RequestHeader",)}
 
 
-def arrives(idle, proxy, files=PUBLISHED):
-    """What the hub would get in the headers of TOLD, all of which a client has made up."""
+def arrives(idle, proxy, kind, files=PUBLISHED):
+    """What the hub would get of TOLD and ALWAYS; a client has made up all headers of TOLD."""
     hub = deployment.prepare(idle(NEWEST), NEWEST)
-    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, files):
+    with deployment.in_front(hub, kind, proxy, files):
         reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
-    return {name: reached.get(name) for name in TOLD}
+    return {name: reached.get(name) for name in TOLD | ALWAYS}
 
 
-@pytest.mark.parametrize("proxy", PROXIES)
-def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_up(idle, proxy):
-    assert arrives(idle, proxy) == {name: told[proxy] if isinstance(told, dict) else told for name, told in TOLD.items()}
+@pytest.mark.parametrize(
+    ("proxy", "kind"), [(proxy.name, kind) for proxy in PROXIES.values() for kind in (proxy.servers[0], proxy.servers[-1])]
+)
+def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_up(idle, proxy, kind):
+    told = {name: told[proxy] if isinstance(told, dict) else told for name, told in TOLD.items()}
+    assert arrives(idle, proxy, kind) == told | ALWAYS
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
@@ -141,7 +164,7 @@ def test_without_the_lines_each_made_up_header_reaches_the_hub(idle, proxy):
     files = PUBLISHED
     for line in THEIR_LINES[proxy]:
         files = files.replace(f"{proxy}/jupyterhub.conf", line, "")
-    believed = arrives(idle, proxy, files)
+    believed = arrives(idle, proxy, PROXIES[proxy].servers[-1], files)
     assert [name for name in TOLD if f"made-up-{name}" not in (believed[name] or "")] == []
 
 
@@ -151,13 +174,28 @@ def test_without_the_line_a_client_is_believed(front, version):
     assert "203.0.113.9" in claimed(front, "without-the-line")
 
 
+# Another site of the machine, which the server reads first; and the machine's own name and pages.
+OTHER = f"lab.{VALUES['host']}"
+BESIDE = {
+    "nginx": existing_site.beside("nginx", OTHER),
+    "apache": existing_site.beside("apache", OTHER)
+    | {"/etc/apache2/conf-enabled/name.conf": "ServerName machine.example.com\nDocumentRoot /srv\n"},
+}
+
+
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_an_authority_finds_on_port_80_what_it_asked_for(idle, proxy):
-    path = "/.well-known/acme-challenge/token"
-    hub = deployment.prepare(idle(NEWEST), NEWEST)
-    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, extra={f"/var/www/html{path}": "asked for"}):
-        address = f"http://{VALUES['host']}{path}"
-        assert hub.on_server("arrived", address) == [[address, 200]]
+def test_beside_a_site_of_another_name_both_answer_and_an_authority_finds_on_port_80_what_it_asked_for(idle, proxy):
+    """The hub's site by IPv6 too."""
+    hub, host = deployment.prepare(idle(NEWEST), NEWEST), VALUES["host"]
+    path, near = "/.well-known/acme-challenge/token", "/.well-known/token"
+    extra = BESIDE[proxy] | {f"/var/www/html{path}": "asked for", f"/var/www/html{near}": "not asked for"}
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, extra=extra):
+        ours, theirs = hub.on_server("at", "127.0.0.1", host, "/", path, near), hub.on_server("at", "127.0.0.1", OTHER, "/")
+        assert hub.on_server("at", "::1", host, "/", path, near) == ours
+    assert {where: status for where, (status, _) in theirs.items()} == {"80 /": 200, "443 /": 200}
+    assert ours[f"80 {path}"] == [200, "asked for"]
+    assert [ours["80 /"], ours[f"80 {near}"]] == [[301, f"https://{host}/"], [301, f"https://{host}{near}"]]
+    assert ours["443 /"] == [302, f"{URL}hub/"]
 
 
 def test_with_the_public_address_cookies_are_secure_whatever_the_headers_say():

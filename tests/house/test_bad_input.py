@@ -53,8 +53,21 @@ def test_a_broken_site_is_refused_by_file_and_line(machine, name, line, instead,
     with pytest.raises(deployment.Refused) as refused:
         syntax.proxy(machine, proxy, PUBLISHED.replace(name, line, instead))
     site = f"{proxy}/jupyterhub.conf"
-    assert f"snippets/{site}:{line_of(site, named)}" in str(refused.value)
+    assert str(refused.value).count(f"snippets/{site}:{line_of(site, named)}") == 1, refused.value
     assert re.search(words, str(refused.value)), refused.value
+    assert machine.exec("test", "-e", syntax.RESTARTED, check=False).returncode, "the server that runs would end"
+
+
+def with_the_hubs_name(proxy):
+    """Files of another site which has the hub's name, in one way after the other, and how the script names the site."""
+    ((path, site),) = existing_site.beside(proxy).items()
+    yield {path: site}, path
+    if proxy == "nginx":
+        yield {path: "include /etc/nginx/elsewhere/*;", "/etc/nginx/elsewhere/site": site}, ""
+    else:
+        name = "ServerName hub.example.com"
+        for spelt in (f"{name}:443", "ServerName one.example.com\n    ServerAlias two.example.com hub.example.com"):
+            yield {path: site.replace(name, spelt)}, path
 
 
 CHANGED = "find /etc -newer /root/before; find /etc/nginx /etc/apache2 -type l -printf '%p\\n' | sort"
@@ -63,25 +76,43 @@ CHANGED = "find /etc -newer /root/before; find /etc/nginx /etc/apache2 -type l -
 @pytest.mark.parametrize(("machine", "proxy"), [("bookworm", proxy) for proxy in PROXIES], indirect=["machine"])
 def test_another_site_with_the_hubs_name_is_named_and_nothing_is_changed(machine, proxy):
     deployment.begin(machine, proxy)
-    machine.put(deployment.placed(proxy) | existing_site.beside(proxy))
-    machine.sh("touch /root/before")
-    before = machine.sh(CHANGED).stdout
-    with pytest.raises(deployment.Refused) as refused:
-        deployment.enable(machine, proxy)
-    assert re.fullmatch(
-        rf"Another site has the name hub\.example\.com already: {existing_site.PATHS[proxy]}.*Nothing was changed\.\n",
-        str(refused.value),
-        re.S,
-    )
-    assert machine.sh(CHANGED).stdout == before
+    machine.put(deployment.placed(proxy))
+    for files, named in with_the_hubs_name(proxy):
+        before = machine.sh(f"touch /root/before; {CHANGED}", files).stdout
+        with pytest.raises(deployment.Refused) as refused:
+            deployment.enable(machine, proxy)
+        assert re.fullmatch(
+            rf"Another site has the name hub\.example\.com already: {named}.*Nothing was changed\.\n",
+            str(refused.value),
+            re.S,
+        )
+        assert machine.sh(CHANGED).stdout == before
+
+
+CONF, KEPT = "/etc/nginx/nginx.conf", "/etc/nginx/nginx.conf.before-jupyterhub"
+# Of the newest of nginx's workers.
+OPEN_FILES = "grep -qE 'Max open files +{0} +{0} ' /proc/$(pgrep --newest --parent $(cat /run/nginx.pid))/limits"
 
 
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
 def test_the_script_keeps_what_it_changes_of_every_site(machine):
-    before = machine.read("/etc/nginx/nginx.conf")
-    for said in (syntax.proxy(machine, "nginx"), machine.sh("sh /root/nginx/enable.sh").stdout):
-        assert "as it was: /etc/nginx/nginx.conf.before-jupyterhub" in said
-    assert machine.read("/etc/nginx/nginx.conf.before-jupyterhub") == before != machine.read("/etc/nginx/nginx.conf")
+    def again():
+        said = machine.sh("sh /root/nginx/enable.sh 2>&1").stdout
+        return [line for line in said.splitlines() if "[notice]" not in line]
+
+    def about(path):
+        return machine.exec("stat", "--format", "%A %U %G %Y", path).stdout, machine.read(path)
+
+    before = about(CONF)
+    syntax.proxy(machine, "nginx")
+    page = (ROOT / "deploy/reverse-proxy.md").read_text("utf-8")
+    changed, *rest = again()
+    assert changed == f"Changed {CONF}; as it was: {KEPT}"
+    assert "\n".join(["```text", changed, *rest, "```"]) in page
+    assert about(KEPT) == before != about(CONF)
+    machine.until(OPEN_FILES.format(16384), timeout=5)
+    machine.exec("cp", CONF, KEPT)
+    assert again() == rest, "it says that it has changed what it has not"
 
 
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
@@ -89,9 +120,21 @@ def test_the_script_keeps_what_it_changes_of_every_site(machine):
 def test_debians_own_site_is_disabled_unless_it_has_a_name(machine, its_name, stays):
     site = "/etc/apache2/sites-available/000-default.conf"
     machine.put({site: machine.read(site).replace("#ServerName www.example.com", its_name)})
+    enabled = "ls /etc/apache2/sites-enabled /etc/apache2/mods-enabled"
     said = syntax.proxy(machine, "apache")
-    assert ("Disabled 000-default" in said) != stays
-    assert ("000-default.conf" in machine.sh("ls /etc/apache2/sites-enabled").stdout) == stays
+    ways_back = re.findall(r"^Disabled .*\. To have it back: (.*)$", said, re.M)
+    assert ways_back == [*([] if stays else ["a2ensite 000-default"]), "a2enmod status"]
+    there = machine.sh(enabled).stdout.split()
+    assert ("000-default.conf" in there, "status.load" in there) == (stays, False)
+    assert "Disabled" not in syntax.proxy(machine, "apache")
+    machine.sh("; ".join(ways_back))
+    assert {"000-default.conf", "status.load"} <= set(machine.sh(enabled).stdout.split())
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+def test_the_script_enables_all_modules_that_the_site_names_whatever_was_disabled(machine):
+    machine.sh("a2dismod --quiet --force ssl headers proxy_http proxy deflate filter")
+    assert "Syntax OK" in syntax.proxy(machine, "apache")
 
 
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)

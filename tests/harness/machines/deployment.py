@@ -39,6 +39,8 @@ def named(host: str) -> tuple[str, ...]:
 
 
 NAMED = named(VALUES["host"])
+# An engine takes the loopback address of IPv6 from a container, which every machine has.
+IPV6 = ("--sysctl", "net.ipv6.conf.all.disable_ipv6=0")
 
 
 @cache

@@ -52,9 +52,9 @@ PARTS = {
 ENDS = {"nginx": "\n}", "apache": "\n</VirtualHost>"}
 
 
-def beside(proxy: str) -> dict[str, str]:
-    """The site's own file (path: content), without a word of the hub."""
-    return {PATHS[proxy]: SITES[proxy] % ("", "")}
+def beside(proxy: str, host: str = HOST) -> dict[str, str]:
+    """The site's own file (path: content), without a word of the hub; `host` is its name."""
+    return {PATHS[proxy]: (SITES[proxy] % ("", "")).replace(HOST, host)}
 
 
 def merged(proxy: str) -> tuple[Files, dict[str, str]]:

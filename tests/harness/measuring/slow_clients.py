@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.harness.machines import deployment
 from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, Files
+from tests.harness.measuring.ladder import IMPATIENT
 from tests.harness.on_server import raw_client
 
 ELSEWHERE = 8443
@@ -18,6 +19,23 @@ def loitered(proxy: str, files: Files, seconds: float, extra: Mapping[str, str |
     """The words of `raw_client.loiter` on a proxy's newest server, with no hub behind it."""
     with deployment.alone(proxy, PROXIES[proxy].servers[-1], files, extra) as machine, deployment.authority().cert_pem.tempfile() as ca:
         return raw_client.loiter(seconds, deployment.URL, ca, "127.0.0.1", machine.port(443))
+
+
+# Takes connections in the hub's place, and nothing that is sent on them.
+DEAF = "perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => \"{}\", Listen => 9) or die; sleep' >/dev/null 2>&1 &"
+# nginx waits for a whole body before it asks the hub; 8 MB are more than a connection holds on its way.
+MEGABYTES = {"nginx": 8, "apache": 0}
+
+
+def unanswered(proxy: str, seconds: float, files: Files = PUBLISHED) -> dict[str, float | None]:
+    """The words of `raw_client.unanswered` on a proxy's newest server, which is impatient but for the lines of its site.
+
+    Apache gives a body three seconds in place of 30, so that it is soon seen which rate lengthens them.
+    """
+    kind, hasty = PROXIES[proxy].servers[-1], files.replace("apache/jupyterhub.conf", "body=30", "body=3")
+    with deployment.alone(proxy, kind, hasty, IMPATIENT[proxy]) as machine, deployment.authority().cert_pem.tempfile() as ca:
+        machine.sh(DEAF.format(VALUES["hub"]))
+        return raw_client.unanswered(seconds, deployment.URL, ca, "127.0.0.1", machine.port(443), MEGABYTES[proxy])
 
 
 def patient(hub: deployment.Hub, seconds: float) -> dict[str, dict]:

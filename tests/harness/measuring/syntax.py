@@ -13,8 +13,9 @@ from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, SAVED_AS, SNIPPETS,
 from tests.harness.measuring import evidence
 from tests.harness.pairs import QUICK
 
-# On a machine without a running server, what enable.sh would restart.
-QUIET = {"/root/quiet/service": "#!/bin/sh\nexit 0\n"}
+# On a machine without a running server, what enable.sh would restart; that it would is told by a file.
+RESTARTED = "/root/restarted"
+QUIET = {"/root/quiet/service": f"#!/bin/sh\ntouch {RESTARTED}\n"}
 STRICT = Path(__file__).parents[1].joinpath("on_server/strict_config.py").read_text("utf-8")
 
 
@@ -39,8 +40,9 @@ def proxy(machine: engine.Container, name: str, files: Files = PUBLISHED) -> str
     # Where one runs, another's script changes nothing.
     pids = " ".join(other.pid for other in PROXIES.values() if other is not row)
     alone = f"for pid in {pids}; do while [ -s $pid ]; do kill $(cat $pid) 2>/dev/null || rm $pid; sleep 0.05; done; done"
-    script = f"{alone}; PATH=/root/quiet:$PATH; {start} && sh /root/{name}/enable.sh && {row.accepts}"
-    done = machine.sh(script, deployment.placed(name, files) | QUIET, check=False)
+    # The server runs before the files are there.
+    script = f"{alone}; PATH=/root/quiet:$PATH; {start} && tar -xC / && sh /root/{name}/enable.sh && {row.accepts}"
+    done = machine.exec("sh", "-c", script, input=engine.archive(deployment.placed(name, files) | QUIET), check=False)
     said = in_the_tree("".join(line for line in (done.stdout + done.stderr).splitlines(True) if not line.startswith("Enabling ")))
     if done.returncode or re.search(r"\[(warn|error|emerg|alert|crit)\]|AH\d{5}|deprecated", said):
         version = machine.sh(row.reports, check=False).stdout.strip()
@@ -82,7 +84,7 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
 def machine(name: str) -> contextlib.AbstractContextManager[engine.Container]:
     """A machine with nothing running: a server's kind, or a kind of the hub's machine in `HUBS`."""
     image = images.hub(name) if name in HUBS else images.server(name)
-    return engine.run(image.tag, options=deployment.NAMED)
+    return engine.run(image.tag, options=(*deployment.NAMED, *deployment.IPV6))
 
 
 def newest(names: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a reverse proxy offers to browsers before a word of HTTP is said, held against Mozilla's profile by sslyze."""
+"""What a reverse proxy offers browsers before a word of HTTP: the ciphers, held against Mozilla's profile by sslyze, and kept sessions."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from sslyze.mozilla_tls_profile import tls_config_checker as mozilla
 
 from tests.harness.machines import deployment
 from tests.harness.manifest import PUBLISHED, VALUES, Files
+from tests.harness.on_server import raw_client
 
 # The reader's own matter, and OpenSSL's.
 OTHERS = ("certificate", "curves")
 
 
-def weaknesses(proxy: str, kind: str, files: Files = PUBLISHED) -> dict[str, str]:
-    """What keeps a server from the profile "intermediate": sslyze's name of the matter to its words.
+def offered(proxy: str, kind: str, files: Files = PUBLISHED) -> tuple[dict[str, str], dict[str, list]]:
+    """What keeps a server from the profile "intermediate", sslyze's name of the matter to its words; and the words of `raw_client.resume`.
 
     RuntimeError if the server speaks no TLS.
     """
-    with deployment.alone(proxy, kind, files) as machine:
-        scanner = Scanner()
-        scanner.queue_scans([ServerScanRequest(ServerNetworkLocation(VALUES["host"], machine.port(443), "127.0.0.1"))])
+    with deployment.alone(proxy, kind, files) as machine, deployment.authority().cert_pem.tempfile() as ca:
+        port, scanner = machine.port(443), Scanner()
+        scanner.queue_scans([ServerScanRequest(ServerNetworkLocation(VALUES["host"], port, "127.0.0.1"))])
         (result,) = scanner.get_results()
+        sessions = raw_client.resume(deployment.URL, ca, "127.0.0.1", port)
     if not result.scan_result:
         raise RuntimeError(f"{proxy} ({kind}) speaks no TLS: {result.connectivity_error_trace}")
     profile = mozilla.MozillaTlsConfiguration.get(mozilla.TlsConfigurationEnum.MOZILLA_INTERMEDIATE)
     try:
         mozilla.check_server_against_tls_configuration(result, profile)
     except mozilla.ServerNotCompliantWithTlsConfiguration as found:
-        return {name: words for name, words in found.issues.items() if not any(other in name for other in OTHERS)}
-    return {}
+        return {name: words for name, words in found.issues.items() if not any(other in name for other in OTHERS)}, sessions
+    return {}, sessions

@@ -70,6 +70,8 @@ def use(url: str, user: str, port: str, proxy: str) -> dict[str, str]:
         f"none?token={typed}",
         f"{hub.server}files/none.txt?_xsrf={xsrf}",
         f"{kernels}/{kernel}/channels?token={token}",
+        f"{hub.server}api/events/subscribe?token={token}",
+        f"{hub.server}terminals/websocket/1?token={token}",
     )
     ask(url, *secret)
     socket = opened(kernel)

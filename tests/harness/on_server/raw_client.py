@@ -7,6 +7,7 @@ certificate of the authority that vouches for it (a file).
 
 import json
 import re
+import resource
 import socket
 import ssl
 import sys
@@ -91,6 +92,9 @@ def attempts(url: str) -> dict[str, bytes]:
     sent["a header of 64 KB"] = request("GET", url, "large", "X-Large: " + "a" * 65536)
     sent["an address of 64 KB"] = request("GET", url, "large?" + "a" * 65536)
     sent["a thousand headers"] = request("GET", url, "large", *["X-Many: 1234567890123456789012345"] * 1000)
+    # By the limit of Jupyter Server, and of nginx's line; who may send it is told so, by the status 100.
+    for what, length in {"512 MB": 512 * 2**20, "a byte more": 512 * 2**20 + 1}.items():
+        sent[f"a body of {what}"] = request("POST", url, "large", f"Content-Length: {length}", "Expect: 100-continue")
     sent["nothing"] = request("GET", url, "hidden-nothing")
     return sent
 
@@ -138,6 +142,26 @@ def smuggle(url: str, authority: str) -> dict[str, list]:
     return together({what: lambda sent=sent: talk(opened(url, authority), sent) for what, sent in attempts(url).items()})
 
 
+def resume(url: str, authority: str, address: str = "", port: int = 0) -> dict[str, list]:
+    """By version of TLS: whether a second connection resumes the first one's session, and whether and for how long it has a ticket.
+
+    The seconds are those that the server names, 0 if it names none.
+    """
+    seen = {}
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context, parts, sessions = ssl.create_default_context(cafile=authority), urlsplit(url), [None]
+        context.minimum_version = context.maximum_version = version
+        for _ in range(2):
+            plain = socket.create_connection((address or parts.hostname, port or parts.port or 443), timeout=20)
+            with context.wrap_socket(plain, server_hostname=parts.hostname, session=sessions[-1]) as line:
+                line.sendall(request("GET", url, "health"))
+                line.recv(65536)  # the session comes with the first answer
+                sessions.append(line.session)
+                resumed = line.session_reused
+        seen[version.name] = [resumed, sessions[1].has_ticket, sessions[1].ticket_lifetime_hint]
+    return seen
+
+
 # Clients that hold a line.
 
 
@@ -160,6 +184,47 @@ def patience(connection: socket.socket, seconds: float, drop: bytes = b"") -> fl
         else:
             return None
     return time.monotonic() - began
+
+
+def unanswered(seconds: float, url: str, authority: str, address: str = "", port: int = 0, megabytes: int = 0) -> dict[str, float | None]:
+    """The `patience` of a server with clients whom the hub does not answer, one of them with so many megabytes.
+
+    And with one who sends a body at 250 bytes a second.
+    """
+
+    def waiting(sent: bytes) -> float | None:
+        connection = opened(url, authority, address, port)
+        connection.settimeout(seconds)
+        connection.sendall(sent)
+        return patience(connection, seconds)
+
+    def trickling() -> float | None:
+        connection = opened(url, authority, address, port)
+        connection.sendall(request("POST", url, "trickling", "Content-Length: 100000"))
+        return patience(connection, seconds, b"a" * 250)
+
+    body = b"a" * 1_000_000 * megabytes
+    clients = {"asking": lambda: waiting(request("GET", url, "asking", "Connection: close")), "trickling": trickling}
+    if body:
+        sent = request("POST", url, "sending", "Connection: close", f"Content-Length: {len(body)}") + body
+        clients["sending"] = lambda: waiting(sent)
+    return together(clients)
+
+
+def crowd(host: str, count: str) -> int:
+    """The status of an answer on port 80 to one who asks while so many others there are at the first letter; 0 for none."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    others = []
+    try:
+        for _ in range(int(count)):
+            others.append(socket.create_connection((host, 80), timeout=3))
+            others[-1].sendall(b"G")  # nginx closes those that have not begun, where it needs their places
+        connection = socket.create_connection((host, 80), timeout=3)
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        return int(connection.recv(4096).split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def loiter(seconds: float, url: str, authority: str, address: str = "", port: int = 0) -> dict[str, float | None]:

@@ -16,8 +16,10 @@ import sys
 import threading
 import time
 import uuid
+import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import hubcheck
@@ -118,7 +120,7 @@ def idle(url: str, user: str, seconds: str, patience: str) -> dict[str, list[str
 
 
 def weigh(url: str, folder: str) -> list[int]:
-    """The twenty largest scripts and styles of a folder, as bob's server shows them: bytes on the line, and on the disk."""
+    """The twenty largest scripts and styles of a folder, as bob's server shows them: bytes on the line, on the disk, and at level 1."""
     scripts = (path for path in pathlib.Path(folder).iterdir() if path.suffix in (".js", ".css"))
     largest = sorted(scripts, key=lambda path: -path.stat().st_size)[:20]
     line = 0
@@ -127,7 +129,8 @@ def weigh(url: str, folder: str) -> list[int]:
         answer = requests.get(address, headers={"Accept-Encoding": "gzip", "Sec-Fetch-Site": "same-origin"}, verify=CA, stream=True)
         answer.raise_for_status()
         line += len(answer.raw.read(decode_content=False))
-    return [line, sum(path.stat().st_size for path in largest)]
+    texts = [path.read_bytes() for path in largest]
+    return [line, sum(map(len, texts)), sum(len(zlib.compress(text, 1)) for text in texts)]
 
 
 def encoded(url: str, *sites: str) -> dict[str, list]:
@@ -148,37 +151,76 @@ def headers(url: str) -> dict[str, dict[str, str]]:
     return seen
 
 
+def at(address: str, host: str, *paths: str) -> dict[str, list]:
+    """By port and path, what a client gets who asks for a host at an address of this machine: the status, and where it is sent.
+
+    Where it is sent nowhere, the first characters of the page.
+    """
+    trust, said = ssl.create_default_context(cafile=CA), {}
+    trust.check_hostname = False
+    for port in (80, 443):
+        for path in paths:
+            connection = http.client.HTTPConnection(address, port, timeout=10)
+            connection.connect()
+            if port == 443:
+                connection.sock = trust.wrap_socket(connection.sock, server_hostname=host)
+            connection.request("GET", path, headers={"Host": host})
+            answer = connection.getresponse()
+            said[f"{port} {path}"] = [answer.status, answer.getheader("Location") or answer.read(20).decode()]
+            connection.close()
+    return said
+
+
 def arrived(*urls: str) -> list[list]:
     """Where a browser that follows all redirects ends that was sent to an address: that page's address, and its status."""
     return [[answer.url, answer.status_code] for answer in (requests.get(url, verify=CA) for url in urls)]
 
 
 class Standin(http.server.BaseHTTPRequestHandler):
-    """A server that answers with the headers it was asked with."""
+    """A server that answers with the headers it was asked with, and the protocol's version; in the type that the query names."""
 
     def do_GET(self) -> None:
         self.send_response(200)
+        self.send_header("Content-Type", urlsplit(self.path).query or "application/json")
         self.end_headers()
-        self.wfile.write(json.dumps(dict(self.headers)).encode())
+        self.wfile.write(json.dumps(dict(self.headers) | {"version": self.request_version}).encode())
 
     def log_message(self, *words: object) -> None:
         pass
 
 
+@contextmanager
+def standing_in() -> Iterator[None]:
+    """A `Standin` on the hub's port, for the length of a `with` block."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 800), Standin) as standin:
+        threading.Thread(target=standin.serve_forever, daemon=True).start()
+        yield
+        standin.shutdown()
+
+
 def forwarded(url: str, client: str, *names: str) -> dict[str, str]:
-    """The headers that reach the hub's port, where a server stands in for it.
+    """The headers that reach the hub's port, where a server stands in for it, and as "version" the protocol's.
 
     They come from a client with an address of its own, who makes up headers of these names: "made-up-" and the name.
     """
     parts = urlsplit(url)
-    with http.server.HTTPServer(("127.0.0.1", 800), Standin) as standin:
-        threading.Thread(target=standin.serve_forever, daemon=True).start()
+    with standing_in():
         context = ssl.create_default_context(cafile=CA)
         connection = http.client.HTTPSConnection(parts.hostname, 443, source_address=(client, 0), context=context)
         connection.request("GET", f"{parts.path}hub/", headers={name: f"made-up-{name}" for name in names})
-        said = json.loads(connection.getresponse().read())
-        standin.shutdown()
-    return said
+        return json.loads(connection.getresponse().read())
+
+
+def compressed(url: str, *paths: str) -> dict[str, list]:
+    """By path below the hub's, the encoding of an answer, and whether it says that it varies by what a client accepts.
+
+    A server stands in for the hub, and answers in the type that stands behind the path's question mark.
+    """
+    as_a_page_does = {"Accept-Encoding": "gzip", "Sec-Fetch-Site": "same-origin"}
+    with standing_in():
+        answers = {path: requests.get(url + path, headers=as_a_page_does, verify=CA) for path in paths}
+    said = {path: answer.headers for path, answer in answers.items()}
+    return {path: [there.get("Content-Encoding"), "Accept-Encoding" in there.get("Vary", "")] for path, there in said.items()}
 
 
 def claim(url: str, name: str) -> list[str]:
@@ -374,8 +416,8 @@ def administer(url: str, user: str, method: str, path: str) -> int:
 
 
 def redirected(url: str, *paths: str) -> dict[str, list]:
-    """By path, the status and the address that plain HTTP sends it to."""
-    answers = {path: requests.get(url + path, allow_redirects=False) for path in paths}
+    """By path, the status of the answer and the address to which it sends."""
+    answers = {path: requests.get(url + path, verify=CA, allow_redirects=False) for path in paths}
     return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
 
 
