@@ -48,8 +48,10 @@ HUB = ["deploy/" + name for name in ("ladder", "safe", "people", "service", "nei
 BLOCKS = ["jigsaw/" + name for name in ("editor", "jigsaw", "workspaces", "attacks", "lessons", "metakernels_own", "notebooks")]
 # The files of tests that see a snippet at work, by the beginning of its name; the cheap ones first.
 SEE: dict[str, list[str]] = {
-    "nginx/": PROXY,
-    "apache/": PROXY,
+    "nginx/jupyterhub": PROXY,
+    "nginx/enable.sh": ["house/bad_input", "deploy/bench", *PROXY],
+    "apache/jupyterhub": PROXY,
+    "apache/enable.sh": ["house/bad_input", *PROXY],
     "jupyterhub/jupyterhub_config.py": [*HUB, "troubleshooting/check"],
     "jupyter/": [*HUB, "deploy/fast", *BLOCKS],
     "systemd/": ["deploy/service", "deploy/faults", "deploy/neighbours", "deploy/logs", "deploy/people", "deploy/ladder"],
