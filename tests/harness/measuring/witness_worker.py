@@ -56,18 +56,15 @@ def told(raised: BaseException) -> tuple[str, str]:
     return "", "\n".join(lines[:3])[:WORDS] or type(raised).__name__
 
 
-def accepts(name: str, machine: engine.Container) -> None:
-    """Let the program that reads a snippet check it. Raises `deployment.Refused`."""
-    if name.endswith(".conf"):
-        proxy = name.split("/")[0]
-        # As on a machine where it has not been started yet.
-        pid = PROXIES[proxy].pid
-        machine.sh(f"while [ -s {pid} ]; do kill $(cat {pid}) 2>/dev/null || rm {pid}; sleep 0.05; done")
-        syntax.proxy(machine, proxy)
-    elif name.endswith(".service"):
-        syntax.unit(machine)
-    elif name.endswith("_config.py"):
-        syntax.python(machine)
+def accepts(name: str, kind: str) -> None:
+    """Let the program that reads a snippet check it, on a new machine of a kind. Raises `deployment.Refused`."""
+    with syntax.machine(kind) as machine:
+        if name.endswith(".conf"):
+            syntax.proxy(machine, name.split("/")[0])
+        elif name.endswith(".service"):
+            syntax.unit(machine)
+        else:
+            syntax.python(machine)
 
 
 class Loop:
@@ -208,29 +205,26 @@ class Loop:
             return alive
         asks = ASKS[ends[0]].format(folder=folder, kind=kind)
         kept = []
-        with syntax.machine(kind) as machine:
-            accepts(self.name, machine)
-            for change in alive:
-                begun = time.monotonic()
-                try:
-                    self.put([change])
-                    accepts(self.name, machine)
-                    kept.append(change)
-                except (deployment.Refused, subprocess.TimeoutExpired) as refused:
-                    self.put([])
-                    accepts(self.name, machine)
-                    said = str(refused).partition(": ")[2] or str(refused)
-                    self.verdict(
-                        change,
-                        "dies",
-                        test=f"tests/deploy/test_accepted.py::{asks}",
-                        rung="config_accepted",
-                        said="\n".join(said.strip().splitlines()[:3])[:WORDS],
-                        seconds=round(time.monotonic() - begun, 1),
-                    )
-                except Exception as trouble:  # of the machine, not of the change
-                    self.say(note=f"{change.key}: {told(trouble)[1]}")
-                    kept.append(change)
+        accepts(self.name, kind)
+        for change in alive:
+            begun = time.monotonic()
+            try:
+                self.put([change])
+                accepts(self.name, kind)
+                kept.append(change)
+            except (deployment.Refused, subprocess.TimeoutExpired) as refused:
+                said = str(refused).partition(": ")[2] or str(refused)
+                self.verdict(
+                    change,
+                    "dies",
+                    test=f"tests/deploy/test_accepted.py::{asks}",
+                    rung="config_accepted",
+                    said="\n".join(said.strip().splitlines()[:3])[:WORDS],
+                    seconds=round(time.monotonic() - begun, 1),
+                )
+            except Exception as trouble:  # of the machine, not of the change
+                self.say(note=f"{change.key}: {told(trouble)[1]}")
+                kept.append(change)
         return kept
 
     def hunt(self, tests: list[str], alive: list[Change]) -> list[Change]:
