@@ -15,7 +15,7 @@ CONF, SCRIPT = "nginx/jupyterhub.conf", "nginx/enable.sh"
 LINES = (SNIPPETS / CONF).read_text("utf-8").splitlines()
 NONE = (
     "This copy of the site was built without a run that deletes lines of the published files, so no file has a list of what breaks "
-    "without them."
+    "without each."
 )
 
 
