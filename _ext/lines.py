@@ -10,7 +10,6 @@
 import re
 from html import escape
 from pathlib import Path
-from textwrap import dedent
 
 from atlas import FromFile, code
 from docutils import nodes
@@ -26,6 +25,28 @@ FILE = "build/witness.json"
 UNBROKEN = {"exempt": ("Argued", "argued"), "survives": ("No test fails", "unnoticed"), "unclear": ("Unclear", "unclear")}
 
 
+# How the names of tests, which are in lower case, are spelt.
+SPELT = (
+    "Apache",
+    "Blockly",
+    "Debian",
+    "HTML",
+    "HTTP",
+    "HTTPS",
+    "JavaScript",
+    "JupyterHub",
+    "JupyterLab",
+    "MetaKernel",
+    "nginx",
+    "PAM",
+    "Python",
+    "systemd",
+    "TLS",
+    "URL",
+    "WebSocket",
+    "WebSockets",
+)
+PROPER = re.compile(rf"(?i)\b({'|'.join(SPELT)})\b")
 # Lines that stand or fall together are shown up to so many.
 MOST = 4
 
@@ -62,19 +83,20 @@ def counted(changes):
 
 
 def summary(changes):
-    """The counts as a sentence without a full stop: "A test fails without 58 of 60 lines, with 9 of 9 changed values · 2 argued"."""
+    """The counts as a sentence without a full stop: "A test fails without 58 of 60 lines and with 9 of 9 changed values · 2 argued"."""
     lines, broken, values, wrong, others = counted(changes)
     parts = [f"without {broken} of {lines} lines"] if lines else []
     parts += [f"with {wrong} of {values} changed values"] if values else []
     rest = [f"{count} {UNBROKEN[verdict][1]}" for verdict, count in others.items() if count]
-    return " · ".join([f"A test fails {', '.join(parts)}", *rest])
+    return " · ".join([f"A test fails {' and '.join(parts)}", *rest])
 
 
 def sentence(test):
     """A test's name as the sentence that it is, with its parameters: "A user climbs the ladder (nginx-trixie-6.1.1)"."""
     name, _, parameters = test.rpartition("::")[2].partition("[")
     words = name.removeprefix("test_").replace("_", " ")
-    return words[:1].upper() + words[1:] + (f" ({parameters.removesuffix(']')})" if parameters else "")
+    words = PROPER.sub(lambda found: next(name for name in SPELT if name.lower() == found[0].lower()), words[:1].upper() + words[1:])
+    return words + (f" ({parameters.removesuffix(']')})" if parameters else "")
 
 
 def plain(text):
@@ -83,21 +105,32 @@ def plain(text):
 
 
 def done(what):
-    """What was done to a line, as HTML: what is of the file is code. Nothing for a deletion, which is what a list is about."""
+    """What was done to a line, as HTML: what is of the file is code."""
     if what == DELETED:
-        return ""
+        return "Deleted"
     old, new, more = re.fullmatch(r"(?s)(.*?)(?: → (.+?))?((?: left out| as well| \(\w+\))?)", what).groups()
-    return " → ".join(f"<code>{plain(value)}</code>" for value in (old, new) if value) + f"{plain(more)}: "
+    return " → ".join(f"<code>{plain(value)}</code>" for value in (old, new) if value) + plain(more)
 
 
-def told(change):
-    """What came of a change, as HTML."""
+def came(change):
+    """What came of a change, as HTML: what was seen, and what else is to be told."""
     rung, said, why, test = (plain(change.get(name, "")) for name in ("rung", "said", "why", "test"))
     if change["verdict"] in UNBROKEN:
-        words = ": ".join(filter(None, (UNBROKEN[change["verdict"]][0], why or said)))
-        return f"<p>{done(change['change'])}<em>{words}</em></p>"
-    words = " ".join(filter(None, (f"<code>{rung}</code>" if rung else "", f"<samp>{said}</samp>" if said else "")))
-    return f"<p>{done(change['change'])}{words}</p><p class=test>{sentence(test)}</p>"
+        return f"<em>{': '.join(filter(None, (UNBROKEN[change['verdict']][0], why or said)))}</em>", ""
+    at = f", at <code>{rung}</code>" if rung else ""
+    return f"<samp>{said}</samp>", f"<p class=test>Failed: {sentence(test)}{at}</p>"
+
+
+def told(changes):
+    """All changes of a line, as HTML: those of which the same came are one. Of a deletion alone only what came of it is told."""
+    alike = {}
+    for change in changes:
+        alike.setdefault(came(change), []).append(change["change"])
+    made = ""
+    for (seen, more), whats in alike.items():
+        label = "" if whats == [DELETED] else f"<b>{', '.join(map(done, whats))}:</b> "
+        made += f"<p>{label}{seen}</p>{more}"
+    return made
 
 
 class lines_of(nodes.General, nodes.Element):
@@ -113,16 +146,16 @@ def shown(first, last, places, text):
     """The lines as they stand in the text of a file; of those that hold others of the list, and of many, the first."""
     lines = text.splitlines()[first - 1 : last]
     holds = any(first <= begin and end <= last for begin, end in places if (begin, end) != (first, last))
-    return f"{''.join(lines[:1]).strip()} …" if holds or len(lines) > MOST else dedent("\n".join(lines))
+    return f"{''.join(lines[:1]).strip()} …" if holds or len(lines) > MOST else "\n  ".join(line.strip() for line in lines)
 
 
 def listing(name, changes, date, text):
     """The list as HTML: a row for each line of a file's text that was changed, with all that was done to it."""
     rows = {}
     for change in changes:
-        rows.setdefault((change["line"], change["last"]), []).append(told(change))
+        rows.setdefault((change["line"], change["last"]), []).append(change)
     made = [
-        f'<div><dt><a href="#{place(name, *lines)}"><code>{plain(shown(*lines, rows, text))}</code></a></dt><dd>{"".join(some)}</dd></div>'
+        f'<div><dt><a href="#{place(name, *lines)}"><code>{plain(shown(*lines, rows, text))}</code></a></dt><dd>{told(some)}</dd></div>'
         for lines, some in rows.items()
     ]
     words = "Each line was deleted, and some values were changed. "
@@ -131,7 +164,7 @@ def listing(name, changes, date, text):
         words += " A line is argued if no test of ours can show what it is for."
     return (
         f"<details class=witness><summary>What breaks without each line <span>{summary(changes)}</span></summary>"
-        f"<p>{words} Run on {plain(date)}.</p><dl>{''.join(made)}</dl></details>"
+        f"<p>{words} Run on <time>{plain(date)}</time>.</p><dl>{''.join(made)}</dl></details>"
     )
 
 
@@ -172,11 +205,11 @@ class Witness(FromFile):
 
     def files(self, seen):
         saved = self.manifest["saved_as"]
-        head = ["File", "Lines", "A test fails without", "Changed values", "A test fails with", "Argued", "Unnoticed", "Unclear", "Run on"]
-        rows = [head, ["---", *["--:"] * 7, "---"]]
+        rows = [["File", "A test fails without", "A test fails with", "Argued", "Open", "Run on"], ["---", *["--:"] * 4, "---"]]
         for name, changes in sorted(seen["files"].items()):
-            *counts, others = counted(changes)
-            rows.append([code(saved.get(name, name)), *map(str, (*counts, *others.values())), seen["date"]])
+            lines, broken, values, wrong, others = counted(changes)
+            cells = [f"{broken} of {lines} lines", f"{wrong} of {values} changed values" if values else "—", str(others.pop("exempt"))]
+            rows.append([code(saved.get(name, name)), *cells, str(sum(others.values())), seen["date"]])
         return self.parse_text_to_nodes("\n".join(f"| {' | '.join(row)} |" for row in rows))
 
 

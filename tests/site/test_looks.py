@@ -122,7 +122,7 @@ LISTED = """# A file
 
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory):
-    """The folder of a site of one page, with a file and a list of what breaks without each of its lines: one row of each kind."""
+    """The folder of a site with one file and a list of what breaks without each of its lines: one row of each kind."""
     tree = small_copy_of_the_tree(tmp_path_factory.mktemp("listed") / "tree")
     said = {"test": f"test_a_{'very_' * 9}long_name[nginx]", "rung": "kernel_channel", "said": f"GET {VALUES['host']}/{'x' * 99}\n-> 502"}
     rows = [
@@ -131,8 +131,10 @@ def listed(tmp_path_factory):
         {"line": 92, "last": 92, "change": "deleted", "verdict": "exempt", "why": "a reason"},
         {"line": 109, "last": 109, "change": "text/css left out", "verdict": "dies", **said},
     ]
-    (tree / "index.md").write_text(LISTED, "utf-8")
-    (tree / "build").mkdir()
+    for name in "deploy", "build":
+        (tree / name).mkdir()
+    (tree / "deploy/index.md").write_text(LISTED, "utf-8")
+    (tree / "index.md").write_text("# A guide\n\n```{toctree}\ndeploy/index\n```\n", "utf-8")
     seen = {"date": "2026-11-26", "files": {CONF: {"hash": digest(SNIPPETS / CONF), "changes": rows}}}
     (tree / "build/witness.json").write_text(json.dumps(seen), "utf-8")
     built = sphinx(tree, tree / "build")
@@ -141,6 +143,7 @@ def listed(tmp_path_factory):
 
 
 MARKED = """link => {
+    document.documentElement.style.scrollBehavior = "auto";
     link.click();
     const line = document.querySelector(":target"), box = line.getBoundingClientRect();
     return [line.textContent, getComputedStyle(line).outlineStyle, box.top >= 0 && box.bottom <= innerHeight];
@@ -154,7 +157,7 @@ def test_the_list_of_what_breaks_without_each_line_is_for_everybody_and_leads_to
         f"{reader.address}listed/**", lambda route: route.fulfill(path=listed / urlsplit(route.request.url).path.removeprefix("/listed/"))
     )
     page = context.new_page()
-    page.goto(f"{reader.address}listed/index.html")
+    page.goto(f"{reader.address}listed/deploy/index.html")
     _, copied = attempt(page, {"host": "hub.example.org"}, [page.locator("a.download").get_attribute("href")])
     text = (SNIPPETS / CONF).read_text("utf-8")
     assert copied == [text.replace(VALUES["host"], "hub.example.org")]

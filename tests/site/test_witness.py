@@ -37,6 +37,7 @@ CHANGES = [
     change("''      close", said="quietestwordofall", **LADDER),
     change("ssl_session_tickets", verdict="exempt", why="a handshake less, which no user of one browser sees"),
     change("ssl_protocols", "TLSv1.1 as well", "survives"),
+    change("ssl_protocols", "TLSv1.2 left out", "survives"),
     change("listen [::]:80", verdict="unclear", why="the machine has no IPv6"),
 ]
 
@@ -83,10 +84,11 @@ def test_the_list_follows_file_and_run_from_build_to_build(tree):
     written(tree, CHANGES)
     said, shown, lists, tested = build(tree)
     assert (said, [*lists]) == ("", [CONF]), "the other file was not in the run"
-    assert told(tested)[1] == [["/etc/nginx/conf.d/jupyterhub.conf", "6", "4", "3", "1", "1", "2", "1", "2026-11-26"]]
+    assert told(tested)[1] == [["/etc/nginx/conf.d/jupyterhub.conf", "4 of 6 lines", "1 of 4 changed values", "1", "4", "2026-11-26"]]
     assert NONE not in told(tested)[0]
     assert lists[CONF].summary.text == (
-        "What breaks without each line A test fails without 4 of 6 lines, with 1 of 3 changed values · 1 argued · 2 unnoticed · 1 unclear"
+        "What breaks without each line "
+        "A test fails without 4 of 6 lines and with 1 of 4 changed values · 1 argued · 3 unnoticed · 1 unclear"
     )
     assert shown.pre.get_text() == (SNIPPETS / CONF).read_text("utf-8"), "what is copied is the file"
 
@@ -104,14 +106,14 @@ def test_a_row_tells_the_line_what_was_seen_and_the_test(tree):
     written(tree, CHANGES)
     _, shown, lists, _ = build(tree)
     rows = [(row.dt, [text.get_text() for text in row.select("dd p")]) for row in lists[CONF].select("dl > div")]
-    ladder, idle = "A user climbs the ladder (nginx-trixie-6.1.1)", "A silent websocket lives"
-    logged = "\n".join(LINES[CHANGES[3]["line"] - 1 : CHANGES[3]["last"]])
+    ladder, idle = "Failed: A user climbs the ladder (nginx-trixie-6.1.1), at kernel_channel", "Failed: A silent WebSocket lives"
+    logged = "\n  ".join(line.strip() for line in LINES[CHANGES[3]["line"] - 1 : CHANGES[3]["last"]])
     assert [(line.text, words) for line, words in rows] == [
-        ("map $http_upgrade $jupyterhub_connection { …", ['kernel_channel "Connection" must be "Upgrade".', ladder]),
-        ("''      close;", ["kernel_channel quietestwordofall", ladder]),
+        ("map $http_upgrade $jupyterhub_connection { …", ['"Connection" must be "Upgrade".', ladder]),
+        ("''      close;", ["quietestwordofall", ladder]),
         (logged, ["a query", idle]),
         ("listen [::]:80;", ["Unclear: the machine has no IPv6"]),
-        ("ssl_protocols       TLSv1.2 TLSv1.3;", ["TLSv1.1 as well: No test fails"]),
+        ("ssl_protocols       TLSv1.2 TLSv1.3;", ["TLSv1.1 as well, TLSv1.2 left out: No test fails"]),
         ("ssl_session_tickets off;", ["Argued: a handshake less, which no user of one browser sees"]),
         (
             "proxy_read_timeout 1h;",
