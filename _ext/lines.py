@@ -127,8 +127,8 @@ def told(changes):
     for change in changes:
         alike.setdefault(came(change), []).append(change["change"])
     made = ""
-    for (seen, more), whats in alike.items():
-        label = "" if whats == [DELETED] else f"<b>{', '.join(map(done, whats))}:</b> "
+    for (seen, more), changed in alike.items():
+        label = "" if changed == [DELETED] else f"<b>{', '.join(map(done, changed))}:</b> "
         made += f"<p>{label}{seen}</p>{more}"
     return made
 
@@ -205,10 +205,10 @@ class Witness(FromFile):
 
     def files(self, seen):
         saved = self.manifest["saved_as"]
-        rows = [["File", "A test fails without", "A test fails with", "Argued", "Open", "Run on"], ["---", *["--:"] * 4, "---"]]
+        rows = [["File", "Deleted lines", "Changed values", "Argued", "Open", "Run on"], ["---", *["--:"] * 4, "---"]]
         for name, changes in sorted(seen["files"].items()):
             lines, broken, values, wrong, others = counted(changes)
-            cells = [f"{broken} of {lines} lines", f"{wrong} of {values} changed values" if values else "—", str(others.pop("exempt"))]
+            cells = [f"{broken} of {lines}", f"{wrong} of {values}" if values else "—", str(others.pop("exempt"))]
             rows.append([code(saved.get(name, name)), *cells, str(sum(others.values())), seen["date"]])
         return self.parse_text_to_nodes("\n".join(f"| {' | '.join(row)} |" for row in rows))
 

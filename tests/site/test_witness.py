@@ -84,7 +84,7 @@ def test_the_list_follows_file_and_run_from_build_to_build(tree):
     written(tree, CHANGES)
     said, shown, lists, tested = build(tree)
     assert (said, [*lists]) == ("", [CONF]), "the other file was not in the run"
-    assert told(tested)[1] == [["/etc/nginx/conf.d/jupyterhub.conf", "4 of 6 lines", "1 of 4 changed values", "1", "4", "2026-11-26"]]
+    assert told(tested)[1] == [["/etc/nginx/conf.d/jupyterhub.conf", "4 of 6", "1 of 4", "1", "4", "2026-11-26"]]
     assert NONE not in told(tested)[0]
     assert lists[CONF].summary.text == (
         "What breaks without each line "
