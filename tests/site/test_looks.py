@@ -163,6 +163,9 @@ def test_the_list_of_what_breaks_without_each_line_is_for_everybody_and_leads_to
     assert copied == [text.replace(VALUES["host"], "hub.example.org")]
     box = page.locator("details.witness")
     assert not box.locator("dl").is_visible()
+    page.emulate_media(media="print")
+    assert not box.is_visible(), "a closed list takes no paper"
+    page.emulate_media(media="screen")
     box.locator("summary").click()
     assert box.locator("samp").first.text_content().startswith("GET hub.example.org/")
     marked = [link.evaluate(MARKED) for link in box.locator("dt a").all()]

@@ -123,8 +123,9 @@ def test_a_row_tells_the_line_what_was_seen_and_the_test(tree):
     there = [shown.find(id=line.a["href"].removeprefix("#")).get_text().splitlines() for line, _ in rows]
     changed = sorted({(one["line"], one["last"]) for one in CHANGES})
     assert there == [LINES[first - 1 : last] for first, last in changed]
-    for name in "searchindex.js", "llms-full.txt":
-        text = (tree / "build/html" / name).read_text("utf-8")
+    assert sphinx(tree, tree / "build/book", "singlehtml").stderr == ""
+    for name in "html/searchindex.js", "html/llms-full.txt", "book/html/index.html":
+        text = BeautifulSoup((tree / "build" / name).read_text("utf-8"), "html.parser").get_text()
         assert "proxy_read_timeout" in text
         assert "quietestwordofall" not in text, f"{name} holds the rows too"
 
