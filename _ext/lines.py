@@ -92,11 +92,11 @@ def summary(changes):
 
 
 def sentence(test):
-    """A test's name as the sentence that it is, with its parameters: "A user climbs the ladder (nginx-trixie-6.1.1)"."""
-    name, _, parameters = test.rpartition("::")[2].partition("[")
+    """A test's name as the sentence that it is: "A user climbs the ladder (nginx-trixie-6.1.1)". Parameters that are texts are left out."""
+    name, _, parameters = test.rpartition("::")[2].removesuffix("]").partition("[")
     words = name.removeprefix("test_").replace("_", " ")
     words = PROPER.sub(lambda found: next(name for name in SPELT if name.lower() == found[0].lower()), words[:1].upper() + words[1:])
-    return words + (f" ({parameters.removesuffix(']')})" if parameters else "")
+    return words + (f" ({parameters})" if re.fullmatch(r"[\w.+-]{1,40}", parameters) else "")
 
 
 def plain(text):

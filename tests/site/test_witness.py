@@ -27,7 +27,7 @@ def change(begin, instead="deleted", verdict="dies", lines=1, **more):
 
 
 LADDER = {"test": "tests/deploy/test_ladder.py::test_a_user_climbs_the_ladder[nginx-trixie-6.1.1]", "rung": "kernel_channel"}
-IDLE = {"test": "tests/deploy/test_idle.py::test_a_silent_websocket_lives"}
+IDLE = {"test": "tests/deploy/test_idle.py::test_a_silent_websocket_lives[nginx-proxy_read_timeout 1h;-10s]"}
 CHANGES = [
     change("proxy_read_timeout", "1 → 2 (doubled)", said="<Close 1006> after 10 s", **IDLE),
     change("proxy_read_timeout", said="\x1b[31m504 Gateway Time-out\x1b[0m\nafter 60.1 s", **IDLE),
