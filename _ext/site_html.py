@@ -99,10 +99,28 @@ def show_pictures(app, doctree):
 
 
 class Plain(HtmlFormatter):
-    """Pygments' own, without elements for names, signs and spaces."""
+    """Pygments' own, without elements for names, signs and spaces.
+
+    `places` maps a first and a last line to the id of an element around them. It changes nothing of the text.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.places = options.get("places", {})
 
     def _get_css_class(self, ttype):
         return "" if ttype in (Name, Operator, Punctuation, Whitespace) else super()._get_css_class(ttype)
+
+    def wrap(self, source):
+        return super().wrap(self._placed(source))
+
+    def _placed(self, source):
+        # Of two that begin together the longer one is outside.
+        places = sorted(self.places.items(), key=lambda place: -place[0][1])
+        for number, (kind, line) in enumerate(source, 1):
+            begin = "".join(f'<span id="{name}">' for (first, _), name in places if first == number)
+            end = "</span>" * sum(last == number for (_, last), _ in places)
+            yield kind, f"{begin}{line.removesuffix(chr(10))}{end}\n" if begin or end else line
 
 
 def mark_long_files(app, doctree):

@@ -116,7 +116,7 @@ def test_every_published_file_can_have_evidence():
 
 RUN = """
 import pytest
-from tests.harness import evidence
+from tests.harness.measuring import evidence
 
 @pytest.mark.parametrize("turn", range(6))
 def test_passes(prove, turn):
@@ -129,7 +129,7 @@ def test_fails(prove):
 CONFTEST = """
 import pathlib
 from tests.conftest import prove, pytest_runtest_logreport, pytest_sessionfinish
-from tests.harness import evidence
+from tests.harness.measuring import evidence
 evidence.FILE = pathlib.Path(__file__).with_name("evidence.json")
 """
 
@@ -179,7 +179,7 @@ def tree(tmp_path_factory):
     block = '```{{literalinclude}} /snippets/{0}\n:caption: "{{download}}`{0} </snippets/{0}>`"\n```\n'
     shown = "\n".join(block.format(name) for name in (CONF, "nginx/enable.sh"))
     index = f"# Two files\n\n{shown}\n```{{toctree}}\ndeploy/tested\n```\n"
-    return small(tmp_path_factory.mktemp("tree"), ["sphinx_tabs.tabs", "stamps"], index=index, tested=page)
+    return small(tmp_path_factory.mktemp("tree"), ["sphinx_tabs.tabs", "stamps", "lines"], index=index, tested=page)
 
 
 def build(tree):
@@ -210,9 +210,9 @@ def test_the_stamp_follows_file_and_evidence_from_build_to_build(tree, rows):
     (tree / "build/evidence.json").unlink(missing_ok=True)
     said, stamps, tested = build(tree)
     assert (said, stamps) == ("", {})
-    assert [text.get_text() for text in tested.select("section p")] == [
-        "This copy of the site was built without a test run, so no file carries a stamp, and there is nothing to show here."
-    ]
+    first, *_ = tested.select("section p")
+    assert first.get_text() == "This copy of the site was built without a test run, so no file carries a stamp."
+    assert [heading.get_text().rstrip("¶") for heading in tested.select("h2")] == ["Line by line"]
 
     written(tree, *rows)
     said, stamps, tested = build(tree)

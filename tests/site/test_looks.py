@@ -1,15 +1,17 @@
 """What every page is to those who read it: by any means, in any light, on any screen, at little cost."""
 
 import gzip
+import json
 from importlib import resources
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.harness.manifest import VALUES
+from _ext.evidence import digest
+from tests.harness.manifest import SNIPPETS, VALUES
 from tests.harness.pairs import WHOLE
-from tests.harness.site.guide import type_in
+from tests.harness.site.guide import attempt, small_copy_of_the_tree, sphinx, type_in
 
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 320, "height": 700}
@@ -111,6 +113,72 @@ def test_axe_sees_a_fault(reader, looking):
     told = "\n".join(found(looking))
     assert "image-alt: 1 times" in told
     assert "color-contrast" in told
+
+
+CONF = "nginx/jupyterhub.conf"
+LISTED = """# A file
+
+```{literalinclude} /snippets/nginx/jupyterhub.conf
+:language: nginx
+:caption: "{download}`jupyterhub.conf </snippets/nginx/jupyterhub.conf>`"
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory):
+    """The folder of a site with one file and a list of what breaks without each of its lines: one row of each kind."""
+    tree = small_copy_of_the_tree(tmp_path_factory.mktemp("listed") / "tree")
+    said = {"test": f"test_a_{'very_' * 9}long_name[nginx]", "rung": "kernel_channel", "said": f"GET {VALUES['host']}/{'x' * 99}\n-> 502"}
+    rows = [
+        {"line": 5, "last": 8, "change": "deleted", "verdict": "dies", **said},
+        {"line": 6, "last": 6, "change": "upgrade → close", "verdict": "survives"},
+        {"line": 92, "last": 92, "change": "deleted", "verdict": "exempt", "why": "a reason"},
+        {"line": 109, "last": 109, "change": "text/css left out", "verdict": "dies", **said},
+    ]
+    for name in "deploy", "build":
+        (tree / name).mkdir()
+    (tree / "deploy/index.md").write_text(LISTED, "utf-8")
+    (tree / "index.md").write_text("# A guide\n\n```{toctree}\ndeploy/index\n```\n", "utf-8")
+    seen = {"date": "2026-11-26", "files": {CONF: {"hash": digest(SNIPPETS / CONF), "changes": rows}}}
+    (tree / "build/witness.json").write_text(json.dumps(seen), "utf-8")
+    built = sphinx(tree, tree / "build")
+    assert (built.returncode, built.stderr) == (0, "")
+    return tree / "build/html"
+
+
+MARKED = """link => {
+    document.documentElement.style.scrollBehavior = "auto";
+    link.click();
+    const line = document.querySelector(":target"), box = line.getBoundingClientRect();
+    return [line.textContent, getComputedStyle(line).outlineStyle, box.top >= 0 && box.bottom <= innerHeight];
+}"""
+
+
+def test_the_list_of_what_breaks_without_each_line_is_for_everybody_and_leads_to_the_lines(reader, listed):
+    context = reader.context(viewport=WIDE)
+    context.add_init_script(AXE)
+    context.route(
+        f"{reader.address}listed/**", lambda route: route.fulfill(path=listed / urlsplit(route.request.url).path.removeprefix("/listed/"))
+    )
+    page = context.new_page()
+    page.goto(f"{reader.address}listed/deploy/index.html")
+    _, copied = attempt(page, {"host": "hub.example.org"}, [page.locator("a.download").get_attribute("href")])
+    text = (SNIPPETS / CONF).read_text("utf-8")
+    assert copied == [text.replace(VALUES["host"], "hub.example.org")]
+    box = page.locator("details.witness")
+    assert not box.locator("dl").is_visible()
+    page.emulate_media(media="print")
+    assert not box.is_visible(), "a closed list takes no paper"
+    page.emulate_media(media="screen")
+    box.locator("summary").click()
+    assert box.locator("samp").first.text_content().startswith("GET hub.example.org/")
+    marked = [link.evaluate(MARKED) for link in box.locator("dt a").all()]
+    lines = text.splitlines()
+    assert marked == [["\n".join(lines[first - 1 : last]), "solid", True] for first, last in ((5, 8), (6, 6), (92, 92), (109, 109))]
+    told = found(page)
+    context.close()
+    assert not told, "\n".join(told)
 
 
 MOVED = """() => new Promise(tell => new PerformanceObserver(list => {

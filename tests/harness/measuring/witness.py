@@ -239,6 +239,7 @@ def table() -> dict[str, Any]:
     """What has been found of the files as they lie in the tree, as build/witness.json holds it."""
     argued = exemptions()
     told = {}
+    days = {datetime.date.today().isoformat()}
     for name in files():
         rows = []
         found = _done(name)
@@ -247,6 +248,7 @@ def table() -> dict[str, Any]:
                 row = found.get(change.key)
                 if not row:
                     continue
+                days.add(row.get("date", max(days)))
                 verdict, why = row["verdict"], row.get("why", "")
                 if verdict != "dies" and change.key in argued:
                     verdict, why = "exempt", argued[change.key]
@@ -255,7 +257,8 @@ def table() -> dict[str, Any]:
                 rows.append(place | {"verdict": verdict} | rest | {"why": why, "seconds": row.get("seconds", 0)})
         if rows:
             told[name] = {"hash": digest(SNIPPETS / name), "changes": rows}
-    return {"date": datetime.date.today().isoformat(), "files": told}
+    # That of the oldest verdict.
+    return {"date": min(days), "files": told}
 
 
 def lacking(name: str, text: str | None = None) -> Iterator[str]:

@@ -7,6 +7,7 @@ What containers and fixtures hold is kept from one try to the next, but for what
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import re
 import subprocess
@@ -46,6 +47,8 @@ def told(raised: BaseException) -> tuple[str, str]:
     if isinstance(raised, subprocess.TimeoutExpired):
         return "", f"no answer within {raised.timeout:.0f} seconds"
     text = str(raised).replace("\t", " ")
+    if "DID NOT RAISE" in text:
+        return "", "what has to be refused is accepted"
     if found := re.search(r"^(\w+) fails: (.*)$", text, re.M):
         return found[1], found[2][:WORDS]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("snippets/", "Use -v", "File "))]
@@ -159,7 +162,7 @@ class Loop:
         return False
 
     def verdict(self, change: Change, verdict: str, **more: Any) -> None:
-        self.say(key=change.key, verdict=verdict, **more)
+        self.say(key=change.key, verdict=verdict, date=datetime.date.today().isoformat(), **more)
 
     # --- the hunt
 

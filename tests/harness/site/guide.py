@@ -42,8 +42,8 @@ def copy_of_the_tree(to: Path) -> Path:
     """The tree without its tests, and without what is made from it; with what the tests saw, and what was measured, if they ran."""
     shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info"))
     (to / "build").mkdir()
-    for seen in evidence.FILE, evidence.FILE.with_name("bench.json"):
-        if seen.exists():
+    for name in "evidence.json", "bench.json", "witness.json":
+        if (seen := evidence.FILE.with_name(name)).exists():
             shutil.copy(seen, to / "build")
     return to
 
@@ -59,7 +59,9 @@ def small(tree: Path, extensions: list[str], **pages: str) -> Path:
     for name, text in pages.items():
         (tree / ("" if name == "index" else "deploy") / f"{name}.md").write_text(text, "utf-8")
     path = f"import sys\nsys.path.insert(0, {str(ROOT / '_ext')!r})"
-    (tree / "conf.py").write_text(f"{path}\nextensions = {['myst_parser', *extensions]}\nhtml_theme = 'basic'\n")
+    (tree / "conf.py").write_text(
+        f"{path}\nextensions = {['myst_parser', *extensions]}\nhtml_theme = 'basic'\nexclude_patterns = ['build']\n"
+    )
     return tree
 
 
