@@ -106,7 +106,7 @@ def record() -> dict[tuple[str, str, str], str]:
 
 def exemptions() -> dict[tuple[str, str, str], str]:
     """By change, why none is needed. Raises ValueError where the file is not as it should be."""
-    rows = tomllib.loads(ARGUED.read_text("utf-8"))["exempt"] if ARGUED.exists() else []
+    rows = tomllib.loads(ARGUED.read_text("utf-8")).get("exempt", [])
     argued = {}
     for row in rows:
         if row.keys() != {"file", "text", "changes", "why"}:
@@ -114,6 +114,11 @@ def exemptions() -> dict[tuple[str, str, str], str]:
         for what in row["changes"]:
             argued[row["file"], row["text"], what] = row["why"]
     return argued
+
+
+def still_open() -> list[str]:
+    """The snippets of which not every change has been looked at yet."""
+    return tomllib.loads(ARGUED.read_text("utf-8"))["open"]
 
 
 def touched(since: str) -> dict[str, set[int]]:
