@@ -127,11 +127,13 @@ class Loop:
             self.put(made)
         except engine.Trouble as trouble:
             return tests[0], RuntimeError(f"what it installs cannot be made: {trouble}")
+        # All that one file's tests share, and then what they share with tests of the same folder.
+        self.session._setupstate.teardown_exact(self.other)
+        self.session._setupstate.teardown_exact(self.items[tests[0]])
         for test, after in zip(tests, [*tests[1:], None], strict=True):
             self.raised = None
             reports = runtestprotocol(self.items[test], log=False, nextitem=self.items[after] if after else self.other)
             if not all(report.passed for report in reports):
-                self.session._setupstate.teardown_exact(self.other)
                 return test, self.raised or RuntimeError("fails without a word")
         return None
 
