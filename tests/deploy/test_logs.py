@@ -64,7 +64,7 @@ def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, ver
     assert found(hub.machine, secrets) == HUBS
     assert not open_to_all, "anybody on the machine reads who was here"
     # By HTTPS, and by plain HTTP.
-    for status, client, least in ((200, "hubcheck", 5000), (301, "python-requests", 100)):
+    for status, client, least in ((200, "hubcheck", 1000), (301, "python-requests", 100)):
         address, age, size, agent = told["GET /jupyter/user/alice/lab HTTP/1.1", status]
         assert (address, agent) == ("127.0.0.1", client)
         assert abs(age) < timedelta(minutes=5)

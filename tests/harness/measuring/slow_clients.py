@@ -22,7 +22,9 @@ def loitered(proxy: str, files: Files, seconds: float, extra: Mapping[str, str |
 
 
 # Takes connections in the hub's place, and nothing that is sent on them.
-DEAF = "perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => \"{}\", Listen => 9) or die; sleep' >/dev/null 2>&1 &"
+DEAF = (
+    "perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => \"{}\", Listen => 9) or die; fork and exit; sleep' >/dev/null 2>&1"
+)
 # nginx waits for a whole body before it asks the hub; 8 MB are more than a connection holds on its way.
 MEGABYTES = {"nginx": 8, "apache": 0}
 

@@ -58,6 +58,8 @@ VEILED = {
     "a null": "Transfer-Encoding: chunked\0",
 }
 CHUNKED = VEILED["plain"]
+# Jupyter Server's own limit, in bytes.
+BODIES = {"a body of 512 MB": 512 * 2**20, "a body of a byte more": 512 * 2**20 + 1}
 
 
 def attempts(url: str) -> dict[str, bytes]:
@@ -92,9 +94,9 @@ def attempts(url: str) -> dict[str, bytes]:
     sent["a header of 64 KB"] = request("GET", url, "large", "X-Large: " + "a" * 65536)
     sent["an address of 64 KB"] = request("GET", url, "large?" + "a" * 65536)
     sent["a thousand headers"] = request("GET", url, "large", *["X-Many: 1234567890123456789012345"] * 1000)
-    # By the limit of Jupyter Server, and of nginx's line; who may send it is told so, by the status 100.
-    for what, length in {"512 MB": 512 * 2**20, "a byte more": 512 * 2**20 + 1}.items():
-        sent[f"a body of {what}"] = request("POST", url, "large", f"Content-Length: {length}", "Expect: 100-continue")
+    # Who may send a body is told so, by the status 100.
+    for what, length in BODIES.items():
+        sent[what] = request("POST", url, "large", f"Content-Length: {length}", "Expect: 100-continue")
     sent["nothing"] = request("GET", url, "hidden-nothing")
     return sent
 
