@@ -16,7 +16,7 @@ END
 
 # What lies in static/ is sent to every browser that asks: see jupyter_server_config.py.
 install -d "$share/static/blockly"
-tar --extract --gzip --file blockly-13.3.0.tgz --directory "$share/static/blockly" --strip-components 1 --no-same-owner \
+tar --extract --file blockly-13.3.0.tgz --directory "$share/static/blockly" --strip-components 1 \
   package/blockly.min.js package/python_compressed.js package/media package/LICENSE
 install -m 0644 Python.html listener.js "$share"
 

@@ -58,7 +58,7 @@ if len(os.fsencode(jupyter_runtime_dir())) > 57:
 
 # Each load of JupyterLab would start Node.js, to find out whether JupyterLab has to be built
 # anew. With extensions as pip installs them it never has to.
-c.ServerApp.tornado_settings = {"page_config_data": {"buildAvailable": False, "buildCheck": False}}
+c.ServerApp.tornado_settings = {"page_config_data": {"buildCheck": False}}
 
 c.ContentsManager.files_handler_class = FramedFilesHandler
 

@@ -7,7 +7,7 @@ set -eu
 umask 022
 
 apt-get update
-apt-get install -y --no-install-recommends python3 python3-venv
+apt-get install -y --no-install-recommends python3-venv
 
 python3 -m venv /opt/jupyterhub
 /opt/jupyterhub/bin/pip install -r requirements.txt

@@ -44,9 +44,10 @@ class LastingSpawner(LocalProcessSpawner):
     def load_state(self, state):
         super().load_state(state)
         try:
-            if os.stat(f"/proc/{self.pid}").st_uid != pwd.getpwnam(self.user.name).pw_uid:
-                self.pid = 0
-        except (FileNotFoundError, KeyError):
+            own = os.stat(f"/proc/{self.pid}").st_uid == pwd.getpwnam(self.user.name).pw_uid
+        except (FileNotFoundError, KeyError):  # no such program any more, or no such user
+            own = False
+        if not own:
             self.pid = 0
 
     async def move_certs(self, paths):

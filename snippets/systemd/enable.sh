@@ -9,6 +9,5 @@ unit=/etc/systemd/system/jupyterhub.service
 chown root:root "$config" "$server" "$unit"
 chmod 600 "$config"
 chmod 644 "$server" "$unit"
-systemctl daemon-reload
 systemctl enable --now jupyterhub.service
 systemctl --no-pager status jupyterhub.service

@@ -128,11 +128,13 @@ def test_jupyterlab_finds_its_kernel_again_with_what_it_did_meanwhile(desks, ver
         notebook.run()
         notebook.output().get_by_text("begun").wait_for()
         deployment.end(desk.hub)
-        dialog = notebook.page.locator(".jp-Dialog")
-        dialog.get_by_text("Kernel died unexpectedly" if line else "Server unavailable or unreachable").wait_for()
-        desk.put("away/away", "")
-        deployment.start(desk.hub)
-        desk.hub.machine.sh("rm /home/alice/away/away")
+        try:
+            dialog = notebook.page.locator(".jp-Dialog")
+            dialog.get_by_text("Kernel died unexpectedly" if line else "Server unavailable or unreachable").wait_for()
+        finally:
+            desk.put("away/away", "")
+            deployment.start(desk.hub)
+            desk.hub.machine.sh("rm /home/alice/away/away")
         if line:
             notebook.reload()
         else:

@@ -1,6 +1,7 @@
 """Another user of the same machine, from a shell: what deploy/security.md says is left open to them, and nothing else."""
 
 import re
+import uuid
 
 import pytest
 
@@ -31,6 +32,11 @@ HIGH = (
 )
 
 pytestmark = pytest.mark.xdist_group("neighbours")
+
+# In bytes, the longest path of a Unix socket, and a home below which that of a kernel's would have one more. (é is two of them.)
+LONGEST, DEEP = 107, "/srv/homes/student-é/mallory"
+# What Debian 13 does once a day with what is ten days old, for whatever age.
+CLEAN = "echo 'd /tmp 1777 root root 0' >/root/clean.conf; systemd-tmpfiles --clean /root/clean.conf; "
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +85,12 @@ def overheard(seen):
 def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub):
     """Nor of one whose home lies so deep that a socket there would have no room for its path."""
     put(hub, PUBLISHED)
-    with local_users.moved(hub, "mallory", "/srv/homes/students-of-the-faculty/mallory"):
+    assert len(f"{DEEP}/.local/share/jupyter/runtime/kernel-{uuid.uuid4()}-ipc-1".encode()) == LONGEST + 1
+    with local_users.moved(hub, "mallory", DEEP):
         with local_users.working(hub, "mallory"):
             deep = local_users.swept(hub.machine, "carol", [])
+            hub.machine.sh("touch /tmp/of-nobodys-use")
+            before, after = (hub.machine.sh(f"{clean}find /tmp/jupyter-* /tmp/of-*", check=False).stdout for clean in ("", CLEAN))
         with local_users.working(hub, "alice") as words:
             seen = local_users.swept(hub.machine, "carol", words)
             kinds = found(seen, local_users.listeners(hub.machine, "alice", "mallory"))
@@ -99,6 +108,10 @@ def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub):
     sockets = {path: said for path, said in deep["sockets"].items() if "/kernel-" in path}
     assert sockets
     assert all(path.startswith("/tmp/jupyter-") and said == "[Permission denied]" for path, said in sockets.items()), sockets
+    assert "/kernel-" in before
+    assert after == before.replace("/tmp/of-nobodys-use\n", ""), "what a server that runs needs is cleared from /tmp"
+    # Whose home lies less deep has them at home.
+    assert all(path.startswith("/home/alice/") for path in seen["sockets"] if "/kernel-" in path), seen["sockets"]
 
 
 def test_kernels_that_speak_tcp_are_overheard(hub):
@@ -117,8 +130,11 @@ def test_kernels_that_speak_tcp_are_overheard(hub):
 
 def test_nobody_takes_the_hubs_ports_while_it_restarts(hub):
     put(hub, PUBLISHED)
-    taken = local_users.robbed(hub, ["800", "801", "881"], lambda: faults.restart(hub))
-    assert taken == {"took": [], "refused": dict.fromkeys(("800", "801", "881"), "Permission denied"), "heard": {}}
+    whose = local_users.listeners(hub.machine)
+    ports = [port for port in whose if whose[port] in ("the hub", "the hub's own proxy")]
+    taken = local_users.robbed(hub, ports, lambda: faults.restart(hub))
+    assert taken == {"took": [], "refused": dict.fromkeys(ports, "Permission denied"), "heard": {}}
+    assert len(ports) == 3, whose
 
 
 def test_with_higher_ports_a_user_takes_them_and_is_handed_passwords(hub):
@@ -167,3 +183,11 @@ def test_an_older_jupyterhub_takes_the_same_lines_for_certificates():
     with deployment.hub(VERSIONS["jupyterhub"][-1], files) as hub:
         # Without a reverse proxy in front, only the header that the proxy adds is missing.
         assert [rung["rung"] for rung in hub.check("--megabytes", "1", url=BEHIND) if not rung["ok"]] == ["blocks_shown"]
+        # Nobody else reads the keys, whatever the umask of whoever starts the hub.
+        keys = hub.machine.sh("find /home/alice/.jupyterhub -printf '%m %u %g\n' | sort --unique").stdout.splitlines()
+        assert keys == ["600 alice alice", "700 alice alice"]
+        # Where they cannot be put, no server is started.
+        hub.machine.sh("touch /home/bob/.jupyterhub")
+        last = hub.check("--until", "server_spawns", user="bob", url=BEHIND)[-1]
+        assert (last["rung"], last["ok"]) == ("server_spawns", False), last
+        assert "returned non-zero exit status" in hub.log()

@@ -31,10 +31,11 @@ def hub():
         yield hub
 
 
-def restart(hub, *lines):
+def restart(hub, *lines, meanwhile="true"):
+    """The hub with other lines; `meanwhile` is done before it is there again."""
     deployment.end(hub)
     files = published(*lines)
-    hub.machine.put({f"/etc/{CONFIG}": files.read(CONFIG)})
+    hub.machine.sh(meanwhile, {f"/etc/{CONFIG}": files.read(CONFIG)})
     deployment.start(hub, files)
 
 
@@ -50,6 +51,19 @@ def test_an_administrator_has_to_be_in_the_group_enters_a_users_server_and_remai
     assert hub.on_server("administer", BEHIND, "alice", "GET", "user/mallory/api/contents") in (403, 404)
     restart(hub)
     assert hub.on_server("administer", BEHIND, "carol", "GET", "hub/api/users") == 200
+
+
+def test_a_user_whose_account_is_gone_keeps_nobody_out_and_has_no_server(hub):
+    """Whose their programs are, nobody knows any more, so that the hub has nothing to do with them."""
+    hub.machine.sh("usermod --append --groups jupyterhub carol")
+    hub.on_server("settle", BEHIND, "mallory")
+    restart(hub, ADMIN, meanwhile="sed -i s/^mallory:/gone:/ /etc/passwd")
+    try:
+        assert hub.on_server("let_in", BEHIND, "alice", "") == [302]
+        assert hub.on_server("administer", BEHIND, "carol", "GET", "user/mallory/api/contents") == 424
+        assert "singleuser" in running(hub, "gone")
+    finally:
+        hub.machine.sh("sed -i s/^gone:/mallory:/ /etc/passwd; pkill -KILL -u mallory")
 
 
 def test_who_leaves_the_group_stays_in_until_all_steps_of_the_page_are_done(hub):

@@ -1,5 +1,6 @@
 """The editor's install step: one release of Blockly everywhere, its checksum verified, no network needed, safe to run twice."""
 
+import json
 import re
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from tests.harness.machines import deployment
 from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
 
-INSTALL = "cd /root/jigsaw && sh install.sh"
+# Under a umask that keeps new files from others.
+INSTALL = "cd /root/jigsaw && umask 077 && sh install.sh"
 SHARE = f"{VALUES['environment']}/share/jigsaw"
+PACKAGE = f"blockly-{VERSIONS['blockly']}.tgz"
 
 every_hub = pytest.mark.parametrize("version", VERSIONS["jupyterhub"])
 
@@ -21,18 +24,20 @@ def machine(idle, version):
 
 @every_hub
 def test_without_a_network_the_package_beside_the_script_is_enough(machine, version):
-    machine.sh(f"rm -r {SHARE}")
+    magic = machine.sh("find /opt/jupyterhub/lib -name jigsaw_magic.py -path '*/site-packages/jigsaw_magic.py'").stdout.strip()
+    machine.sh(f"rm -r {SHARE} {magic}")
     done = machine.sh(INSTALL)
     assert done.stdout == f"installed the block editor into {SHARE}\n"
-    listed = machine.sh(f"cd {SHARE} && find . -maxdepth 3 -name '*.*' -type f | sort && stat -c %A . static/blockly/media").stdout.split()
+    listed = machine.sh(f"cd {SHARE} && find . -maxdepth 3 -type f | sort").stdout.split()
     assert listed == [
         "./Python.html",
         "./listener.js",
+        "./static/blockly/LICENSE",
         "./static/blockly/blockly.min.js",
         "./static/blockly/python_compressed.js",
-        "drwxr-xr-x",
-        "drwxr-xr-x",
     ]
+    kinds = machine.sh(f"find {SHARE} {magic} -printf '%y %m %u %g\n' | sort --unique").stdout.splitlines()
+    assert kinds == ["d 755 root root", "f 644 root root"]
     # A second time changes nothing and fails at nothing.
     before = machine.sh(f"cd {SHARE} && find . -type f | sort | xargs sha256sum").stdout
     machine.sh(INSTALL)
@@ -41,12 +46,11 @@ def test_without_a_network_the_package_beside_the_script_is_enough(machine, vers
 
 @every_hub
 def test_another_blockly_is_refused_and_nothing_is_installed(machine, version):
-    package = f"blockly-{VERSIONS['blockly']}.tgz"
-    machine.sh(f"rm -rf /root/other && cp -r /root/jigsaw /root/other && cd /root/other && printf x >>{package} && date >Python.html")
+    machine.sh(f"rm -rf /root/other && cp -r /root/jigsaw /root/other && cd /root/other && printf x >>{PACKAGE} && date >Python.html")
     before = machine.sh(f"sha256sum {SHARE}/Python.html {SHARE}/static/blockly/blockly.min.js").stdout
     done = machine.sh("cd /root/other && sh install.sh", check=False)
     assert done.returncode
-    assert f"{package}: FAILED" in done.stdout + done.stderr
+    assert f"{PACKAGE}: FAILED" in done.stdout + done.stderr
     assert machine.sh(f"sha256sum {SHARE}/Python.html {SHARE}/static/blockly/blockly.min.js").stdout == before
 
 
@@ -57,6 +61,29 @@ def test_without_network_and_package_it_fails_in_words(machine, version):
     assert done.returncode
     assert "installed" not in done.stdout
     assert re.search("npm error", done.stderr), done.stderr
+
+
+# What npm asks of a registry, and what it gets from this one, which has one package.
+REGISTRY = "http://127.0.0.1:4873"
+KNOWN = {"name": "blockly", "versions": {VERSIONS["blockly"]: {"name": "blockly", "version": VERSIONS["blockly"]}}}
+KNOWN["versions"][VERSIONS["blockly"]]["dist"] = {"tarball": f"{REGISTRY}/{PACKAGE}"}
+
+
+def test_with_npm_it_gets_the_package_by_itself_and_says_no_more_than_that_it_is_done(idle):
+    machine = idle(VERSIONS["jupyterhub"][0])
+    serve = (
+        f"{deployment.PYTHON} -m http.server --bind 127.0.0.1 --directory /root/registry 4873 >/dev/null 2>&1 & echo $! >/root/registry.pid"
+    )
+    machine.sh(
+        f"cp /root/jigsaw/{PACKAGE} /root/registry; rm -rf /root/bare && cp -r /root/jigsaw /root/bare && rm /root/bare/*.tgz; {serve}",
+        {"/root/registry/blockly": json.dumps(KNOWN)},
+    )
+    try:
+        machine.until(f"{deployment.PYTHON} -c \"import urllib.request as r; r.urlopen('{REGISTRY}/blockly')\"", timeout=10)
+        done = machine.sh(f"cd /root/bare && npm_config_registry={REGISTRY} sh install.sh")
+    finally:
+        machine.sh("kill $(cat /root/registry.pid)")
+    assert (done.stdout, done.stderr) == (f"installed the block editor into {SHARE}\n", "")
 
 
 @every_hub

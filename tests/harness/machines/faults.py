@@ -200,17 +200,22 @@ def boot_with_old_numbers(hub: deployment.Hub, user: str, files: Files) -> list[
     """End the hub and all users' servers, as a power cut does, and let the numbers that the hub keeps be other programs'.
 
     The first of the programs has the number of the user's server, the second that of the hub's own proxy. The hub is started
-    from `files`. Returns the programs that still run when it is up and has looked for the user's server.
+    from `files`, and from the published ones if anything fails before. Returns the programs that still run when it is up and has
+    looked for the user's server.
     """
     started = "; ".join(f"systemd-run --quiet --collect --unit {name} sleep 999" for name in PROGRAMS)
-    hub.machine.sh(f"systemctl stop jupyterhub; systemctl kill jupyterhub; systemctl stop {' '.join(PROGRAMS)}; {started}")
-    one, two = (hub.machine.sh(f"systemctl show --property MainPID --value {name}").stdout.strip() for name in PROGRAMS)
-    # A boot empties /run, and nothing else.
     changed = {SAVED_AS[name]: files.read(name) for name in (CONFIG, UNIT)}
-    hub.machine.sh(f"rm -f {PROXY_PID}; echo {two} >{STATE}/jupyterhub-proxy.pid; systemctl daemon-reload", changed)
-    hub.machine.exec(PYTHON, "-c", LEND, f"{STATE}/jupyterhub.sqlite", user, one)
     before = log(hub).count(LOOKED)
     with coming_back(hub):
+        try:
+            hub.machine.sh(f"systemctl stop jupyterhub; systemctl kill jupyterhub; systemctl stop {' '.join(PROGRAMS)}; {started}")
+            one, two = (hub.machine.sh(f"systemctl show --property MainPID --value {name}").stdout.strip() for name in PROGRAMS)
+            # A boot empties /run, and nothing else.
+            hub.machine.sh(f"rm -f {PROXY_PID}; echo {two} >{STATE}/jupyterhub-proxy.pid; systemctl daemon-reload", changed)
+            hub.machine.exec(PYTHON, "-c", LEND, f"{STATE}/jupyterhub.sqlite", user, one)
+        except BaseException:
+            configure(hub, PUBLISHED)
+            raise
         hub.machine.sh("systemctl start jupyterhub")
     said(hub, LOOKED, before + 1)
     hub.machine.sh(f"rm -f {STATE}/jupyterhub-proxy.pid")

@@ -1,15 +1,18 @@
 """What a program of a user's can do: it runs in a kernel, and prints a dictionary of names and whether each works, as JSON.
 
-Where something breaks in another way than by being refused, its name tells the exception instead.
+Where the system refuses, the name of its error stands instead (EPERM), and where it ends the program, that of the signal (SIGSYS).
 """
 
 import ctypes
+import errno
 import json
 import mmap
 import multiprocessing
 import os
 import pathlib
 import pty
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +20,7 @@ from multiprocessing import shared_memory
 
 NODE = pathlib.Path(sys.executable).with_name("node")
 NOTE = pathlib.Path.home() / "within.txt"
-NEWUSER, TRACEME = 0x10000000, 0
+NEWUSER, TRACEME, NO_RANDOM_ADDRESSES, FIFO = 0x10000000, 0, 0x0040000, 1
 C = ctypes.CDLL(None, use_errno=True)
 
 
@@ -27,6 +30,27 @@ def child(function) -> int:
     if not forked:
         os._exit(function())
     return os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1])
+
+
+def call(function, *arguments) -> bool:
+    """Call a function of C in a process of its own: True if it works, OSError if not, ChildProcessError if the system ends the process."""
+    status = child(lambda: ctypes.get_errno() if function(*arguments) == -1 else 0)
+    if status < 0:
+        raise ChildProcessError(signal.Signals(-status).name)
+    if status:
+        raise OSError(status, os.strerror(status))
+    return True
+
+
+def heard(function, answer: int) -> bool:
+    """Whether the kernel itself finds fault with what is asked, by that error: whoever is asked before it knows another, or none."""
+    try:
+        function()
+    except OSError as error:
+        if error.errno == answer:
+            return True
+        raise
+    return False
 
 
 def writes_at_home():
@@ -65,11 +89,31 @@ def lets_others_first():
     return child(lambda: os.nice(1)) == 1
 
 
+# One program in each folder in which a login by SSH finds some; the first two were put there.
+PROGRAMS = {"/usr/local/sbin": "local-true", "/usr/local/bin": "setuid-id", "/usr/sbin": "chpasswd", "/usr/bin": "ls"}
+
+
+def finds_programs():
+    return {folder: shutil.which(name) for folder, name in PROGRAMS.items()} == {f: f"{f}/{name}" for f, name in PROGRAMS.items()}
+
+
+def asks_for_real_time():
+    """Without a priority the kernel finds it wrong, before it looks at who asks."""
+    return heard(lambda: call(C.sched_setscheduler, 0, FIFO, ctypes.byref(ctypes.c_int(0))), errno.EINVAL)
+
+
+def asks_for_raw_packets():
+    """A user may not have them anyway."""
+    return heard(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW), errno.EPERM)
+
+
 WORKS = {
     "writes at home": writes_at_home,
     "writes in /tmp": lambda: pathlib.Path(f"/tmp/within-{os.getpid()}").write_text("x") == 1,
     "shares a folder with its group": lambda: subprocess.call("mkdir -p ~/within && chmod 2770 ~/within", shell=True) == 0,
+    "finds the system's programs": finds_programs,
     "speaks with itself": speaks_with_itself,
+    "speaks IPv6": lambda: socket.socket(socket.AF_INET6).close() is None,
     "forks": lambda: child(lambda: 7) == 7,
     "computes in processes": computes_in_processes,
     "shares memory": shares_memory,
@@ -82,11 +126,16 @@ WORKS = {
 POWERS = {
     "becomes root by a setuid program": lambda: subprocess.check_output(["/usr/local/bin/setuid-id", "-u"], text=True).strip() == "0",
     "sees processes of others": lambda: any(path.stat().st_uid != os.getuid() for path in pathlib.Path("/proc").glob("[0-9]*")),
-    "makes a namespace": lambda: child(lambda: C.unshare(NEWUSER) != 0) == 0,
-    "is traced": lambda: child(lambda: C.ptrace(TRACEME, 0, 0, 0) != 0) == 0,
+    "makes a namespace": lambda: call(C.unshare, NEWUSER),
+    "is traced": lambda: call(C.ptrace, TRACEME, 0, 0, 0),
+    "loads its programs at known addresses": lambda: call(C.personality, NO_RANDOM_ADDRESSES),
+    "asks for real time": asks_for_real_time,
+    "asks for raw packets": asks_for_raw_packets,
+    "reads the kernel's symbols": lambda: pathlib.Path("/proc/kallsyms").open().close() is None,
+    "looks at the kernel's modules": lambda: os.listdir("/usr/lib/modules") is not None,
     "leaves files that everybody reads": lambda: bool(NOTE.stat().st_mode & 0o004),
     "leaves files that its group reads": lambda: bool(NOTE.stat().st_mode & 0o040),
-    "finds the machine's devices": lambda: pathlib.Path("/dev/card").exists(),
+    "opens the machine's devices": lambda: pathlib.Path("/dev/card").open("rb").close() is None,
 }
 
 
@@ -95,6 +144,10 @@ def tried(functions: dict) -> dict:
     for name, function in functions.items():
         try:
             answers[name] = function()
+        except ChildProcessError as ended:
+            answers[name] = str(ended)
+        except OSError as refused:
+            answers[name] = errno.errorcode[refused.errno]
         except Exception as error:
             answers[name] = f"{type(error).__name__}: {error}"
     return answers

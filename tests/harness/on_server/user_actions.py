@@ -64,14 +64,19 @@ def say(hub: hubcheck.Hub, kind: str, content: dict) -> str:
     return header["msg_id"]
 
 
+# A kernel's answer is complete once both are there, in whichever order; before them it says that it is busy.
+WHOLE = {"kernel_info_reply", "idle"}
+
+
 def ask(hub: hubcheck.Hub) -> float:
-    """Milliseconds until a kernel has told about itself."""
+    """Milliseconds until a kernel has told about itself, and is idle again."""
     began = time.perf_counter()
-    asked = say(hub, "kernel_info_request", {})
-    while True:
+    asked, missing = say(hub, "kernel_info_request", {}), set(WHOLE)
+    while missing:
         message = json.loads(hub.channel.recv())
-        if message["msg_type"] == "kernel_info_reply" and message["parent_header"]["msg_id"] == asked:
-            return 1000 * (time.perf_counter() - began)
+        if message["parent_header"].get("msg_id") == asked:
+            missing -= {message["msg_type"], message["content"].get("execution_state")}
+    return 1000 * (time.perf_counter() - began)
 
 
 def settings(page: str) -> dict:

@@ -10,8 +10,6 @@ from metakernel import ExceptionWrapper, MetaKernel
 class MyKernel(MetaKernel):
     implementation = "my_kernel"
     implementation_version = "1.0"
-    language = "python"
-    language_version = "3"
     banner = "my_kernel: Python by way of MetaKernel"
     language_info = {
         "name": "python",

@@ -1,0 +1,52 @@
+"""The install scripts once more on a machine on which they ran: they end where a step fails, and may be run again."""
+
+import pytest
+
+from tests.harness.machines import install_scripts
+from tests.harness.manifest import VALUES, VERSIONS
+from tests.harness.measuring import syntax
+
+KERNEL = VALUES["kernel"]
+SLOW = {"jupyterhub": {"apt-get", "python3", "pip", "npm"}, "kernel": {"pip", "python"}}
+pytestmark = pytest.mark.xdist_group("install")
+
+
+@pytest.fixture(scope="module")
+def machine():
+    with syntax.machine(VERSIONS["jupyterhub"][0]) as machine:
+        yield machine
+
+
+@pytest.mark.parametrize(
+    ("script", "step"),
+    [
+        ("jupyterhub", "apt-get update"),
+        ("jupyterhub", "apt-get install"),
+        ("jupyterhub", "python3 -m venv"),
+        ("jupyterhub", "pip install"),
+        ("jupyterhub", "npm install"),
+        ("kernel", "pip install"),
+        ("kernel", f"python -m {KERNEL} install"),
+    ],
+)
+def test_a_script_ends_at_the_step_that_fails(machine, script, step):
+    done, called = install_scripts.run(machine, script, SLOW[script], failing=step)
+    assert done.returncode
+    assert called[-1].startswith(step), called
+
+
+def test_jupyterhub_is_installed_again_over_itself(machine):
+    """Also where somebody took away what the script makes, and keeps new files from others."""
+    machine.sh("rm -rf /etc/jupyterhub /etc/jupyter; ln -sf /bin/false /opt/jupyterhub/bin/node")
+    done, called = install_scripts.run(machine, "jupyterhub", SLOW["jupyterhub"])
+    assert not done.returncode, done.stderr
+    assert [line.split()[0] for line in called] == ["apt-get", "apt-get", "python3", "pip", "npm"]
+    assert machine.sh("stat --format '%a %U' /etc/jupyterhub /etc/jupyter").stdout.splitlines() == ["755 root"] * 2
+    assert machine.sh("/opt/jupyterhub/bin/node --version", user="alice").stdout.startswith("v")
+
+
+def test_the_kernel_is_installed_again_over_itself_and_its_script_shows_it(machine):
+    done, _ = install_scripts.run(machine, "kernel", {"pip"})
+    assert not done.returncode, done.stderr
+    assert f"  {KERNEL} " in done.stdout
+    machine.sh(f"cat {VALUES['environment']}/share/jupyter/kernels/{KERNEL}/kernel.json", user="alice")
