@@ -216,6 +216,13 @@ def _path(name: str) -> Path:
     return WORK / f"{name.replace('/', '-')}.jsonl"
 
 
+def _rows(name: str) -> dict[tuple, dict]:
+    """What earlier runs found, also of other forms of this file."""
+    path = _path(name)
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return {tuple(row["key"]): row for row in map(json.loads, lines) if "verdict" in row}
+
+
 def _done(name: str) -> dict[tuple, dict]:
     """What earlier runs found of this very file."""
     path = _path(name)
@@ -319,7 +326,7 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
         elif "note" in row:
             print(f"{row['file']}: {row['note']}", flush=True)
 
-    hints = record()
+    hints = record() | {key: row["test"] for name in left for key, row in _rows(name).items() if row["verdict"] == "dies"}
     with ThreadPoolExecutor(jobs) as pool:
         busy = []
         for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
