@@ -8,12 +8,13 @@ JOBS ?= 2
 AGAIN := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 PYTEST_OPTIONS ?=
 BENCH_OPTIONS ?=
+MUTANTS_OPTIONS ?=
 BIN := .venv/bin
 SPHINX_OPTIONS := -n -W --keep-going -q
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test bench newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse check test bench mutants newest lint lock clean
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -49,6 +50,9 @@ test: .venv/ready ## everything: syntax, whole deployments, notebooks, the site
 
 bench: .venv/ready ## how fast the published files are, beside others; writes build/bench.json, which the site shows
 	@$(BIN)/python -m tests.harness.measuring.bench $(BENCH_OPTIONS)
+
+mutants: .venv/ready ## whether the tests of hubcheck notice what is changed in it; writes build/mutants.json, which the site shows
+	@$(BIN)/python -m tests.harness.measuring.mutants --jobs $(JOBS) $(MUTANTS_OPTIONS)
 
 newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy
 	@$(BIN)/python -m tests.harness.measuring.newest

@@ -42,7 +42,7 @@ def copy_of_the_tree(to: Path) -> Path:
     """The tree without its tests, and without what is made from it; with what the tests saw, and what was measured, if they ran."""
     shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info"))
     (to / "build").mkdir()
-    for seen in evidence.FILE, evidence.FILE.with_name("bench.json"):
+    for seen in evidence.FILE, evidence.FILE.with_name("bench.json"), evidence.FILE.with_name("mutants.json"):
         if seen.exists():
             shutil.copy(seen, to / "build")
     return to
