@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from snippets.check import hubcheck
 from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import CHECK, PYTHON
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS
@@ -51,6 +52,11 @@ def machine(idle):
 
 def check(machine, *arguments):
     return machine.exec(PYTHON, "/root/hubcheck.py", *arguments, check=False)
+
+
+def test_each_cause_names_a_page_of_the_guide():
+    pages = [page for _, _, page in hubcheck.CAUSES]
+    assert not [page for page in pages if not (ROOT / f"{page}.md").exists() and not (ROOT / page / "index.md").exists()]
 
 
 WRONG_USE = [

@@ -1,6 +1,7 @@
 """hubcheck in this process, against answers of real deployments: what it asks, what it says, and how each of its options counts."""
 
 import argparse
+import base64
 import dataclasses
 import datetime
 import json
@@ -11,7 +12,6 @@ import ssl
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -691,6 +691,28 @@ def test_where_there_is_no_alarm_rungs_have_no_limit(monkeypatch):
     assert list(hubcheck.limited(lambda hub: iter(["one"]), opened(timeout=1, spawn_timeout=1, idle=0))) == ["one"]
 
 
+@pytest.mark.parametrize("ports", [{80: "http"}, {80: "http", 443: "https"}])
+def test_the_token_is_for_the_address_that_was_given_alone(place, ports):
+    place.ports = ports
+    replay = Replay(everything=pages(404, "Not Found", Server="nginx"))
+    run = place.check(replay, URL, "--token-file", f"{place.folder}/token.txt", "--ca-file", place.trusted)
+    holders = [request["url"] for request in replay.seen if request["headers"]["Authorization"]]
+    assert holders == ([f"{URL}hub/api"] if 443 in ports else [])
+    assert {request["method"] for request in replay.seen} == {"GET"}
+    assert len(replay.seen) > 1
+    assert run.status == 1
+
+
+def test_what_is_only_looked_for_is_not_waited_for_long(place):
+    waits = {url: seconds for _, url, seconds in place.check(Replay(), URL, "--ca-file", place.trusted).waits}
+    assert waits.pop(f"{URL}hub/api") == 20
+    assert {*waits.values()} == {3}
+    place.ports = {80: "http"}
+    assert {seconds for *_, seconds in place.check(Replay(), URL, "--ca-file", place.trusted).waits} == {3}
+    run = place.check(redirecting(), URL, "--ca-file", place.trusted, "--timeout", "7", "--until", "hub_answers")
+    assert {seconds for _, url, seconds in run.waits if re.search(":800|http://hub.example.com/hub|/$", url)} == {3}
+
+
 # Where a hub answers instead
 
 
@@ -1366,6 +1388,51 @@ def test_a_websocket_that_stays_before_the_hub_is_told(place):
     assert run.last["page"] == "deploy/how-the-parts-fit"
 
 
+def test_it_asks_for_a_websocket_as_a_browser_does(place):
+    replay = Replay.of("outside")
+    place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    (asked,) = [headers for request, headers in zip(replay.seen, replay.headers, strict=True) if request["url"].endswith("/channels")]
+    key = asked.pop("Sec-WebSocket-Key")
+    assert len(base64.b64decode(key)) == 16
+    names = ("upgrade", "connection", "sec-websocket-version", "origin")
+    assert {name.lower(): value for name, value in asked.items() if name.lower() in names} == {
+        "upgrade": "websocket",
+        "connection": "Upgrade",
+        "sec-websocket-version": "13",
+        "origin": "https://hub.example.com",
+    }
+
+
+def test_a_large_request_may_take_as_long_as_a_server_that_starts(place):
+    replay = Replay.of("outside")
+    replay.change("POST", "/hub/api/users/hubcheck", API.with_header("Location", URL))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1", "--timeout", "7", "--spawn-timeout", "70")
+    assert run.last["rung"] == "blocks_shown"
+    assert run.rungs[-2]["evidence"] == ["1 MB reach the hub -> 200"]
+    assert {(method, seconds) for method, _, seconds in run.waits if method == "POST"} == {("POST", 70)}
+    assert {seconds for method, url, seconds in run.waits if url.startswith(URL) and method == "GET"} == {7}
+
+
+def test_a_large_request_is_not_sent_on_to_another_address(place):
+    replay = Replay.of("outside")
+    replay.change("POST", "/hub/api/users/hubcheck", Answer(307, "Temporary Redirect", (("Location", "/elsewhere"),)))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    assert run.last["said"] == "POST /jupyter/hub/api/users/hubcheck, 1 MB -> 307 Temporary Redirect: /elsewhere"
+
+
+def test_of_a_climb_uploads_and_starts_may_take_longer(place):
+    run = climb(place, Replay.of("user"), "--timeout", "7", "--spawn-timeout", "70")
+    assert run.last["ok"]
+    waits = {(method, re.sub("hubcheck-[0-9a-f]+", "…", url.removeprefix(URL)), seconds) for method, url, seconds in run.waits}
+    assert {(method, url) for method, url, seconds in waits if seconds == 70} == {
+        ("GET", "hub/api/users/alice/server/progress"),
+        ("PUT", "user/alice/api/contents/…/large.bin"),
+        ("PUT", "user/alice/api/contents/…/a%20b%25c%23d%2Be%27f%20%C3%BC%E6%BC%A2.txt"),
+        ("PUT", "user/alice/api/contents/…/page.html"),
+    }
+    assert {seconds for *_, seconds in waits} == {7, 70, 3}
+
+
 def test_a_large_request_that_stays_before_the_hub_is_told(place):
     replay = Replay.of("outside")
     replay.change("POST", "/hub/api/users/hubcheck", pages(413, "Request Entity Too Large", "<h1>413</h1>"))
@@ -1498,4 +1565,3 @@ def test_the_first_cause_that_fits_is_told():
         "GET hub/api -> 500 Internal": "troubleshooting/internal-server-error-from-apache",
     }
     assert {words: next(page for seen, _, page in hubcheck.CAUSES if re.search(seen, words)) for words in said} == said
-    assert {page for _, _, page in hubcheck.CAUSES if not Path(ROOT, f"{page}.md").exists() and not Path(ROOT, page).is_dir()} == set()

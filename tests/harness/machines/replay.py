@@ -31,6 +31,7 @@ from pathlib import Path
 from unittest import mock
 from urllib.parse import quote_plus, unquote
 
+import requests
 import trustme
 
 from snippets.check import hubcheck
@@ -130,7 +131,8 @@ class Answer:
 class Replay:
     """Answers by method and address, in the order in which they were recorded; the last of them stays.
 
-    `seen` are the requests, `opened` the WebSockets' own, `said` their frames, as they came; `trouble` is what the replay itself did wrong.
+    `seen` are the requests, `headers` all of theirs; `opened` are the WebSockets' own, `said` their
+    frames, as they came; `trouble` is what the replay itself did wrong.
     """
 
     answers: dict[tuple[str, str], list[Answer]] = field(default_factory=dict)
@@ -138,6 +140,7 @@ class Replay:
     seen: list[dict] = field(default_factory=list)
     opened: list[dict] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     changed: dict[str, bytes] = field(default_factory=dict)  # what comes back in place of the file of this name
     trouble: list[str] = field(default_factory=list)
@@ -191,6 +194,7 @@ class Replay:
             queue = self.sockets[known]
             return queue.pop(0) if len(queue) > 1 else queue[0]
         self.seen.append(request)
+        self.headers.append(dict(headers.items()))
         if self.everything:
             return self.everything
         if (method, known) not in self.answers:
@@ -390,13 +394,17 @@ class Terminal(io.StringIO):
 
 @dataclass
 class Run:
-    """A check that has ended: its exit status, what it printed, and what its --json file holds (empty if it wrote none)."""
+    """A check that has ended: its exit status, what it printed, and what its --json file holds (empty if it wrote none).
+
+    `waits` holds for each request its method, its address, and the seconds that it would have waited for.
+    """
 
     status: int
     out: str
     err: str
     results: dict
     clock: Clock
+    waits: list[tuple[str, str, float]]
 
     @property
     def rungs(self) -> list[dict]:
@@ -444,6 +452,13 @@ class Place:
         out, err = (Terminal(), Terminal()) if watched else (io.StringIO(), io.StringIO())
         told, clock = self.folder / "told.json", Clock()
         told.unlink(missing_ok=True)
+        waits: list[tuple[str, str, float]] = []
+        request = requests.Session.request
+
+        def noted(self, method, url, **options):
+            waits.append((method, url, options["timeout"]))
+            return request(self, method, url, **options)
+
         given = [*arguments] if "--json" in arguments else [*arguments, "--json", str(told)]
         kept = {name: value for name, value in os.environ.items() if name not in ("HUBCHECK_TOKEN", "NO_COLOR")} | environment
         with contextlib.ExitStack() as stack:
@@ -457,6 +472,7 @@ class Place:
             stack.enter_context(network(self.names, ports, self.own))
             stack.enter_context(mock.patch.dict(os.environ, kept, clear=True))
             stack.enter_context(mock.patch.object(hubcheck, "time", clock))
+            stack.enter_context(mock.patch.object(requests.Session, "request", noted))
             stack.enter_context(signals())
             stack.enter_context(contextlib.redirect_stdout(out))
             stack.enter_context(contextlib.redirect_stderr(err))
@@ -468,7 +484,7 @@ class Place:
         if replay.trouble:
             raise RuntimeError("\n".join(replay.trouble))
         results = json.loads(told.read_text("utf-8")) if told.exists() else {}
-        return Run(status, out.getvalue(), err.getvalue(), results, clock)
+        return Run(status, out.getvalue(), err.getvalue(), results, clock, waits)
 
 
 @contextlib.contextmanager
