@@ -753,6 +753,15 @@ def test_an_address_that_is_not_the_hubs_is_told_with_the_one_that_is(place, giv
     assert len(asked) == len(set(asked)) + asked.count(told) - (told in asked), "each address is tried once"
 
 
+def test_an_address_that_leads_on_to_a_hub_is_not_taken_for_one(place):
+    """The hub's API is looked for where it would be, and not where somebody else sends on to it."""
+    replay = there("https://hub.example.com/z/")
+    for address in ("https://hub.example.com/jupyter/", "http://hub.example.com/x/"):
+        replay.answers["GET", f"{address}hub/api"] = [Answer(302, "Found", (("Location", "https://hub.example.com/z/hub/api"),))]
+    run = place.check(replay, "https://hub.example.com/x/", "--ca-file", place.trusted)
+    assert run.last["said"] == "GET /x/hub/api -> 404 Not Found: nothing recorded (another program's answer)"
+
+
 def test_who_is_refused_on_the_port_hears_of_a_hub_on_another(place):
     place.ports = {80: "http"}
     run = place.check(there("http://hub.example.com/jupyter/"), URL, "--ca-file", place.trusted)
@@ -1010,6 +1019,87 @@ def test_frames_of_others_and_pings_are_passed_over(place):
     stranger = '{"parent_header": {"msg_id": "another"}, "msg_type": "error", "content": {"ename": "E", "evalue": "v"}}'
     kept["frames"][first + 1 : first + 1] = [["ping", ""], ["received", stranger], ["received", '{"content": {}}']]
     assert climb(place, replay, "--until", "kernel_computes").last["ok"]
+
+
+def says_to_code(replay, *messages):
+    """What the kernel sends after it was asked to compute."""
+    kept, (first, second, *_) = channel(replay)
+    about = {"parent_header": {"msg_id": json.loads(kept["frames"][first][1])["header"]["msg_id"]}}
+    said = [["received", json.dumps(about | message)] for message in messages]
+    kept["frames"] = [*kept["frames"][: first + 1], *said, *kept["frames"][second:]]
+
+
+IDLE = {"msg_type": "status", "content": {"execution_state": "idle"}}
+BUSY = {"msg_type": "status", "content": {"execution_state": "busy"}}
+
+
+def of_kind(kind, **content):
+    return {"msg_type": kind, "content": content}
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        ([BUSY, IDLE], "nothing"),
+        ([of_kind("stream", text="x" * 300), IDLE], "x" * 200),
+        ([of_kind("stream", text=" 41\n"), of_kind("execute_reply", execution_state="idle"), IDLE], "41"),
+        ([of_kind("error", ename="NameError", evalue="no name")], "NameError: no name"),
+        ([of_kind("stream", text="before "), of_kind("error", ename="E", evalue="v"), of_kind("stream", text="42")], "before E: v"),
+    ],
+)
+def test_what_a_kernel_says_in_place_of_the_answer_is_told(place, messages, words):
+    replay = Replay.of("user")
+    says_to_code(replay, *messages)
+    run = climb(place, replay)
+    assert (run.last["rung"], run.last["said"]) == ("kernel_computes", f"6 * 7 -> {words}")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [of_kind("stream", text="4"), of_kind("stream", text="2")],
+        [of_kind("execute_result", data={"text/plain": "42", "text/html": "<b>"})],
+        [of_kind("display_data", data={"application/javascript": "42"})],
+        [of_kind("stream", text="4"), of_kind("display_data", data={"text/plain": "2"}), IDLE],
+    ],
+)
+def test_an_answer_counts_in_whatever_way_it_comes(place, messages):
+    replay = Replay.of("user")
+    says_to_code(replay, *messages)
+    run = climb(place, replay, "--until", "kernel_computes")
+    assert run.last["ok"], run.last
+    assert re.fullmatch(r"6 \* 7 -> 42 in \d+ ms", run.last["evidence"][0])
+
+
+def test_a_kernels_time_is_told_in_milliseconds(place):
+    replay = Replay.of("user")
+
+    def passes(frame):
+        replay.clock.gone += 1.5
+
+    replay.on_frame = passes
+    run = climb(place, replay, "--until", "kernel_computes")
+    assert 1500 <= int(re.search(r"in (\d+) ms", run.last["evidence"][0])[1]) < 2500
+
+
+def test_a_terminals_answer_stands_at_the_beginning_of_a_line(place):
+    replay = Replay.of("user")
+    for url, (kept,) in replay.sockets.items():
+        if not url.endswith(CHANNELS):
+            words = [
+                '["setup", {}]',
+                '["stdout", "echo 42\\r\\n420 x42"]',
+                '["other", "\\n42"]',
+                '["stdout", "\\r4"]',
+                '["stdout", "2\\r"]',
+            ]
+            kept["frames"] = [kept["frames"][0], *(["received", text] for text in words)]
+    assert climb(place, replay, "--until", "kernel_computes").last["evidence"][-1] == "a terminal answers"
+    replay = Replay.of("user")
+    for url, (kept,) in replay.sockets.items():
+        if not url.endswith(CHANNELS):
+            kept["frames"] = [kept["frames"][0], *(["received", text] for text in words[:-1])]
+    assert climb(place, replay, "--timeout", "0.3").last["rung"] == "kernel_computes"
 
 
 # What the hub knows of a user
@@ -1329,6 +1419,26 @@ def test_another_editor_is_told_once_all_else_holds(place, said, page, words):
     assert run.last["evidence"][-1] == "Cross-Origin-Opener-Policy: same-origin"
     assert not [line for line in run.last["evidence"] if "Blockly" in line]
     assert [url for url in urls(replay) if url.startswith("DELETE") and "/blocks." in url]
+
+
+@pytest.mark.parametrize("address", ["/jupyter/user/alice/static/blockly/", "../../static/blockly", "https://hub.example.com/b"])
+def test_blockly_is_looked_for_where_the_page_says(place, address):
+    replay = Replay.of("user")
+    replay.change("GET", "/blocks.html", pages(200, "OK", f'let __jigsaw_blockly__ = "{address}"'))
+    where = "https://hub.example.com/b" if address.endswith("/b") else f"{URL}user/alice/static/blockly"
+    replay.answers["GET", f"{where}/blockly.min.js"] = [Answer(body=b"x" * 1_250_001)]
+    run = climb(place, replay)
+    assert run.last["ok"], run.last
+    assert run.last["evidence"][0] == "the page of %jigsaw and Blockly, 1.3 MB, come from here"
+
+
+def test_a_kernel_may_have_no_editor(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/blocks.html", pages(404, "Not Found"))
+    run = climb(place, replay)
+    assert run.last["ok"], run.last
+    assert run.last["evidence"][0] == "my_kernel makes no page for %jigsaw"
+    assert not [url for url in urls(replay) if url.startswith("DELETE") and "/blocks." in url]
 
 
 # Who logs in

@@ -147,6 +147,7 @@ class Replay:
     everything: Answer | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     clock: Clock | None = None  # of the check that runs
+    on_frame: Callable[[str], None] = lambda frame: None  # is called with what comes over a WebSocket
     # Names of this run, in the place of the recorded ones.
     renamed: dict[str, str] = field(default_factory=dict)
 
@@ -273,6 +274,7 @@ class Handler(socketserver.StreamRequestHandler):
                 if (came := self.frame()) is None:
                     return
                 replay.said.append(came)
+                replay.on_frame(came)
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     names[json.loads(text)["header"]["msg_id"]] = json.loads(came)["header"]["msg_id"]
             elif what == "received":

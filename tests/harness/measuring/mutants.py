@@ -79,7 +79,11 @@ def mutmut(*arguments: str) -> int:
     """Run mutmut in its folder, where it shows its progress; its exit status."""
     # It measures the time of the tests without what this process was given for its own.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    return subprocess.run([Path(sys.executable).with_name("mutmut"), *arguments], cwd=FOLDER, env=kept).returncode
+    running = subprocess.Popen([Path(sys.executable).with_name("mutmut"), *arguments], cwd=FOLDER, env=kept)
+    while True:
+        # Whoever interrupts it interrupts mutmut, which ends in order; what it has found by then is written.
+        with contextlib.suppress(KeyboardInterrupt):
+            return running.wait()
 
 
 def results() -> dict[str, str]:
