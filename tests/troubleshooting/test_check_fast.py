@@ -566,7 +566,7 @@ FAULTS = {
     "jigsaw-urlopen-error": (says_to_jigsaw("<urlopen error [Errno -2] Name or service not known>"), []),
     "jupyterlab-stays-blank": (at("GET", "/user/alice/lab", at_home), []),
     "kernel-not-in-the-launcher": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
-    "kernel-restarts-for-ever": (at("GET", CHANNELS, Answer(silent=True)), ["--timeout", "0.4"]),
+    "kernel-restarts-for-ever": (at("GET", CHANNELS, Answer(silent=True)), ["--timeout", "0.8"]),
     "kernel-that-only-root-sees": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
     "no-home-directory": (GAVE_UP, []),
     "no-space-left-on-device": (GAVE_UP, []),
@@ -651,7 +651,7 @@ NO_HUB = [
 @pytest.mark.parametrize(("url", "answer", "words", "cause"), NO_HUB)
 def test_what_is_no_hub_fails_the_first_rung_with_one_clear_line(place, url, answer, words, cause):
     place.certified = {}
-    run = place.check(Replay(everything=answer), url, "--timeout", "0.3", "--spawn-timeout", "5", "--ca-file", place.trusted)
+    run = place.check(Replay(everything=answer), url, "--timeout", "0.6", "--spawn-timeout", "5", "--ca-file", place.trusted)
     assert (run.status, run.err) == (1, "")
     first, *told = run.out.splitlines()
     assert re.fullmatch(r"✗ hub_answers \(\d+\.\d s\)", first)
@@ -668,8 +668,8 @@ def test_an_answer_that_comes_byte_by_byte_has_an_end(place):
         time.sleep(0.05)
 
     endless = Answer(200, "OK", HTML, pieces=tuple((drip, b"x") for _ in range(200)))
-    run = place.check(Replay(everything=endless), "http://127.0.0.1/", "--timeout", "0.1", "--spawn-timeout", "0.05")
-    assert run.last["said"] == "no end after 0 s"
+    run = place.check(Replay(everything=endless), "http://127.0.0.1/", "--timeout", "0.3", "--spawn-timeout", "0.05")
+    assert run.last["said"] == "no end after 1 s"
 
 
 def test_the_limit_of_a_rung_is_the_sum_of_all_it_may_wait_for(monkeypatch):
@@ -983,8 +983,8 @@ def test_each_fault_of_the_atlas_is_tried_here():
 def test_the_kernel_that_does_not_answer_is_told_with_the_seconds(place):
     replay = Replay.of("user")
     channel(replay)[0]["frames"] = []
-    run = climb(place, replay, "--timeout", "0.3")
-    assert (run.last["rung"], run.last["said"]) == ("kernel_computes", "the kernel did not answer in 0.3 s")
+    run = climb(place, replay, "--timeout", "0.8")
+    assert (run.last["rung"], run.last["said"]) == ("kernel_computes", "the kernel did not answer in 0.8 s")
     assert run.last["page"] == "troubleshooting/kernel-restarts-for-ever"
 
 
@@ -1099,7 +1099,7 @@ def test_a_terminals_answer_stands_at_the_beginning_of_a_line(place):
     for url, (kept,) in replay.sockets.items():
         if not url.endswith(CHANNELS):
             kept["frames"] = [kept["frames"][0], *(["received", text] for text in words[:-1])]
-    assert climb(place, replay, "--timeout", "0.3").last["rung"] == "kernel_computes"
+    assert climb(place, replay, "--timeout", "0.8").last["rung"] == "kernel_computes"
 
 
 # What the hub knows of a user
@@ -1157,11 +1157,11 @@ def test_the_events_are_timed(place):
     starting((0, '{"message": "Server requested"}'), (2, READY))(place, replay)
     run = climb(place, replay, "--until", "server_spawns", watched=True)
     assert run.last["ok"], run.last
-    assert run.last["evidence"][0] == "event stream: 2 events, the first after 0.0 s, the last after 2.0 s"
+    assert re.fullmatch(r"event stream: 2 events, the first after 0\.\d s, the last after 2\.\d s", run.last["evidence"][0])
     assert "… server_spawns: Server requested" in run.err
 
 
-@pytest.mark.parametrize(("first", "ok"), [(5.3, True), (5.5, False)])
+@pytest.mark.parametrize(("first", "ok"), [(5.2, True), (5.7, False)])
 def test_events_that_come_at_once_are_told_by_a_tenth_of_the_time(place, first, ok):
     replay = Replay.of("user")
     starting((first, "{}"), (6 - first, READY))(place, replay)
@@ -1172,7 +1172,7 @@ def test_events_that_come_at_once_are_told_by_a_tenth_of_the_time(place, first, 
 
 def test_a_server_that_starts_at_once_is_no_fault(place):
     replay = Replay.of("user")
-    starting((0.3, "{}"), (0, READY))(place, replay)
+    starting((0.1, "{}"), (0, READY))(place, replay)
     assert climb(place, replay, "--until", "server_spawns").last["ok"]
 
 
@@ -1199,7 +1199,7 @@ def test_a_stream_without_events_and_one_that_breaks_off(place):
     assert climb(place, replay).last["said"] == "the server does not start: no event"
     replay = Replay.of("user")
     replay.change("GET", "/server/progress", Answer(silent=True))
-    run = climb(place, replay, "--spawn-timeout", "0.2")
+    run = climb(place, replay, "--spawn-timeout", "0.5")
     assert run.last["said"].startswith("the event stream /jupyter/hub/api/users/alice/server/progress went silent: ")
     assert run.last["page"] == "troubleshooting/websocket-closes-when-idle"
 
@@ -1390,8 +1390,8 @@ def test_an_editor_that_does_not_reach_its_page_is_told(place, text, said):
 def test_an_editor_that_does_not_end_is_told(place):
     replay = Replay.of("user")
     says_to_jigsaw("")(place, replay)
-    run = climb(place, replay, "--timeout", "0.3")
-    assert (run.last["said"], run.last["page"]) == ("%jigsaw did not end in 0.3 s", "troubleshooting/jigsaw-urlopen-error")
+    run = climb(place, replay, "--timeout", "0.8")
+    assert (run.last["said"], run.last["page"]) == ("%jigsaw did not end in 0.8 s", "troubleshooting/jigsaw-urlopen-error")
 
 
 @pytest.mark.parametrize(
