@@ -953,7 +953,7 @@ def climb(place, replay, *options, name="alice", watched=False):
     secret = ["--password-file", f"{place.folder}/alice.txt"]
     user = [] if "--token-file" in options else ["--user", name, *secret]
     trust = ["--ca-file", place.trusted] if place.known else []
-    return place.check(replay, URL, *user, *trust, "--megabytes", "1", "--timeout", "2", *options, watched=watched)
+    return place.check(replay, URL, *user, *trust, "--megabytes", "0", "--timeout", "2", *options, watched=watched)
 
 
 def urls(replay):
@@ -1302,7 +1302,7 @@ def test_a_kernel_that_starts_for_a_notebook_after_all_is_taken_away(place, opti
 def test_a_file_that_comes_back_otherwise_is_told(place, back):
     replay = Replay.of("user")
     replay.changed["large.bin"] = back
-    run = climb(place, replay)
+    run = climb(place, replay, "--megabytes", "1")
     assert run.last["said"] == f"1000000 bytes were sent, and {len(back)} others came back"
 
 
