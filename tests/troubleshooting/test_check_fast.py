@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 import trustme
+import websocket
 
 from _ext.atlas import symptoms
 from snippets.check import hubcheck
@@ -285,6 +286,50 @@ def test_an_address_is_taken_apart(given, url, host, origin, base):
 
 def test_a_users_server_has_the_name_in_its_path_as_it_is_quoted():
     assert opened(user="a/b@ü").server == "user/a%2Fb%40%C3%BC/"
+
+
+def connecting(monkeypatch, happens=lambda: None):
+    """What a WebSocket is asked for, by a hub below a path that is called as a scheme is."""
+    asked = {}
+
+    def connect(address, **more):
+        asked.update(address=address, **more)
+        happens()
+
+    monkeypatch.setattr(hubcheck.websocket, "create_connection", connect)
+    return asked, opened("http://http.example.com/http/", timeout=7.5, ca_file=None, verbose=False)
+
+
+def test_a_websocket_has_the_hubs_own_address(monkeypatch):
+    asked, hub = connecting(monkeypatch)
+    hub.socket("a")
+    assert asked == {
+        "address": "ws://http.example.com/http/a",
+        "timeout": 7.5,
+        "cookie": None,
+        "origin": "http://http.example.com",
+        "sslopt": {},
+        "header": ["User-Agent: hubcheck"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (websocket.WebSocketBadStatusException("refused", 403), "GET /http/a -> 403 on the WebSocket: "),
+        (websocket.WebSocketBadStatusException("refused", 502, resp_body=b" <b>\xff</b>\n"), "GET /http/a -> 502 on the WebSocket: �"),
+        (websocket.WebSocketTimeoutException("late"), "GET /http/a: the WebSocket does not open in 7.5 s"),
+        (TimeoutError("late"), "GET /http/a: the WebSocket does not open in 7.5 s"),
+    ],
+)
+def test_a_websocket_that_does_not_open_is_told(monkeypatch, error, words):
+    def fails():
+        raise error
+
+    _, hub = connecting(monkeypatch, fails)
+    with pytest.raises(hubcheck.Failed) as failed:
+        hub.socket("a")
+    assert str(failed.value) == words
 
 
 def test_the_xsrf_cookie_of_the_nearest_path_counts():
