@@ -1,7 +1,6 @@
 """hubcheck, the published check: what it says when it is used wrongly, or pointed at what is no JupyterHub."""
 
 import contextlib
-import json
 import re
 from xml.etree import ElementTree
 
@@ -12,6 +11,7 @@ from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import CHECK, PYTHON
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS
 from tests.harness.measuring.ladder import LADDER
+from tests.harness.measuring.recordings import token
 
 HUBCHECK = (SNIPPETS / "check/hubcheck.py").read_text("utf-8")
 NEWEST = VERSIONS["jupyterhub"][0]
@@ -128,24 +128,6 @@ def behind(hubs):
         yield hub
 
 
-def token(hub, **wanted):
-    """A token that alice makes for herself by the hub's API, with the scopes that are `wanted`."""
-    made = hub.machine.exec(PYTHON, "-c", MAKE_TOKEN, f"{deployment.BEHIND}", "alice", hub.passwords["alice"], json.dumps(wanted))
-    return made.stdout.strip()
-
-
-MAKE_TOKEN = """
-import json, sys, requests
-hub, user, password, wanted = sys.argv[1:]
-session = requests.Session()
-xsrf = lambda: {"_xsrf": session.cookies.get("_xsrf", path="/jupyter/hub/")}
-session.get(hub + "hub/login")
-session.post(hub + "hub/login", data={"username": user, "password": password} | xsrf(), allow_redirects=False)
-session.get(hub + "hub/home")
-made = session.post(f"{hub}hub/api/users/{user}/tokens", params=xsrf(), json=json.loads(wanted))
-made.raise_for_status()
-print(made.json()["token"])
-"""
 TRUST = ("--ca-file", f"{CHECK}/ca.pem", "--megabytes", "1")
 
 

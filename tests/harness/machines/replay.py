@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import datetime
+import email.utils
 import errno
 import hashlib
 import http.client
@@ -45,6 +47,7 @@ READ = ("content-type", "location", "set-cookie", "content-security-policy", "cr
 # Longer answers, unless they are errors or the page of %jigsaw, are kept as their length: hubcheck does not read them.
 LONG = 1500
 ADDRESS = "192.0.2.10"
+NEVER = "Fri, 31 Dec 2100 23:59:59 GMT"
 
 
 @cache
@@ -62,16 +65,27 @@ def asked(method: str, url: str, headers: dict[str, str], body: str) -> dict:
     return {"method": method, "url": url, "headers": dict(sorted(kept.items())), "body": short}
 
 
+def lasting(header: str) -> str:
+    """A Set-Cookie header whose cookie never ends, unless it was at its end when it came: then it takes a cookie away."""
+    found = re.search(r"(?<=expires=)[^;]+", header, re.IGNORECASE)
+    ends = found and email.utils.parsedate_to_datetime(found[0])
+    return header.replace(found[0], NEVER) if ends and ends > datetime.datetime.now(datetime.UTC) else header
+
+
 def normal(climb: dict, names: dict[str, str]) -> dict:
     """A recorded climb, shortened, with a name in the place of each secret and of all that differs from run to run.
 
     `names` are the secrets that are known: {text: name}.
     """
     names = dict(names)
+    for rung in climb["rungs"]:
+        del rung["seconds"]
     for exchange in climb["exchanges"]:
         exchange["asked"] = asked(**exchange["asked"])
         answer = exchange["answered"]
-        answer["headers"] = [[name, value] for name, value in answer["headers"] if name.lower() in READ]
+        answer["headers"] = [
+            [name, lasting(value) if name.lower() == "set-cookie" else value] for name, value in answer["headers"] if name.lower() in READ
+        ]
         if len(answer["body"]) > LONG and answer["status"] < 400 and not exchange["asked"]["url"].endswith("/blocks.html"):
             answer |= {"body": "", "length": len(answer["body"])}
         for name, value in answer["headers"]:

@@ -45,17 +45,23 @@ xsrf = lambda: {"_xsrf": session.cookies.get("_xsrf", path="/jupyter/hub/")}
 session.get(hub + "hub/login")
 session.post(hub + "hub/login", data={"username": user, "password": password} | xsrf(), allow_redirects=False)
 session.get(hub + "hub/home")
-print(session.post(f"{hub}hub/api/users/{user}/tokens", params=xsrf(), json=json.loads(wanted)).json()["token"])
+made = session.post(f"{hub}hub/api/users/{user}/tokens", params=xsrf(), json=json.loads(wanted))
+made.raise_for_status()
+print(made.json()["token"])
 """
+
+
+def token(hub: deployment.Hub, **wanted) -> str:
+    """A token that alice makes for herself by the hub's API, with the scopes that are `wanted`."""
+    made = hub.machine.exec(deployment.PYTHON, "-c", MAKE_TOKEN, BEHIND, "alice", hub.passwords["alice"], json.dumps(wanted))
+    return made.stdout.strip()
 
 
 def record(hub: deployment.Hub) -> dict:
     """The climbs through a hub that has a reverse proxy in front of it, by their names."""
-    made, unknown = {}, secrets.token_hex(16)
-    for wanted in ({}, {"scopes": ["read:users!user"]}):
-        python = (deployment.PYTHON, "-c", MAKE_TOKEN, BEHIND, "alice", hub.passwords["alice"], json.dumps(wanted))
-        made["narrow" if wanted else "token"] = hub.machine.exec(*python).stdout.strip()
-    held = {f"{CHECK}/{name}.txt": f"{token}\n" for name, token in (made | {"unknown": unknown, "wrong": "wrong"}).items()}
+    unknown = secrets.token_hex(16)
+    made = {"token": token(hub), "narrow": token(hub, scopes=["read:users!user"])}
+    held = {f"{CHECK}/{name}.txt": f"{secret}\n" for name, secret in (made | {"unknown": unknown, "wrong": "wrong"}).items()}
     hub.machine.put(held)
     names = {made["token"]: "token-of-alice", made["narrow"]: "narrow-token", unknown: "unknown-token"}
     names |= {hub.passwords["alice"]: "password-of-alice"}
