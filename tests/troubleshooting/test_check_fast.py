@@ -1199,11 +1199,11 @@ READY = '{"progress": 100, "ready": true, "message": "Server ready"}'
 
 def test_the_events_are_timed(place):
     replay = Replay.of("user")
-    starting((0, '{"message": "Server requested"}'), (2, READY))(place, replay)
+    starting((0, '{"message": "Server requested"}'), (0, "{}"), (2, READY))(place, replay)
     run = climb(place, replay, "--until", "server_spawns", watched=True)
     assert run.last["ok"], run.last
-    assert re.fullmatch(r"event stream: 2 events, the first after 0\.\d s, the last after 2\.\d s", run.last["evidence"][0])
-    assert "… server_spawns: Server requested" in run.err
+    assert re.fullmatch(r"event stream: 3 events, the first after 0\.\d s, the last after 2\.\d s", run.last["evidence"][0])
+    assert "… server_spawns: Server requested\r\033[K… server_spawns: \r\033[K… server_spawns: Server ready\r" in run.err
 
 
 @pytest.mark.parametrize(("first", "ok"), [(5.2, True), (5.7, False)])
