@@ -9,12 +9,13 @@ AGAIN := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 PYTEST_OPTIONS ?=
 BENCH_OPTIONS ?=
 WITNESS_OPTIONS ?=
+MUTANTS_OPTIONS ?=
 BIN := .venv/bin
 SPHINX_OPTIONS := -n -W --keep-going -q
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test test-all bench witness durations newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse check test test-all bench witness mutants durations newest lint lock clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -59,6 +60,8 @@ witness: .venv/ready ## what breaks without each published line; writes build/wi
 
 durations: .venv/ready ## where the minutes of the last whole run went, kept in tests/durations.json
 	@$(BIN)/python -m tests.harness.measuring.durations
+mutants: .venv/ready ## whether the tests of hubcheck notice what is changed in it; writes build/mutants.json, which the site shows
+	@$(BIN)/python -m tests.harness.measuring.mutants --jobs $(JOBS) $(MUTANTS_OPTIONS)
 
 newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy
 	@$(BIN)/python -m tests.harness.measuring.newest

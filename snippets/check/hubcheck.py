@@ -982,9 +982,10 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
                 OSError,
                 LookupError,
                 TypeError,
+                AttributeError,
                 ValueError,
             ) as failure:
-                expected = not isinstance(failure, (LookupError, TypeError)) and str(failure)
+                expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
                 said = words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
                 cause, page = next(((c, p) for seen, c, p in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
                 result |= {"ok": False, "said": said, "cause": cause, "page": page}

@@ -1,16 +1,17 @@
 """hubcheck, the published check: what it says when it is used wrongly, or pointed at what is no JupyterHub."""
 
 import contextlib
-import json
 import re
 from xml.etree import ElementTree
 
 import pytest
 
+from snippets.check import hubcheck
 from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import CHECK, PYTHON
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS
 from tests.harness.measuring.ladder import LADDER
+from tests.harness.measuring.recordings import token
 
 HUBCHECK = (SNIPPETS / "check/hubcheck.py").read_text("utf-8")
 NEWEST = VERSIONS["jupyterhub"][0]
@@ -51,6 +52,11 @@ def machine(idle):
 
 def check(machine, *arguments):
     return machine.exec(PYTHON, "/root/hubcheck.py", *arguments, check=False)
+
+
+def test_each_cause_names_a_page_of_the_guide():
+    pages = [page for _, _, page in hubcheck.CAUSES]
+    assert not [page for page in pages if not (ROOT / f"{page}.md").exists() and not (ROOT / page / "index.md").exists()]
 
 
 WRONG_USE = [
@@ -122,24 +128,6 @@ def behind(hubs):
         yield hub
 
 
-def token(hub, **wanted):
-    """A token that alice makes for herself by the hub's API, with the scopes that are `wanted`."""
-    made = hub.machine.exec(PYTHON, "-c", MAKE_TOKEN, f"{deployment.BEHIND}", "alice", hub.passwords["alice"], json.dumps(wanted))
-    return made.stdout.strip()
-
-
-MAKE_TOKEN = """
-import json, sys, requests
-hub, user, password, wanted = sys.argv[1:]
-session = requests.Session()
-xsrf = lambda: {"_xsrf": session.cookies.get("_xsrf", path="/jupyter/hub/")}
-session.get(hub + "hub/login")
-session.post(hub + "hub/login", data={"username": user, "password": password} | xsrf(), allow_redirects=False)
-session.get(hub + "hub/home")
-made = session.post(f"{hub}hub/api/users/{user}/tokens", params=xsrf(), json=json.loads(wanted))
-made.raise_for_status()
-print(made.json()["token"])
-"""
 TRUST = ("--ca-file", f"{CHECK}/ca.pem", "--megabytes", "1")
 
 

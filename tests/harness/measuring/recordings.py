@@ -1,0 +1,95 @@
+"""Records climbs through a real deployment, for tests that answer hubcheck with them: python -m tests.harness.measuring.recordings
+
+What differs from run to run has a name in its place, so that a second run writes nearly the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sys
+
+from tests.harness.machines import deployment, engine, images
+from tests.harness.machines.deployment import BEHIND, CHECK, URL
+from tests.harness.machines.replay import FILE, normal
+from tests.harness.manifest import NEWEST, PROXIES
+
+TRUST = ("--ca-file", f"{CHECK}/ca.pem", "--megabytes", "1")
+ALICE = ("--user", "alice", "--password-file", f"{CHECK}/alice.txt")
+HELD = f"{CHECK}/token.txt"
+# (name, address, options)
+CLIMBS = [
+    ("outside", URL, ()),
+    ("user", URL, ALICE),
+    ("token", URL, ("--token-file", HELD)),
+    ("keeping the server", URL, (*ALICE, "--keep-server", "--until", "kernel_channel")),
+    ("server is running", URL, (*ALICE, "--kernel", "python3", "--code", "print(6 * 7, end='')", "--until", "kernel_computes")),
+    ("another kernel", URL, (*ALICE, "--kernel", "nowhere")),
+    ("another code", URL, (*ALICE, "--code", "6 * 8")),
+    ("an error", URL, (*ALICE, "--kernel", "python3", "--code", "1 / 0")),
+    ("wrong password", URL, ("--user", "alice", "--password-file", f"{CHECK}/wrong.txt")),
+    ("capital letter", URL, ("--user", "Alice", "--password-file", f"{CHECK}/wrong.txt")),
+    ("narrow token", URL, ("--token-file", f"{CHECK}/narrow.txt")),
+    ("unknown token", URL, ("--token-file", f"{CHECK}/unknown.txt")),
+    ("without its path", URL.removesuffix("jupyter/"), ()),
+    ("a page's address", f"{URL}hub/login?next=%2Fjupyter%2Fhub%2Fhome", ()),
+    ("http", URL.replace("https", "http"), ()),
+    ("past the proxy", BEHIND, (*ALICE, "--until", "login_works")),
+]
+MAKE_TOKEN = """
+import json, sys, requests
+hub, user, password, wanted = sys.argv[1:]
+session = requests.Session()
+xsrf = lambda: {"_xsrf": session.cookies.get("_xsrf", path="/jupyter/hub/")}
+session.get(hub + "hub/login")
+session.post(hub + "hub/login", data={"username": user, "password": password} | xsrf(), allow_redirects=False)
+session.get(hub + "hub/home")
+made = session.post(f"{hub}hub/api/users/{user}/tokens", params=xsrf(), json=json.loads(wanted))
+made.raise_for_status()
+print(made.json()["token"])
+"""
+
+
+def token(hub: deployment.Hub, **wanted) -> str:
+    """A token that alice makes for herself by the hub's API, with the scopes that are `wanted`."""
+    made = hub.machine.exec(deployment.PYTHON, "-c", MAKE_TOKEN, BEHIND, "alice", hub.passwords["alice"], json.dumps(wanted))
+    return made.stdout.strip()
+
+
+def record(hub: deployment.Hub) -> dict:
+    """The climbs through a hub that has a reverse proxy in front of it, by their names."""
+    unknown = secrets.token_hex(16)
+    made = {"token": token(hub), "narrow": token(hub, scopes=["read:users!user"])}
+    held = {f"{CHECK}/{name}.txt": f"{secret}\n" for name, secret in (made | {"unknown": unknown, "wrong": "wrong"}).items()}
+    hub.machine.put(held)
+    names = {made["token"]: "token-of-alice", made["narrow"]: "narrow-token", unknown: "unknown-token"}
+    names |= {hub.passwords["alice"]: "password-of-alice"}
+    climbs = {}
+    for name, url, options in CLIMBS:
+        print(f"recording: {name}", flush=True)
+        climb = deployment.on_server(hub.machine, "recorder", "record", url, *options, *TRUST)
+        climbs[name] = {"options": [url, *options]} | normal(climb, names)
+    return climbs
+
+
+def main() -> None:
+    daemon = engine.ensure()
+    try:
+        kind = PROXIES["nginx"].servers[-1]
+        images.prepare(print, [images.hub(NEWEST), images.server(kind)])
+        with deployment.hub(NEWEST) as hub, deployment.in_front(hub, kind, "nginx"):
+            climbs = record(hub)
+        text = json.dumps(climbs, indent=1, ensure_ascii=False)
+        FILE.write_text(re.sub(re.escape(CHECK) + "/", "", text) + "\n", "utf-8")
+        print(f"{FILE.name}: {len(climbs)} climbs, {len(text) / 1000:.0f} KB")
+    finally:
+        if daemon:
+            engine.stop(daemon)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except engine.Trouble as trouble:
+        sys.exit(f"error: {trouble}")

@@ -1,0 +1,1722 @@
+"""hubcheck in this process, against answers of real deployments: what it asks, what it says, and how each of its options counts."""
+
+import argparse
+import base64
+import dataclasses
+import datetime
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pytest
+import requests
+import trustme
+import websocket
+
+from _ext.atlas import symptoms
+from snippets.check import hubcheck
+from tests.harness.machines.replay import ADDRESS, Answer, Place, Replay, recorded
+from tests.harness.manifest import MANIFEST, ROOT
+
+LADDER = MANIFEST["ladder"]
+URL = "https://hub.example.com/jupyter/"
+HTML = (("Content-Type", "text/html"),)
+SECRETS = {"alice": "password-of-alice", "wrong": "wrong", "token": "token-of-alice", "narrow": "narrow-token", "unknown": "unknown-token"}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A machine from which hub.example.com is reached, with the files that the recorded climbs name."""
+    made = Place(tmp_path)
+    for name, secret in SECRETS.items():
+        made.file(f"{name}.txt", f"{secret}\n")
+    return made
+
+
+def given(place, options):
+    """Options as they were recorded, with this machine's files."""
+    assert place.trusted
+    return [str(place.folder / word) if re.fullmatch(r"\w+\.(txt|pem)", word) else word for word in options]
+
+
+def numbers(text):
+    return re.sub(r"\d+(?:\.\d+)?", "0", text)
+
+
+# Recorded climbs
+
+
+def told_of(rungs):
+    """What was said of each rung, but for the numbers in it."""
+    return [
+        (rung["rung"], rung["ok"], *map(numbers, rung["evidence"]), numbers(rung.get("said", "")), rung.get("cause"), rung.get("page"))
+        for rung in rungs
+    ]
+
+
+def without_identity(frame):
+    return re.sub("[0-9a-f]{32}", "…", frame)
+
+
+@pytest.mark.parametrize("name", recorded())
+def test_a_climb_asks_and_says_what_it_asked_and_said_of_a_real_hub(place, name):
+    climb = recorded()[name]
+    replay = Replay.of(name)
+    place.names = {"hub.example.com": "127.0.1.1"}
+    place.ports |= {800: "http"} if name == "past the proxy" else {}
+    run = place.check(replay, *given(place, climb["options"]), "--ca-file", place.trusted, "--megabytes", "1")
+    assert told_of(run.rungs) == told_of(climb["rungs"])
+    assert replay.seen == [exchange["asked"] for exchange in climb["exchanges"]]
+    assert [request["headers"] for request in replay.opened] == [kept["headers"] for kept in climb["sockets"]]
+    sent = [text for kept in climb["sockets"] for what, text in kept["frames"] if what == "sent"]
+    assert sorted(map(without_identity, replay.said)) == sorted(map(without_identity, sent))
+    assert run.status == climb["status"] == (0 if climb["rungs"][-1]["ok"] else 1)
+
+
+# How it is used
+
+
+WRONG_USE = [
+    (["hub.example.com"], "not an address: 'hub.example.com'; it looks like https://hub.example.com/jupyter/"),
+    (["ftp://hub.example.com/"], "not an address: 'ftp://hub.example.com/'; it looks like https://hub.example.com/jupyter/"),
+    (["https:///jupyter/"], "not an address: 'https:///jupyter/'; it looks like https://hub.example.com/jupyter/"),
+    ([URL, "--user", "alice", "--password-file", "/nowhere"], "no such file: /nowhere"),
+    ([URL, "--token-file", "/nowhere"], "no such file: /nowhere"),
+    ([URL, "--ca-file", "/nowhere"], "no such file: /nowhere"),
+    ([URL, "--password-file", "alice.txt"], "--password-file goes with --user"),
+    ([URL, "--token-file", "empty.txt"], "nothing in the file: {}/empty.txt"),
+    ([URL, "--user", "alice", "--password-file", "empty.txt"], "nothing in the file: {}/empty.txt"),
+    ([URL, "--token-file", "two.txt"], "the token holds characters that no token has"),
+    ([URL, "--user", "alice", "--token-file", "token.txt"], "--token-file goes without --user: a token is somebody's already"),
+    ([URL, "--ca-file", "alice.txt"], "no certificates in PEM format: {}/alice.txt"),
+    ([URL, "--junit", "/nowhere/out.xml"], "no such folder: /nowhere"),
+    ([URL, "--json", "/nowhere/out.json"], "no such folder: /nowhere"),
+    ([URL, "--resolve", "here"], "--resolve takes HOST:PORT:ADDRESS, not 'here'"),
+    ([URL, "--resolve", "a:443:192.0.2.1", "--resolve", "a:b:192.0.2.1"], "--resolve takes HOST:PORT:ADDRESS, not 'a:b:192.0.2.1'"),
+    (
+        [URL, "--until", "the_top"],
+        f"argument --until: invalid choice: 'the_top' (choose from {', '.join(map(repr, LADDER))})",
+    ),
+    ([URL, "--colour"], "unrecognized arguments: --colour"),
+    ([], "the following arguments are required: url"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG_USE)
+def test_wrong_use_ends_with_2_and_one_line(place, arguments, words):
+    place.file("empty.txt", "\r\n")
+    place.file("two.txt", "two words\n")
+    run = place.check(Replay(), *given(place, arguments))
+    assert (run.status, run.out) == (2, "")
+    # Python 3.12 and later name the choices without quotes.
+    assert run.err.replace("'", "") == f"hubcheck: error: {words.format(place.folder)}\n".replace("'", "")
+
+
+# What --help says of each option, word by word: (option and what it takes, words).
+HELP = [
+    ("url", "the hub's public address, with its base URL: https://hub.example.com/jupyter/"),
+    ("--user USER", "log in as this user; an ordinary test account is best"),
+    ("--password-file FILE", "file that holds the password; without it you are asked"),
+    ("--token-file FILE", "file that holds a user's API token, in place of --user (or HUBCHECK_TOKEN)"),
+    ("--kernel KERNEL", "the kernel to run (default: my_kernel)"),
+    ("--code CODE", "what the kernel computes (default: 6 * 7)"),
+    ("--expect EXPECT", "what its answer contains (default: 42)"),
+    ("--idle SECONDS", "leave the kernel's WebSocket silent for so long"),
+    ("--megabytes MEGABYTES", "size of the upload (default: 20)"),
+    ("--timeout SECONDS", "for one answer (default: 20)"),
+    ("--spawn-timeout SECONDS", "for a server's start (default: 90)"),
+    ("--ca-file CA_FILE", "trust the certificate authorities in this file instead of the machine's"),
+    ("--resolve HOST:PORT:ADDRESS", "before the name is in the DNS"),
+    ("--until RUNG", "climb no further than this rung"),
+    ("--keep-server", "leave the user's server running afterwards"),
+    ("--json [FILE]", "write the results as JSON, to a file or in place of the text"),
+    ("--junit FILE", "write the results as JUnit's XML, for CI"),
+    ("--guide URL", "where your copy of the guide is, for whole addresses"),
+    ("--verbose", "print every request to the error stream"),
+]
+
+
+def test_help_names_every_option_and_what_it_is_for(place):
+    run = place.check(Replay(), "--help", COLUMNS="200")
+    assert (run.status, run.err) == (0, "")
+    said = " ".join(run.out.split())
+    assert said.startswith("usage: hubcheck [-h] [--user USER] ")
+    assert " Check a JupyterHub from the outside, the way a user's browser meets it. positional arguments: " in said
+    options = [re.sub("^--verbose", "-v, --verbose", " ".join(row)) for row in HELP]
+    assert said.partition(" positional arguments: ")[2] == " ".join(
+        [options[0], "options: -h, --help show this help message and exit", *options[1:]]
+    )
+
+
+def parsed(*options):
+    return hubcheck.arguments([URL, *options])
+
+
+def test_without_options_it_looks_from_outside_as_the_page_says(monkeypatch):
+    monkeypatch.delenv("HUBCHECK_TOKEN", raising=False)
+    assert vars(parsed()) == {
+        "url": URL,
+        "user": "",
+        "password_file": None,
+        "token_file": None,
+        "kernel": "my_kernel",
+        "code": "6 * 7",
+        "expect": "42",
+        "idle": 0,
+        "megabytes": 20,
+        "timeout": 20,
+        "spawn_timeout": 90,
+        "ca_file": None,
+        "resolve": [],
+        "until": None,
+        "keep_server": False,
+        "json": None,
+        "junit": None,
+        "guide": "",
+        "verbose": False,
+        "token": "",
+    }
+
+
+def test_options_are_read_as_what_they_are(place, monkeypatch):
+    monkeypatch.setenv("HUBCHECK_TOKEN", " from-the-environment\n")
+    assert parsed().token == "from-the-environment"
+    assert parsed("--token-file", f"{place.folder}/token.txt").token == "token-of-alice"
+    user = parsed("--user", "alice", "--password-file", f"{place.folder}/alice.txt")
+    assert (user.user, user.password, user.token) == ("alice", "password-of-alice", "")
+    floats = parsed("--idle", "1.5", "--timeout", "2.5", "--spawn-timeout", "3.5", "--megabytes", "4")
+    assert (floats.idle, floats.timeout, floats.spawn_timeout, floats.megabytes) == (1.5, 2.5, 3.5, 4)
+    assert (parsed("--json").json, parsed("--json", "out.json").json) == ("-", "out.json")
+    assert (parsed("-v").verbose, parsed("--verbose").verbose) == (True, True)
+    assert parsed("--junit", "out.xml").junit == "out.xml", "a file in this folder"
+    assert parsed("--resolve", "a:1:192.0.2.1", "--resolve", "b:2:::1").resolve == ["a:1:192.0.2.1", "b:2:::1"]
+
+
+def test_without_a_password_file_it_asks(monkeypatch):
+    asked = []
+    monkeypatch.setattr(hubcheck.getpass, "getpass", lambda words: asked.append(words) or "typed")
+    assert parsed("--user", "alice").password == "typed"
+    assert asked == ["Password of alice: "]
+
+
+def test_a_secret_keeps_its_spaces_and_loses_the_end_of_its_line(place):
+    kept = place.file("spaces.txt", " two  words \r\n")
+    assert parsed("--user", "alice", "--password-file", kept).password == " two  words "
+
+
+def test_a_secret_that_is_no_text_is_read_all_the_same(place):
+    (place.folder / "latin.txt").write_bytes(b"\xe9t\xe9\n")
+    assert parsed("--user", "alice", "--password-file", f"{place.folder}/latin.txt").password == "�t�"
+
+
+# What it makes of an answer
+
+
+def answered(status=200, text="", **headers):
+    """An answer of a server."""
+    made = requests.Response()
+    made.status_code, made._content, made.encoding = status, text.encode(), "utf-8"
+    made.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (answered(302, Location="/jupyter/hub/login?next=%2Fsecret"), "/jupyter/hub/login"),
+        (answered(403, '{"message": "Action is not authorized"}'), "Action is not authorized"),
+        (answered(403, '{"message": null}'), ""),
+        (answered(400, '{"status": 400}'), '{"status": 400}'),
+        (answered(400, '["message"]'), '["message"]'),
+        (answered(502, "<html><h1>502 Bad\n Gateway</h1></html>"), "502 Bad Gateway"),
+        (answered(200, "<style>a {}</style>A<script>\nlet b = 1\n</script><!-- no\n -->B<br/>C"), "A B C"),
+        (answered(200, "x" * 300), "x" * 200),
+    ],
+)
+def test_of_an_answer_it_shows_what_a_person_would_read(answer, words):
+    assert hubcheck.excerpt(answer) == words
+
+
+def test_all_policies_of_an_answer_count():
+    policy = "Default-Src 'self'; frame-ancestors 'none';, sandbox allow-scripts;script-src 'self' 'unsafe-eval'"
+    assert hubcheck.policies(answered(Content_Security_Policy=policy)) == [
+        {"default-src": "'self'", "frame-ancestors": "'none'"},
+        {"sandbox": "allow-scripts", "script-src": "'self' 'unsafe-eval'"},
+    ]
+    assert hubcheck.policies(answered()) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('<p class="login_error">\nInvalid <b>username</b> or password</p><p>Other</p>', "Invalid username or password"),
+        ('<p id="x" class="login_error text-danger">No</p>', "No"),
+        ("<h1>500 : Internal Server Error</h1>", "500 : Internal Server Error"),
+    ],
+)
+def test_of_a_refused_login_it_shows_the_hubs_words(text, words):
+    assert hubcheck.login_error(answered(403, text)) == words
+
+
+def opened(url=URL, **options):
+    return hubcheck.Hub(url, argparse.Namespace(**({"user": "", "token": ""} | options)))
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "host", "origin", "base"),
+    [
+        ("https://hub.example.com", "https://hub.example.com/", "hub.example.com", "https://hub.example.com", "/"),
+        (URL, URL, "hub.example.com", "https://hub.example.com", "/jupyter/"),
+        ("https://hub.example.com/jupyter?next=/a#b", URL, "hub.example.com", "https://hub.example.com", "/jupyter/"),
+        ("http://hub.example.com:8443/a//", "http://hub.example.com:8443/a/", "hub.example.com", "http://hub.example.com:8443", "/a/"),
+        ("https://[::1]:8443/a/", "https://[::1]:8443/a/", "[::1]", "https://[::1]:8443", "/a/"),
+    ],
+)
+def test_an_address_is_taken_apart(given, url, host, origin, base):
+    hub = opened(given)
+    assert (hub.url, hub.host, hub.origin, hub.base) == (url, host, origin, base)
+
+
+def test_a_users_server_has_the_name_in_its_path_as_it_is_quoted():
+    assert opened(user="a/b@ü").server == "user/a%2Fb%40%C3%BC/"
+
+
+def connecting(monkeypatch, happens=lambda: None):
+    """What a WebSocket is asked for, by a hub below a path that is called as a scheme is."""
+    asked = {}
+
+    def connect(address, **more):
+        asked.update(address=address, **more)
+        happens()
+
+    monkeypatch.setattr(hubcheck.websocket, "create_connection", connect)
+    return asked, opened("http://http.example.com/http/", timeout=7.5, ca_file=None, verbose=False)
+
+
+def test_a_websocket_has_the_hubs_own_address(monkeypatch):
+    asked, hub = connecting(monkeypatch)
+    hub.socket("a")
+    assert asked == {
+        "address": "ws://http.example.com/http/a",
+        "timeout": 7.5,
+        "cookie": None,
+        "origin": "http://http.example.com",
+        "sslopt": {},
+        "header": ["User-Agent: hubcheck"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (websocket.WebSocketBadStatusException("refused", 403), "GET /http/a -> 403 on the WebSocket: "),
+        (websocket.WebSocketBadStatusException("refused", 502, resp_body=b" <b>\xff</b>\n"), "GET /http/a -> 502 on the WebSocket: �"),
+        (websocket.WebSocketTimeoutException("late"), "GET /http/a: the WebSocket does not open in 7.5 s"),
+        (TimeoutError("late"), "GET /http/a: the WebSocket does not open in 7.5 s"),
+    ],
+)
+def test_a_websocket_that_does_not_open_is_told(monkeypatch, error, words):
+    def fails():
+        raise error
+
+    _, hub = connecting(monkeypatch, fails)
+    with pytest.raises(hubcheck.Failed) as failed:
+        hub.socket("a")
+    assert str(failed.value) == words
+
+
+def test_the_xsrf_cookie_of_the_nearest_path_counts():
+    hub = opened()
+    assert hub.xsrf("hub/login") == ""
+    for name, path, value in (
+        ("_xsrf", "/jupyter/hub/", "of the hub"),
+        ("_xsrf", "/jupyter/", "of the site"),
+        ("_xsrf", "/jupyter/user/alice/", "of the server"),
+        ("other", "/jupyter/hub/login", "none"),
+    ):
+        hub.session.cookies.set(name, value, path=path)
+    assert [hub.xsrf(path) for path in ("hub/login", "user/alice/lab", "user/bob/")] == ["of the hub", "of the server", "of the site"]
+
+
+# How it tells
+
+
+RESULT = {"rung": "hub_answers", "ok": True, "seconds": 0.06, "evidence": ["one", "two"]}
+FAULT = {"rung": "login_works", "ok": False, "seconds": 2.34, "evidence": [], "said": "seen", "cause": "why", "page": "deploy/check"}
+
+
+@pytest.mark.parametrize(
+    ("result", "guide", "lines"),
+    [
+        (RESULT, "", ["✓ hub_answers (0.1 s)", "    one", "    two"]),
+        (FAULT, "", ["✗ login_works (2.3 s)", "    seen", "  Likely cause: why", "  Read: deploy/check"]),
+        (FAULT | {"cause": ""}, "https://x/", ["✗ login_works (2.3 s)", "    seen", "  Read: https://x/deploy/check.html"]),
+        (
+            FAULT | {"cause": "", "page": "troubleshooting/a"},
+            "https://x",
+            ["✗ login_works (2.3 s)", "    seen", "  Read: https://x/troubleshooting/a/index.html"],
+        ),
+    ],
+)
+def test_a_rung_is_told_in_lines(capsys, result, guide, lines):
+    hubcheck.show(result, guide)
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_results_are_written_as_ci_reads_them():
+    results = [RESULT, FAULT | {"said": "a bell: \x07, a letter: ü"}]
+    written = hubcheck.junit(URL, results)
+    assert written.startswith(b"<?xml version='1.0' encoding='utf-8'?>\n<testsuite ")
+    suite = ElementTree.fromstring(written)
+    assert suite.attrib == {"name": f"hubcheck {URL}", "tests": "2", "failures": "1", "time": "2.40"}
+    first, second = suite
+    assert first.tag == second.tag == "testcase"
+    assert first.attrib == {"classname": "hubcheck", "name": "hub_answers", "time": "0.06"}
+    assert second.attrib == {"classname": "hubcheck", "name": "login_works", "time": "2.34"}
+    assert [(part.tag, part.attrib, part.text) for part in first] == [("system-out", {}, "one\ntwo")]
+    assert [(part.tag, part.attrib, part.text) for part in second] == [
+        ("failure", {"message": "a bell: �, a letter: ü"}, "why\nRead: deploy/check"),
+        ("system-out", {}, None),
+    ]
+
+
+def test_xml_holds_what_it_can_hold():
+    assert hubcheck.printable("a\tb\nc\0d\x1be\ufffef\U0001f642") == "a\tb\nc�d�e�f\U0001f642"
+
+
+def failed(error, **more):
+    """An error of requests that holds another one."""
+    made = requests.ConnectionError(SimpleNamespace(reason=error) if more.pop("wrapped", True) else error)
+    return made
+
+
+class Broken(Exception):
+    """An error with a name of a library's object in it."""
+
+    reason = None
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (hubcheck.Failed("as it is"), "as it is"),
+        (requests.ConnectionError(Broken("<urllib3.X object at 0x7f00ab>: Failed  to\nconnect")), "Failed to connect"),
+        (requests.ConnectionError(SimpleNamespace(reason=OSError("below"))), "below"),
+        (requests.ConnectionError(OSError("as a name")), "as a name"),
+        (requests.ConnectionError(), ""),
+        (requests.ReadTimeout(request=SimpleNamespace(url="https://x/a?b=c")), "no answer from https://x/a in time: ReadTimeout"),
+        (requests.ConnectTimeout(), "no answer from the server in time: ConnectTimeout"),
+        (requests.TooManyRedirects("Exceeded 30 redirects."), "Exceeded 30 redirects. TooManyRedirects"),
+    ],
+)
+def test_an_error_is_told_in_one_line_without_names_of_objects(failure, words):
+    assert hubcheck.words(failure) == words
+
+
+def test_a_certificate_that_is_refused_is_told_in_openssls_words():
+    error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] (_ssl.c:1)")
+    error.verify_message = "certificate has expired"
+    assert (
+        hubcheck.words(requests.exceptions.SSLError(SimpleNamespace(reason=error))) == "certificate verify failed: certificate has expired"
+    )
+    assert hubcheck.words(error) == "certificate verify failed: certificate has expired"
+
+
+# The faults of troubleshooting/
+
+
+def pages(status, reason, body="", **headers):
+    """An answer with a page."""
+    return Answer(status, reason, (*HTML, *((name.replace("_", "-"), value) for name, value in headers.items())), body.encode())
+
+
+def json_of(text, status=200, reason="OK", **headers):
+    more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Answer(status, reason, (("Content-Type", "application/json"), *more), text.encode())
+
+
+API = json_of('{"version": "6.1.1"}', X_JupyterHub_Version="6.1.1")
+
+
+def told(status, message):
+    """What Jupyter's API says to a request that it does not grant."""
+    reason = {400: "Bad Request", 500: "Internal Server Error"}[status]
+    return json_of(json.dumps({"message": message, "reason": None}), status, reason)
+
+
+def everywhere(answer):
+    def made(place, replay):
+        replay.everything = answer
+
+    return made
+
+
+def at(method, part, answer):
+    def made(place, replay):
+        replay.change(method, part, answer)
+
+    return made
+
+
+PAST, FUTURE = datetime.datetime(2000, 1, 1), datetime.datetime(2090, 1, 1)
+
+
+def certified(**changes):
+    """Another certificate, or a machine that does not know who has signed it."""
+
+    def made(place, replay):
+        for name, value in changes.items():
+            setattr(place, name, value)
+
+    return made
+
+
+def refused(server):
+    """Nobody listens on port 443, and another answers on port 80."""
+
+    def made(place, replay):
+        place.ports = {80: "http"}
+        replay.everything = pages(200, "OK", "<h1>It works!</h1>", Server=server)
+
+    return made
+
+
+def unstarted(message):
+    """No kernel starts; a notebook's own request gets the reason."""
+
+    def made(place, replay):
+        replay.change("POST", "/api/kernels", told(500, "Unhandled error"))
+        replay.answers["POST", f"{URL}user/alice/api/sessions"] = [told(500, message)]
+
+    return made
+
+
+def open_port(place, replay):
+    """The hub's own port answers to everybody."""
+    place.ports[800] = "http"
+    replay.answers["GET", "http://hub.example.com:800/jupyter/hub/api"] = [API]
+
+
+def insecure(answer):
+    return Answer(answer.status, answer.reason, tuple((name, value.replace("; Secure", "")) for name, value in answer.headers), answer.body)
+
+
+def starting(*events):
+    """The event stream of a server that starts; each event comes after some seconds of waiting: (seconds, event)."""
+
+    def made(place, replay):
+        def after(seconds):
+            def passes():
+                time.sleep(0.03)  # until what came before has been read
+                replay.clock.gone += seconds
+
+            return passes if seconds else lambda: None
+
+        pieces = tuple((after(seconds), f"data: {event}\n\n".encode()) for seconds, event in events)
+        replay.change("GET", "/server/progress", Answer(200, "OK", (("Content-Type", "text/event-stream"),), pieces=pieces))
+
+    return made
+
+
+LATE = "Spawn failed: Server at http://127.0.0.1:41209/jupyter/user/alice/api didn't respond in 30 seconds"
+GAVE_UP = starting((0, '{"message": "Server requested"}'), (0, json.dumps({"failed": True, "message": LATE})))
+ONLY_PYTHON = Answer(
+    headers=(("Content-Type", "application/json"),),
+    body=b'{"default": "python3", "kernelspecs": {"python3": {"name": "python3", "spec": {"display_name": "Python 3 (ipykernel)"}}}}',
+)
+APACHE_404 = "<title>404 Not Found</title> <h1>Not Found</h1><p>The requested URL was not found on this server.</p>"
+HUB_404 = "<title>JupyterHub</title> <p>Logout</p> <h1>404 : Not Found</h1> <p>Jupyter has lots of moons, but this is not one...</p>"
+PROXY_404 = "<h1>404: Not Found</h1> <p>No service is registered at this URL</p> <i>configurable-http-proxy</i>"
+UNREACHED = pages(503, "Service Temporarily Unavailable", "<h1>503 Service Temporarily Unavailable</h1>")
+NO_FILE = pages(404, "File not found", "<h1>Error response</h1><p>Error code: 404</p><p>Message: File not found.</p>")
+WRONG_PASSWORD = pages(403, "Forbidden", '<p class="login_error">Invalid username or password</p>')
+LOOP = pages(500, "Internal Server Error", "<title>JupyterHub</title><h1>500 : Redirect loop detected.</h1>")
+UNSTARTED = pages(500, "Internal Server Error", "<h1>500</h1><p>Unhandled error starting server alice</p><p>more</p>")
+CHANNELS = "/channels"
+
+
+def framed(policy):
+    return lambda answer: answer.with_header("Content-Security-Policy", policy)
+
+
+def at_home(answer):
+    return answer.with_header("Content-Security-Policy", f"{answer.header('Content-Security-Policy')}, default-src 'self'")
+
+
+def new_cookies(place, replay):
+    """Each page of the login comes with another cookie."""
+    (key,) = replay.found("GET", "/hub/login")
+    first = replay.answers[key][0]
+    replay.answers[key] = [first.with_header("Set-Cookie", f"_xsrf=another-{turn}; Path=/jupyter/hub/; Secure") for turn in range(4)]
+
+
+def channel(replay):
+    """The frames of the kernel's WebSocket, and where among them each request begins."""
+    ((kept,),) = [queue for url, queue in replay.sockets.items() if url.endswith(CHANNELS)]
+    return kept, [number for number, (what, _) in enumerate(kept["frames"]) if what == "sent"]
+
+
+def closed_when_idle(place, replay):
+    """The kernel's WebSocket is closed after the first answer."""
+    kept, sent = channel(replay)
+    kept["frames"] = [*kept["frames"][: sent[1]], ["closed", ""]]
+
+
+def says_to_jigsaw(text):
+    """What the kernel prints for %jigsaw, before it is idle again; nothing for ever, if it is empty."""
+
+    def made(place, replay):
+        kept, (_, asked, *_) = channel(replay)
+        about = {"parent_header": {"msg_id": json.loads(kept["frames"][asked][1])["header"]["msg_id"]}}
+        stream = about | {"msg_type": "stream", "content": {"name": "stdout", "text": text}}
+        idle = about | {"msg_type": "status", "content": {"execution_state": "idle"}}
+        said = [["received", json.dumps(message)] for message in (stream, idle) if text]
+        kept["frames"] = [*kept["frames"][: asked + 1], *said]
+
+    return made
+
+
+# By the name of the entry below troubleshooting/: how the answers are other than recorded, and hubcheck's options.
+FAULTS = {
+    "address-already-in-use": (everywhere(NO_FILE), []),
+    "bad-gateway-or-service-unavailable": (everywhere(UNREACHED), []),
+    "bad-request-for-a-percent-sign": (at("PUT", "/a%20b%25c%23d%2Be%27f%20%C3%BC%E6%BC%A2.txt", told(400, "Bad Request")), []),
+    "blank-jigsaw-iframe": (at("GET", "/page.html", framed("frame-ancestors 'none'; sandbox allow-scripts")), []),
+    "blockly-does-not-load": (at("GET", "/blockly.min.js", pages(404, "Not Found", "<h1>404 : Not Found</h1>")), []),
+    "can-upgrade-only-to-websocket": (at("GET", CHANNELS, pages(400, "Bad Request", 'Can "Upgrade" only to "WebSocket".')), []),
+    "certificate-for-another-name": (certified(called=("other.example.com",)), []),
+    "certificate-has-expired": (certified(certified={"not_before": PAST, "not_after": PAST.replace(year=2001)}), []),
+    "certificate-is-not-trusted": (certified(known=False), []),
+    "certificate-is-not-yet-valid": (certified(certified={"not_before": FUTURE, "not_after": FUTURE.replace(year=2091)}), []),
+    "configurable-http-proxy-not-found": (everywhere(UNREACHED), []),
+    "connection-must-be-upgrade": (at("GET", CHANNELS, pages(400, "Bad Request", '"Connection" must be "Upgrade".')), []),
+    "cookies-without-secure": (at("POST", "/hub/login", insecure), []),
+    "cross-origin-websockets-not-allowed": (at("GET", CHANNELS, pages(403, "Forbidden", "Cross origin websockets not allowed")), []),
+    "debians-page-instead-of-the-hub": (at("GET", "http://hub.example.com/jupyter/", pages(404, "Not Found", APACHE_404)), []),
+    "error-starting-kernel": (unstarted("[Errno 13] Permission denied: '/root/mine/bin/python'"), []),
+    "exception-occurred-in-preexec-fn": (at("GET", "/hub/spawn", UNSTARTED), []),
+    "failed-to-start-proxy": (everywhere(pages(404, "Not Found", "Not Found")), []),
+    "file-name-too-long": (unstarted("File name too long (addr='ipc:///srv/homes')"), []),
+    "getpwnam-name-not-found": (at("POST", "/hub/login", pages(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
+    "internal-server-error-from-apache": (everywhere(pages(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
+    "invalid-command-requestheader": (refused("Apache"), []),
+    "invalid-username-or-password": (at("POST", "/hub/login", WRONG_PASSWORD), []),
+    "jigsaw-urlopen-error": (says_to_jigsaw("<urlopen error [Errno -2] Name or service not known>"), []),
+    "jupyterlab-stays-blank": (at("GET", "/user/alice/lab", at_home), []),
+    "kernel-not-in-the-launcher": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
+    "kernel-restarts-for-ever": (at("GET", CHANNELS, Answer(silent=True)), ["--timeout", "0.8"]),
+    "kernel-that-only-root-sees": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
+    "no-home-directory": (GAVE_UP, []),
+    "no-space-left-on-device": (GAVE_UP, []),
+    "not-found-for-an-encoded-slash": (
+        at("GET", "%2Fa%20b%25c%23d%2Be%27f%20%C3%BC%E6%BC%A2.txt", pages(404, "Not Found", APACHE_404)),
+        [],
+    ),
+    "not-found-under-the-base-url": (everywhere(pages(404, "Not Found", HUB_404)), []),
+    "not-found-without-the-last-slash": (at("GET", "https://hub.example.com/jupyter", pages(404, "Not Found", APACHE_404)), []),
+    "password-has-expired": (at("POST", "/hub/login", WRONG_PASSWORD), []),
+    "port-8000-is-open": (open_port, []),
+    "progress-stays-at-zero": (starting((6, "{}"), (0, "{}"), (0, '{"ready": true}')), []),
+    "proxy-of-an-earlier-hub": (everywhere(pages(404, "Not Found", PROXY_404)), []),
+    "redirected-you-too-many-times": (at("GET", "/user/alice/", LOOP), []),
+    "request-entity-too-large": (at("PUT", "/large.bin", pages(413, "Request Entity Too Large")), []),
+    "server-did-not-respond-in-time": (GAVE_UP, []),
+    "unknown-directive-ssl": (refused("nginx"), []),
+    "websocket-closes-when-idle": (closed_when_idle, ["--idle", "6"]),
+    "xsrf-cookie-does-not-match": (new_cookies, []),
+}
+# Who logs in, if not alice.
+NAMES = {"getpwnam-name-not-found": "Mallory"}
+
+
+# What is no hub
+
+
+# (address, what everything there answers, words of the failure, words of the cause)
+NO_HUB = [
+    (
+        "http://127.0.0.1/html/",
+        pages(200, "OK", "<h1>Welcome</h1>"),
+        "but not JSON: Welcome (another program's answer)",
+        "Another program listens",
+    ),
+    ("http://127.0.0.1/json/", json_of('["not", "a hub"]'), '-> 200, but no JupyterHub: ["not", "a hub"]', ""),
+    ("http://127.0.0.1/long/", json_of(f'["{"x" * 300}"]'), f'but no JupyterHub: ["{"x" * 198}', ""),
+    ("http://127.0.0.1/empty/", Answer(), "-> 200, but no JupyterHub: null", ""),
+    (
+        "http://127.0.0.1/error/",
+        pages(502, "Bad Gateway", "<h1>502 Bad Gateway</h1>"),
+        "GET /error/hub/api -> 502 Bad Gateway: 502 Bad Gateway",
+        "does not reach JupyterHub",
+    ),
+    (
+        "http://127.0.0.1/quiet/",
+        Answer(403, "Forbidden"),
+        "GET /quiet/hub/api -> 403 Forbidden (another program's answer)",
+        "Another program listens",
+    ),
+    (
+        "http://127.0.0.1/",
+        pages(404, "Not Found", "<hr>nginx"),
+        "-> 404 Not Found: nginx; the address has no path",
+        "users see the hub below a path",
+    ),
+    (
+        "http://127.0.0.1/a/",
+        Answer(301, "Moved Permanently", (("Location", "https://127.0.0.1/a/hub/api"),)),
+        "GET /a/hub/api -> 301 Moved Permanently: https://127.0.0.1/a/hub/api; the address was http://127.0.0.1/a/, it begins with http://",
+        "The address given begins with http://, and the site wants https://.",
+    ),
+    (
+        "https://127.0.0.1/a/",
+        pages(400, "Bad Request", "The plain HTTP request was sent to HTTPS port"),
+        "-> 400 Bad Request: The plain HTTP request was sent",
+        "begins with http://",
+    ),
+    ("http://127.0.0.1:9001/", None, "Connection refused", "Nothing listens on that port: is it the right one"),
+    ("https://127.0.0.1:9001/", None, "127.0.0.1:9001: [Errno 111] Connection refused", "Nothing listens on that port"),
+    ("http://127.0.0.1/silent/", Answer(silent=True), "no answer from http://127.0.0.1/silent/hub/api in time: ReadTimeout", ""),
+    ("https://127.0.0.1:80/tls/", Answer(), "SSL", "does not speak TLS"),
+    (
+        "https://no-such-name.invalid/",
+        None,
+        "no-such-name.invalid:443: [Errno -2] Name or service not known",
+        "The host name does not resolve",
+    ),
+]
+
+
+@pytest.mark.parametrize(("url", "answer", "words", "cause"), NO_HUB)
+def test_what_is_no_hub_fails_the_first_rung_with_one_clear_line(place, url, answer, words, cause):
+    place.certified = {}
+    run = place.check(Replay(everything=answer), url, "--timeout", "0.6", "--spawn-timeout", "5", "--ca-file", place.trusted)
+    assert (run.status, run.err) == (1, "")
+    first, *told = run.out.splitlines()
+    assert re.fullmatch(r"✗ hub_answers \(\d+\.\d s\)", first)
+    said, *rest = told[len(run.last["evidence"]) :]
+    assert words in said
+    assert "0x" not in said
+    assert cause in rest[0]
+    assert len(rest) == (2 if cause else 1)
+    assert run.last["said"] == said.strip()
+
+
+def test_an_answer_that_comes_byte_by_byte_has_an_end(place):
+    def drip():
+        time.sleep(0.05)
+
+    endless = Answer(200, "OK", HTML, pieces=tuple((drip, b"x") for _ in range(200)))
+    run = place.check(Replay(everything=endless), "http://127.0.0.1/", "--timeout", "0.3", "--spawn-timeout", "0.05")
+    assert run.last["said"] == "no end after 1 s"
+
+
+def test_the_limit_of_a_rung_is_the_sum_of_all_it_may_wait_for(monkeypatch):
+    set_to = []
+    monkeypatch.setattr(hubcheck.signal, "setitimer", lambda which, seconds: set_to.append((which, seconds)))
+    monkeypatch.setattr(hubcheck.signal, "signal", lambda which, handler: set_to.append((which, handler)))
+    hub = opened(timeout=1, spawn_timeout=10, idle=100)
+    assert list(hubcheck.limited(lambda hub: iter(["one", "two"]), hub)) == ["one", "two"]
+    (which, handler), *timers = set_to
+    assert (which, timers) == (signal.SIGALRM, [(signal.ITIMER_REAL, 223), (signal.ITIMER_REAL, 0)])
+    with pytest.raises(hubcheck.TooLong, match=r"^no end after 223 s$"):
+        handler(which, None)
+
+
+def test_where_there_is_no_alarm_rungs_have_no_limit(monkeypatch):
+    """As on Windows."""
+    monkeypatch.delattr(hubcheck.signal, "SIGALRM")
+    monkeypatch.delattr(hubcheck.signal, "setitimer")
+    assert list(hubcheck.limited(lambda hub: iter(["one"]), opened(timeout=1, spawn_timeout=1, idle=0))) == ["one"]
+
+
+@pytest.mark.parametrize("ports", [{80: "http"}, {80: "http", 443: "https"}])
+def test_the_token_is_for_the_address_that_was_given_alone(place, ports):
+    place.ports = ports
+    replay = Replay(everything=pages(404, "Not Found", Server="nginx"))
+    run = place.check(replay, URL, "--token-file", f"{place.folder}/token.txt", "--ca-file", place.trusted)
+    holders = [request["url"] for request in replay.seen if request["headers"]["Authorization"]]
+    assert holders == ([f"{URL}hub/api"] if 443 in ports else [])
+    assert {request["method"] for request in replay.seen} == {"GET"}
+    assert len(replay.seen) > 1
+    assert run.status == 1
+
+
+def test_what_is_only_looked_for_is_not_waited_for_long(place):
+    waits = {url: seconds for _, url, seconds in place.check(Replay(), URL, "--ca-file", place.trusted).waits}
+    assert waits.pop(f"{URL}hub/api") == 20
+    assert {*waits.values()} == {3}
+    place.ports = {80: "http"}
+    assert {seconds for *_, seconds in place.check(Replay(), URL, "--ca-file", place.trusted).waits} == {3}
+    run = place.check(redirecting(), URL, "--ca-file", place.trusted, "--timeout", "7", "--until", "hub_answers")
+    assert {seconds for _, url, seconds in run.waits if re.search(":800|http://hub.example.com/hub|/$", url)} == {3}
+
+
+# Where a hub answers instead
+
+
+def there(*addresses):
+    """A replay in which hubs answer at these addresses alone."""
+    return Replay({("GET", f"{address}hub/api"): [API] for address in addresses})
+
+
+NEARBY = [
+    ("http://hub.example.com/jupyter/", "https://hub.example.com/jupyter/", {}),
+    ("http://hub.example.com/", "https://hub.example.com/jupyter/", {}),
+    ("https://hub.example.com/", "https://hub.example.com/jupyter/", {}),
+    ("https://hub.example.com/jupyter/hub/login?next=%2F", "https://hub.example.com/jupyter/", {}),
+    ("https://hub.example.com/a/user/alice/lab/tree/first.ipynb", "https://hub.example.com/a/", {}),
+    ("https://hub.example.com:8443/jupyter/", "https://hub.example.com/jupyter/", {8443: "https"}),
+    ("http://127.0.0.1/", "http://127.0.0.1/jupyter/", {}),
+    ("https://hub.example.com/old/", "https://hub.example.com/new/", {("GET", "https://hub.example.com/old/"): "/new/hub/login?a=b"}),
+    ("https://hub.example.com/x/", "http://hub.example.com/x/", {}),
+]
+
+
+@pytest.mark.parametrize(("given", "right", "more"), NEARBY)
+def test_an_address_that_is_not_the_hubs_is_told_with_the_one_that_is(place, given, right, more):
+    replay = there(right)
+    for key, value in more.items():
+        if isinstance(key, int):
+            place.ports[key] = value
+        else:
+            replay.answers[key] = [Answer(302, "Found", (("Location", value),))]
+            replay.answers["GET", f"https://hub.example.com{value}"] = [pages(200, "OK", "a page")]
+    run = place.check(replay, given, "--ca-file", place.trusted)
+    told = given.partition("?")[0].rstrip("/") + "/"
+    path = told.partition("//")[2].partition("/")[2]
+    assert run.last["said"] == f"GET /{path}hub/api -> 404 Not Found; JupyterHub answers at {right}, not at {told}"
+    assert run.last["page"] == "deploy/check"
+    assert run.last["cause"].startswith("The address given is not the hub's. ")
+    asked = [request["url"] for request in replay.seen]
+    assert len(asked) == len(set(asked)) + asked.count(told) - (told in asked), "each address is tried once"
+
+
+def test_an_address_that_leads_on_to_a_hub_is_not_taken_for_one(place):
+    """The hub's API is looked for where it would be, and not where somebody else sends on to it."""
+    replay = there("https://hub.example.com/z/")
+    for address in ("https://hub.example.com/jupyter/", "http://hub.example.com/x/"):
+        replay.answers["GET", f"{address}hub/api"] = [Answer(302, "Found", (("Location", "https://hub.example.com/z/hub/api"),))]
+    run = place.check(replay, "https://hub.example.com/x/", "--ca-file", place.trusted)
+    assert run.last["said"] == "GET /x/hub/api -> 404 Not Found: nothing recorded (another program's answer)"
+
+
+def test_who_is_refused_on_the_port_hears_of_a_hub_on_another(place):
+    place.ports = {80: "http"}
+    run = place.check(there("http://hub.example.com/jupyter/"), URL, "--ca-file", place.trusted)
+    assert run.last["said"] == (
+        "hub.example.com:443: [Errno 111] Connection refused; "
+        "JupyterHub answers at http://hub.example.com/jupyter/, not at https://hub.example.com/jupyter/"
+    )
+
+
+@pytest.mark.parametrize("server", ["nginx/1.22.1", "Apache", "lighttpd", ""])
+@pytest.mark.parametrize("port", ["", ":443", ":8443"])
+def test_a_server_that_answers_on_port_80_alone_is_named(place, server, port):
+    place.ports = {80: "http"}
+    everything = pages(200, "OK", "It works!").with_header("Server", server)
+    run = place.check(Replay(everything=everything), f"https://hub.example.com{port}/jupyter/", "--ca-file", place.trusted)
+    named = re.match("nginx|Apache", server) if port != ":8443" else None
+    assert run.last["said"] == f"hub.example.com:{port[1:] or 443}: [Errno 111] Connection refused" + (
+        f"; {named[0]} answers on port 80 alone" if named else ""
+    )
+
+
+# What the first rung sees besides
+
+
+def first_rung(place, replay, *options, url=URL):
+    run = place.check(replay, url, "--until", "hub_answers", "--ca-file", place.trusted, *options)
+    return run.last
+
+
+def redirecting():
+    """A hub with both of its redirects."""
+    made = there(URL)
+    made.answers["GET", URL.rstrip("/")] = [Answer(301, "Moved Permanently", (("Location", URL),))]
+    made.answers["GET", "http://hub.example.com/jupyter/"] = [Answer(301, "Moved Permanently", (("Location", URL),))]
+    return made
+
+
+def test_a_good_hub_is_told_with_its_certificate_its_version_and_its_redirects(place):
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=30, hours=1)
+    place.certified = {"not_after": until}
+    rung = first_rung(place, redirecting())
+    assert rung["ok"]
+    assert rung["evidence"] == [
+        "TLSv1.3, the certificate ends in 30 days",
+        "GET /jupyter/hub/api -> 200, JupyterHub 6.1.1",
+        "GET /jupyter -> 301 https://hub.example.com/jupyter/",
+        "GET http://hub.example.com/jupyter/ -> 301 https://hub.example.com/jupyter/",
+        "port 800 is not open to this machine",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "target", "good"),
+    [
+        (301, URL, True),
+        (308, "/jupyter/hub/", True),
+        (300, URL, False),
+        (309, URL, False),
+        (302, "/", False),
+        (301, "", False),
+        (200, URL, False),
+    ],
+)
+def test_the_path_without_its_slash_leads_to_the_hub(place, status, target, good):
+    replay = redirecting()
+    replay.answers["GET", URL.rstrip("/")] = [Answer(status, "Moved", (("Location", target),))]
+    rung = first_rung(place, replay)
+    assert f"GET /jupyter -> {status} {target}" in rung["evidence"]
+    assert rung["ok"] == good
+    assert good or (rung["said"], rung["page"]) == (
+        "no redirect from /jupyter to /jupyter/",
+        "troubleshooting/not-found-without-the-last-slash",
+    )
+
+
+def test_a_hub_at_the_root_needs_no_redirect_there(place):
+    replay = there("https://hub.example.com/")
+    replay.answers["GET", "http://hub.example.com/"] = [Answer(301, "Moved Permanently", (("Location", "https://hub.example.com/"),))]
+    rung = first_rung(place, replay, url="https://hub.example.com/")
+    assert rung["ok"], rung["said"]
+    assert [line.split()[0] for line in rung["evidence"]] == ["TLSv1.3,", "GET", "GET", "port"]
+
+
+def test_port_80_that_is_closed_is_no_fault(place):
+    place.ports = {443: "https"}
+    rung = first_rung(place, redirecting())
+    assert rung["ok"]
+    assert rung["evidence"][-2] == "port 80 does not answer: people who type the name without https:// see nothing"
+
+
+def test_port_80_is_not_asked_of_another_port_than_443(place):
+    place.ports = {8443: "https"}
+    replay = there("https://hub.example.com:8443/jupyter/")
+    replay.answers["GET", "https://hub.example.com:8443/jupyter"] = [Answer(301, "", (("Location", "/jupyter/"),))]
+    rung = first_rung(place, replay, url="https://hub.example.com:8443/jupyter/")
+    assert rung["ok"], rung["said"]
+    assert rung["evidence"][2:] == ["GET /jupyter -> 301 /jupyter/", "port 800 is not open to this machine"]
+
+
+@pytest.mark.parametrize("port", [800, 8000])
+@pytest.mark.parametrize("header", ["X-JupyterHub-Version", "Server"])
+def test_the_hubs_own_port_is_closed_to_others(place, port, header):
+    place.ports[port] = "http"
+    replay = redirecting()
+    replay.answers["GET", f"http://hub.example.com:{port}/jupyter/hub/api"] = [Answer(403, "Forbidden", ((header, "6.1.1"),))]
+    rung = first_rung(place, replay)
+    assert rung["ok"] == (header == "Server")
+    if not rung["ok"]:
+        assert rung["said"] == f"http://hub.example.com:{port}/jupyter/hub/api answers past the reverse proxy, without TLS"
+        assert rung["page"] == "troubleshooting/port-8000-is-open"
+
+
+@pytest.mark.parametrize("own", ["", "127.0.0.9"])
+def test_on_the_server_itself_the_loopback_address_says_nothing_and_its_own_is_asked(place, own):
+    """Whoever resolves the name to a loopback address, and has an address in a network, asks that one."""
+    place.names, place.own = {"hub.example.com": "127.0.1.1"}, own
+    place.ports[800] = "http"
+    replay = redirecting()
+    replay.answers["GET", "http://hub.example.com:800/jupyter/hub/api"] = [API]
+    replay.answers["GET", "http://127.0.0.9:800/jupyter/hub/api"] = [API]
+    rung = first_rung(place, replay)
+    if own:
+        assert rung["said"] == "http://127.0.0.9:800/jupyter/hub/api answers past the reverse proxy, without TLS"
+    else:
+        assert rung["ok"]
+        assert rung["evidence"][-1] == "hub.example.com is 127.0.1.1, this machine itself: check from another one whether port 800 is open"
+
+
+def test_the_hubs_own_port_is_not_judged_where_it_is_the_one_given(place):
+    place.ports = {8000: "https"}
+    replay = there("https://hub.example.com:8000/jupyter/")
+    replay.answers["GET", "https://hub.example.com:8000/jupyter"] = [Answer(301, "", (("Location", "/jupyter/"),))]
+    rung = first_rung(place, replay, url="https://hub.example.com:8000/jupyter/")
+    assert [line.split()[0] for line in rung["evidence"]] == ["TLSv1.3,", "GET", "GET"]
+
+
+def test_names_lead_where_resolve_says(place):
+    """For the port that is named, and for those that are not."""
+    place.names = {}
+    place.ports |= {8443: "https"}
+    options = ["--resolve", f"hub.example.com:443:{ADDRESS}", "--resolve", "hub.example.com:80:192.0.2.99"]
+    place.names["elsewhere"] = ADDRESS
+    rung = first_rung(place, redirecting(), *options)
+    assert rung["ok"], rung["said"]
+    assert "port 80 does not answer: people who type the name without https:// see nothing" in rung["evidence"]
+    assert first_rung(place, redirecting(), *options[:2])["evidence"][3].startswith("GET http://hub.example.com/jupyter/ -> 301")
+
+
+def test_a_certificate_of_nobodys_is_refused(place):
+    run = place.check(redirecting(), URL)
+    assert run.last["said"].startswith("certificate verify failed: ")
+    assert run.last["page"] == "troubleshooting/certificate-is-not-trusted"
+
+
+def test_the_environments_authorities_do_not_count_beside_the_one_that_was_given(place):
+    """requests reads REQUESTS_CA_BUNDLE, which may name a file without the hub's."""
+    other = place.file("other.pem", trustme.CA().cert_pem.bytes().decode())
+    run = place.check(redirecting(), URL, "--ca-file", place.trusted, "--until", "hub_answers", REQUESTS_CA_BUNDLE=other)
+    assert run.last["ok"], run.last["said"]
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        ("[1]", "AttributeError(\"'list' object has no attribute 'get'\")"),
+        ('{"name": 7, "kind": "user"}', "TypeError('quote_from_bytes() expected bytes')"),
+    ],
+)
+def test_an_answer_that_is_not_a_hubs_ends_in_a_line_and_no_traceback(place, about, words):
+    site = "http://127.0.0.1/a"
+    replay = Replay(
+        {
+            ("GET", f"{site}/hub/api"): [json_of('{"version": 6}')],
+            ("GET", site): [Answer(301, "", (("Location", "/a/"),))],
+            ("GET", f"{site}/hub/login"): [pages(200, "OK")],
+            ("GET", f"{site}/hub/api/user"): [json_of(about)],
+        }
+    )
+    run = place.check(replay, f"{site}/", "--token-file", f"{place.folder}/token.txt")
+    assert run.last["said"] == f"an answer that is not JupyterHub's: {words}"
+    assert (run.last["cause"], run.last["page"]) == ("", "troubleshooting/index")
+
+
+# What a user's rungs see
+
+
+def climb(place, replay, *options, name="alice", watched=False):
+    """A user's climb against a replay of one."""
+    secret = ["--password-file", f"{place.folder}/alice.txt"]
+    user = [] if "--token-file" in options else ["--user", name, *secret]
+    trust = ["--ca-file", place.trusted] if place.known else []
+    return place.check(replay, URL, *user, *trust, "--megabytes", "0", "--timeout", "2", *options, watched=watched)
+
+
+def urls(replay):
+    return [f"{request['method']} {request['url'].removeprefix(URL)}" for request in replay.seen]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_atlas_is_told_in_its_words(place, name):
+    """The words are those that the check says of a real deployment with this fault; the tests of the atlas see to that."""
+    make, options = FAULTS[name]
+    replay = Replay.of("user")
+    make(place, replay)
+    run = climb(place, replay, *options, name=NAMES.get(name, "alice"))
+    path = ROOT / f"troubleshooting/{name}/symptom.txt"
+    lines = [(proxy, line.strip()) for where, proxy, _, line in symptoms(path) if where == "check"]
+    wanted = [line.replace("mallory", "alice") for proxy, line in lines if proxy == lines[0][0]]
+    printed = [line.strip() for line in run.out.splitlines()]
+    missing = [line for line in wanted if not any(re.match(".*?".join(map(re.escape, line.split("…"))), text) for text in printed)]
+    assert not missing, run.out
+    assert (run.status, run.err) == (1, "")
+
+
+def test_each_fault_of_the_atlas_is_tried_here():
+    assert [*FAULTS] == sorted(path.parent.name for path in (ROOT / "troubleshooting").glob("*/symptom.txt"))
+
+
+def test_the_kernel_that_does_not_answer_is_told_with_the_seconds(place):
+    replay = Replay.of("user")
+    channel(replay)[0]["frames"] = []
+    run = climb(place, replay, "--timeout", "0.8")
+    assert (run.last["rung"], run.last["said"]) == ("kernel_computes", "the kernel did not answer in 0.8 s")
+    assert run.last["page"] == "troubleshooting/kernel-restarts-for-ever"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_terminals_may_be_switched_off(place, status):
+    replay = Replay.of("user")
+    replay.change("POST", "/api/terminals", Answer(status, "Forbidden"))
+    run = climb(place, replay, "--until", "kernel_computes")
+    assert run.last["ok"]
+    assert run.last["evidence"][1:] == ["terminals are switched off"]
+
+
+def test_an_idle_websocket_is_asked_again_after_that_time(place):
+    replay = Replay.of("user")
+    kept, (_, second, *_) = channel(replay)
+    kept["frames"] = [*kept["frames"][:second], *kept["frames"]]
+    run = climb(place, replay, "--idle", "90", "--until", "kernel_computes")
+    assert run.last["ok"], run.last
+    assert [numbers(line) for line in run.last["evidence"]] == [
+        "0 * 0 -> 0 in 0 ms",
+        "0 * 0 -> 0 in 0 ms",
+        "the WebSocket outlived 0 s of silence",
+        "a terminal answers",
+    ]
+    assert run.last["evidence"][2] == "the WebSocket outlived 90 s of silence"
+    assert 90 in run.clock.slept
+
+
+def test_frames_of_others_and_pings_are_passed_over(place):
+    replay = Replay.of("user")
+    kept, (first, *_) = channel(replay)
+    stranger = '{"parent_header": {"msg_id": "another"}, "msg_type": "error", "content": {"ename": "E", "evalue": "v"}}'
+    kept["frames"][first + 1 : first + 1] = [["ping", ""], ["received", stranger], ["received", '{"content": {}}']]
+    assert climb(place, replay, "--until", "kernel_computes").last["ok"]
+
+
+def says_to_code(replay, *messages):
+    """What the kernel sends after it was asked to compute."""
+    kept, (first, second, *_) = channel(replay)
+    about = {"parent_header": {"msg_id": json.loads(kept["frames"][first][1])["header"]["msg_id"]}}
+    said = [["received", json.dumps(about | message)] for message in messages]
+    kept["frames"] = [*kept["frames"][: first + 1], *said, *kept["frames"][second:]]
+
+
+IDLE = {"msg_type": "status", "content": {"execution_state": "idle"}}
+BUSY = {"msg_type": "status", "content": {"execution_state": "busy"}}
+
+
+def of_kind(kind, **content):
+    return {"msg_type": kind, "content": content}
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        ([BUSY, IDLE], "nothing"),
+        ([of_kind("stream", text="x" * 300), IDLE], "x" * 200),
+        ([of_kind("stream", text=" 41\n"), of_kind("execute_reply", execution_state="idle"), IDLE], "41"),
+        ([of_kind("error", ename="NameError", evalue="no name")], "NameError: no name"),
+        ([of_kind("stream", text="before "), of_kind("error", ename="E", evalue="v"), of_kind("stream", text="42")], "before E: v"),
+    ],
+)
+def test_what_a_kernel_says_in_place_of_the_answer_is_told(place, messages, words):
+    replay = Replay.of("user")
+    says_to_code(replay, *messages)
+    run = climb(place, replay)
+    assert (run.last["rung"], run.last["said"]) == ("kernel_computes", f"6 * 7 -> {words}")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [of_kind("stream", text="4"), of_kind("stream", text="2")],
+        [of_kind("execute_result", data={"text/plain": "42", "text/html": "<b>"})],
+        [of_kind("display_data", data={"application/javascript": "42"})],
+        [of_kind("stream", text="4"), of_kind("display_data", data={"text/plain": "2"}), IDLE],
+    ],
+)
+def test_an_answer_counts_in_whatever_way_it_comes(place, messages):
+    replay = Replay.of("user")
+    says_to_code(replay, *messages)
+    run = climb(place, replay, "--until", "kernel_computes")
+    assert run.last["ok"], run.last
+    assert re.fullmatch(r"6 \* 7 -> 42 in \d+ ms", run.last["evidence"][0])
+
+
+def test_a_kernels_time_is_told_in_milliseconds(place):
+    replay = Replay.of("user")
+
+    def passes(frame):
+        replay.clock.gone += 1.5
+
+    replay.on_frame = passes
+    run = climb(place, replay, "--until", "kernel_computes")
+    assert 1500 <= int(re.search(r"in (\d+) ms", run.last["evidence"][0])[1]) < 2500
+
+
+def test_a_terminals_answer_stands_at_the_beginning_of_a_line(place):
+    replay = Replay.of("user")
+    for url, (kept,) in replay.sockets.items():
+        if not url.endswith(CHANNELS):
+            words = [
+                '["setup", {}]',
+                '["stdout", "echo 42\\r\\n420 x42"]',
+                '["other", "\\n42"]',
+                '["stdout", "\\r4"]',
+                '["stdout", "2\\r"]',
+            ]
+            kept["frames"] = [kept["frames"][0], *(["received", text] for text in words)]
+    assert climb(place, replay, "--until", "kernel_computes").last["evidence"][-1] == "a terminal answers"
+    replay = Replay.of("user")
+    for url, (kept,) in replay.sockets.items():
+        if not url.endswith(CHANNELS):
+            kept["frames"] = [kept["frames"][0], *(["received", text] for text in words[:-1])]
+    assert climb(place, replay, "--timeout", "0.8").last["rung"] == "kernel_computes"
+
+
+# What the hub knows of a user
+
+
+def user_of(**about):
+    return json_of(json.dumps({"name": "alice", "server": None, "pending": None} | about))
+
+
+@pytest.mark.parametrize("pending", ["stop", "check"])
+def test_it_waits_until_an_earlier_server_is_at_rest(place, pending):
+    replay = Replay.of("user")
+    key = ("GET", f"{URL}hub/api/users/alice")
+    replay.answers[key] = [user_of(pending=pending), user_of(pending=pending), *replay.answers[key]]
+    run = climb(place, replay, "--until", "server_spawns", watched=True)
+    assert run.last["ok"], run.last
+    assert run.clock.slept[:2] == [0.2, 0.2]
+    assert f"… server_spawns: the hub's {pending} of an earlier server has to end " in run.err
+
+
+def test_it_does_not_wait_for_ever(place):
+    replay = Replay.of("user")
+    replay.answers["GET", f"{URL}hub/api/users/alice"] = [user_of(pending="stop")]
+    run = climb(place, replay, "--until", "server_spawns", "--spawn-timeout", "1")
+    assert run.last["ok"], run.last
+    assert run.clock.slept.count(0.2) == 5
+
+
+def test_a_server_that_starts_already_is_not_waited_for(place):
+    replay = Replay.of("user")
+    key = ("GET", f"{URL}hub/api/users/alice")
+    replay.answers[key] = [user_of(pending="spawn"), *replay.answers[key]]
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["ok"]
+    assert 0.2 not in run.clock.slept
+
+
+def test_a_page_with_a_form_is_passed_over(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/hub/spawn", pages(200, "OK", "<form>"))
+    replay.answers["POST", f"{URL}hub/api/users/alice/server"] = [Answer(201, "Created")]
+    assert climb(place, replay, "--until", "server_spawns").last["ok"]
+    assert "POST hub/api/users/alice/server" in urls(replay)
+    replay = Replay.of("user")
+    replay.change("GET", "/hub/spawn", pages(200, "OK", "<form>"))
+    replay.answers["POST", f"{URL}hub/api/users/alice/server"] = [told(400, "alice is already running")]
+    assert climb(place, replay).last["said"] == "POST /jupyter/hub/api/users/alice/server -> 400 Bad Request: alice is already running"
+
+
+READY = '{"progress": 100, "ready": true, "message": "Server ready"}'
+
+
+def test_the_events_are_timed(place):
+    replay = Replay.of("user")
+    starting((0, '{"message": "Server requested"}'), (0, "{}"), (2, READY))(place, replay)
+    run = climb(place, replay, "--until", "server_spawns", watched=True)
+    assert run.last["ok"], run.last
+    assert re.fullmatch(r"event stream: 3 events, the first after 0\.\d s, the last after 2\.\d s", run.last["evidence"][0])
+    assert "… server_spawns: Server requested\r\033[K… server_spawns: \r\033[K… server_spawns: Server ready\r" in run.err
+
+
+@pytest.mark.parametrize(("first", "ok"), [(5.2, True), (5.7, False)])
+def test_events_that_come_at_once_are_told_by_a_tenth_of_the_time(place, first, ok):
+    replay = Replay.of("user")
+    starting((first, "{}"), (6 - first, READY))(place, replay)
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["ok"] == ok
+    assert ok or re.fullmatch(r"the 2 events of the starting server arrived all at once, after 6\.\d s", run.last["said"])
+
+
+def test_a_server_that_starts_at_once_is_no_fault(place):
+    replay = Replay.of("user")
+    starting((0.1, "{}"), (0, READY))(place, replay)
+    assert climb(place, replay, "--until", "server_spawns").last["ok"]
+
+
+def test_a_hub_that_has_given_a_server_up_says_why_on_the_second_try(place):
+    replay = Replay.of("user")
+    starting((0, '{"failed": true, "message": "Spawn failed: it ended"}'))(place, replay)
+    key = ("GET", f"{URL}hub/api/users/alice/server/progress")
+    replay.answers[key] = [told(400, "alice's server is not starting"), *replay.answers[key]]
+    run = climb(place, replay)
+    assert run.last["said"] == "the server does not start: Spawn failed: it ended"
+    assert run.clock.slept[0] == 1
+    replay = Replay.of("user")
+    replay.answers[key] = [told(400, "alice is not starting")]
+    run = climb(place, replay)
+    assert run.last["said"] == "GET /jupyter/hub/api/users/alice/server/progress -> 400 Bad Request: alice is not starting"
+    assert run.clock.slept[:2] == [1, 1]
+    assert urls(replay).count("GET hub/api/users/alice/server/progress") == 3
+
+
+def test_a_stream_without_events_and_one_that_breaks_off(place):
+    replay = Replay.of("user")
+    starting()(place, replay)
+    replay.change("GET", "/server/progress", Answer(200, "OK", body=b"\n\n"))
+    assert climb(place, replay).last["said"] == "the server does not start: no event"
+    replay = Replay.of("user")
+    replay.change("GET", "/server/progress", Answer(silent=True))
+    run = climb(place, replay, "--spawn-timeout", "0.5")
+    assert run.last["said"].startswith("the event stream /jupyter/hub/api/users/alice/server/progress went silent: ")
+    assert run.last["page"] == "troubleshooting/websocket-closes-when-idle"
+
+
+def test_a_page_of_the_server_that_leads_elsewhere_is_told(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/user/alice/", Answer(302, "Found", (("Location", "/jupyter/hub/login?next=a"),)))
+    replay.answers["GET", f"{URL}hub/login?next=a"] = [pages(200, "OK")]
+    run = climb(place, replay)
+    assert run.last["said"] == "GET /jupyter/user/alice/ ends on https://hub.example.com/jupyter/hub/login?next=a"
+
+
+@pytest.mark.parametrize(
+    ("policy", "ok"),
+    [
+        ("script-src 'self' 'unsafe-inline' 'unsafe-eval'", True),
+        ("script-src 'self' 'unsafe-inline'", False),
+        ("default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'", True),
+        ("default-src 'self'", False),
+        ("img-src 'none'", True),
+    ],
+)
+def test_a_policy_that_refuses_scripts_is_told(place, policy, ok):
+    replay = Replay.of("user")
+    replay.change("GET", "/user/alice/lab", lambda answer: answer.with_header("Content-Security-Policy", policy))
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["ok"] == ok
+    assert ok or run.last["said"] == f"a policy refuses JupyterLab's scripts: Content-Security-Policy: {policy}"
+
+
+def test_a_server_is_stopped_and_waited_for(place):
+    replay = Replay.of("user")
+    about = ("GET", f"{URL}hub/api/users/alice")
+    gone = [user_of(server="/jupyter/user/alice/"), user_of(pending="stop"), user_of()]
+    replay.answers[about] = [replay.answers[about][0], *gone]
+    replay.answers["DELETE", f"{URL}hub/api/users/alice/server"] = [told(400, "alice is starting"), Answer(202, "Accepted")]
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["ok"]
+    assert run.clock.slept == [0.5, 0.1, 0.1]
+    assert urls(replay)[-5:] == [*["DELETE hub/api/users/alice/server"] * 2, *["GET hub/api/users/alice"] * 3]
+
+
+def test_a_server_that_does_not_stop_is_given_up(place):
+    replay = Replay.of("user")
+    replay.answers["DELETE", f"{URL}hub/api/users/alice/server"] = [told(400, "alice is starting")]
+    run = climb(place, replay, "--until", "server_spawns", "--spawn-timeout", "2")
+    assert run.last["ok"]
+    assert run.clock.slept.count(0.5) == 4
+    replay = Replay.of("user")
+    about = ("GET", f"{URL}hub/api/users/alice")
+    replay.answers[about] = [replay.answers[about][0], user_of(server="/jupyter/user/alice/")]
+    run = climb(place, replay, "--until", "server_spawns", "--spawn-timeout", "2")
+    assert 15 < run.clock.slept.count(0.1) <= 20
+
+
+# The kernel
+
+
+def test_no_kernel_starts_and_a_notebooks_words_say_why(place):
+    replay = Replay.of("user")
+    replay.change("POST", "/api/kernels", told(500, "Unhandled error"))
+    sessions = ("POST", f"{URL}user/alice/api/sessions")
+    replay.answers[sessions] = [told(500, "File name too long (addr='ipc:///srv')")]
+    run = climb(place, replay)
+    assert run.last["said"] == (
+        "POST /jupyter/user/alice/api/kernels -> 500 Internal Server Error: Unhandled error; File name too long (addr='ipc:///srv')"
+    )
+    assert run.last["page"] == "troubleshooting/file-name-too-long"
+    (asked,) = [request for request in replay.seen if request["url"].endswith("/api/sessions")]
+    folder = re.search(r"hubcheck-\d+", asked["body"])[0]
+    assert json.loads(asked["body"]) == {
+        "type": "notebook",
+        "name": "",
+        "path": f"{folder}/none.ipynb",
+        "kernel": {"name": "my_kernel"},
+    }
+
+
+@pytest.mark.parametrize("answer", [Answer(500, "Error", body=b"[]"), Answer(500, "Error", body=b"no JSON")])
+def test_a_notebooks_request_may_say_nothing(place, answer):
+    replay = Replay.of("user")
+    replay.change("POST", "/api/kernels", told(500, "Unhandled error"))
+    replay.answers["POST", f"{URL}user/alice/api/sessions"] = [answer]
+    assert climb(place, replay).last["said"].endswith("-> 500 Internal Server Error: Unhandled error")
+
+
+@pytest.mark.parametrize("options", [[], ["--keep-server"]])
+def test_a_kernel_that_starts_for_a_notebook_after_all_is_taken_away(place, options):
+    replay = Replay.of("user")
+    replay.change("POST", "/api/kernels", told(500, "Unhandled error"))
+    replay.answers["POST", f"{URL}user/alice/api/sessions"] = [json_of('{"id": "a-session"}', 201, "Created")]
+    assert climb(place, replay, *options).last["said"].endswith("-> 500 Internal Server Error: Unhandled error")
+    assert "DELETE user/alice/api/sessions/a-session" in urls(replay)
+
+
+# Files
+
+
+@pytest.mark.parametrize("back", [b"short", b""])
+def test_a_file_that_comes_back_otherwise_is_told(place, back):
+    replay = Replay.of("user")
+    replay.changed["large.bin"] = back
+    run = climb(place, replay, "--megabytes", "1")
+    assert run.last["said"] == f"1000000 bytes were sent, and {len(back)} others came back"
+
+
+def test_an_awkward_name_that_arrives_as_another_is_told(place):
+    replay = Replay.of("user")
+    replay.change(
+        "GET",
+        re.search(r"hubcheck-\d+$", next(url for _, url in replay.answers if re.search(r"contents/hubcheck-\d+$", url)))[0],
+        json_of('{"content": [{"name": "a b"}, {"name": "large.bin"}]}'),
+    )
+    run = climb(place, replay)
+    assert run.last["said"] == "the encoded name \"a b%c#d+e'f ü漢.txt\" arrived as ['a b', 'large.bin']"
+    assert run.last["page"] == "troubleshooting/bad-request-for-a-percent-sign"
+    replay = Replay.of("user")
+    replay.changed["a b%c#d+e'f ü漢.txt"] = b"other"
+    assert climb(place, replay).last["said"].startswith('the encoded name "a b%c#d+e\'f ü漢.txt" arrived as [')
+
+
+# Blocks
+
+
+UNBOXED = "a page under files/ is not sandboxed: Content-Security-Policy: "
+OPEN = "every page of the server may be framed: Content-Security-Policy: "
+# (the end of an address, the policy that it comes with, what is said before the policy)
+FRAMED = [
+    ("/page.html", "", UNBOXED),
+    ("/page.html", "frame-ancestors 'self'", UNBOXED),
+    ("/page.html", "frame-ancestors 'self'; sandbox allow-scripts allow-same-origin", UNBOXED),
+    (
+        "/page.html",
+        "frame-ancestors 'self', frame-ancestors 'none'; sandbox",
+        "GET /jupyter/user/alice/files/hubcheck-…/page.html -> Content-Security-Policy: ",
+    ),
+    ("/lab", "", OPEN),
+    ("/lab", "frame-ancestors 'self'", OPEN),
+]
+
+
+@pytest.mark.parametrize(("part", "policy", "said"), FRAMED)
+def test_what_may_be_framed_is_told_with_the_policy(place, part, policy, said):
+    replay = Replay.of("user")
+    replay.change("GET", part, framed(policy))
+    run = climb(place, replay)
+    assert run.last["rung"] == "blocks_shown"
+    assert re.sub("hubcheck-[0-9a-f]{8}", "hubcheck-…", run.last["said"]) == said + (policy or "none")
+
+
+@pytest.mark.parametrize("value", ["", "unsafe-none"])
+def test_a_page_that_keeps_a_hold_on_the_one_that_opened_it_is_told(place, value):
+    replay = Replay.of("user")
+    replay.change("GET", "/lab", lambda answer: answer.with_header("Cross-Origin-Opener-Policy", value))
+    assert climb(place, replay).last["said"] == (
+        f"a page that opens a notebook in a new tab keeps a hold on it: Cross-Origin-Opener-Policy: {value or 'none'}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [("", "Content-Security-Policy: none"), ("default-src 'none'", "Content-Security-Policy: default-src 'none'")],
+)
+def test_from_outside_a_hub_whose_pages_may_be_framed_is_told(place, policy, said):
+    replay = Replay.of("outside")
+    replay.change("GET", "/hub/login", framed(policy))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    assert run.last["said"] == f"the hub's pages may be framed: {said}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "Error in calling magic\n<urlopen error [Errno -2] Name or service not known>\nmore",
+            "<urlopen error [Errno -2] Name or service not known>",
+        ),
+        ("urllib.error.HTTPError: HTTP Error 404: Not Found\nmore", "HTTP Error 404: Not Found"),
+    ],
+)
+def test_an_editor_that_does_not_reach_its_page_is_told(place, text, said):
+    replay = Replay.of("user")
+    says_to_jigsaw(text)(place, replay)
+    run = climb(place, replay)
+    assert (run.last["said"], run.last["page"]) == (f"%jigsaw Python: {said}", "troubleshooting/jigsaw-urlopen-error")
+
+
+def test_an_editor_that_does_not_end_is_told(place):
+    replay = Replay.of("user")
+    says_to_jigsaw("")(place, replay)
+    run = climb(place, replay, "--timeout", "0.8")
+    assert (run.last["said"], run.last["page"]) == ("%jigsaw did not end in 0.8 s", "troubleshooting/jigsaw-urlopen-error")
+
+
+@pytest.mark.parametrize(
+    ("said", "page", "words"),
+    [
+        (
+            "jigsaw_listener_set",
+            '<script src="https://calysto.github.io/x/blockly.js">',
+            "this is MetaKernel's own %jigsaw, not the guide's editor: Blockly comes from calysto.github.io",
+        ),
+        (
+            "done",
+            '__jigsaw_blockly__ = "https://Elsewhere.example/Blockly/"',
+            "this is another %jigsaw, not the guide's editor: Blockly comes from Elsewhere.example",
+        ),
+        ("done", "<p>nothing</p>", "this is another %jigsaw, not the guide's editor: Blockly comes from elsewhere"),
+    ],
+)
+def test_another_editor_is_told_once_all_else_holds(place, said, page, words):
+    replay = Replay.of("user")
+    says_to_jigsaw(said)(place, replay)
+    replay.change("GET", "/blocks.html", pages(200, "OK", page))
+    run = climb(place, replay)
+    assert (run.last["said"], run.last["page"]) == (words, "jigsaw/configure")
+    assert run.last["evidence"][-1] == "Cross-Origin-Opener-Policy: same-origin"
+    assert not [line for line in run.last["evidence"] if "Blockly" in line]
+    assert [url for url in urls(replay) if url.startswith("DELETE") and "/blocks." in url]
+
+
+@pytest.mark.parametrize("address", ["/jupyter/user/alice/static/blockly/", "../../static/blockly", "https://hub.example.com/b"])
+def test_blockly_is_looked_for_where_the_page_says(place, address):
+    replay = Replay.of("user")
+    replay.change("GET", "/blocks.html", pages(200, "OK", f'let __jigsaw_blockly__ = "{address}"'))
+    where = "https://hub.example.com/b" if address.endswith("/b") else f"{URL}user/alice/static/blockly"
+    replay.answers["GET", f"{where}/blockly.min.js"] = [Answer(body=b"x" * 1_250_001)]
+    run = climb(place, replay)
+    assert run.last["ok"], run.last
+    assert run.last["evidence"][0] == "the page of %jigsaw and Blockly, 1.3 MB, come from here"
+
+
+def test_a_kernel_may_have_no_editor(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/blocks.html", pages(404, "Not Found"))
+    run = climb(place, replay)
+    assert run.last["ok"], run.last
+    assert run.last["evidence"][0] == "my_kernel makes no page for %jigsaw"
+    assert not [url for url in urls(replay) if url.startswith("DELETE") and "/blocks." in url]
+
+
+# Who logs in
+
+
+def test_a_cookie_without_secure_matters_under_https_alone(place):
+    replay = Replay.of("user")
+    replay.change("POST", "/hub/login", insecure)
+    run = climb(place, replay)
+    assert run.last["said"].startswith("the cookie jupyterhub-")
+    assert run.last["said"].endswith(" comes without Secure, though the address is https")
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        ({"kind": "service", "name": "a"}, "the token is no user's: service a"),
+        ({"kind": None}, "the token is no user's: None"),
+        ({}, "the token is no user's: nobody"),
+    ],
+)
+def test_a_token_that_is_no_users_is_told(place, about, words):
+    replay = Replay.of("token")
+    replay.change("GET", "/hub/api/user", json_of(json.dumps(about)))
+    assert climb(place, replay, "--token-file", f"{place.folder}/token.txt").last["said"] == words
+
+
+def test_a_token_of_an_old_hub_has_no_kind(place):
+    replay = Replay.of("token")
+    replay.change("GET", "/hub/api/user", json_of('{"name": "alice"}'))
+    run = climb(place, replay, "--token-file", f"{place.folder}/token.txt", "--until", "login_works")
+    assert run.last["ok"], run.last
+    assert run.last["evidence"][-2:] == [
+        "GET /jupyter/hub/api/user -> 200, alice",
+        "with a token, neither cookies nor the check of a WebSocket's origin are seen",
+    ]
+
+
+def test_a_hub_without_xsrf_cookies_is_asked_once(place):
+    """Of before 4.1."""
+    replay = Replay.of("outside")
+    replay.change("GET", "/hub/login", lambda answer: answer.with_header("Set-Cookie", ""))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--until", "login_works")
+    assert run.last["evidence"] == ["GET /jupyter/hub/login -> 200"]
+
+
+# From outside
+
+
+def test_a_websocket_that_stays_before_the_hub_is_told(place):
+    replay = Replay.of("outside")
+    replay.change("GET", "/channels", pages(403, "Forbidden", "<h1>403 Forbidden</h1>"))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    assert run.last["said"] == (
+        "GET /jupyter/user/hubcheck/api/kernels/none/channels -> 403 on the WebSocket, and not from the hub: 403 Forbidden"
+    )
+    assert run.last["page"] == "deploy/how-the-parts-fit"
+
+
+def test_it_asks_for_a_websocket_as_a_browser_does(place):
+    replay = Replay.of("outside")
+    place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    (asked,) = [headers for request, headers in zip(replay.seen, replay.headers, strict=True) if request["url"].endswith("/channels")]
+    key = asked.pop("Sec-WebSocket-Key")
+    assert len(base64.b64decode(key)) == 16
+    names = ("upgrade", "connection", "sec-websocket-version", "origin")
+    assert {name.lower(): value for name, value in asked.items() if name.lower() in names} == {
+        "upgrade": "websocket",
+        "connection": "Upgrade",
+        "sec-websocket-version": "13",
+        "origin": "https://hub.example.com",
+    }
+
+
+def test_a_large_request_may_take_as_long_as_a_server_that_starts(place):
+    replay = Replay.of("outside")
+    replay.change("POST", "/hub/api/users/hubcheck", API.with_header("Location", URL))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1", "--timeout", "7", "--spawn-timeout", "70")
+    assert run.last["rung"] == "blocks_shown"
+    assert run.rungs[-2]["evidence"] == ["1 MB reach the hub -> 200"]
+    assert {(method, seconds) for method, _, seconds in run.waits if method == "POST"} == {("POST", 70)}
+    assert {seconds for method, url, seconds in run.waits if url.startswith(URL) and method == "GET"} == {7}
+
+
+def test_a_large_request_is_not_sent_on_to_another_address(place):
+    replay = Replay.of("outside")
+    replay.change("POST", "/hub/api/users/hubcheck", Answer(307, "Temporary Redirect", (("Location", "/elsewhere"),)))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    assert run.last["said"] == "POST /jupyter/hub/api/users/hubcheck, 1 MB -> 307 Temporary Redirect: /elsewhere"
+
+
+def test_of_a_climb_uploads_and_starts_may_take_longer(place):
+    run = climb(place, Replay.of("user"), "--timeout", "7", "--spawn-timeout", "70")
+    assert run.last["ok"]
+    waits = {(method, re.sub("hubcheck-[0-9a-f]+", "…", url.removeprefix(URL)), seconds) for method, url, seconds in run.waits}
+    assert {(method, url) for method, url, seconds in waits if seconds == 70} == {
+        ("GET", "hub/api/users/alice/server/progress"),
+        ("PUT", "user/alice/api/contents/…/large.bin"),
+        ("PUT", "user/alice/api/contents/…/a%20b%25c%23d%2Be%27f%20%C3%BC%E6%BC%A2.txt"),
+        ("PUT", "user/alice/api/contents/…/page.html"),
+    }
+    assert {seconds for *_, seconds in waits} == {7, 70, 3}
+
+
+def test_a_large_request_that_stays_before_the_hub_is_told(place):
+    replay = Replay.of("outside")
+    replay.change("POST", "/hub/api/users/hubcheck", pages(413, "Request Entity Too Large", "<h1>413</h1>"))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "2")
+    assert run.last["said"] == "POST /jupyter/hub/api/users/hubcheck, 2 MB -> 413 Request Entity Too Large: 413"
+    (asked,) = [request for request in replay.seen if request["method"] == "POST"]
+    assert asked["body"] == "<2000000 characters>"
+
+
+# How it goes on and how it ends
+
+
+def test_it_climbs_no_further_than_it_is_told(place):
+    run = climb(place, Replay.of("user"), "--until", "login_works")
+    assert [(rung["rung"], rung["ok"]) for rung in run.rungs] == [("hub_answers", True), ("login_works", True)]
+    assert run.status == 0
+
+
+def test_results_are_json_in_place_of_the_text_or_beside_it(place):
+    run = place.check(Replay.of("outside"), URL, "--ca-file", place.trusted, "--until", "login_works", "--json")
+    shown = json.loads(run.out)
+    assert shown["url"] == URL
+    assert [list(rung) for rung in shown["rungs"]] == [["rung", "ok", "seconds", "evidence"]] * 2
+    assert run.out.startswith('{\n  "url": "https://hub.example.com/jupyter/",\n  "rungs": [\n    {\n      "rung": "hub_answers",\n')
+    run = place.check(Replay.of("outside"), URL, "--ca-file", place.trusted, "--until", "login_works")
+    assert run.out.startswith("✓ hub_answers (")
+    assert (place.folder / "told.json").read_text("utf-8").endswith("\n}\n")
+
+
+def test_what_is_not_ascii_is_written_as_it_is(place):
+    page = pages(404, "Not Found", "ü漢").with_header("Content-Type", "text/html; charset=utf-8")
+    replay = Replay(everything=page)
+    run = place.check(replay, "http://127.0.0.1/a/", "--junit", f"{place.folder}/out.xml")
+    assert "ü漢" in (place.folder / "told.json").read_text("utf-8")
+    suite = ElementTree.parse(place.folder / "out.xml").getroot()
+    assert suite.get("name") == "hubcheck http://127.0.0.1/a/"
+    assert [case.get("name") for case in suite] == ["hub_answers"]
+    assert "ü漢" in place.check(replay, "http://127.0.0.1/a/", "--json").out
+    assert run.status == 1
+
+
+def test_seconds_are_those_that_went_by(place):
+    replay = Replay.of("user")
+    starting((0, "{}"), (2.5, READY))(place, replay)
+    run = climb(place, replay, "--until", "server_spawns")
+    assert 2.5 <= run.last["seconds"] < 3.5
+    assert run.last["seconds"] == round(run.last["seconds"], 2)
+
+
+def test_with_v_every_request_is_told_without_its_query(place):
+    run = place.check(Replay.of("outside"), URL, "--ca-file", place.trusted, "--megabytes", "1", "-v")
+    lines = [re.sub(r"\d\.\d\d s", "… s", line) for line in run.err.splitlines()]
+    assert lines[:3] == ["TLS hub.example.com:443", f"GET {URL}hub/api", f"  200 GET {URL}hub/api in … s"]
+    run = climb(place, Replay.of("user"), "-v")
+    assert "?…" in run.err
+    assert not re.search(r"\?[^…\n]", run.err)
+    assert re.search(r"^WebSocket wss://hub.example.com/jupyter/user/alice/api/kernels/[0-9-]+/channels$", run.err, re.M)
+    assert "password-of-alice" not in run.err
+    assert not climb(place, Replay.of("user"), "--until", "login_works").err
+
+
+def test_the_guides_address_makes_whole_addresses(place):
+    replay = Replay(everything=pages(502, "Bad Gateway", "<h1>502 Bad Gateway</h1>"))
+    run = place.check(replay, "http://127.0.0.1/a/", "--guide", "https://docs.example.com/hub/")
+    assert run.out.endswith("\n  Read: https://docs.example.com/hub/troubleshooting/bad-gateway-or-service-unavailable/index.html\n")
+
+
+def test_a_person_at_a_terminal_sees_colours_and_what_goes_on(place):
+    replay = Replay.of("outside")
+    replay.change("POST", "/hub/api/users/hubcheck", pages(413, "Request Entity Too Large"))
+    given = (URL, "--ca-file", place.trusted, "--megabytes", "1")
+    run = place.check(replay, *given, watched=True)
+    marks = re.findall(r"^(\S+ \S+) \(\d", run.out, re.M)
+    assert marks == [
+        "\033[32m✓ hub_answers\033[0m",
+        "\033[32m✓ login_works\033[0m",
+        "\033[32m✓ kernel_channel\033[0m",
+        "\033[31m✗ upload_lands\033[0m",
+    ]
+    clear = "\r\033[K"
+    rungs = ("hub_answers", "login_works", "kernel_channel", "upload_lands")
+    assert run.err == "".join(f"{clear}… {rung}{clear}" for rung in rungs) + clear * 2
+    run = place.check(Replay.of("outside"), *given, watched=True, NO_COLOR="")
+    assert "\033" not in run.out
+    assert "… hub_answers" in run.err
+
+
+def test_a_person_is_told_of_the_cleaning_up(place):
+    run = climb(place, Replay.of("user"), "--until", "server_spawns", watched=True)
+    assert run.err.endswith("\r\033[K… cleaning up\r\033[K")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_whoever_interrupts_it_leaves_nothing_running(place, name):
+    replay = Replay.of("user")
+    stop = dataclasses.replace(Answer(silent=True), before=lambda: os.kill(os.getpid(), getattr(signal, name)))
+    replay.change("GET", "/api/kernelspecs", stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run = climb(place, replay)
+    assert run.status == 1
+    assert run.err == "hubcheck: interrupted; what it had started is taken away again\n"
+    assert [line.split()[1] for line in run.out.splitlines() if line.startswith("✓")] == LADDER[:3]
+    assert "DELETE hub/api/users/alice/server" in urls(replay)
+    assert not run.rungs
+
+
+def test_what_cannot_be_taken_away_keeps_the_rest_from_nothing(place):
+    replay = Replay.of("user")
+    for method, url in list(replay.answers):
+        if method == "DELETE" and "/api/contents/" in url:
+            replay.answers[method, url] = [Answer(500, "Internal Server Error")]
+    run = climb(place, replay)
+    assert run.last["ok"]
+    assert "DELETE hub/api/users/alice/server" in urls(replay)
+
+
+def test_without_its_packages_it_says_how_it_is_run():
+    script = "import sys; sys.modules['websocket'] = None; import runpy; runpy.run_path(sys.argv[1], run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", script, hubcheck.__file__], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "hubcheck needs the Python package 'websocket': run it with 'uv run', or with the hub's own Python.\n"
+
+
+def test_the_first_cause_that_fits_is_told():
+    """In the order of the table: what is narrow stands before what is wide."""
+    said = {
+        "hub/api -> 404 Not Found: Not Found (another program's answer)": "troubleshooting/failed-to-start-proxy",
+        "hub/api -> 404 Not Found: nginx": "troubleshooting/not-found-under-the-base-url",
+        "-> 403 on the WebSocket: Jupyter Server": "deploy/how-the-parts-fit",
+        "GET hub/api -> 500 Internal": "troubleshooting/internal-server-error-from-apache",
+    }
+    assert {words: next(page for seen, _, page in hubcheck.CAUSES if re.search(seen, words)) for words in said} == said
