@@ -119,7 +119,7 @@ TRIED = '''"""Tries."""
 import pathlib
 from tests.harness.manifest import PUBLISHED
 NAME = "systemd/enable.sh"
-CONTROL = PUBLISHED.replace(NAME, "systemctl daemon-reload", "")
+CONTROL = PUBLISHED.replace(NAME, "systemctl --no-pager", "")
 def has(words):
     return words in PUBLISHED.read(NAME)
 def test_modes():
@@ -158,14 +158,14 @@ def looked(tmp_path, text, tests, *texts, **more):
 
 
 def test_what_fails_for_another_reason_is_no_witness(tmp_path):
-    lines = ("chmod 600", "chown root", "systemctl daemon-reload", "systemctl --no-pager")
+    lines = ("chmod 600", "chown root", "systemctl --no-pager", "chmod 644")
     said = looked(tmp_path, TRIED, ("that_is_red_anyway", "modes", "flaky", "text"), *lines)
     told = {line: row for row in said for line in lines if row.get("key", ["", ""])[1].startswith(line)}
     assert [told[line]["verdict"] for line in lines] == ["dies", "unclear", "survives", "survives"], said
-    modes, once, reload, _ = (told[line] for line in lines)
+    modes, once, status, _ = (told[line] for line in lines)
     assert (modes["test"], modes["said"]) == (f"{MODULE}::test_modes", "everybody reads it")
     assert "failed once, and not the second time: twice, and not the third time" in once["why"]
-    assert "only a text no longer fits" in reload["why"]
+    assert "only a text no longer fits" in status["why"]
     assert [row["test"] for row in said if "unsound" in row] == [f"{MODULE}::test_that_is_red_anyway"]
 
 
