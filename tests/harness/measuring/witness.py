@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,7 @@ EXEMPTIONS = 15
 SILENT = 900
 # Seconds of a test that has not been measured.
 UNKNOWN = 10.0
+WORKERS: list[subprocess.Popen] = []
 
 LINES = ("safe", "fast", "ladder", "lines", "logs", "limits", "faults", "bench", "term")
 PROXY = ["deploy/" + name for name in LINES]
@@ -184,7 +186,10 @@ def look(job: dict[str, Any], say: Callable[[dict], None], more: dict[str, str] 
         Path(folder, "job.json").write_text(json.dumps(job), "utf-8")
         command = [sys.executable, "-m", "tests.harness.measuring.witness_worker", f"{folder}/job.json"]
         with Path(folder, "log").open("wb") as log:
-            worker = subprocess.Popen(command, cwd=tree, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(tree)})
+            # In a session of its own: what interrupts this program ends it by `end_all`, so that it can clear up.
+            environment = os.environ | {"PYTHONPATH": str(tree)}
+            worker = subprocess.Popen(command, cwd=tree, stdout=log, stderr=log, env=environment, start_new_session=True)
+            WORKERS.append(worker)
             heard, last = out.stat().st_size if out.exists() else 0, time.monotonic()
             while True:
                 ended = worker.poll() is not None
@@ -209,6 +214,13 @@ def look(job: dict[str, Any], say: Callable[[dict], None], more: dict[str, str] 
         if worker.returncode:
             words = Path(folder, "log").read_text("utf-8", errors="replace").strip().splitlines()[-12:]
             say({"file": name, "note": "\n".join([f"its tests ended with {worker.returncode}:", *words])})
+
+
+def end_all() -> None:
+    """Interrupt every worker: it takes down its containers, and what it has found is kept."""
+    for worker in WORKERS:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGINT)
 
 
 def _path(name: str) -> Path:
@@ -340,8 +352,13 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
             job["hints"] = [[change.key, hints[change.key]] for change in made if change.key in hints]
             if made:
                 busy.append(pool.submit(look, job, say))
-        for one in busy:
-            one.result()
+        try:
+            for one in busy:
+                one.result()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            raise
     return table()
 
 
@@ -361,6 +378,9 @@ def main() -> int:
         engine.sweep()
         images.prepare(lambda line: print(line, flush=True))
         told = run(asked.only, asked.since, asked.again, asked.jobs)
+    except KeyboardInterrupt:
+        print("interrupted: the next run goes on from here", file=sys.stderr)
+        return 130
     except (engine.Trouble, Unknown, ValueError, RuntimeError) as trouble:
         print(f"error: {trouble}", file=sys.stderr)
         return 2
