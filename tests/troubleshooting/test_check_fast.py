@@ -360,7 +360,7 @@ FAULT = {"rung": "login_works", "ok": False, "seconds": 2.34, "evidence": [], "s
         (FAULT | {"cause": ""}, "https://x/", ["✗ login_works (2.3 s)", "    seen", "  Read: https://x/deploy/check.html"]),
         (
             FAULT | {"cause": "", "page": "troubleshooting/a"},
-            "https://x",
+            "https://x/",
             ["✗ login_works (2.3 s)", "    seen", "  Read: https://x/troubleshooting/a/index.html"],
         ),
     ],
@@ -706,6 +706,14 @@ def test_what_is_no_hub_fails_the_first_rung_with_one_clear_line(place, url, ans
     assert cause in rest[0]
     assert len(rest) == (2 if cause else 1)
     assert run.last["said"] == said.strip()
+
+
+def test_a_port_where_nobody_answers_is_not_waited_for_long(place):
+    place.ports = {443: "mute"}
+    began = time.monotonic()
+    run = place.check(Replay(), URL, "--timeout", "0.3", "--spawn-timeout", "1", "--ca-file", place.trusted)
+    assert "timed out" in run.last["said"]
+    assert time.monotonic() - began < 10
 
 
 def test_an_answer_that_comes_byte_by_byte_has_an_end(place):

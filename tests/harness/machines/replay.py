@@ -435,7 +435,8 @@ class Run:
 class Place:
     """A machine from which the check is run, with its files in `folder`; what it reaches is a replay.
 
-    `ports` are those of the hub's host that answer, with their schemes. Its certificate is for the names `called`, with the dates
+    `ports` are those of the hub's host that are open, with their schemes; "mute" is one where nobody
+    answers. Its certificate is for the names `called`, with the dates
     of `certified`. `own` is this machine's address; `known` says whether it
     trusts who has signed the certificate.
     """
@@ -482,8 +483,10 @@ class Place:
             context = self.context() if "https" in self.ports.values() else None
             schemes = {
                 scheme: stack.enter_context(serving(replay, scheme, context if scheme == "https" else None))
-                for scheme in set(self.ports.values())
+                for scheme in set(self.ports.values()) - {"mute"}
             }
+            mute = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            schemes["mute"] = mute.getsockname()[1]
             addresses = {*self.names.values(), self.own, "127.0.0.1"}
             ports = {(address, port): schemes[scheme] for address in addresses for port, scheme in self.ports.items()}
             stack.enter_context(network(self.names, ports, self.own))
