@@ -79,7 +79,7 @@ KINDS = {
 
 def robbed(hub: deployment.Hub, ports: list[str], disturb: Callable[[], object], seconds: float = 8) -> dict:
     """What mallory gets of the hub's ports while somebody disturbs it; see `port_taker.py`."""
-    hub.machine.sh(f"mkdir -p {TOOLS} && cp {CHECK}/port_taker.py {TOOLS}")
+    hub.machine.sh(f"mkdir -p {TOOLS} && cp {CHECK}/port_taker.py {TOOLS}", deployment.ON_SERVER)
     with ThreadPoolExecutor(1) as pool:
         task = pool.submit(hub.machine.exec, PYTHON, f"{TOOLS}/port_taker.py", str(seconds), *ports, user="mallory")
         time.sleep(1)
