@@ -6,7 +6,8 @@ The faults that people complain of are in the atlas (test_atlas.py).
 import pytest
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import PROXIES, PUBLISHED, VERSIONS
+from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.measuring import syntax
 from tests.harness.measuring.bench import KEPT
 from tests.harness.measuring.ladder import IMPATIENT, climb, tell
 
@@ -63,3 +64,13 @@ def test_where_connections_to_the_hub_are_kept_a_refused_websocket_holds_up_othe
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, PROXIES[proxy].servers[1], proxy, KEPT[proxy]):
         assert NO_ANSWER in hub.on_server("early", deployment.URL)["WebSockets"]
+
+
+# As long as a name may be: labels of 63 letters, and 253 in all.
+LONGEST = ".".join(["a" * 63] * 3 + ["a" * 61])
+
+
+def test_nginx_takes_the_longest_name_that_a_host_may_have():
+    files = PUBLISHED.replace("nginx/jupyterhub.conf", VALUES["host"], LONGEST)
+    with syntax.machine(PROXIES["nginx"].servers[0]) as machine:
+        syntax.proxy(machine, "nginx", files)
