@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files
+from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files, snippets
 from tests.harness.measuring import evidence
 from tests.harness.pairs import QUICK
 
@@ -81,10 +81,14 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
         raise deployment.Refused(in_the_tree(done.stdout + done.stderr).strip())
 
 
-def machine(name: str) -> contextlib.AbstractContextManager[engine.Container]:
-    """A machine with nothing running: a server's kind, or a kind of the hub's machine in `HUBS`."""
+@contextlib.contextmanager
+def machine(name: str) -> Iterator[engine.Container]:
+    """A machine with nothing running: a server's kind, or a kind of the hub's machine in `HUBS`, with the install scripts in /root."""
     image = images.hub(name) if name in HUBS else images.server(name)
-    return engine.run(image.tag, options=(*deployment.NAMED, *deployment.IPV6))
+    with engine.run(image.tag, options=(*deployment.NAMED, *deployment.IPV6)) as running:
+        if name in HUBS:
+            running.put({f"/root/{script}": PUBLISHED.read(script) for script in snippets() if script.endswith("/install.sh")})
+        yield running
 
 
 def newest(names: list[str]) -> list[str]:

@@ -57,8 +57,8 @@ SEE: dict[str, list[str]] = {
     "jupyterhub/jupyterhub_config.py": [*HUB, "troubleshooting/check"],
     "jupyter/": [*HUB, "deploy/fast", *BLOCKS],
     "systemd/": ["deploy/service", "deploy/faults", "deploy/neighbours", "deploy/logs", "deploy/people", "deploy/ladder"],
-    "jupyterhub/install.sh": ["deploy/service", "deploy/kernels", "deploy/ladder", "deploy/neighbours", "jigsaw/editor"],
-    "kernel/": ["deploy/kernels", "deploy/ladder"],
+    "jupyterhub/install.sh": ["deploy/install", "deploy/service", "deploy/kernels", "deploy/ladder", "deploy/neighbours", "jigsaw/editor"],
+    "kernel/": ["deploy/install", "deploy/kernels", "deploy/ladder"],
     "jigsaw/": BLOCKS,
 }
 

@@ -27,6 +27,8 @@ from tests.harness.measuring.changes import Change, applied, changes, directives
 
 # A test of another file, before which all that one file's tests share ends.
 ELSEWHERE = "tests/house/test_tidy.py"
+# They run the install scripts themselves, on a machine on which these have run.
+BY_THEMSELVES = ("tests/deploy/test_install.py", "tests/jigsaw/test_editor.py")
 # What is no behaviour of a server, a browser or systemd.
 TEXTUAL = (Stale, Unclear, ImportError, SyntaxError)
 # What is left at the end has been tried together with others, which may have hidden it: each is tried alone for so many seconds.
@@ -78,6 +80,7 @@ class Loop:
         self.out = out.open("a", encoding="utf-8")
         self.path = SNIPPETS / self.name
         self.published = self.path.read_text("utf-8")
+        self.lies = (self.published, True)
         self.raised: BaseException | None = None
         self.sound: dict[str, bool] = {}
         self.began = time.monotonic()
@@ -108,13 +111,17 @@ class Loop:
 
     # --- changing and trying
 
-    def put(self, made: list[Change]) -> None:
-        """Let the snippet be as published but for these changes. Raises `engine.Trouble` where an image cannot be made of it."""
+    def put(self, made: list[Change], image: bool = True) -> None:
+        """Let the snippet be as published but for these changes, and so the `image` of the hub's machine, if that is made of it.
+
+        Raises `engine.Trouble` where none can be made.
+        """
         text = applied(self.published, made)
-        if text == self.path.read_text("utf-8"):
+        if (text, image) == self.lies:
             return
+        self.lies = (text, image)
         self.path.write_text(text, "utf-8")
-        if self.name.startswith(("jupyterhub/install", "kernel/", "jigsaw/")):
+        if image and self.name.startswith(("jupyterhub/install", "kernel/", "jigsaw/")):
             images.hub.cache_clear()
             images.prepare(lambda _: None, wanted=[images.hub(NEWEST)])
 
@@ -124,7 +131,7 @@ class Loop:
         What the tests of one file share is set up once.
         """
         try:
-            self.put(made)
+            self.put(made, tests[0].split("::")[0] not in BY_THEMSELVES)
         except engine.Trouble as trouble:
             return tests[0], RuntimeError(f"what it installs cannot be made: {trouble}")
         # All that one file's tests share, and then what they share with tests of the same folder.
