@@ -106,7 +106,8 @@ def pytest_sessionfinish(session):
     if not hasattr(session.config, "workerinput"):
         evidence.merge(evidence.PROVEN)
         # A part of the tests says nothing of the whole.
-        if not session.config.option.no_machines and not session.config.option.keyword and session.config.args_source.name == "TESTPATHS":
+        option = session.config.getoption
+        if not option("no_machines", True) and not option("keyword") and session.config.args_source.name == "TESTPATHS":
             _run.write(session.config.getoption("numprocesses", None) or 1)
 
 

@@ -20,8 +20,8 @@ NONE = (
 
 
 def change(begin, instead="deleted", verdict="dies", lines=1, **more):
-    """A change of so many lines, from the first that begins with a text."""
-    line = next(number for number, text in enumerate(LINES, 1) if text.strip().startswith(begin))
+    """A change of so many lines, from the first that begins with a text; of line 0, which no list has, if none does."""
+    line = next((number for number, text in enumerate(LINES, 1) if text.strip().startswith(begin)), 0)
     more = {"test": "", "rung": "", "said": "", "why": "", "seconds": 4.2} | more
     return {"line": line, "last": line + lines - 1, "text": begin, "change": instead, "verdict": verdict} | more
 

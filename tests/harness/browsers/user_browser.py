@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Lo
 from tests.harness.browsers import other_web
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, Files
+from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, VALUES, Files
 from tests.harness.pairs import WHOLE
 from tests.harness.spending import spent
 
@@ -422,5 +422,5 @@ def desk(version: str, files: Files = PUBLISHED, thrifty: bool = False) -> Itera
         # The hub's own name, and the one that each user gets on a hub with a host name for each.
         hosts = [VALUES["host"], *(f"{user}.{VALUES['host']}" for user in hub.passwords)]
         names = other_web.known(web) | dict.fromkeys(hosts, hub.machine.address())
-        browser = stack.enter_context(chromium(network, names, *([THRIFTY] if thrifty else []), windowed=not thrifty))
+        browser = stack.enter_context(chromium(network, names, *([THRIFTY] if thrifty else []), windowed=not thrifty or version == NEWEST))
         yield Desk(hub, browser, web, thrifty)

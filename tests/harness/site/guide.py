@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import ROOT, SNIPPETS
+from tests.harness.manifest import ROOT, SNIPPETS, snippets
 from tests.harness.measuring import evidence
 
 PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
@@ -100,7 +100,7 @@ class Site:
     def copies(self) -> dict[str, tuple[str, str]]:
         """Where a reader finds each snippet: its name to its page's path and the address of its download."""
         found = {}
-        names = {path.read_text("utf-8").rstrip(): str(path.relative_to(SNIPPETS)) for path in SNIPPETS.rglob("*") if path.is_file()}
+        names = {(SNIPPETS / name).read_text("utf-8").rstrip(): name for name in [*snippets(), "manifest.toml"]}
         for page, soup in self.pages.items():
             for block in soup.select(".literal-block-wrapper"):
                 link = block.select_one(".code-block-caption a.download")
