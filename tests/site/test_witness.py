@@ -1,5 +1,6 @@
 """Beneath a file stands what breaks without each of its lines: of a run with exactly this file, and in the words of that run."""
 
+import itertools
 import json
 import shutil
 
@@ -162,6 +163,7 @@ def one(**changed):
         one(line=9, last=8),
         one(said=["two", "lines"]),
     ],
+    ids=itertools.count(),
 )
 def test_another_file_is_refused(tmp_path, text):
     file = tmp_path / "witness.json"
