@@ -402,7 +402,10 @@ def main() -> int:
 
 
 def keep(told: dict[str, Any]) -> None:
-    """Write which test dies of which change into the tree. What this run has not looked at stays, as long as it is there."""
+    """Write into the tree which test dies of which change, and how many changes have none.
+
+    What this run has not looked at stays, as long as it is there.
+    """
     known = record() | {
         (name, change["text"], change["change"]): change["test"]
         for name, row in told["files"].items()
@@ -423,6 +426,9 @@ def keep(told: dict[str, Any]) -> None:
         if change.key in known and change.key not in lived
     ]
     RECORD.write_text("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n", "utf-8")
+    left = {name: len(list(lacking(name))) for name in files()}
+    before = ARGUED.read_text("utf-8").partition("[open]\n")[0]
+    ARGUED.write_text(before + "[open]\n" + "".join(f'"{name}" = {count}\n' for name, count in left.items() if count), "utf-8")
 
 
 if __name__ == "__main__":
