@@ -56,18 +56,16 @@ def pytest_itemcollected(item):
 
 
 def pytest_collection_modifyitems(config, items):
-    """What is marked `weekly` runs in `make test-all` alone, and pytest says how many those are."""
-    # The longest work first, so that no worker is left with it at the end. What shares something stays together.
-    took = durations.known()
-    groups = {}
+    """What is marked `weekly` runs in `make test-all` alone, and pytest says how many those are. The longest work comes first."""
+    # So that no worker is left with it at the end. What shares something stays together.
+    took, groups = durations.known(), {}
     for item in items:
         groups.setdefault(shares(item), []).append(item)
-    items[:] = [
-        item for _, group in sorted(groups.items(), key=lambda row: -sum(took.get(item.nodeid, 1) for item in row[1])) for item in group
-    ]
+    longest = sorted(groups.values(), key=lambda group: -sum(took.get(durations.name(item.nodeid), 1) for item in group))
+    items[:] = [item for group in longest for item in group]
     names = pairs.listed()
     for item in items:
-        if any(name.fullmatch(item.nodeid) for name in names):
+        if any(name.fullmatch(durations.name(item.nodeid)) for name in names):
             item.add_marker(pytest.mark.weekly("see tests/weekly.toml"))
     if not pairs.WHOLE:
         weekly = [item for item in items if item.get_closest_marker("weekly")]

@@ -6,6 +6,7 @@ from tests.harness.machines import existing_site
 from tests.harness.machines.deployment import in_front
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring.ladder import IMPATIENT, LADDER, climb, tell
+from tests.harness.pairs import pairs
 
 SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
 NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
@@ -15,7 +16,7 @@ NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
 CLIMBS = [(*server, hub) for server in SERVERS for hub in HUBS if hub in VERSIONS["jupyterhub"] or server in NEWEST]
 
 
-@pytest.mark.parametrize(("proxy", "kind", "version"), CLIMBS)
+@pytest.mark.parametrize(("proxy", "kind", "version"), pairs(CLIMBS))
 def test_a_user_climbs_the_ladder(hubs, prove, version, proxy, kind):
     """The whole of it on the newest release of each proxy; on older ones with a server that runs already, and less to upload."""
     options = ("--idle", "6") if (proxy, kind) in NEWEST else ("--keep-server", "--megabytes", "2")

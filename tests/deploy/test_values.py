@@ -373,7 +373,7 @@ def test_an_odd_set_climbs_the_whole_ladder(site, reader, odd, proxy):
     for path in sorted({path for path, _ in site.copies.values()}):
         page.goto(reader.address + path)
         copies |= tried(site, page, {}, *(name for name, (where, _) in site.copies.items() if where == path))[1]
-    if odd == next(iter(ODD)):  # and by mouse
+    if WHOLE and odd == next(iter(ODD)):  # and by mouse
         assert copies == {name: copied_there(site, reader, page, name) for name in sorted(copies)}
     with reader_values.hub(VERSIONS["jupyterhub"][0], copies, ODD[odd]) as (hub, files):
         with in_front(hub, PROXIES[proxy].servers[-1], proxy, files):

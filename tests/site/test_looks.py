@@ -60,7 +60,7 @@ def looking(reader):
     context.close()
 
 
-# What axe is asked of a page: every size and every colour scheme. Each time a page has two of the four, the next page the others.
+# What axe is asked of a page: every size and every colour scheme. Each time a page has one of the four, the next page another.
 LOOKS = [(("wide", WIDE), "light"), (("narrow", NARROW), "dark"), (("wide", WIDE), "dark"), (("narrow", NARROW), "light")]
 
 
@@ -90,8 +90,8 @@ def test_axe_finds_nothing_and_a_page_is_light_and_asks_no_other_host(site, read
     for number, address in list(enumerate(addresses(site)))[part :: len(parts())]:
         looking.asked.clear()
         looking.goto(reader.address + address)
-        half = LOOKS[:2] if number // len(parts()) % 2 else LOOKS[2:]
-        told += [f"{address}: {words}" for words in found(looking, LOOKS if WHOLE else half)]
+        one = number // len(parts()) % len(LOOKS)
+        told += [f"{address}: {words}" for words in found(looking, LOOKS if WHOLE else LOOKS[one : one + 1])]
         told += [f"{address}: asks for {url}" for url in looking.asked if not url.startswith(reader.address) or ".woff" in url]
         if (bytes := weight(site, looking.asked)) > (SEARCH if address == "search.html" else HEAVIEST):
             told.append(f"{address}: {bytes} bytes")

@@ -19,6 +19,11 @@ from tests.harness.manifest import BUILD, ROOT
 SEEN, KEPT, FLAKY = BUILD / "durations.json", ROOT / "tests/durations.json", BUILD / "flaky.json"
 
 
+def name(nodeid: str) -> str:
+    """A test's name. With workers, pytest's own ends in the group of tests that it belongs to."""
+    return re.sub(r"@[^@\]]+$", "", nodeid)
+
+
 class Run:
     """What a test run has told so far."""
 
@@ -31,22 +36,21 @@ class Run:
 
     def add(self, report: Any) -> None:
         """A report of pytest's, of whichever phase."""
-        # With workers, a name ends in the group of tests that it belongs to.
-        name = re.sub(r"@[^@\]]+$", "", report.nodeid)
-        self.tests[name] += report.duration
+        test = name(report.nodeid)
+        self.tests[test] += report.duration
         for key, value in report.user_properties:
             if key == "spent" and report.when == "teardown":
                 for kind, (times, seconds) in value.items():
                     self.times[kind] += times
                     self.seconds[kind] += seconds
         if report.outcome == "rerun":
-            self.flaky[name] = str(getattr(getattr(report.longrepr, "reprcrash", None), "message", report.longrepr))[:300]
+            self.flaky[test] = str(getattr(getattr(report.longrepr, "reprcrash", None), "message", report.longrepr))[:300]
 
     def write(self, workers: int) -> None:
         """Leave durations.json, and add to flaky.json what failed at first."""
         BUILD.mkdir(exist_ok=True)
         kinds = {kind: [self.times[kind], round(self.seconds[kind])] for kind in sorted(self.times)}
-        tests = {name: round(seconds, 1) for name, seconds in sorted(self.tests.items())}
+        tests = {test: round(seconds, 1) for test, seconds in sorted(self.tests.items())}
         minutes = round((time.monotonic() - self.begun) / 60, 1)
         SEEN.write_text(json.dumps({"minutes": minutes, "workers": workers, "kinds": kinds, "tests": tests}, indent=0) + "\n", "utf-8")
         runs = json.loads(FLAKY.read_text("utf-8")) if FLAKY.exists() else []
