@@ -10,7 +10,7 @@ from tests.harness.manifest import ROOT, VERSIONS
 NEWEST = VERSIONS["jupyterhub"][0]
 OWN = "/home/mallory/.jupyter/jupyter_server_config.py"
 # In place of hours; a server has to live until its kernel has started.
-KERNEL, SERVER = 2, 15
+KERNEL, SERVER = 2, 20
 # What is looked at every five minutes, or every minute, is looked at every second.
 SOONER = """
 from tornado import ioloop
