@@ -14,6 +14,7 @@ term are figures of all kinds, which `TERM` in _ext/stamps.py explains.
 
 import hashlib
 import json
+from pathlib import Path
 
 # Of two rows that agree in these, the newer counts.
 KEY = ("kind", "by", "version", "on", "home", "jupyterhub", "application", "fault")
@@ -33,6 +34,15 @@ def read(path):
     except (ValueError, AttributeError, TypeError):
         pass
     raise ValueError(f"{path.name} is not what the tests write: remove it, and run them again")
+
+
+def renewed(env, name, now):
+    """Keep what counts now as the environment's `name`; the pages to read again, those that show snippets, if it is not what counted."""
+    was = getattr(env, name, None)
+    setattr(env, name, now)
+    if now == was:
+        return []
+    return [page for page, files in env.dependencies.items() if any("snippets" in Path(file).parts for file in files)]
 
 
 def standing(rows, snippets):

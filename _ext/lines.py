@@ -13,7 +13,7 @@ from pathlib import Path
 
 from atlas import FromFile, code
 from docutils import nodes
-from evidence import digest
+from evidence import digest, renewed
 from sphinx import addnodes
 from sphinx.util import logging
 from witness import DELETED, read
@@ -63,15 +63,12 @@ def standing(seen, snippets):
 
 def outdated(app, env, added, changed, removed):
     """Once in each build, before pages are read: those that show snippets are read again if what counts has changed."""
-    seen, was = {"date": "", "files": {}}, getattr(env, "witness", None)
+    seen = {"date": "", "files": {}}
     try:
         seen = read(app.srcdir / FILE)
     except ValueError as error:
         log.warning(str(error))
-    env.witness = standing(seen, app.srcdir / "snippets")
-    if env.witness == was:
-        return []
-    return [name for name, files in env.dependencies.items() if any("snippets" in Path(file).parts for file in files)]
+    return renewed(env, "witness", standing(seen, app.srcdir / "snippets"))
 
 
 def counted(changes):

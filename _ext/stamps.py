@@ -10,7 +10,7 @@ from pathlib import Path
 from atlas import NAMES, FromFile, code
 from babel.lists import format_list
 from docutils import nodes
-from evidence import read, standing
+from evidence import read, renewed, standing
 from sphinx import addnodes
 from sphinx.util import logging
 
@@ -39,15 +39,12 @@ TERM = {
 
 def outdated(app, env, added, changed, removed):
     """Once in each build, before pages are read: those that show snippets are read again if what counts has changed."""
-    rows, was = [], getattr(env, "evidence", None)
+    rows = []
     try:
         rows = read(app.srcdir / EVIDENCE)
     except ValueError as error:
         log.warning(str(error))
-    env.evidence = standing(rows, app.srcdir / "snippets")
-    if env.evidence == was:
-        return []
-    return [name for name, files in env.dependencies.items() if any("snippets" in Path(file).parts for file in files)]
+    return renewed(env, "evidence", standing(rows, app.srcdir / "snippets"))
 
 
 def listed(items):

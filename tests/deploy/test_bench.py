@@ -194,7 +194,7 @@ def test_numbers_of_other_files_are_not_kept(run):
 
 
 def test_a_bench_that_cannot_run_says_so_in_a_line(monkeypatch, capsys):
-    def missing():
+    def missing(say):
         raise engine.Trouble("no container engine answers")
 
     monkeypatch.setattr(engine, "ensure", missing)

@@ -292,8 +292,7 @@ def rows(text: str) -> dict[str, dict[str, str]]:
 
 
 def main() -> None:
-    daemon = engine.ensure()
-    try:
+    with engine.running():
         images.prepare()
         with user_browser.desk(VERSION) as desk, behind(desk, "nginx"):
             user = notebooks(desk)
@@ -305,9 +304,6 @@ def main() -> None:
                     desk.clear()
                 table.path.write_text(after := text(made), "utf-8")
                 print(f"{table.path.relative_to(ROOT)}: {'unchanged' if after == before else 'written'}")
-    finally:
-        if daemon:
-            engine.stop(daemon)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,17 @@ def stop(daemon: subprocess.Popen) -> None:
         daemon.kill()
 
 
+@contextlib.contextmanager
+def running(say: Callable[[str], None] = print) -> Iterator[None]:
+    """An engine that answers for the length of a `with` block: one that this had to start ends with it. Raises `Trouble`."""
+    daemon = ensure(say)
+    try:
+        yield
+    finally:
+        if daemon:
+            stop(daemon)
+
+
 def sweep() -> None:
     """Remove containers and networks whose process was killed before it could."""
     for kind, remove in (("container", ("rm", "--force")), ("network", ("network", "rm"))):

@@ -435,8 +435,7 @@ def main(names: list[str]) -> None:
     known = {entry.name: entry for entry in entries()}
     if not names or set(names) - set(known):
         sys.exit(f"usage: python -m tests.harness.measuring.atlas NAME...; the names are {', '.join(known)}")
-    daemon = engine.ensure()
-    try:
+    with engine.running():
         images.prepare()
         for of_the_hub in (False, True):
             chosen = [known[name] for name in names if known[name].of_the_hub == of_the_hub]
@@ -445,9 +444,6 @@ def main(names: list[str]) -> None:
                     for entry in chosen:
                         for proxy in entry.proxies:
                             print(f"===== {entry.name}, {proxy}: {_describe(place, entry, proxy)}", flush=True)
-    finally:
-        if daemon:
-            engine.stop(daemon)
 
 
 if __name__ == "__main__":

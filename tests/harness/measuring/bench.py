@@ -603,21 +603,17 @@ def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--again", action="store_true", help="measure everything anew, not only what is missing")
     again = parser.parse_args(given).again
-    daemon = None
     try:
-        daemon = engine.ensure()
-        engine.sweep()
-        images.prepare()
-        measure(lambda line: print(line, flush=True), again)
+        with engine.running():
+            engine.sweep()
+            images.prepare()
+            measure(lambda line: print(line, flush=True), again)
     except KeyboardInterrupt:
         print("cut off; the next run goes on from here", file=sys.stderr)
         return 130
     except (engine.Trouble, RuntimeError) as trouble:
         print(f"error: {trouble}", file=sys.stderr)
         return 1
-    finally:
-        if daemon:
-            engine.stop(daemon)
     return 0
 
 

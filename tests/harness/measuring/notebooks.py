@@ -132,8 +132,7 @@ def execute(machine: engine.Container, name: str, notebook: str) -> str:
 
 
 def main() -> None:
-    daemon = engine.ensure()
-    try:
+    with engine.running():
         images.prepare()
         with classroom() as machine:
             for path in NOTEBOOKS:
@@ -141,9 +140,6 @@ def main() -> None:
                 after = execute(machine, path.name, before)
                 path.write_text(after, "utf-8")
                 print(f"{path.relative_to(ROOT)}: {'unchanged' if after == before else 'written'}")
-    finally:
-        if daemon:
-            engine.stop(daemon)
 
 
 if __name__ == "__main__":

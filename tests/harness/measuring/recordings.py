@@ -74,8 +74,7 @@ def record(hub: deployment.Hub) -> dict:
 
 
 def main() -> None:
-    daemon = engine.ensure()
-    try:
+    with engine.running():
         kind = PROXIES["nginx"].servers[-1]
         images.prepare(print, [images.hub(NEWEST), images.server(kind)])
         with deployment.hub(NEWEST) as hub, deployment.in_front(hub, kind, "nginx"):
@@ -83,9 +82,6 @@ def main() -> None:
         text = json.dumps(climbs, indent=1, ensure_ascii=False)
         FILE.write_text(re.sub(re.escape(CHECK) + "/", "", text) + "\n", "utf-8")
         print(f"{FILE.name}: {len(climbs)} climbs, {len(text) / 1000:.0f} KB")
-    finally:
-        if daemon:
-            engine.stop(daemon)
 
 
 if __name__ == "__main__":

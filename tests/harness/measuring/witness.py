@@ -86,7 +86,7 @@ def modules(name: str) -> list[str]:
 
 def seeing(name: str, tests: list[str]) -> dict[str, float]:
     """The tests that may see a snippet at work, each with its seconds."""
-    folder, took = name.split("/")[0], durations.known()
+    folder, took, those = name.split("/")[0], durations.known(), modules(name)
     # An image of changed scripts is made for the newest hub alone.
     alone = name.startswith(("jupyterhub/install", "kernel/", "jigsaw/"))
 
@@ -97,7 +97,7 @@ def seeing(name: str, tests: list[str]) -> dict[str, float]:
             return False
         return not (alone and re.search(r"\b5\.\d+\.\d+\b| on \w+", test))
 
-    return {test: took.get(test, UNKNOWN) for test in tests if test.split("::")[0] in modules(name) and concerns(test)}
+    return {test: took.get(test, UNKNOWN) for test in tests if test.split("::")[0] in those and concerns(test)}
 
 
 def record() -> dict[tuple[str, str, str], str]:
@@ -228,24 +228,16 @@ def _path(name: str) -> Path:
     return WORK / f"{name.replace('/', '-')}.jsonl"
 
 
-def _rows(name: str) -> dict[tuple, dict]:
-    """What earlier runs found, also of other forms of this file."""
-    path = _path(name)
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return {tuple(row["key"]): row for row in map(json.loads, lines) if "verdict" in row}
-
-
-def _done(name: str) -> dict[tuple, dict]:
-    """What earlier runs found of this very file."""
-    path = _path(name)
+def _found(name: str, of_any_form: bool = False) -> dict[tuple, dict]:
+    """What earlier runs found of this very file, or `of_any_form` that it has had."""
+    path, now = _path(name), digest(SNIPPETS / name)
     rows: dict[tuple, dict] = {}
-    same = False
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            row = json.loads(line)
-            same = row["of"] == digest(SNIPPETS / name) if "of" in row else same
-            if same and "verdict" in row:
-                rows[tuple(row["key"])] = row
+    counts = of_any_form
+    for row in map(json.loads, path.read_text("utf-8").splitlines() if path.exists() else ()):
+        if "of" in row:
+            counts = of_any_form or row["of"] == now
+        elif counts and "verdict" in row:
+            rows[tuple(row["key"])] = row
     return rows
 
 
@@ -266,7 +258,7 @@ def table() -> dict[str, Any]:
     days = {datetime.date.today().isoformat()}
     for name in files():
         rows = []
-        found = _done(name)
+        found = _found(name)
         for one in directives(name):
             for change in changes(one):
                 row = found.get(change.key)
@@ -315,7 +307,8 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
     todo = wanted(only, since)
     for name in todo:
         _begin(name, again)
-    left = {name: [change for change in made if change.key not in _done(name)] for name, made in todo.items()}
+    found = {name: _found(name) for name in todo}
+    left = {name: [change for change in made if change.key not in found[name]] for name, made in todo.items()}
     total = sum(len(made) for made in left.values())
     print(f"{total} changes of {sum(map(len, todo.values()))} to look at, in {len(left)} files", flush=True)
     tests = collected()
@@ -338,7 +331,9 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
         elif "note" in row:
             print(f"{row['file']}: {row['note']}", flush=True)
 
-    hints = record() | {key: row["test"] for name in left for key, row in _rows(name).items() if row["verdict"] == "dies"}
+    hints = record() | {
+        key: row["test"] for name in left for key, row in _found(name, of_any_form=True).items() if row["verdict"] == "dies"
+    }
     with ThreadPoolExecutor(jobs) as pool:
         busy = []
         for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
@@ -372,21 +367,21 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help=f"write {RECORD.relative_to(ROOT)} anew")
     parser.add_argument("--jobs", type=int, default=2, help="files at a time (2)")
     asked = parser.parse_args()
-    daemon = None
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
     try:
-        daemon = engine.ensure(lambda line: print(line, flush=True))
-        engine.sweep()
-        images.prepare(lambda line: print(line, flush=True))
-        told = run(asked.only, asked.since, asked.again, asked.jobs)
+        with engine.running(tell):
+            engine.sweep()
+            images.prepare(tell)
+            told = run(asked.only, asked.since, asked.again, asked.jobs)
     except KeyboardInterrupt:
         print("interrupted: the next run goes on from here", file=sys.stderr)
         return 130
     except (engine.Trouble, Unknown, ValueError, RuntimeError) as trouble:
         print(f"error: {trouble}", file=sys.stderr)
         return 2
-    finally:
-        if daemon:
-            engine.stop(daemon)
     FILE.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     if asked.keep:
         keep(told)

@@ -34,8 +34,6 @@ TEXTUAL = (Stale, Unclear, ImportError, SyntaxError)
 # What is left at the end has been tried together with others, which may have hidden it: each is tried alone for so many seconds.
 ALONE = 60.0
 WORDS = 300  # at most, in characters
-
-
 # The test of tests/deploy/test_accepted.py that asks the program which reads a file, by the file's end.
 ASKS = {
     ".conf": "test_the_proxy_accepts_its_site[{folder}-{kind}]",
@@ -83,7 +81,6 @@ class Loop:
         self.lies = (self.published, True)
         self.raised: BaseException | None = None
         self.sound: dict[str, bool] = {}
-        self.began = time.monotonic()
 
     def say(self, **row: Any) -> None:
         self.out.write(json.dumps(row) + "\n")

@@ -43,9 +43,8 @@ def main(arguments: list[str]) -> None:
     site = Path(arguments[0]) if len(arguments) == 1 else Path()
     if not (site / "index.html").is_file():
         sys.exit("usage: python -m tests.harness.site.lighthouse FOLDER; FOLDER holds the built site, as `make html` makes it")
-    daemon = engine.ensure()
     low = []
-    try:
+    with engine.running():
         images.prepare(wanted=[images.browser()])
         images.prepare(wanted=[images.lighthouse()])
         with engine.run(images.lighthouse().tag) as machine:
@@ -63,9 +62,6 @@ def main(arguments: list[str]) -> None:
                     print(f"{page:43} {form:8} {' '.join(f'{score:15}' for score in got)}  {' '.join(lost)}", flush=True)
                     if any(score < limit for score, limit in zip(got, least, strict=True)):
                         low.append(f"{page} on {form}")
-    finally:
-        if daemon:
-            engine.stop(daemon)
     if low:
         sys.exit(f"error: too low: {', '.join(low)}")
 

@@ -46,14 +46,10 @@ def main(arguments: list[str]) -> None:
         sys.exit(
             "usage: python -m tests.harness.site.paper FOLDER FILE; FOLDER holds the index.html that `sphinx-build -b singlehtml` made"
         )
-    daemon = engine.ensure()
-    try:
+    with engine.running():
         images.prepare(wanted=[images.browser()])
         with engine.network() as network, user_browser.chromium(network, {}) as chromium:
             write(chromium, html, pdf)
-    finally:
-        if daemon:
-            engine.stop(daemon)
     print(f"{pdf}: {pdf.stat().st_size / 1e6:.1f} MB")
 
 
