@@ -196,12 +196,12 @@ class Loop:
             hint = hints.get(change.key)
             if not (hint in self.items and self.dies(change, [hint])):
                 alive.append(change)
-        alive = self.accepted(alive)
+        alive = self.accepted(alive) if alive else []
         for tests in self.parts():
-            self.say(trying=tests[0].partition("::")[2], tests=len(tests), alive=len(alive))
-            alive = self.hunt(tests, alive)
             if not alive:
                 return
+            self.say(trying=tests[0].partition("::")[2], tests=len(tests), alive=len(alive))
+            alive = self.hunt(tests, alive)
         for change in alive:
             self.last_of(change)
 
