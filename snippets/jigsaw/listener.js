@@ -49,9 +49,7 @@
     if (!known.ok) throw new Error(`The kernel of this editor is gone (${known.status}). Run the cell again.`);
     const channels = new URL(`api/kernels/${kernel}/channels`, base);
     channels.protocol = channels.protocol.replace("http", "ws");
-    if (token) channels.searchParams.set("token", token);
     const id = crypto.randomUUID();
-    channels.searchParams.set("session_id", id);
     const socket = new WebSocket(channels);
     const header = { msg_id: id, session: id, msg_type: "execute_request", username: "", date: new Date().toISOString(), version: "5.3" };
     const content = { code, silent: false, store_history: false, user_expressions: {}, allow_stdin: false, stop_on_error: true };

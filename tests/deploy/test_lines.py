@@ -74,3 +74,23 @@ def test_nginx_takes_the_longest_name_that_a_host_may_have():
     files = PUBLISHED.replace("nginx/jupyterhub.conf", VALUES["host"], LONGEST)
     with syntax.machine(PROXIES["nginx"].servers[0]) as machine:
         syntax.proxy(machine, "nginx", files)
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_while_no_hub_answers_pages_are_told_to_come_back(idle, proxy):
+    """By 503: a kernel that is well would be given up at 502."""
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy):
+        seen = hub.on_server("redirected", deployment.URL, "hub/", "user/alice/api/kernels")
+    assert {path: status for path, (status, _) in seen.items()} == dict.fromkeys(seen, 503)
+
+
+SOCKET, PAGE = "user/alice/api/kernels/1/channels?of=a-socket", "user/alice/files/channels.html?of=a-page"
+
+
+def test_nginx_keeps_the_errors_of_every_page_and_of_no_websocket(idle):
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx") as machine:
+        hub.on_server("redirected", deployment.URL, SOCKET, PAGE)
+        log = machine.read("/var/log/nginx/error.log")
+    assert [path for path in (SOCKET, PAGE) if path in log] == [PAGE]

@@ -1,8 +1,11 @@
 """A term of thirty days: many users, tabs that stay open, and Debian's nightly work. It ends as it began."""
 
+import re
+import time
+
 import pytest
 
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, Files
 from tests.harness.measuring import evidence, term
 
 pytestmark = pytest.mark.xdist_group("term")
@@ -10,7 +13,7 @@ published = pytest.mark.parametrize("proxy", PROXIES)
 
 # As many places as the workers need, and none for a process from before a reload.
 BUSY = term.NUMBERS["MaxRequestWorkers"] // term.NUMBERS["ThreadsPerChild"]
-FULL = PUBLISHED.replace(term.WORKERS, f" {term.PLACES}", f" {BUSY}")
+FULL = Files({term.WORKERS: re.sub(r"(?m)^( *ServerLimit +)\d+$", rf"\g<1>{BUSY}", PUBLISHED.read(term.WORKERS))})
 SAYS = "AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit."
 # Open files for each WebSocket, and the most that a process has besides.
 FILES, BESIDES = {"nginx": 2, "apache": 3}, 40
@@ -66,3 +69,21 @@ def test_without_places_for_old_processes_apache_freezes_in_the_first_week_until
     assert SAYS in frozen.said, frozen.said
     assert SAYS in (ROOT / "deploy/reverse-proxy.md").read_text("utf-8")
     assert not frozen.restarted["refused"], frozen.restarted
+
+
+def test_apache_serves_a_thousand_websockets_by_four_processes_and_keeps_them_when_it_is_quiet():
+    most, first, more = term.NUMBERS["MaxRequestWorkers"], range(330), range(330, 340)
+    with term.place("apache") as (hub, gateway), term.tabs(hub, term.HASTE) as ask:
+        warned = gateway.sh("apachectl -t 2>&1").stdout
+        before = ask(come=[*first])
+        full = ask(come=[*more])
+        busy = term.look(gateway, "apache")["processes"]
+        ask(leave=[*first, *more])
+        time.sleep(term.QUIET)
+        quiet = term.look(gateway, "apache")["processes"]
+    assert warned == "Syntax OK\n"
+    assert (before["open"], before["refused"]) == (990, "")
+    # Some are taken by what asks for the page.
+    assert most - 5 <= full["open"] <= most, full
+    assert full["refused"]
+    assert (busy, quiet) == (BUSY, BUSY)

@@ -8,6 +8,7 @@ import pytest
 from tests.harness.manifest import PUBLISHED
 from tests.harness.measuring import witness
 from tests.harness.measuring.changes import Unknown, applied, changes, directives, files, kind
+from tests.harness.measuring.witness_worker import told
 
 OPEN = witness.still_open()
 
@@ -164,6 +165,21 @@ def test_what_fails_for_another_reason_is_no_witness(tmp_path):
     assert "failed once, and not the second time: twice, and not the third time" in once["why"]
     assert "only a text no longer fits" in status["why"]
     assert [row["test"] for row in said if "unsound" in row] == [f"{MODULE}::test_that_is_red_anyway"]
+
+
+def test_what_a_test_says_is_told_in_few_words():
+    """Its own, else in what two values differ, else the last of a command that failed."""
+    ran = "docker exec 0123 sh -c until\nnobody answers\nConnection refused\n"
+    differ = "assert {'a', 'b'} == {'a'}\n  \n  Extra items in the left set:\n  'b'\n  Use -v to get more diff"
+    bare = "assert 3 == 2\n +  where 3 = len([1, 2, 3])"
+    for text, words in (
+        (ran, "nobody answers\nConnection refused"),
+        (differ, "Extra items in the left set:\n'b'"),
+        (f"it is late\n{differ}", "it is late"),
+        (bare, "assert 3 == 2\n+  where 3 = len([1, 2, 3])"),
+        ("snippets of the reverse proxy: kernel_channel fails\nkernel_channel fails: GET / -> 400", "GET / -> 400"),
+    ):
+        assert told(AssertionError(text))[1] == words
 
 
 def test_a_worker_that_hangs_is_ended_and_named(tmp_path):

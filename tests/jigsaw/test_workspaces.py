@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.browsers import user_browser
-from tests.harness.machines import deployment, engine
+from tests.harness.browsers.blocks import JIGSAW, NEW, begin, only, printing, read, saved
+from tests.harness.machines import deployment
 from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
 
 # MetaKernel's own frame begins at another address. A slow machine has time to say that it is refused.
@@ -17,16 +18,7 @@ OWN_FRAME = pytest.mark.loud("MetaKernel's own frame", only="frame-ancestors 'no
 # Of the module, so that what the tests share is made once.
 pytestmark = pytest.mark.parametrize("version", VERSIONS["jupyterhub"][-1:], scope="module", indirect=True)
 
-JIGSAW = "%jigsaw Python"
-NEW = '<xml xmlns="https://developers.google.com/blockly/xml">'  # how files begin that the editor has written
 GONE = "404 : Not Found"
-
-
-def printing(words, block="text", field="TEXT"):
-    """The blocks of a program that prints words, or what a block of another kind gives, as a hand would write them."""
-    value = f'<block type="{block}"><field name="{field}">{escape(words)}</field></block>'
-    return f'<xml><block type="text_print"><value name="TEXT">{value}</value></block></xml>'
-
 
 # As Blockly of 2016 wrote blocks: no list of variables, which have names only; some by the page at calysto.github.io.
 OLD = """<xml xmlns="http://www.w3.org/1999/xhtml"><block type="import_statement" id="1" x="13" y="13"><field name="module">math</field>
@@ -122,15 +114,6 @@ def files(desk, folder, user="alice"):
     return set(filter(None, desk.hub.machine.exec("find", f"/home/{user}/{folder}", *found, "-printf", "%P\\0").stdout.split("\0")))
 
 
-def read(desk, path):
-    return desk.hub.machine.read(f"/home/alice/{path}")
-
-
-def saved(desk, path, words):
-    """Wait until a file holds words."""
-    engine.wait(lambda: desk.hub.machine.exec("grep", "-qF", words, f"/home/alice/{path}"))
-
-
 def changed(desk, folder, name, words, instead):
     """Let alice's notebooks of a folder have our %jigsaw with one line changed: of its magic, its listener or its editor."""
     share = f"/home/alice/changed/{folder}"
@@ -139,20 +122,6 @@ def changed(desk, folder, name, words, instead):
     desk.put(f"{folder}/jigsaw_magic.py", snippets.read("jigsaw/jigsaw_magic.py"))
     for part in ("listener.js", "Python.html"):
         desk.put(f"changed/{folder}/{part}", snippets.read(f"jigsaw/{part}"))
-
-
-def begin(desk, path, *cells, application="Notebook 7", user="alice"):
-    """Open a new notebook of cells, or without cells the one that is there; all of it can be seen at once."""
-    if cells:
-        desk.notebook(path, *cells, user=user)
-    notebook = desk.user(user).open(application, path)
-    notebook.page.set_viewport_size({"width": 1000, "height": 500 + 450 * len(cells)})
-    return notebook
-
-
-def only(editor, blocks=1):
-    """Wait until the editor shows so many blocks."""
-    expect(editor.shown().blocks()).to_have_count(blocks)
 
 
 @pytest.fixture(scope="module")
@@ -399,6 +368,8 @@ def test_in_a_folder_that_has_become_read_only_run_runs_and_says_what_is_not_sav
     expect(notebook.printed()).to_contain_text("Hello\n")
     expect(notebook.printed()).to_contain_text("The blocks are not saved: the server answers 403 for ")
     assert "Hello" not in read(desk, "closing/n-blocks.xml")
+    editor.press("Generate Python Code")
+    expect(notebook.printed()).to_contain_text("print('Hello')\nThe blocks are not saved: the server answers 403 for ")
     desk.hub.machine.sh("chmod -R u+w /home/alice/closing")
     editor.press("Run")
     expect(notebook.printed()).to_have_text("Hello\n")

@@ -65,6 +65,13 @@ NOTEBOOKS_OWN = {
 APPLICATIONS = {"JupyterLab": "lab/tree/", "Notebook 7": "notebooks/"}
 
 
+def wait_at_most(milliseconds: int) -> None:
+    """Let what browsers are asked from now on be waited for so long, in place of `PATIENCE`."""
+    global PATIENCE
+    PATIENCE = milliseconds
+    expect.set_options(timeout=milliseconds)
+
+
 @cache
 def _playwright() -> Playwright:
     """The one driver of this process; it allows no second."""
@@ -324,6 +331,11 @@ def sign_in(page: Page, name: str, password: str, then: str = "", url: str = URL
     page.get_by_role("button", name="Sign in").click()
 
 
+def fallen(user: User, said: str) -> None:
+    """What is done when a script of a user's pages ends with an error."""
+    user.console.append(said)
+
+
 def log_in(browser: Browser, name: str, password: str, keep: bool = False, **options) -> User:
     """A new profile in which `name` logs in by the hub's form and waits for their server.
 
@@ -332,7 +344,7 @@ def log_in(browser: Browser, name: str, password: str, keep: bool = False, **opt
     context = browser.new_context(**({"viewport": {"width": 1000, "height": 700}} | options))
     user = User(context, name)
     context.on("console", lambda message: user.console.append(f"{message.type}: {message.text}"))
-    context.on("weberror", lambda error: user.console.append(f"uncaught: {error.error}"))
+    context.on("weberror", lambda error: fallen(user, f"uncaught: {error.error}"))
     context.on("request", lambda request: user.requests.append(f"{request.method} {request.url}"))
     context.on("page", lambda page: page.on("websocket", lambda socket: user.requests.append(f"WS {socket.url}")))
     page = user.page()

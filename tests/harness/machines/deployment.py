@@ -20,7 +20,7 @@ from typing import Any
 import trustme
 
 from tests.harness.machines import engine, images
-from tests.harness.manifest import HOMES, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files, home
+from tests.harness.manifest import HOMES, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files, Stale, home
 from tests.harness.spending import spent
 
 CHECK = "/root/check"
@@ -126,11 +126,13 @@ def on_server(machine: engine.Container, module: str, name: str, *arguments: str
 
 
 def unit(files: Files) -> tuple[str, str, dict[str, str]]:
-    """What the published systemd unit runs: its command, its folder and its environment."""
+    """What the published systemd unit runs: its command, its folder and its environment. Raises `Stale` where one is not said."""
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment]
     parser.read_string(files.read("systemd/jupyterhub.service"))
     service = parser["Service"]
+    if lacking := {"ExecStart", "WorkingDirectory", "Environment"} - service.keys():
+        raise Stale(f"systemd/jupyterhub.service has no {', '.join(sorted(lacking))}")
     return service["ExecStart"], service["WorkingDirectory"], dict([service["Environment"].split("=", 1)])
 
 

@@ -13,14 +13,17 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from tests.harness import on_server
+from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import NEWEST, PROXIES, SNIPPETS, VERSIONS, Stale
+from tests.harness.manifest import NEWEST, PROXIES, SNIPPETS, VALUES, VERSIONS, Stale
 from tests.harness.measuring import syntax
 from tests.harness.measuring.atlas import Unclear
 from tests.harness.measuring.changes import Change, applied, changes, directives
@@ -29,11 +32,25 @@ from tests.harness.measuring.changes import Change, applied, changes, directives
 ELSEWHERE = "tests/house/test_tidy.py"
 # They run the install scripts themselves, on a machine on which these have run.
 BY_THEMSELVES = ("tests/deploy/test_install.py", "tests/jigsaw/test_editor.py")
+# What kernels and browsers read anew each time, and where it lies once it is installed: it is put into running machines, of which
+# nothing is made anew.
+INSTALLED = {
+    "jigsaw/Python.html": f"{VALUES['environment']}/share/jigsaw/Python.html",
+    "jigsaw/listener.js": f"{VALUES['environment']}/share/jigsaw/listener.js",
+    "jigsaw/jigsaw_magic.py": f"{VALUES['environment']}/lib/python3*/site-packages/jigsaw_magic.py",
+}
+HUB_IMAGE = "/hub-"  # in the name of each image of a hub's machine
+# With most changes to those nothing comes, so it is not waited for as long as on a busy machine; in milliseconds.
+PATIENCE = 10_000
 # What is no behaviour of a server, a browser or systemd.
 TEXTUAL = (Stale, Unclear, ImportError, SyntaxError)
 # What is left at the end has been tried together with others, which may have hidden it: each is tried alone for so many seconds.
 ALONE = 60.0
 WORDS = 300  # at most, in characters
+COMMAND = re.compile(r"(docker|podman) (exec|run|cp) ")
+# How pytest tells in what two values differ, and what of it says nothing.
+DIFFERS = re.compile(r"(Extra items|Differing items|At index|(Left|Right) contains)")
+NO_WORDS = re.compile(r"(\+ |Omitting|Use -v)")
 # The test of tests/deploy/test_accepted.py that asks the program which reads a file, by the file's end.
 ASKS = {
     ".conf": "test_the_proxy_accepts_its_site[{folder}-{kind}]",
@@ -53,9 +70,13 @@ def told(raised: BaseException) -> tuple[str, str]:
         return found[1], found[2][:WORDS]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("snippets/", "Use -v", "File "))]
     lines = [line.removeprefix("AssertionError: ") for line in lines]
-    # What a test says of its own is enough; else what it compared.
+    # A command's last words, without the command.
+    if lines and COMMAND.match(lines[0]):
+        lines = lines[1:][-2:] or ["a command fails without a word"]
+    # What a test says of its own is enough; else what differs, else what it compared.
     own = next((number for number, line in enumerate(lines) if line.startswith("assert ")), len(lines))
-    lines = lines[:own] or lines
+    differs = [line for line in lines[own + 1 :] if not NO_WORDS.match(line)]
+    lines = lines[:own] or (differs if differs and DIFFERS.match(differs[0]) else lines)
     return "", "\n".join(lines[:3])[:WORDS] or type(raised).__name__
 
 
@@ -70,6 +91,41 @@ def accepts(name: str, kind: str) -> None:
             syntax.python(machine)
 
 
+@contextlib.contextmanager
+def told_of_machines(begun: Callable[[engine.Container], None]) -> Iterator[list[engine.Container]]:
+    """The hub's machines that run, however they are started, within a `with` block; `begun` is called with each of them."""
+    running: list[engine.Container] = []
+    start = engine.run
+
+    @contextlib.contextmanager
+    def run(image: str, *arguments: Any, **options: Any) -> Iterator[engine.Container]:
+        with start(image, *arguments, **options) as machine:
+            if HUB_IMAGE not in image:
+                yield machine
+                return
+            running.append(machine)
+            begun(machine)
+            try:
+                yield machine
+            finally:
+                running.remove(machine)
+
+    engine.run = run
+    try:
+        yield running
+    finally:
+        engine.run = start
+
+
+def as_new(machine: engine.Container) -> None:
+    """Let homes on a hub's machine hold nothing that tests have left, and no kernel run."""
+    program = Path(on_server.__file__).with_name("end_kernels.py").read_text("utf-8")
+    running = machine.sh("ps -eo user:32,args | sed -n 's/ .*[j]upyterhub-singleuser.*//p'").stdout.split()
+    for user in running:
+        machine.exec(deployment.PYTHON, "-", input=program, user=user, check=False)
+    machine.sh("find /home -mindepth 2 -maxdepth 2 ! -name '.*' -exec rm -rf {} +", check=False)
+
+
 class Loop:
     """In place of pytest's own loop: `job` names the file, the changes and the tests; each verdict is a line of JSON in `out`."""
 
@@ -81,6 +137,8 @@ class Loop:
         self.lies = (self.published, True)
         self.raised: BaseException | None = None
         self.sound: dict[str, bool] = {}
+        self.machines: list[engine.Container] = []
+        self.uncaught = ""
 
     def say(self, **row: Any) -> None:
         self.out.write(json.dumps(row) + "\n")
@@ -99,12 +157,26 @@ class Loop:
         self.items = {item.nodeid: item for item in session.items if item.nodeid in self.job["tests"]}
         wanted = {tuple(key) for key in self.job["keys"]}
         todo = [change for one in directives(self.name) for change in changes(one) if change.key in wanted]
-        try:
-            self.hunt_all(todo)
-        finally:
-            self.put([])
-            session._setupstate.teardown_exact(None)
+        with contextlib.ExitStack() as stack:
+            if self.name in INSTALLED:
+                user_browser.wait_at_most(PATIENCE)
+                user_browser.fallen = self.fallen
+                self.machines = stack.enter_context(told_of_machines(self.install))
+            try:
+                self.hunt_all(todo)
+            finally:
+                self.put([])
+                session._setupstate.teardown_exact(None)
         return True
+
+    def fallen(self, user: user_browser.User, said: str) -> None:
+        """A script of a page has ended with an error: what it would have done is not waited for."""
+        user.console.append(said)
+        if said not in user_browser.NOTEBOOKS_OWN:
+            self.uncaught = self.uncaught or said
+            for page in user.context.pages:
+                if page != user.kept:
+                    page.close()
 
     # --- changing and trying
 
@@ -117,10 +189,18 @@ class Loop:
         if (text, image) == self.lies:
             return
         self.lies = (text, image)
+        if self.name in INSTALLED:
+            for machine in self.machines:
+                self.install(machine)
+            return
         self.path.write_text(text, "utf-8")
-        if image and self.name.startswith(("jupyterhub/install", "kernel/", "jigsaw/")):
+        if image and self.name.startswith(("jupyterhub/install", "kernel/", "jigsaw/install")):
             images.hub.cache_clear()
             images.prepare(lambda _: None, wanted=[images.hub(NEWEST)])
+
+    def install(self, machine: engine.Container) -> None:
+        """Let a machine have the file as it is to be now."""
+        machine.sh(f"cat >$(ls {INSTALLED[self.name]})", input=self.lies[0])
 
     def attempt(self, tests: list[str], made: list[Change]) -> tuple[str, BaseException] | None:
         """The first of some tests that fails with these changes, and what it raises; None if all pass.
@@ -133,12 +213,14 @@ class Loop:
             return tests[0], RuntimeError(f"what it installs cannot be made: {trouble}")
         # All that one file's tests share, and then what they share with tests of the same folder.
         self.session._setupstate.teardown_exact(self.other)
+        for machine in self.machines:
+            as_new(machine)
         self.session._setupstate.teardown_exact(self.items[tests[0]])
         for test, after in zip(tests, [*tests[1:], None], strict=True):
-            self.raised = None
+            self.raised, self.uncaught = None, ""
             reports = runtestprotocol(self.items[test], log=False, nextitem=self.items[after] if after else self.other)
             if not all(report.passed for report in reports):
-                return test, self.raised or RuntimeError("fails without a word")
+                return test, RuntimeError(self.uncaught) if self.uncaught else self.raised or RuntimeError("fails without a word")
         return None
 
     def stands(self, test: str) -> bool:
@@ -231,6 +313,8 @@ class Loop:
                     said="\n".join(said.strip().splitlines()[:3])[:WORDS],
                     seconds=round(time.monotonic() - begun, 1),
                 )
+            except TEXTUAL:
+                kept.append(change)
             except Exception as trouble:  # of the machine, not of the change
                 self.say(note=f"{change.key}: {told(trouble)[1]}")
                 kept.append(change)

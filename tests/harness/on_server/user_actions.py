@@ -206,13 +206,15 @@ def standing_in() -> Iterator[None]:
 def forwarded(url: str, client: str, *names: str) -> dict[str, str]:
     """The headers that reach the hub's port, where a server stands in for it, and as "version" the protocol's.
 
-    They come from a client with an address of its own, who makes up headers of these names: "made-up-" and the name.
+    They come from a client with an address of its own, who makes up headers of these names: "made-up-" and the name. It names the
+    port beside the host.
     """
     parts = urlsplit(url)
     with standing_in():
         context = ssl.create_default_context(cafile=CA)
         connection = http.client.HTTPSConnection(parts.hostname, 443, source_address=(client, 0), context=context)
-        connection.request("GET", f"{parts.path}hub/", headers={name: f"made-up-{name}" for name in names})
+        headers = {name: f"made-up-{name}" for name in names} | {"Host": f"{parts.hostname}:443"}
+        connection.request("GET", f"{parts.path}hub/", headers=headers)
         return json.loads(connection.getresponse().read())
 
 
