@@ -7,7 +7,6 @@
 
   const shown = document.createElement("pre");
   shown.setAttribute("role", "log");
-  shown.style.cssText = "margin: 0; white-space: pre-wrap; font-family: var(--jp-code-font-family, monospace)";
   const show = (text, place = shown) => place.append(text.replace(/\x1b\[[\d;]*m/g, ""));
   const failed = ({ message }, place) => show(`${message}\n`, place);
 

@@ -37,10 +37,12 @@ def test_a_script_ends_at_the_step_that_fails(machine, script, step):
 
 def test_jupyterhub_is_installed_again_over_itself(machine):
     """Also where somebody took away what the script makes, and keeps new files from others."""
-    machine.sh("rm -rf /etc/jupyterhub /etc/jupyter; ln -sf /bin/false /opt/jupyterhub/bin/node")
+    machine.sh("rm -rf /etc/jupyterhub /etc/jupyter; ln -sf /bin/false /opt/jupyterhub/bin/node; groupdel jupyterhub")
     done, called = install_scripts.run(machine, "jupyterhub", SLOW["jupyterhub"])
     assert not done.returncode, done.stderr
     assert [line.split()[0] for line in called] == ["apt-get", "apt-get", "python3", "pip", "npm"]
+    assert set(machine.read(install_scripts.UMASKS).split()) == {"0022"}, "users cannot run what was installed"
+    machine.sh("getent group jupyterhub")
     assert machine.sh("stat --format '%a %U' /etc/jupyterhub /etc/jupyter").stdout.splitlines() == ["755 root"] * 2
     assert machine.sh("/opt/jupyterhub/bin/node --version", user="alice").stdout.startswith("v")
 

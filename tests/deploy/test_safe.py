@@ -59,7 +59,8 @@ def test_whoever_types_the_name_alone_arrives_at_the_login(front, version):
     host = VALUES["host"]
     assert front.on_server("arrived", f"http://{host}/", f"https://{host}/") == [[f"{URL}hub/login?next=%2Fjupyter%2Fhub%2F", 200]] * 2
     # A browser keeps a redirect "for good", so that another site which came to / later would not be seen.
-    assert front.on_server("redirected", f"https://{host}", "/", "/jupyter") == {"/": [302, f"{URL}hub/"], "/jupyter": [301, URL]}
+    redirected = front.on_server("redirected", f"https://{host}", "/", "/jupyter", "/other")
+    assert redirected == {"/": [302, f"{URL}hub/"], "/jupyter": [301, URL], "/other": [404, ""]}
 
 
 @newest
@@ -219,6 +220,13 @@ def refused(machine, path):
 def test_the_hubs_secrets_are_readable_by_root_alone(hubs, version):
     for name in ("jupyterhub.sqlite", "jupyterhub_cookie_secret"):
         assert refused(hubs(version).machine, f"/var/lib/jupyterhub/{name}"), name
+
+
+@newest
+def test_the_hub_makes_no_keys_for_users_servers_unless_it_is_asked_to(hubs, version):
+    """They cost time at each start of a server, and in each of its answers."""
+    made = hubs(version).machine.sh("ls -d /home/bob/.jupyterhub /var/lib/jupyterhub/internal-ssl 2>/dev/null", check=False).stdout
+    assert not made, "users' servers speak TLS"
 
 
 @newest

@@ -49,6 +49,14 @@ def desk(desks, version, proxy):
     return desks(version)
 
 
+# Blocks that were left far away; of all colors of blocks, green is the hardest to read on.
+FAR = """<xml><block type="controls_repeat_ext" x="4000" y="3000"><value name="TIMES"><block type="math_number"></block></value>
+<statement name="DO"><block type="text_print"></block></statement></block></xml>"""
+# A program that prints a variable of the notebook's.
+NOTED = """<xml><variables><variable id="v">noted</variable></variables><block type="text_print"><value name="TEXT">
+<block type="variables_get"><field name="VAR" id="v">noted</field></block></value></block></xml>"""
+
+
 def statement(code):
     """The blocks of a line of Python."""
     return f'<xml><block type="expression_statement"><field name="expression">{code}</field></block></xml>'
@@ -69,8 +77,7 @@ def requests(desk, method, words):
 
 
 def test_the_editor_fills_its_frame_follows_it_and_can_be_read_by_day_and_by_night(desk):
-    far = printing("far").replace("<block", '<block x="4000" y="3000"', 1)
-    notebook, editor = opened(desk, "looks", far)
+    notebook, editor = opened(desk, "looks", FAR)
     frame = notebook.output().locator("iframe")
     # As wide as the output, with no bar to scroll by, and the buttons in one row that touches neither edge.
     around, inner = frame.bounding_box(), editor.frame.locator("body")
@@ -97,14 +104,19 @@ def test_the_editor_fills_its_frame_follows_it_and_can_be_read_by_day_and_by_nig
     place, whole = editor.blocks().bounding_box(), frame.bounding_box()
     assert whole["x"] < place["x"] < whole["x"] + whole["width"]
     assert whole["y"] < place["y"] < whole["y"] + whole["height"]
-    # The frame gets larger, and smaller.
-    for width, height in ((1300, 900), (600, 900)):
+    # The frame gets larger, and smaller, and where it is small, words beside the buttons take a row of their own.
+    for width, height in ((1300, 900), (480, 900)):
         notebook.page.set_viewport_size({"width": width, "height": height})
         frame.evaluate("(frame, height) => { frame.style.height = `${height}px` }", height / 2)
         engine.wait(filled, timeout=10)
+    editor.press("Generate Python Code")
+    expect(editor.frame.locator("#status")).to_have_text("Sent to the notebook.")
+    assert editor.frame.locator("#status").bounding_box()["y"] > editor.button("Run").bounding_box()["y"] + 20
+    engine.wait(filled, timeout=10)
 
-    words = editor.placed("text_print").locator("text.blocklyText").first
-    assert words.evaluate(STANDS_OUT, [".blocklyDraggable", ".blocklyPath"]) >= CONTRAST
+    for words in ("repeat", "print"):
+        shown = editor.blocks().locator("text.blocklyText").get_by_text(words, exact=True)
+        assert shown.evaluate(STANDS_OUT, [".blocklyDraggable", ".blocklyPath"]) >= CONTRAST, words
     editor.frame.locator(".blocklyToolboxCategory", has_text="Variables").click()
     offered = editor.frame.locator(".blocklyFlyoutButton text")
     assert offered.evaluate(STANDS_OUT, [".blocklyFlyoutButton", ".blocklyFlyoutButtonBackground"]) >= CONTRAST
@@ -240,16 +252,18 @@ def test_what_a_program_shows_stands_under_the_editor_and_nothing_else(desk):
     )
     for name, code in zip("abcd", program, strict=True):
         desk.put(f"shows/{name}.xml", statement(code))
+    desk.put("shows/e.xml", NOTED)
     cells = [f"{JIGSAW} --workspace {name}" for name in "abcd"]
     busy = "import time\nfor number in range(8):\n    print('of another cell', flush=True)\n    time.sleep(.5)"
-    notebook = begin(desk, "shows/n.ipynb", *cells, busy)
+    notebook = begin(desk, "shows/n.ipynb", *cells, busy, "noted = 'by a cell'", f"{JIGSAW} --workspace e")
     for number in range(4):
         notebook.run(number)
         only(notebook.editor(number))
     notebook.editor(0).press("Run")
     printed = notebook.printed(0)
     expect(printed).to_have_text(f"{line}\nred\n")
-    # Long lines wrap.
+    # As an application's own outputs: long lines wrap, and no line stays empty above.
+    assert printed.evaluate("printed => getComputedStyle(printed).margin") == "0px"
     assert printed.evaluate("printed => printed.scrollWidth <= printed.clientWidth")
     assert printed.bounding_box()["height"] > 2 * 16
     assert "monospace" in printed.evaluate("printed => getComputedStyle(printed).fontFamily")
@@ -259,6 +273,13 @@ def test_what_a_program_shows_stands_under_the_editor_and_nothing_else(desk):
     expect(notebook.printed(2)).to_contain_text("ZeroDivisionError: division by zero\n")
     notebook.editor(3).press("Run")
     expect(notebook.printed(3).locator("img")).to_have_js_property("naturalWidth", 1)
+
+    # Blocks use what a cell has set.
+    notebook.run(5)
+    notebook.run(6)
+    only(notebook.editor(6))
+    notebook.editor(6).press("Run")
+    expect(notebook.printed(6)).to_have_text("by a cell\n")
 
     # Only what its own program shows, even while another of the same kernel runs.
     notebook.run(4)

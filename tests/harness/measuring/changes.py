@@ -234,7 +234,6 @@ NEIGHBOURS: dict[str, list[tuple[str, str]]] = {
         (r"\$uri", "$request_uri"),
         (r"\b301\b", "302"),
         (r"\b302\b", "301"),
-        (r"=503", "=502"),
         (r"\$ (?=\{)", " "),
         (r"127\.0\.0\.1:800(?=;)", "127.0.0.1:800/"),
         (r"location = /", "location /"),
