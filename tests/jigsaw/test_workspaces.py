@@ -276,6 +276,8 @@ def test_names_and_blocks_of_any_letters_run_and_come_back(desk):
     for number, name in enumerate(names):
         notebook.run(number)
         only(notebook.editor(number))
+        # The name that the editor gives in its messages: no header tells the browser how the page is written.
+        expect(notebook.editor(number).frame.locator("#file")).to_have_text(f"{name}.xml")
         notebook.editor(number).press("Run")
         expect(notebook.printed(number), name).to_have_text(f"Grüße, 名 & <{name}>\n")
         kept = read(desk, f"letters/{name}.xml")
