@@ -62,10 +62,10 @@ def statement(code):
     return f'<xml><block type="expression_statement"><field name="expression">{code}</field></block></xml>'
 
 
-def opened(desk, folder, blocks, *more, **options):
+def opened(desk, folder, blocks):
     """A new notebook whose first cell shows these blocks, and its editor."""
     desk.put(f"{folder}/n-blocks.xml", blocks)
-    notebook = begin(desk, f"{folder}/n.ipynb", JIGSAW, *more, **options)
+    notebook = begin(desk, f"{folder}/n.ipynb", JIGSAW)
     notebook.run()
     editor = notebook.editor()
     only(editor)
@@ -74,6 +74,13 @@ def opened(desk, folder, blocks, *more, **options):
 
 def requests(desk, method, words):
     return [request for request in desk.user().requests if request.startswith(method) and words in request]
+
+
+def in_view(notebook, editor):
+    """Blocks that were left far away, in a wider window, are seen."""
+    place, whole = editor.blocks().bounding_box(), notebook.output().locator("iframe").bounding_box()
+    assert whole["x"] < place["x"] < whole["x"] + whole["width"]
+    assert whole["y"] < place["y"] < whole["y"] + whole["height"]
 
 
 def test_the_editor_fills_its_frame_follows_it_and_can_be_read_by_day_and_by_night(desk):
@@ -100,10 +107,7 @@ def test_the_editor_fills_its_frame_follows_it_and_can_be_read_by_day_and_by_nig
         assert svg["height"] > 0.7 * whole["height"]
 
     engine.wait(filled, timeout=10)
-    # Blocks that were left far away are brought into view.
-    place, whole = editor.blocks().bounding_box(), frame.bounding_box()
-    assert whole["x"] < place["x"] < whole["x"] + whole["width"]
-    assert whole["y"] < place["y"] < whole["y"] + whole["height"]
+    in_view(notebook, editor)
     # The frame gets larger, and smaller, and where it is small, words beside the buttons take a row of their own.
     for width, height in ((1300, 900), (480, 900)):
         notebook.page.set_viewport_size({"width": width, "height": height})
@@ -185,8 +189,7 @@ def test_the_editor_asks_in_a_box_of_its_own_and_goes_on_where_the_user_was(desk
     editor.drag("Variables", 0, 320, 60)
     editor.fill(editor.placed("variables_set"), "Variables", "second")
     block = editor.placed("variables_set")
-    block.locator(".blocklyField", has_text="▾").first.click()
-    editor.frame.locator(".blocklyDropDownDiv, .blocklyWidgetDiv").get_by_text("Rename the 'second' variable").click()
+    editor.choose(block, "Rename the 'second' variable")
     renamed = box.get_by_role("textbox")
     renamed.wait_for()
     renamed.fill("fourth")
@@ -194,8 +197,7 @@ def test_the_editor_asks_in_a_box_of_its_own_and_goes_on_where_the_user_was(desk
     expect(block).to_contain_text("fourth")
     # Whoever deletes what is used is asked, without a field, and may say no.
     for button, left in (("Cancel", 1), ("OK", 0)):
-        block.locator(".blocklyField", has_text="▾").first.click()
-        editor.frame.locator(".blocklyDropDownDiv, .blocklyWidgetDiv").get_by_text("Delete the 'fourth' variable").click()
+        editor.choose(block, "Delete the 'fourth' variable")
         expect(box).to_contain_text("Delete 2 uses of the 'fourth' variable?")
         expect(box.get_by_role("textbox")).to_be_hidden()
         editor.press(button)
@@ -219,10 +221,11 @@ def test_blocks_are_saved_once_after_the_last_of_several_changes_and_not_for_bei
 
     # What the server has takes the place of what the page had.
     notebook.save()
-    desk.put("once/n-blocks.xml", printing("newer"))
+    desk.put("once/n-blocks.xml", printing("newer").replace("<block", '<block x="4000" y="3000"', 1))
     notebook.reload()
     expect(editor.shown().placed("text_print")).to_contain_text("newer")
     only(editor)
+    in_view(notebook, editor)
 
 
 def test_blocks_that_can_be_read_again_are_saved_again(desk):
