@@ -1,4 +1,4 @@
-"""A term of thirty days: many users, tabs that stay open, and Debian's nightly work. It ends as it began."""
+"""A term, thirty days or sixteen: many users, tabs that stay open, Debian's nightly work. It ends as it began."""
 
 import re
 import time
@@ -26,7 +26,7 @@ def terms():
 
 
 @published
-def test_on_each_of_thirty_days_all_are_served_and_no_open_tab_is_cut_off(terms, proxy, prove):
+def test_on_each_day_all_are_served_and_no_open_tab_is_cut_off(terms, proxy, prove):
     lived = terms[proxy][0]
     refused = [(day["day"], day["refused"]) for day in lived.seen if day["refused"]]
     assert not refused, f"{refused}\n{lived.said}"
@@ -34,18 +34,19 @@ def test_on_each_of_thirty_days_all_are_served_and_no_open_tab_is_cut_off(terms,
     assert [day["day"] for day in lived.seen] == [*range(1, term.DAYS + 1), term.DAYS]
     last = lived.seen[-2]
     assert last["open"] - last["left"] == term.ALL * 3
-    prove(evidence.lasted(proxy, lived.version, term.SUITE, lived.figures()))
+    # The page tells of thirty days, or of none.
+    prove(evidence.lasted(proxy, lived.version, term.SUITE, lived.figures()) if WHOLE else None)
 
 
 @published
 def test_nothing_grows_but_by_processes_whose_tabs_are_open(terms, proxy):
-    seen = terms[proxy][0].seen
+    seen, half = terms[proxy][0].seen, term.DAYS // 2
     first, *days = seen
     assert [day for day in seen if day["files"] > FILES[proxy] * day["open"] + BESIDES * (day["processes"] + 1)] == []
     assert [day for day in days if day["memory"] / day["processes"] > 2.5 * first["memory"] / first["processes"]] == []
     # JupyterHub's own proxy is one process, to which no night happens.
     assert [day for day in seen if day["hub"]["files"] > 2 * day["open"] + BESIDES] == []
-    assert max(day["hub"]["memory"] for day in seen[15:-2]) < 2 * max(day["hub"]["memory"] for day in seen[:15])
+    assert max(day["hub"]["memory"] for day in seen[half:-2]) < 2 * max(day["hub"]["memory"] for day in seen[:half])
 
 
 @published

@@ -150,6 +150,15 @@ def test_a_later_run_adds_to_the_file_and_replaces_what_it_saw_again(file):
     evidence.merge([first, other])
     evidence.merge([again])
     assert evidence.read(file) == [other, again]
+    evidence.merge([first | {"date": "2029-01-01"}])  # of the weekly run, which publish.yml adds last
+    assert evidence.read(file) == [other, again]
+
+
+def test_what_is_no_evidence_is_refused_in_one_line(tmp_path):
+    (tmp_path / "whole.json").write_text("{}[")
+    command = [sys.executable, "-m", "tests.harness.measuring.evidence", tmp_path / "whole.json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: whole.json is not what the tests write: remove it, and run them again\n")
 
 
 def test_rows_of_a_file_that_has_changed_are_dropped(file):

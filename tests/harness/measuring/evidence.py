@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -130,14 +131,15 @@ def lasted(proxy: str, version: str, on: str, figures: dict[str, float]) -> dict
 
 
 def merge(rows: list[dict]) -> None:
-    """Add rows to the file; they replace older ones of the same versions. Rows of files that have changed since go."""
+    """Add rows to the file; of those of the same versions, the newer stay. Rows of files that have changed since go."""
     if not rows:
         return
     try:
         before = read(FILE)
     except ValueError:
         before = []
-    of = {tuple(row[key] for key in KEY): row for row in [*before, *rows]}
+    newest_last = sorted([*before, *rows], key=lambda row: row["date"])
+    of = {tuple(row[key] for key in KEY): row for row in newest_last}
     replace(FILE, [of[key] for key in sorted(of) if standing([of[key]], SNIPPETS)])
 
 
@@ -147,3 +149,11 @@ def replace(path: Path, value: object) -> None:
     new = path.with_suffix(".new")
     new.write_text(json.dumps(value, indent=1), "utf-8")
     os.replace(new, path)
+
+
+if __name__ == "__main__":
+    # What another run has proved, as publish.yml adds what the weekly run has.
+    try:
+        merge(read(Path(sys.argv[1])))
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")

@@ -22,6 +22,7 @@ from tests.harness.machines import deployment, engine, faults
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
 from tests.harness.manifest import PROXIES, PUBLISHED, SAVED_AS, VERSIONS, Files
 from tests.harness.measuring import bench
+from tests.harness.pairs import WHOLE
 
 SUITE = VERSIONS["debian"][-1]
 WORKERS = "apache/jupyterhub-workers.conf"
@@ -29,11 +30,12 @@ WORKERS = "apache/jupyterhub-workers.conf"
 NUMBERS = {"ServerLimit": 16, "ThreadsPerChild": 25, "MaxRequestWorkers": 150}
 NUMBERS |= {name: int(number) for name, number in re.findall(r"^ *(\w+) +(\d+)$", PUBLISHED.read(WORKERS), re.M)}
 PLACES = NUMBERS["ServerLimit"]
-DAYS = 30
+# A term each week; each time half of it, in which more stay open to the end: so many that each night leaves old processes.
+DAYS = 30 if WHOLE else 16
 # Users who come on a working day, and at the weekend; on the last day all come.
 WORKDAY, WEEKEND, ALL = 60, 6, 300
 # Most tabs are closed in the evening, a few stay open to the end, and the others for some nights.
-CLOSED, TO_THE_END, NIGHTS = 0.88, 0.01, 5
+CLOSED, TO_THE_END, NIGHTS = 0.88, 0.01 if WHOLE else 0.05, 5
 CERTIFICATE = 10  # a new one every so many days
 PATIENCE = 20  # seconds for an answer; where none is to come
 HASTE = 5
@@ -55,7 +57,7 @@ NOW = "cut -d ' ' -f 1 /proc/uptime | tr -d . >/root/reloaded"
 
 def days() -> Iterator[tuple[int, list[int], list[int]]]:
     """For each day, the first being a Monday: its number, the tabs that are opened, and those that are closed in the evening."""
-    chance, count, closing = random.Random(DAYS), 0, {}
+    chance, count, closing = random.Random(30), 0, {}
     for day in range(1, DAYS + 1):
         come = list(range(count, count + (ALL if day == DAYS else WEEKEND if _free(day) else WORKDAY)))
         count += len(come)
