@@ -6,12 +6,12 @@ set -eu
 # for it on port 80 before ours does. So it is disabled below. With a name of its own
 # it stays, and if somebody has put it to use, it is theirs.
 sites=/etc/apache2/sites-enabled
-debians=$(grep -sLi '^\s*ServerName' $sites/000-default.conf || true)
-if [ "$debians" ]; then
-    sum=$(md5sum <"$debians" | cut -d ' ' -f 1)
+default=$(grep -sLi '^\s*ServerName' $sites/000-default.conf || true)
+if [ "$default" ]; then
+    sum=$(md5sum <"$default" | cut -d ' ' -f 1)
     if ! dpkg-query --show --showformat='${Conffiles}' apache2 | grep -qF "/000-default.conf $sum" ||
         diff -rq /usr/share/apache2/default-site /var/www/html | grep -qvE 'nginx-debian|well-known'; then
-        echo "Somebody uses Debian's own site: $debians, which has no ServerName, or /var/www/html was changed." >&2
+        echo "Somebody uses Debian's own site: $default, which has no ServerName, or /var/www/html was changed." >&2
         echo "Give it a ServerName, or disable it: a2dissite 000-default. Nothing was changed." >&2
         exit 1
     fi
@@ -21,12 +21,12 @@ fi
 # A name with a star does no harm in a file that comes after ours in the alphabet.
 if grep -q '^<VirtualHost' /etc/apache2/sites-available/jupyterhub.conf; then
     others=$(apachectl -S -c '<VirtualHost *:80 *:443>' -c '</VirtualHost>' 2>/dev/null |
-        awk -v host=hub.example.com -v ours=$sites/jupyterhub.conf -v debians="$debians:" '
+        awk -v host=hub.example.com -v ours=$sites/jupyterhub.conf -v theirs="$default:" '
         match($0, / \(.*\)/) { site = substr($0, RSTART + 2, RLENGTH - 3); $0 = substr($0, 1, RSTART - 1) }
         {
             name = tolower($NF)
             star = gsub(/[*]/, ".*", name)
-            if (host !~ "^" name "$" || index(site, ours) == 1 || index(site, debians) == 1 || site ~ /^-c/) next
+            if (host !~ "^" name "$" || index(site, ours) == 1 || index(site, theirs) == 1 || site ~ /^-c/) next
             if (star && site > ours && site ~ /sites-enabled/) next
             print site
         }' | sort -u | paste -s -d ' ')
@@ -52,7 +52,7 @@ done
 # request ends in an error 500.
 a2enmod --quiet ssl headers proxy_http deflate
 a2enconf --quiet jupyterhub-workers
-if [ "$debians" ]; then
+if [ "$default" ]; then
     a2dissite --quiet 000-default
     echo "Disabled 000-default. To have it back: a2ensite 000-default"
 fi

@@ -136,7 +136,7 @@ def test_the_script_keeps_what_it_changes_of_every_site(machine):
     assert again() == rest, "it says that it has changed what it has not"
 
 
-DEBIANS, PAGES = "/etc/apache2/sites-available/000-default.conf", "/var/www/html"
+DEFAULT, PAGES = "/etc/apache2/sites-available/000-default.conf", "/var/www/html"
 ENABLED = "ls /etc/apache2/sites-enabled /etc/apache2/mods-enabled"
 
 
@@ -144,7 +144,7 @@ ENABLED = "ls /etc/apache2/sites-enabled /etc/apache2/mods-enabled"
 @pytest.mark.parametrize(("its_name", "stays"), [("#ServerName www.example.com", False), ("ServerName another.example.com", True)])
 def test_debians_own_site_is_disabled_unless_it_has_a_name(machine, its_name, stays):
     """Pages for an authority and those of nginx do not make it somebody's."""
-    files = {DEBIANS: machine.read(DEBIANS).replace("#ServerName www.example.com", its_name), f"{PAGES}/.well-known/acme-challenge/x": "x"}
+    files = {DEFAULT: machine.read(DEFAULT).replace("#ServerName www.example.com", its_name), f"{PAGES}/.well-known/acme-challenge/x": "x"}
     machine.put(files)
     said = syntax.proxy(machine, "apache")
     ways_back = re.findall(r"^Disabled .*\. To have it back: (.*)$", said, re.M)
@@ -159,17 +159,17 @@ def test_debians_own_site_is_disabled_unless_it_has_a_name(machine, its_name, st
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
 def test_debians_own_site_is_left_alone_where_somebody_uses_it(machine):
     """Changed itself, or with pages of somebody's, it stops the script; with a site of a star's name after the hub's it goes on."""
-    published, page = machine.read(DEBIANS), machine.read(f"{PAGES}/index.html")
+    published, page = machine.read(DEFAULT), machine.read(f"{PAGES}/index.html")
     machine.put(deployment.placed("apache"))
     words = (
         r"Somebody uses Debian's own site: \S*/000-default\.conf, which has no ServerName, or /var/www/html was changed\.\n"
         r"Give it a ServerName, or disable it: a2dissite 000-default\."
     )
     site = published.replace("#ServerName www.example.com", "Alias /lab /srv/lab")
-    for changed in ({DEBIANS: site}, {DEBIANS: published, f"{PAGES}/index.html": "a lab"}, {f"{PAGES}/index.html": page, f"{PAGES}/x": ""}):
+    for changed in ({DEFAULT: site}, {DEFAULT: published, f"{PAGES}/index.html": "a lab"}, {f"{PAGES}/index.html": page, f"{PAGES}/x": ""}):
         changes_nothing(machine, "apache", words, changed)
     named = site.replace("Alias", f"{NAME}\nAlias")
-    changes_nothing(machine, "apache", r"Another site has the name hub\.example\.com already: \S*/000-default\.conf:1\.", {DEBIANS: named})
+    changes_nothing(machine, "apache", r"Another site has the name hub\.example\.com already: \S*/000-default\.conf:1\.", {DEFAULT: named})
     machine.sh("a2dissite --quiet 000-default")
     ((path, other),) = existing_site.beside("apache").items()
     machine.sh("a2enmod --quiet ssl", {path.replace("a-site", "zz"): other.replace(NAME, SPELT["a star"])})
