@@ -4,12 +4,15 @@
 - Each row of `[moved]` is a redirect of the site, by sphinx-reredirects.
 """
 
+import posixpath
 import tomllib
 from pathlib import Path
 
 from atlas import FromFile
 from evidence import digest
-from sphinx.errors import ConfigError
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
 
 FILE = "releases.toml"
 NONE = "No file has changed.\n"
@@ -44,7 +47,11 @@ class Released(FromFile):
         root = Path(self.env.srcdir)
         self.env.note_dependency(str(root / FILE))
         made = []
-        for release in read(root)[0]:
+        try:
+            releases = read(root)[0]
+        except ValueError as wrong:
+            raise self.error(str(wrong)) from None
+        for release in releases:
             if release["commit"]:
                 made.append(f"**Since {release['version']}**, of {release['date']}:\n\n{self.table(changed(release, root / 'snippets'))}")
         return self.parse_text_to_nodes("\n".join(made), allow_section_headings=False)
@@ -64,10 +71,11 @@ class Released(FromFile):
 def redirects(app, config):
     """Hand what has moved to sphinx-reredirects, as addresses seen from the old page."""
     try:
-        _, moved = read(app.srcdir)
+        moved = read(app.srcdir)[1]
     except ValueError as wrong:
-        raise ConfigError(str(wrong)) from None
-    config.redirects = {old: f"/{new}.html" for old, new in moved.items()}
+        log.warning(wrong)
+        moved = {}
+    config.redirects = {old: posixpath.relpath(f"{new}.html", posixpath.dirname(old) or ".") for old, new in moved.items()}
 
 
 def for_the_site_alone(app):
