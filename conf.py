@@ -28,7 +28,7 @@ copyright = "The MetaKernel on JupyterHub authors"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
-extensions += ["site_html", "atlas", "stamps", "lines", "bench", "mutants", "values", "publish"]
+extensions += ["site_html", "atlas", "stamps", "lines", "bench", "mutants", "values", "archive", "publish"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]
