@@ -28,7 +28,7 @@ copyright = "The MetaKernel on JupyterHub authors"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
-extensions += ["site_html", "atlas", "stamps", "lines", "bench", "mutants", "values", "archive", "publish"]
+extensions += ["site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values", "archive", "publish"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]
@@ -45,6 +45,7 @@ myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].i
     "blockly_package": f"`blockly@{MANIFEST['versions']['blockly']}`",
     "blockly_file": f"`blockly-{MANIFEST['versions']['blockly']}.tgz`",
 }
+debian_numbers = MANIFEST["debian"]
 nb_execution_mode = "off"
 # What myst-nb would run them with brings a database along: a fifth of the time that a changed page takes.
 for name in ("Cache", "Direct", "Inline"):

@@ -2,14 +2,14 @@
 
 A row names by their SHA-256 the snippets that took part (`files`), those of them that it speaks for (`proves`), and what
 happened (`kind`): a program `accepted` them, a user `climbed` the ladder through a reverse proxy, systemd `booted` the
-hub, `blocks_run` in a browser, somebody made a `fault`, or a reverse proxy lived through a `term`. It counts while every
-file that took part is still the same.
+hub, `blocks_run` in a browser, somebody made a `fault`, a reverse proxy lived through a `term`, or a reader `typed` the
+commands of a page. It counts while every file that took part is still the same.
 
 `home` is the Debian release of the hub's own machine.
 
 A row of a fault names it (`fault`) and tells what of a user's work lived through it (`lived`: {"variable": true, ...}).
 `rungs` holds seconds: those that a rung took, or for which a fault made the hub and the user's server silent. Those of a
-term are figures of all kinds, which `TERM` in _ext/stamps.py explains.
+term are figures of all kinds, which `TERM` in _ext/stamps.py explains. What was typed is in `lived`, see `commands`.
 """
 
 import hashlib
@@ -19,6 +19,22 @@ from pathlib import Path
 # Of two rows that agree in these, the newer counts.
 KEY = ("kind", "by", "version", "on", "home", "jupyterhub", "application", "fault")
 REST = ("rungs", "lived", "files", "proves", "date")
+
+
+PROMPTS = ("# ", "$ ")
+
+
+def commands(text):
+    """The commands of a console block, each with the lines that it prints below it. Raises ValueError for output before any command."""
+    made = []
+    for line in text.strip("\n").split("\n"):
+        if line.startswith(PROMPTS):
+            made.append(line)
+        elif not made:
+            raise ValueError(f"a console block that begins with output: {line}")
+        else:
+            made[-1] += f"\n{line.rstrip()}"
+    return made
 
 
 def digest(path):

@@ -90,6 +90,12 @@ def server(kind: str) -> Image:
 
 
 @cache
+def bare(suite: str) -> Image:
+    """A server on which nobody has followed the guide yet: a Debian suite."""
+    return Image(f"bare-{suite}", BASE.format(suite), "bare.Containerfile")
+
+
+@cache
 def hub(name: str) -> Image:
     """A machine of a kind in `HUBS`, set up with the published install scripts.
 
@@ -154,6 +160,7 @@ def all_images() -> list[Image]:
     kinds = {kind for proxy in PROXIES.values() for kind in proxy.servers}
     return [
         *(hub(name) for name in HUBS),
+        *(bare(suite) for suite in HOMES),
         blocks(),
         browser(),
         validator(),

@@ -130,6 +130,12 @@ def lasted(proxy: str, version: str, on: str, figures: dict[str, float]) -> dict
     return row("term", proxy, version, PUBLISHED.folder(proxy), [], on=on, rungs=figures)
 
 
+def typed(page: str, suite: str, proxy: str, keys: Iterable[str]) -> dict:
+    """Which commands of a page (see `_ext.evidence.commands`) were typed on a bare machine, and printed what the page says."""
+    used = [*DEPLOYED, *PUBLISHED.folder("systemd"), *PUBLISHED.folder(proxy), *PUBLISHED.folder("check")]
+    return row("typed", page, "", used, [], on=suite, application=proxy, lived=dict.fromkeys(keys, True))
+
+
 def merge(rows: list[dict]) -> None:
     """Add rows to the file; of those of the same versions, the newer stay. Rows of files that have changed since go."""
     if not rows:

@@ -1,0 +1,94 @@
+"""Which commands of a page the tests have typed from it: a line at the page's end, and the table `{typed}` of deploy/tested.md.
+
+A row of build/evidence.json whose kind is "typed" names the page's source (`by`), the Debian release (`on`) and the reverse
+proxy (`application`) of the machine. What was typed, and printed what the page says, is in `lived`, see `evidence.commands`.
+"""
+
+from atlas import NAMES
+from babel.lists import format_list
+from docutils import nodes
+from evidence import commands
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective
+
+PAGES = ("index", "deploy/", "jigsaw/")
+
+
+def on_page(doctree):
+    """All commands of a page."""
+    blocks = [block for block in doctree.findall(nodes.literal_block) if block.get("language") == "console"]
+    return [command for block in blocks for command in commands(block.astext())]
+
+
+def listed(items):
+    return format_list(list(items), locale="en_GB")
+
+
+def typed(rows, docname, all_of_them):
+    """How many of a page's commands were typed, and the rows in which they were."""
+    of = [
+        row for row in rows if row["kind"] == "typed" and row["by"] == f"{docname}.md" and any(one in row["lived"] for one in all_of_them)
+    ]
+    return sum(any(one in row["lived"] for row in of) for one in all_of_them), of
+
+
+def homes(rows, numbers):
+    return listed(f"{number}" for number in sorted({numbers[row["on"]] for row in rows}))
+
+
+def say(app, doctree):
+    """At the end of a page that has commands: how many of them were typed, where, and when."""
+    if not app.env.docname.startswith(PAGES) or not (of_the_page := on_page(doctree)):
+        return
+    app.env.metadata[app.env.docname]["commands"] = of_the_page
+    many, rows = typed(app.env.evidence, app.env.docname, of_the_page)
+    if many:
+        link = addnodes.pending_xref(
+            "", refdomain="std", reftype="ref", reftarget="typed", refexplicit=True, refwarn=True, refdoc=app.env.docname
+        )
+        where, when = homes(rows, app.config.debian_numbers), max(row["date"] for row in rows)
+        link += nodes.inline("", f"{many} of {len(of_the_page)} commands were typed from this page on Debian {where} · {when}")
+        doctree.children[0].append(nodes.paragraph("", "", link, classes=["stamp"]))
+
+
+class Typed(SphinxDirective):
+    """A place for the table, which is filled in once all pages are read."""
+
+    def run(self):
+        self.env.note_dependency("snippets/manifest.toml")
+        target = nodes.target("", "", ids=["typed"], names=["typed"])
+        self.state.document.note_explicit_target(target)
+        return [target, typed_table("")]
+
+
+class typed_table(nodes.General, nodes.Element):
+    pass
+
+
+def fill(app, doctree, docname):
+    for place in list(doctree.findall(typed_table)):
+        rows = []
+        for page in sorted(app.env.found_docs, key=lambda name: (name.count("/"), name)):
+            if of_the_page := app.env.metadata[page].get("commands"):
+                many, of = typed(app.env.evidence, page, of_the_page)
+                title = app.env.titles[page].astext()
+                by = listed(NAMES[proxy] for proxy in NAMES if any(row["application"] == proxy for row in of))
+                date = max((row["date"] for row in of), default="—")
+                rows.append([title, f"{many} of {len(of_the_page)}", homes(of, app.config.debian_numbers) or "—", by or "—", date])
+        place.replace_self(table(["Page", "Commands", "Debian", "With", "Last run on"], rows))
+
+
+def table(head, rows):
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
+    group += nodes.thead("", nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in head)))
+    group += nodes.tbody("", *(nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in row)) for row in rows))
+    return nodes.table("", group)
+
+
+def setup(app):
+    app.add_config_value("debian_numbers", {}, "env")
+    app.add_node(typed_table)
+    app.add_directive("typed", Typed)
+    app.connect("doctree-read", say)
+    app.connect("doctree-resolved", fill)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,26 @@
+"""A bare Debian server of a reader's own, booted: it reaches Debian's, PyPI's and npm's packages, and has a certificate for its name."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from tests.harness.machines import deployment, engine, images
+from tests.harness.manifest import VALUES
+
+# Where Debian looks for further certificate authorities.
+AUTHORITY = "/usr/local/share/ca-certificates/campus.crt"
+
+
+@contextlib.contextmanager
+def machine(suite: str, values: Mapping[str, str] = VALUES) -> Iterator[engine.Container]:
+    """A booted server of a Debian suite. It has what the guide's first page asks for, a host name, a certificate and its key, and no more.
+
+    Its users' browsers and programs trust the certificate's authority. The key is as it came from elsewhere: everybody can read it.
+    """
+    chain, key = deployment.certificate(values["host"])
+    files = {AUTHORITY: deployment.authority().cert_pem.bytes(), values["certificate"]: chain, values["key"]: key}
+    with engine.run(images.bare(suite).tag, network="bridge", options=deployment.named(values["host"]), boot=True) as booted:
+        booted.until("systemctl is-system-running --wait | grep -E 'running|degraded'", timeout=60)
+        booted.sh(f"update-ca-certificates >/dev/null 2>&1; chmod 644 {values['key']}", files)
+        yield booted

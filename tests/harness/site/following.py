@@ -1,0 +1,131 @@
+"""A reader who follows the built pages on a bare server: saves each file where the page says, and types each command."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+from playwright.sync_api import BrowserContext
+
+from tests.harness.machines import engine, terminal
+from tests.harness.manifest import ROOT
+from tests.harness.site import guide, walk
+from tests.harness.site.walk import Save, Type
+
+# Seconds for "some seconds later".
+LATER = 30
+DOWNLOAD = re.compile(r"_downloads/(\w+)/")
+
+
+@dataclass
+class Pages:
+    """What a reader has before them: pages of the site by their source ("deploy/install.md"), and the files that these offer."""
+
+    parsed: dict[str, BeautifulSoup]
+
+    @classmethod
+    def examples(cls, site: guide.Site) -> Pages:
+        """The pages as they are built, with the example values."""
+        return cls({name: site.pages[path] for name, path in _guide(site.html).items()})
+
+    @classmethod
+    def filled_in(cls, site: guide.Site, context: BrowserContext, address: str, values: Mapping[str, str]) -> Pages:
+        """The pages as a browser shows them, once a reader has put values of their own into the form."""
+        page, parsed = context.new_page(), {}
+        page.goto(f"{address}index.html")
+        guide.type_in(page, dict(values))
+        for name, path in _guide(site.html).items():
+            page.goto(address + str(path.relative_to(site.html)))
+            parsed[name] = BeautifulSoup(page.content(), "html.parser")
+        page.close()
+        return cls(parsed)
+
+    def files(self) -> dict[str, str]:
+        """The text of each file that a page shows, by the name of its download."""
+        found = {}
+        for soup in self.parsed.values():
+            for block in soup.select(".literal-block-wrapper"):
+                # A part of a file has no link to download it.
+                if (link := block.select_one(".code-block-caption a.download")) and (name := DOWNLOAD.search(link["href"])):
+                    found[name[1]] = block.pre.get_text()
+        return found
+
+    def steps(self, name: str, tab: str) -> list[Save | Type]:
+        """See `walk.steps`."""
+        return walk.steps(name, self.parsed[name], tab)
+
+    def commands(self, tab: str) -> dict[str, Type]:
+        """All commands of all pages, by their place."""
+        return {step.where: step for name in self.parsed for step in self.steps(name, tab) if isinstance(step, Type)}
+
+
+def _guide(html: Path) -> dict[str, Path]:
+    """The pages below deploy/ and jigsaw/, and the first of all: their sources and their places. A notebook has no commands."""
+    pages = [html / "index.html", *sorted([*html.glob("deploy/*.html"), *html.glob("jigsaw/*.html")])]
+    sources = {str(page.relative_to(html).with_suffix(".md")): page for page in pages}
+    return {name: page for name, page in sources.items() if (ROOT / name).exists()}
+
+
+@dataclass
+class Reader:
+    """A reader at a server, who is root there, and the hub's `user`.
+
+    `typed` are the commands that were typed so far, `wrong` what was not as the page says.
+
+    `before` has what a page tells in words, by the place of the command that comes after it: it is done to the machine first.
+    """
+
+    machine: engine.Container
+    pages: Pages
+    tab: str
+    user: str = "alice"
+    answers: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, Callable[[engine.Container], object]] = field(default_factory=dict)
+    say: Callable[[str], None] = print
+    typed: list[Type] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.files = self.pages.files()
+
+    def follow(
+        self, name: str, sections: Iterable[str] = (), without: Iterable[str] = (), skip: Callable[[Type], object] = lambda step: False
+    ) -> None:
+        """Follow a page, or only some of its sections, or all `without` some. `skip` says of a command that it is not typed."""
+        only, never, shells = set(sections), set(without), {}
+        with contextlib.ExitStack() as stack:
+            for step in self.pages.steps(name, self.tab):
+                if step.section in never or (only and step.section not in only):
+                    continue
+                if isinstance(step, Save):
+                    self._save(step)
+                elif not skip(step):
+                    if step.who not in shells:
+                        user = "root" if step.who == "root" else self.user
+                        shells[step.who] = stack.enter_context(terminal.opened(self.machine, user, self.answers))
+                    self._type(shells[step.who], step)
+
+    def _save(self, step: Save) -> None:
+        if not step.path:
+            self.wrong.append(f"{step.where}: where is {step.download} to be saved?")
+            return
+        text = step.text or self.files[DOWNLOAD.search(step.download)[1]]
+        # A browser saves a file as its user's; on the server root copies it to its place.
+        self.machine.put({step.path: text})
+
+    def _type(self, shell: terminal.Terminal, step: Type) -> None:
+        if step.command in self.before:
+            self.before[step.command](self.machine)
+        self.say(f"{step.where}: {step.command}")
+        self.typed.append(step)
+        until = time.monotonic() + (LATER if step.later else 0)
+        while told := step.wrong(*shell.type(step.command)):
+            if time.monotonic() > until:
+                self.wrong.append(told)
+                return
+            time.sleep(1)
