@@ -28,7 +28,8 @@ copyright = "The MetaKernel on JupyterHub authors"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
-extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values", "publish"]
+extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values"]
+extensions += ["archive", "publish"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]

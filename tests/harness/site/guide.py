@@ -198,7 +198,7 @@ TRY = """async ([values, downloads]) => {
   const refused = wrong.map(field => [field.name, document.getElementById(`${field.id}-wrong`).innerText]);
   const copied = [];
   for (const download of downloads) {
-    const block = document.querySelector(`a.download[href="${download}"]`).closest(".literal-block-wrapper");
+    const block = document.querySelector(`.literal-block-wrapper a.download[href="${download}"]`).closest(".literal-block-wrapper");
     const button = block.querySelector("button.copybtn");
     await navigator.clipboard.writeText("");
     button.classList.remove("success");
