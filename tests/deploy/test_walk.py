@@ -11,6 +11,13 @@ from tests.harness.pairs import in_turn
 from tests.harness.site import following
 from tests.harness.site.walk import Type
 
+# Pages that are followed on machines of their own, and where.
+ELSEWHERE = {
+    "index.md": "tests/deploy/test_remove.py",
+    "deploy/one-download.md": "tests/deploy/test_setup.py",
+    "deploy/remove.md": "tests/deploy/test_remove.py",
+    "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
+}
 TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
@@ -66,7 +73,6 @@ def troubles_of(proxy):
 
 def troubleshoot(reader, proxy):
     """Each fault that the atlas knows, made on this machine; then the commands of its page, with the cure where the page shows it."""
-    reader.machine.sh("useradd --create-home --groups jupyterhub mallory")
     for page, entry in troubles_of(proxy).items():
         if not any(isinstance(step, Type) for step in reader.pages.steps(page, reader.tab)):
             continue
@@ -76,7 +82,7 @@ def troubleshoot(reader, proxy):
         reader.before = BEFORE | renew
         troubles.make(reader.machine, proxy, files, entry.script("fault.sh"), bad)
         reader.follow(page, mend=lambda files=files, cure=cure: troubles.mend(reader.machine, files, cure))
-        troubles.settle(reader.machine, proxy, files)
+        troubles.settle(reader.machine, proxy, files, entry.script("fault.sh"))
     reader.before = BEFORE
 
 
@@ -178,10 +184,15 @@ def test_each_command_is_typed_or_listed(walked):
     missing = {}
     for where, step in keys.items():
         page = where.partition(":")[0]
-        elsewhere = page == "index.md" or (page.startswith("troubleshooting/") and page not in ours) or step.section == other
+        elsewhere = page in ELSEWHERE or (page.startswith("troubleshooting/") and page not in ours) or step.section == other
         if where not in typed and not elsewhere and not listed(page, step.command):
             missing[where] = step.command
     assert not missing, missing
+
+
+def test_a_page_that_is_followed_elsewhere_is_named_there():
+    for page, test in ELSEWHERE.items():
+        assert f'"{page}"' in (ROOT / test).read_text("utf-8")
 
 
 def test_the_list_of_what_is_not_typed_gets_no_longer_and_names_commands_that_are_there(site):
