@@ -28,7 +28,8 @@ copyright = "The MetaKernel on JupyterHub authors"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
-extensions += ["site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values", "publish"]
+extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values"]
+extensions += ["archive", "publish"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]
@@ -74,6 +75,8 @@ html_baseurl = html_baseurl and f"{html_baseurl.rstrip('/')}/"
 social_card = "_static/card.png"
 notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
 notfound_template = "404.html"
+# Where pages were before they moved; the table is releases.toml.
+redirect_html_template_file = "_templates/moved.html"
 notfound_context = {"title": "There is no page here", "pageurl": None}
 # Files to offer beside the pages, and the published versions, NAME=ADDRESS: .ci/publish names both.
 html_extra_path = os.environ.get("GUIDE_BOOKS", "").split()

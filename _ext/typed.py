@@ -11,7 +11,9 @@ from evidence import commands
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-PAGES = ("index", "deploy/", "jigsaw/")
+PAGES = ("index", "deploy/", "jigsaw/", "troubleshooting/")
+# Their pages are one row of the table.
+TROUBLES = "troubleshooting/"
 
 
 def on_page(doctree):
@@ -67,15 +69,19 @@ class typed_table(nodes.General, nodes.Element):
 
 def fill(app, doctree, docname):
     for place in list(doctree.findall(typed_table)):
-        rows = []
+        found = {}
         for page in sorted(app.env.found_docs, key=lambda name: (name.count("/"), name)):
             if of_the_page := app.env.metadata[page].get("commands"):
-                many, of = typed(app.env.evidence, page, of_the_page)
-                title = app.env.titles[page].astext()
-                by = listed(NAMES[proxy] for proxy in NAMES if any(row["application"] == proxy for row in of))
-                date = max((row["date"] for row in of), default="—")
-                rows.append([title, f"{many} of {len(of_the_page)}", homes(of, app.config.debian_numbers) or "—", by or "—", date])
-        place.replace_self(table(["Page", "Commands", "Debian", "With", "Last run on"], rows))
+                many, rows = typed(app.env.evidence, page, of_the_page)
+                row = found.setdefault(TROUBLES if page.startswith(TROUBLES) else page, [0, 0, []])
+                found[TROUBLES if page.startswith(TROUBLES) else page] = [row[0] + many, row[1] + len(of_the_page), row[2] + rows]
+        lines = []
+        for page, (many, of, rows) in found.items():
+            title = "Troubleshooting" if page == TROUBLES else app.env.titles[page].astext()
+            by = listed(NAMES[proxy] for proxy in NAMES if any(row["application"] == proxy for row in rows))
+            date = max((row["date"] for row in rows), default="—")
+            lines.append([title, f"{many} of {of}", homes(rows, app.config.debian_numbers) or "—", by or "—", date])
+        place.replace_self(table(["Page", "Commands", "Debian", "With", "Last run on"], lines))
 
 
 def table(head, rows):

@@ -203,6 +203,7 @@
     wrapAll(document.body);
     const form = document.querySelector(".values form");
     if (form) enliven(form);
+    for (const link of document.querySelectorAll(".archive-link")) link.textContent += " with your values";
     follow();
     show();
   });
@@ -213,8 +214,8 @@
     show();
   });
   // A download holds what is shown: the block below the offer, or the file with the values in it.
-  const hand = (text, name) => {
-    const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  const hand = (content, name, type = "text/plain") => {
+    const address = URL.createObjectURL(new Blob([content], { type }));
     Object.assign(document.createElement("a"), { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   };
@@ -229,6 +230,46 @@
     } catch {
       say("From this place the file cannot be filled in. Copy it from its page: there it holds your values.");
       document.querySelector(".values").open = true;
+    }
+  });
+
+  // The whole set-up: the archive that lies beside the pages, with the values in its files and in their names.
+  const filled = async (address) => {
+    const { packTar, unpackTar } = await import("./vendor/modern-tar.js");
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+    const put = (text) => text.replace(example, shown);
+    const entries = (await unpackTar(await answer.arrayBuffer())).map(({ header: { name, mode, mtime }, data }) => {
+      const body = new TextEncoder().encode(put(new TextDecoder("utf-8", { ignoreBOM: true }).decode(data)));
+      const header = { name: put(name), type: "file", size: body.length, mode, mtime, uid: 0, gid: 0, uname: "root", gname: "root" };
+      return { header, body };
+    });
+    return packTar(entries);
+  };
+  document.addEventListener("click", async (event) => {
+    const offer = event.target.closest(".archive-link");
+    if (!offer) return;
+    const status = document.querySelector(".archive-status");
+    const refused = [...document.querySelectorAll(".values input[aria-invalid=true]")].map(({ name }) => name);
+    const kept = refused.map((name) => `${fields[name].label}: ${values[name]}`).join(", ");
+    const words = refused.length ? `What the form refuses is not in the archive. In its place: ${kept}. ` : "";
+    status.textContent = words;
+    if (!differ(values, examples)) return;
+    event.preventDefault();
+    const name = offer.getAttribute("href").split("/").pop();
+    const plain = name.replace(/\.gz$/, "");
+    try {
+      const tar = await filled(offer.href.replace(/\.gz$/, ""));
+      if (!window.CompressionStream) {
+        hand(tar, plain, "application/x-tar");
+        status.textContent = `${words}Your browser cannot compress: the file is called ${plain}.`;
+        return;
+      }
+      const smaller = new Blob([tar]).stream().pipeThrough(new CompressionStream("gzip"));
+      hand(await new Response(smaller).blob(), name, "application/gzip");
+      status.textContent = `${words}The archive holds your values.`;
+    } catch {
+      status.textContent = "From this place the archive cannot be filled in. Read the guide at its address, or from a web server of your own.";
     }
   });
 })();

@@ -1,26 +1,58 @@
 #!/bin/sh
-# Enables what the site needs, checks it, and restarts Apache. Run as root.
+# Enables what the site needs, checks it, and restarts Apache. What is there already is
+# looked at before anything is changed. Run as root.
 set -eu
-# Of two sites with one name Apache serves the first in the alphabet, without a word.
-if grep -q '^<VirtualHost' /etc/apache2/sites-available/jupyterhub.conf &&
-    others=$(grep -RiE --exclude=jupyterhub.conf '^\s*Server(Name|Alias)\s(.*\s)?hub.example.com(:[0-9]+)?(\s|$)' /etc/apache2/*-enabled); then
-    echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
-    exit 1
+# Debian's own site has no ServerName: it takes the machine's name, and would answer
+# for it on port 80 before ours does. So it is disabled below. With a name of its own
+# it stays, and if somebody has put it to use, it is theirs.
+sites=/etc/apache2/sites-enabled
+default=$(grep -sLi '^\s*ServerName' $sites/000-default.conf || true)
+if [ "$default" ]; then
+    sum=$(md5sum <"$default" | cut -d ' ' -f 1)
+    if ! dpkg-query --show --showformat='${Conffiles}' apache2 | grep -qF "/000-default.conf $sum" ||
+        diff -rq /usr/share/apache2/default-site /var/www/html | grep -qvE 'nginx-debian|well-known'; then
+        echo "Somebody uses Debian's own site: $default, which has no ServerName, or /var/www/html was changed." >&2
+        echo "Give it a ServerName, or disable it: a2dissite 000-default. Nothing was changed." >&2
+        exit 1
+    fi
 fi
-# Two web servers cannot share a port. (The kernel writes 80 as 0050, and 0A if somebody
+# Of two sites with one name Apache serves the first that it reads, without a word. It
+# lists all names, aliases only for a port that has several sites: here it gets one more.
+# A name with a star does no harm in a file that comes after ours in the alphabet.
+if grep -q '^<VirtualHost' /etc/apache2/sites-available/jupyterhub.conf; then
+    others=$(apachectl -S -c '<VirtualHost *:80 *:443>' -c '</VirtualHost>' 2>/dev/null |
+        awk -v host=hub.example.com -v ours=$sites/jupyterhub.conf -v theirs="$default:" '
+        match($0, / \(.*\)/) { site = substr($0, RSTART + 2, RLENGTH - 3); $0 = substr($0, 1, RSTART - 1) }
+        {
+            name = tolower($NF)
+            star = gsub(/[*]/, ".*", name)
+            if (host !~ "^" name "$" || index(site, ours) == 1 || index(site, theirs) == 1 || site ~ /^-c/) next
+            if (star && site > ours && site ~ /sites-enabled/) next
+            print site
+        }' | sort -u | paste -s -d ' ')
+    if [ "$others" ]; then
+        echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
+        exit 1
+    fi
+fi
+# Two programs cannot share a port. (The kernel writes 80 as 0050, and 0A if somebody
 # listens there.)
-if [ ! -e /run/apache2/apache2.pid ] && grep -qE ':0050 [0-9A-F]+:0000 0A' /proc/net/tcp*; then
-    echo "Port 80 is taken by another program, such as nginx: stop that first. Nothing was changed." >&2
-    exit 1
-fi
+for port in 80 443; do
+    sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
+    for socket in $sockets; do
+        process=$(find /proc/[0-9]*/fd -lname "socket:?$socket?" -printf '%h/..' -quit 2>/dev/null || true)
+        program=$(cat "$process/comm" 2>/dev/null || echo unknown)
+        if [ "$program" != apache2 ]; then
+            echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
+            exit 1
+        fi
+    done
+done
 # proxy_http brings proxy with it. Without it "apachectl -t" may be content, and every
 # request ends in an error 500.
 a2enmod --quiet ssl headers proxy_http deflate
 a2enconf --quiet jupyterhub-workers
-# Debian's own site has no ServerName: it takes the machine's name, and would answer
-# for it on port 80 before ours does. With a name of its own it stays.
-default=/etc/apache2/sites-enabled/000-default.conf
-if [ -e "$default" ] && ! grep -qi '^\s*ServerName' "$default"; then
+if [ "$default" ]; then
     a2dissite --quiet 000-default
     echo "Disabled 000-default. To have it back: a2ensite 000-default"
 fi

@@ -1,15 +1,30 @@
 #!/bin/sh
 # Makes room for many users, checks the configuration, then makes the running nginx read
-# it. Run as root.
+# it. What is there already is looked at before anything is changed. Run as root.
 set -eu
 # Of two sites with one name nginx serves the first that it reads, and only warns.
 if nginx -t 2>&1 | grep -qF 'conflicting server name "hub.example.com"'; then
-    others=$(grep -Rls --exclude=jupyterhub.conf hub.example.com /etc/nginx/*-enabled /etc/nginx/conf.d || true)
+    others=$(nginx -T 2>/dev/null | awk -v host=hub.example.com '
+        /^# configuration file / { file = $4 }
+        index(tolower($0), host) && file !~ /jupyterhub.conf:$/ { print substr(file, 1, length(file) - 1) }' | sort -u | paste -s -d ' ')
     echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
     exit 1
 fi
+# Two programs cannot share a port, and a running nginx says in its log alone that it did
+# not get one. (The kernel writes 80 as 0050, and 0A if somebody listens there.)
+for port in $(nginx -T 2>/dev/null | sed -nE 's/^\s*listen\s+(\S*:)?([0-9]+)[ ;].*/\2/p' | sort -u); do
+    sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
+    for socket in $sockets; do
+        process=$(find /proc/[0-9]*/fd -lname "socket:?$socket?" -printf '%h/..' -quit 2>/dev/null || true)
+        program=$(cat "$process/comm" 2>/dev/null || echo unknown)
+        if [ "$program" != nginx ]; then
+            echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
+            exit 1
+        fi
+    done
+done
 if [ ! -s /run/nginx.pid ]; then
-    echo "nginx is not running. Does another program have port 80, such as Apache? Nothing was changed." >&2
+    echo "nginx is not running: start it with systemctl start nginx. Nothing was changed." >&2
     exit 1
 fi
 # Debian's nginx.conf gives each of nginx's workers 768 connections. A WebSocket takes

@@ -1,11 +1,32 @@
 #!/bin/sh
-# Starts JupyterHub now and at every boot. Run as root.
+# Starts JupyterHub now and at every boot. What is there already is looked at before
+# anything is changed. Run as root.
 set -eu
 # What these files say is done as root or as every user: they are root's, wherever they
 # came from. The first may hold secrets.
 config=/etc/jupyterhub/jupyterhub_config.py
 server=/etc/jupyter/jupyter_server_config.py
 unit=/etc/systemd/system/jupyterhub.service
+hub=127.0.0.1:800
+# A service of this name may run already, from a file that was here before.
+pid=$(systemctl show --property MainPID --value jupyterhub.service)
+if [ "$pid" != 0 ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "/opt/jupyterhub/bin/jupyterhub --config $config"; then
+    echo "jupyterhub.service runs already, another one: $(tr '\0' ' ' <"/proc/$pid/cmdline")" >&2
+    echo "If it is to end, stop it: systemctl stop jupyterhub.service. Nothing was changed." >&2
+    exit 1
+fi
+# The hub's three ports. (The kernel writes 800 as 0320, and 0A if somebody listens there.)
+for port in "${hub##*:}" 801 881; do
+    sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
+    for socket in $sockets; do
+        process=$(find /proc/[0-9]*/fd -lname "socket:?$socket?" -printf '%h/..' -quit 2>/dev/null || true)
+        program=$(cat "$process/comm" 2>/dev/null || echo unknown)
+        if ! grep -qs jupyterhub.service "$process/cgroup"; then
+            echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
+            exit 1
+        fi
+    done
+done
 chown root:root "$config" "$server" "$unit"
 chmod 600 "$config"
 chmod 644 "$server" "$unit"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.manifest import HUBS, MANIFEST, PROXIES, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
+from tests.harness.manifest import HUBS, MANIFEST, PROXIES, ROOT, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.measuring.syntax import newest
 
@@ -46,6 +46,59 @@ def test_the_shell_accepts_every_script(prove):
     assert not done.returncode, done.stdout
     version = subprocess.run([shellcheck, "--version"], capture_output=True, text=True).stdout
     prove(evidence.row("accepted", "shellcheck", re.search(r"version: (\S+)", version)[1], scripts))
+
+
+def typed():
+    """(place, command) of all console blocks, as the sources of the pages have them."""
+    for page in sorted(
+        [ROOT / "index.md", *(path for room in ("deploy", "jigsaw", "troubleshooting") for path in (ROOT / room).rglob("*.md"))]
+    ):
+        inside = False
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
+            if line.strip().startswith("```"):
+                inside = line.strip() == "```console"
+            elif inside and line.lstrip().startswith(("# ", "$ ")):
+                yield f"{page.relative_to(ROOT)}:{number}", line.strip()[2:]
+
+
+def misled(commands):
+    """Commands that no shell reads, or that name a script, an option of the check or a unit that nobody has saved."""
+    places, told, folder = [place for place, _ in commands], [], ""
+    done = subprocess.run(["bash", "-n"], input="\n".join(command for _, command in commands), capture_output=True, text=True)
+    told += [
+        f"{places[int(line) - 1]}: {words}" for line, words in re.findall(r"line (\d+): (.*)", done.stderr) if int(line) <= len(places)
+    ]
+    options = set(re.findall(r'"(--[a-z-]+)"', (SNIPPETS / "check/hubcheck.py").read_text("utf-8")))
+    for place, command in commands:
+        folder = moved[1] if (moved := re.search(r"(?:^|&& )cd (\S+)", command)) else folder
+        for script in re.findall(r"(?:^|&& )sh (\S+)", command):
+            if not (SNIPPETS / folder.removeprefix("/root/") / script).is_file():
+                told.append(f"{place}: {script} in {folder} is no published file")
+        if "hubcheck.py" in command:
+            told += [f"{place}: hubcheck.py has no {one}" for one in re.findall(r" (--[a-z-]+)", command) if one not in options]
+        units = re.findall(r"\b[\w-]+\.service\b", command)
+        told += [f"{place}: {unit} is no unit" for unit in units if not any(path.endswith(f"/{unit}") for path in SAVED_AS.values())]
+    return told
+
+
+def test_the_commands_of_the_pages_are_shells_and_name_what_is_there():
+    commands = list(typed())
+    assert len(commands) > 150
+    assert misled(commands) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("echo 'a", "unexpected EOF while looking for matching"),
+        ("cd /root/nginx && sh enabel.sh", "enabel.sh in /root/nginx is no published file"),
+        ("python hubcheck.py https://a.b/ --usr alice", "hubcheck.py has no --usr"),
+        ("systemctl restart jupiterhub.service", "jupiterhub.service is no unit"),
+    ],
+)
+def test_a_command_that_misleads_is_told_by_page_and_line(command, words):
+    told = misled([("a.md:1", "true"), ("a.md:2", command)])
+    assert [one.startswith("a.md:2: ") and words in one for one in told] == [True]
 
 
 def test_the_kernel_is_a_package():

@@ -304,6 +304,54 @@ def test_the_script_ends_where_a_file_is_not_there(hub, path):
     assert "jupyterhub.service" not in done.stdout
 
 
+# The folders in which the script, and what it calls, could change something.
+CHANGED = "find /etc /var/lib/systemd -newer /root/before; stat --format '%n %a %U' {} /etc/jupyterhub/* /etc/jupyter/*"
+ANOTHER = "/opt/another/bin/jupyterhub"
+
+
+def changes_nothing(hub):
+    """What the script says, which has to end with an error and to leave everything as it is."""
+    look = CHANGED.format(SAVED_AS[UNIT])
+    before = hub.machine.sh(f"touch /root/before; chmod 644 {SAVED_AS[CONFIG]}; {look}").stdout
+    done = hub.machine.sh(ENABLE, check=False)
+    assert done.returncode == 1
+    assert hub.machine.sh(look).stdout == before
+    assert done.stderr.endswith("Nothing was changed.\n")
+    return done.stderr
+
+
+def test_where_another_service_of_this_name_runs_the_script_changes_nothing(hub):
+    """It was there before, and the published unit has been saved over its file."""
+    answers(hub)
+    before = asked(hub, "MainPID")
+    another = {ANOTHER: "#!/bin/sh\nsleep 600\n", SAVED_AS[UNIT]: f"[Service]\nExecStart={ANOTHER} --config /etc/jupyterhub/a.py\n"}
+    hub.machine.sh("systemctl stop jupyterhub; systemctl daemon-reload; systemctl start jupyterhub", another)
+    hub.machine.put({SAVED_AS[UNIT]: PUBLISHED.read(UNIT)})
+    try:
+        said, runs = changes_nothing(hub), asked(hub, "MainPID", "ActiveState").split()
+    finally:
+        hub.machine.sh("systemctl stop jupyterhub; systemctl daemon-reload; systemctl start jupyterhub")
+    assert runs[1] == "active"
+    assert runs[0] != before
+    assert said.splitlines()[0].rstrip() == f"jupyterhub.service runs already, another one: /bin/sh {ANOTHER} --config /etc/jupyterhub/a.py"
+
+
+HOLDER = "import socket, sys, time; held = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
+
+
+@pytest.mark.parametrize("port", [VALUES["hub"].rpartition(":")[2], "801", "881"])
+def test_where_another_program_has_one_of_the_hubs_ports_the_script_changes_nothing(hub, port):
+    hub.machine.sh("systemctl stop jupyterhub")
+    hub.machine.until(f"! bash -c '</dev/tcp/127.0.0.1/{port}'", timeout=20)
+    try:
+        hub.machine.sh(f'{deployment.PYTHON} -c "{HOLDER}" {port} >/dev/null 2>&1 & echo $! >/root/holder')
+        hub.machine.until(f"bash -c '</dev/tcp/127.0.0.1/{port}'", timeout=10)
+        said = changes_nothing(hub)
+    finally:
+        hub.machine.sh("kill $(cat /root/holder); systemctl start jupyterhub")
+    assert said == f"Port {port} is taken by another program, python: stop that first. Nothing was changed.\n"
+
+
 # What an administrator needs, and the lines for it.
 OWN = {
     need: re.findall(r"`(\w+=[^`]*)`", lines) for need, lines in re.findall(r"^\| ([^|]+?) \| ((?:`\w+=[^`]+`(?: and )?)+) \|$", PAGE, re.M)

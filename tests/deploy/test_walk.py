@@ -4,11 +4,12 @@ import tomllib
 
 import pytest
 
-from tests.harness.machines import bare
+from tests.harness.machines import bare, troubles
 from tests.harness.manifest import HOMES, MANIFEST, PROXIES, ROOT, VALUES
-from tests.harness.measuring import evidence
+from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import in_turn
 from tests.harness.site import following
+from tests.harness.site.walk import Type
 
 TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
@@ -21,11 +22,13 @@ OWN = VALUES | {
     "key": "/srv/hub.key",
     "kernel": "own_kernel",
 }
-NOT_TYPED = tomllib.loads((ROOT / "tests/not_typed.toml").read_text("utf-8"))["command"]
-LISTED = 4
+LISTS = tomllib.loads((ROOT / "tests/not_typed.toml").read_text("utf-8"))
+NOT_TYPED, NOT_MADE = LISTS["command"], LISTS["instead"]
+# The lists may only get shorter.
+MOST_NOT_TYPED, MOST_NOT_MADE = 4, 18
 WALKS = [(suite, proxy) for suite in HOMES for proxy in PROXIES]
-# The examples, or what a reader has typed into the form.
-VALUES_OF = dict(zip(PROXIES, [VALUES, OWN], strict=True))
+# The examples, with which the faults of the atlas are made, or what a reader has typed into the form: each of them every time.
+VALUES_OF = {(suite, proxy): OWN if suite == HOMES[-1] else VALUES for suite, proxy in WALKS}
 
 
 def bob_works(machine):
@@ -54,12 +57,80 @@ def long_way(reader, proxy, skip):
     reader.follow("deploy/growing.md", skip=skip)
     reader.follow("deploy/faults.md", skip=skip)
     reader.follow("deploy/configure-jupyterhub.md", ["shut-somebody-out"], skip=skip)
-    reader.follow("deploy/run-as-a-service.md", ["stop-everything"], skip=skip)
+
+
+def troubles_of(proxy):
+    """The entries whose fault a reverse proxy's reader may have, by their pages."""
+    return {f"troubleshooting/{entry.name}/index.md": entry for entry in atlas.entries() if proxy in entry.proxies}
+
+
+def troubleshoot(reader, proxy):
+    """Each fault that the atlas knows, made on this machine; then the commands of its page, with the cure where the page shows it."""
+    reader.machine.sh("useradd --create-home --groups jupyterhub mallory")
+    for page, entry in troubles_of(proxy).items():
+        if not any(isinstance(step, Type) for step in reader.pages.steps(page, reader.tab)):
+            continue
+        files, cure = entry.files, entry.script("fix.sh")
+        bad = atlas.certificate(entry.about["certificate"]) if "certificate" in entry.about else None
+        renew = dict.fromkeys(troubles.RELOADS if bad else [], lambda machine, files=files: troubles.mend(machine, files, certificate=True))
+        reader.before = BEFORE | renew
+        troubles.make(reader.machine, proxy, files, entry.script("fault.sh"), bad)
+        reader.follow(page, mend=lambda files=files, cure=cure: troubles.mend(reader.machine, files, cure))
+        troubles.settle(reader.machine, proxy, files)
+    reader.before = BEFORE
 
 
 def listed(page, command):
     rows = [row["command"] for row in NOT_TYPED if row["page"] == page]
     return any(command.startswith(row[:-1]) if row.endswith("*") else command == row for row in rows)
+
+
+ENVIRONMENT, KERNEL = VALUES["environment"], f"{VALUES['environment']}/share/jupyter/kernels/{VALUES['kernel']}"
+UNIT, CONFIG = "/etc/systemd/system/jupyterhub.service", "/etc/jupyterhub/jupyterhub_config.py"
+RESTART = "systemctl daemon-reload; systemctl restart jupyterhub.service"
+
+
+def away(path):
+    return f"mv {path} /var/tmp/away", f"mv /var/tmp/away {path}"
+
+
+def changed(path, edit, then="true"):
+    """How a file is changed by sed, and has its old text and mode again."""
+    return f"cp --archive {path} /var/tmp/before; sed -i '{edit}' {path}; {then}", f"cp --archive /var/tmp/before {path}; {then}"
+
+
+SITE = f"server {{ listen 80; server_name {VALUES['host']}; }}"
+# What may be seen instead, by the beginning of its sentence: how it is made, how undone, and what else is typed than the block.
+STATES = {
+    "If you see No such file or directory for configurable-http-proxy": away(f"{ENVIRONMENT}/bin/configurable-http-proxy"),
+    "If you see alice alone": ("gpasswd --delete alice jupyterhub", "usermod --append --groups jupyterhub alice"),
+    "If you see python3 alone": away(KERNEL),
+    "If you see something else": away("/root/jigsaw/listener.js"),
+    "If you see group 'jupyterhub' does not exist": (
+        "groupdel jupyterhub",
+        "groupadd jupyterhub; for user in alice mallory; do usermod --append --groups jupyterhub $user; done",
+    ),
+    "If you see numbers": ("su bob --command 'trap \"\" TERM; sleep 600 >/dev/null 2>&1 &'", "pkill --signal KILL --uid bob"),
+    "If you see 0.0.0.0:800 or *:800": changed(CONFIG, "s|^c.JupyterHub.bind_url.*|c.JupyterHub.port = 800|", f"{RESTART}; sleep 4"),
+    "If you see the following": ("true", "true", ["jupyter kernelspec list"]),
+    "If you see drwx------": (f"chmod 700 {KERNEL}", f"chmod 755 {KERNEL}"),
+    "If you see command not found": away("/usr/sbin/nginx"),
+    "If you see an r further right": (f"chmod 644 {VALUES['key']}", f"chmod 600 {VALUES['key']}", [f"ls -lL {VALUES['key']}"]),
+    "If you see [emerg]": changed("/etc/nginx/conf.d/jupyterhub.conf", "s/ssl_session_tickets.*/ssl_session_tickets maybe;/"),
+    "If you see Another site has the name": (f"echo '{SITE}' >/etc/nginx/conf.d/another.conf", "rm /etc/nginx/conf.d/another.conf"),
+    "If you see one": changed(UNIT, "s/^KillMode=/KilMode=/"),
+    "If you see another word than active": ("systemctl stop jupyterhub.service", "systemctl start jupyterhub.service"),
+    "If you see UNSAFE": changed(UNIT, "/^CapabilityBoundingSet/,/^\\[Install/ { /^\\[Install/!d }", "systemctl daemon-reload"),
+    "If you see blockly-13.3.0.tgz and FAILED": ("echo x >/root/jigsaw/blockly-13.3.0.tgz", "rm /root/jigsaw/blockly-13.3.0.tgz"),
+    "If you see ✗": ("systemctl stop nginx", "systemctl start nginx"),
+}
+
+
+def see_instead(reader):
+    """Each state in which something else comes than the page says first: it is what the page says next."""
+    for instead in reader.pages.instead(reader.tab):
+        if instead.begins in STATES and instead.after and instead.page != "index.md":
+            reader.meet(instead, reader.pages.block(instead.after, reader.tab), *STATES[instead.begins])
 
 
 @pytest.fixture(
@@ -74,7 +145,7 @@ def listed(page, command):
 def walked(request, site, reader):
     """A reader who has followed all pages on a bare server, with one of the reverse proxies, and the commands of the pages that it has."""
     suite, proxy = request.param
-    values = VALUES_OF[proxy]
+    values = VALUES_OF[request.param]
     context = reader.context()
     pages = following.Pages.filled_in(site, context, reader.address, {name: values[name] for name in MANIFEST["fields"]})
     context.close()
@@ -82,6 +153,11 @@ def walked(request, site, reader):
     with bare.machine(suite, values) as machine:
         at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS, before=BEFORE)
         long_way(at_work, proxy, lambda step: listed(step.where.partition(":")[0], keys[step.where].command))
+        if values == VALUES:
+            if proxy == "nginx":
+                see_instead(at_work)
+            troubleshoot(at_work, proxy)
+        at_work.follow("deploy/run-as-a-service.md", ["stop-everything"])
         yield suite, proxy, at_work, keys
 
 
@@ -95,15 +171,16 @@ def test_each_command_prints_what_its_page_says(walked, prove):
 
 
 def test_each_command_is_typed_or_listed(walked):
-    _, proxy, at_work, keys = walked
+    suite, proxy, at_work, keys = walked
     typed = {step.where for step in at_work.typed}
-    others = next(name for name in PROXIES if name != proxy)
-    left = {
-        where: step.command
-        for where, step in keys.items()
-        if where not in typed and step.section != others and not where.startswith("index.md")
-    }
-    missing = {where: command for where, command in left.items() if not listed(where.partition(":")[0], command)}
+    other = next(name for name in PROXIES if name != proxy)
+    ours = troubles_of(proxy) if VALUES_OF[suite, proxy] == VALUES else {}
+    missing = {}
+    for where, step in keys.items():
+        page = where.partition(":")[0]
+        elsewhere = page == "index.md" or (page.startswith("troubleshooting/") and page not in ours) or step.section == other
+        if where not in typed and not elsewhere and not listed(page, step.command):
+            missing[where] = step.command
     assert not missing, missing
 
 
@@ -113,5 +190,24 @@ def test_the_list_of_what_is_not_typed_gets_no_longer_and_names_commands_that_ar
     for row in NOT_TYPED:
         assert any(listed(page, command) for page, command in commands if page == row["page"]), row
         assert len(row["reason"]) > 30, row
-    assert len(NOT_TYPED) <= LISTED
+    assert len(NOT_TYPED) <= MOST_NOT_TYPED
     assert sum(listed(*one) for one in commands) < 0.1 * len(commands)
+
+
+def test_each_thing_that_may_be_seen_instead_is_made_or_listed_with_what_makes_it(site):
+    pages = following.Pages.examples(site)
+    said = {(one.page, one.begins): one for tab in TABS.values() for one in pages.instead(tab)}
+    rows = {(row["page"], row["begins"]): row for row in NOT_MADE}
+    assert not rows.keys() - said.keys(), "no page says so any more"
+    made = {key for key, one in said.items() if one.begins in STATES and one.after}
+    assert said.keys() - made - rows.keys() == set()
+    for row in NOT_MADE:
+        seen = [ROOT / place for place in row.get("seen", [])]
+        assert seen or len(row["reason"]) > 30, row
+        assert all(place.exists() for place in seen), row
+    assert len(NOT_MADE) <= MOST_NOT_MADE
+    links = {(one.page, one.link) for one in said.values() if one.link}
+    lost = [
+        (page, link) for page, link in links if not (site.html / page).parent.joinpath(link.partition("#")[0] or ".").resolve().exists()
+    ]
+    assert not lost

@@ -1,5 +1,6 @@
 """What is wrong ends in one clear message that names file and line, in the server's own words, and leaves nothing running."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -10,7 +11,7 @@ import sys
 import pytest
 
 from tests.harness.machines import deployment, engine, existing_site, images
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VALUES, VERSIONS
 from tests.harness.measuring import syntax, witness
 
 
@@ -58,35 +59,55 @@ def test_a_broken_site_is_refused_by_file_and_line(machine, name, line, instead,
     assert machine.exec("test", "-e", syntax.RESTARTED, check=False).returncode, "the server that runs would end"
 
 
+NAME = "ServerName hub.example.com"
+# Ways in which another site has the hub's name: what is written in the place of its ServerName.
+SPELT = {
+    "with a port": f"{NAME}:443",
+    "an alias": "ServerName one.example.com\n    ServerAlias two.example.com hub.example.com",
+    "quoted, on two lines, in capitals": 'ServerName one.example.com\n    ServerAlias "two.example.com" \\\n        "HUB.example.com"',
+    "a star": "ServerName one.example.com\n    ServerAlias *.example.com",
+}
+
+
 def with_the_hubs_name(proxy):
     """Files of another site which has the hub's name, in one way after the other, and how the script names the site."""
     ((path, site),) = existing_site.beside(proxy).items()
+    elsewhere = f"/etc/{proxy}-elsewhere/site"
     yield {path: site}, path
     if proxy == "nginx":
-        yield {path: "include /etc/nginx/elsewhere/*;", "/etc/nginx/elsewhere/site": site}, ""
+        yield {path: "include /etc/nginx-elsewhere/*;", elsewhere: site}, elsewhere
+        spread = site.replace(f"server_name {VALUES['host']}", f'server_name\n one.example.com\n "{VALUES["host"].upper()}"')
+        yield {path: "", "/etc/nginx/sites-enabled/zz": spread}, "/etc/nginx/sites-enabled/zz"
     else:
-        name = "ServerName hub.example.com"
-        for spelt in (f"{name}:443", "ServerName one.example.com\n    ServerAlias two.example.com hub.example.com"):
-            yield {path: site.replace(name, spelt)}, path
+        for spelt in SPELT.values():
+            yield {path: site.replace(NAME, spelt)}, path
+        later = path.replace("a-site", "zz")
+        yield {path: "", later: site}, later
+        yield {later: "", "/etc/apache2/conf-enabled/zz.conf": site}, "/etc/apache2/conf-enabled/zz.conf"
+        included = {"/etc/apache2/conf-enabled/zz.conf": f"Include {elsewhere}", elsewhere: site.replace(NAME, SPELT["a star"])}
+        yield included, elsewhere
+        own = "/etc/apache2/apache2.conf"
+        yield {"/etc/apache2/conf-enabled/zz.conf": "", own: f"Include conf-enabled/*.conf\nInclude mods-enabled/*\n{site}"}, own
 
 
 CHANGED = "find /etc -newer /root/before; find /etc/nginx /etc/apache2 -type l -printf '%p\\n' | sort"
 
 
+def changes_nothing(machine, proxy, words, files=None):
+    """The script refuses with these words, and leaves everything under /etc as it is; `files` are put there before."""
+    before = machine.sh(f"touch /root/before; {CHANGED}", files or {}).stdout
+    with pytest.raises(deployment.Refused) as refused:
+        deployment.enable(machine, proxy)
+    assert re.fullmatch(rf"{words} Nothing was changed\.\n", str(refused.value), re.S), refused.value
+    assert machine.sh(CHANGED).stdout == before
+
+
 @pytest.mark.parametrize(("machine", "proxy"), [("bookworm", proxy) for proxy in PROXIES], indirect=["machine"])
 def test_another_site_with_the_hubs_name_is_named_and_nothing_is_changed(machine, proxy):
     deployment.begin(machine, proxy)
-    machine.put(deployment.placed(proxy))
+    machine.sh("a2enmod --quiet ssl", deployment.placed(proxy))
     for files, named in with_the_hubs_name(proxy):
-        before = machine.sh(f"touch /root/before; {CHANGED}", files).stdout
-        with pytest.raises(deployment.Refused) as refused:
-            deployment.enable(machine, proxy)
-        assert re.fullmatch(
-            rf"Another site has the name hub\.example\.com already: {named}.*Nothing was changed\.\n",
-            str(refused.value),
-            re.S,
-        )
-        assert machine.sh(CHANGED).stdout == before
+        changes_nothing(machine, proxy, rf"Another site has the name hub\.example\.com already: {named}\S*( {named}\S*)?\.", files)
 
 
 CONF, KEPT = "/etc/nginx/nginx.conf", "/etc/nginx/nginx.conf.before-jupyterhub"
@@ -115,20 +136,44 @@ def test_the_script_keeps_what_it_changes_of_every_site(machine):
     assert again() == rest, "it says that it has changed what it has not"
 
 
+DEFAULT, PAGES = "/etc/apache2/sites-available/000-default.conf", "/var/www/html"
+ENABLED = "ls /etc/apache2/sites-enabled /etc/apache2/mods-enabled"
+
+
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
-@pytest.mark.parametrize(("its_name", "stays"), [("", False), ("ServerName another.example.com", True)])
+@pytest.mark.parametrize(("its_name", "stays"), [("#ServerName www.example.com", False), ("ServerName another.example.com", True)])
 def test_debians_own_site_is_disabled_unless_it_has_a_name(machine, its_name, stays):
-    site = "/etc/apache2/sites-available/000-default.conf"
-    machine.put({site: machine.read(site).replace("#ServerName www.example.com", its_name)})
-    enabled = "ls /etc/apache2/sites-enabled /etc/apache2/mods-enabled"
+    """Pages for an authority and those of nginx do not make it somebody's."""
+    files = {DEFAULT: machine.read(DEFAULT).replace("#ServerName www.example.com", its_name), f"{PAGES}/.well-known/acme-challenge/x": "x"}
+    machine.put(files)
     said = syntax.proxy(machine, "apache")
     ways_back = re.findall(r"^Disabled .*\. To have it back: (.*)$", said, re.M)
     assert ways_back == [*([] if stays else ["a2ensite 000-default"]), "a2enmod status"]
-    there = machine.sh(enabled).stdout.split()
+    there = machine.sh(ENABLED).stdout.split()
     assert ("000-default.conf" in there, "status.load" in there) == (stays, False)
     assert "Disabled" not in syntax.proxy(machine, "apache")
     machine.sh("; ".join(ways_back))
-    assert {"000-default.conf", "status.load"} <= set(machine.sh(enabled).stdout.split())
+    assert {"000-default.conf", "status.load"} <= set(machine.sh(ENABLED).stdout.split())
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+def test_debians_own_site_is_left_alone_where_somebody_uses_it(machine):
+    """Changed itself, or with pages of somebody's, it stops the script; with a site of a star's name after the hub's it goes on."""
+    published, page = machine.read(DEFAULT), machine.read(f"{PAGES}/index.html")
+    machine.put(deployment.placed("apache"))
+    words = (
+        r"Somebody uses Debian's own site: \S*/000-default\.conf, which has no ServerName, or /var/www/html was changed\.\n"
+        r"Give it a ServerName, or disable it: a2dissite 000-default\."
+    )
+    site = published.replace("#ServerName www.example.com", "Alias /lab /srv/lab")
+    for changed in ({DEFAULT: site}, {DEFAULT: published, f"{PAGES}/index.html": "a lab"}, {f"{PAGES}/index.html": page, f"{PAGES}/x": ""}):
+        changes_nothing(machine, "apache", words, changed)
+    named = site.replace("Alias", f"{NAME}\nAlias")
+    changes_nothing(machine, "apache", r"Another site has the name hub\.example\.com already: \S*/000-default\.conf:1\.", {DEFAULT: named})
+    machine.sh("a2dissite --quiet 000-default")
+    ((path, other),) = existing_site.beside("apache").items()
+    machine.sh("a2enmod --quiet ssl", {path.replace("a-site", "zz"): other.replace(NAME, SPELT["a star"])})
+    assert "Syntax OK" in syntax.proxy(machine, "apache")
 
 
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
@@ -144,18 +189,40 @@ def test_a_server_that_takes_its_time_to_begin_is_waited_for(machine):
     syntax.proxy(machine, "nginx")
 
 
-@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
-@pytest.mark.parametrize(
-    ("proxy", "other", "words"), [("apache", "nginx", "Port 80 is taken by another program"), ("nginx", "apache", "nginx is not running")]
-)
-def test_where_another_web_server_runs_nothing_is_changed(machine, proxy, other, words):
-    deployment.begin(machine, other)
+@contextlib.contextmanager
+def taken(machine, address, port):
+    """A port that Perl, which every Debian has, holds for the length of a `with` block."""
+    program = (
+        "use Socket qw(:all); my $six = $ARGV[0] =~ /:/; socket(my $s, $six ? AF_INET6 : AF_INET, SOCK_STREAM, 0); "
+        "bind($s, $six ? pack_sockaddr_in6($ARGV[1], inet_pton(AF_INET6, $ARGV[0])) : pack_sockaddr_in($ARGV[1], inet_aton($ARGV[0]))) "
+        "or die $!; listen($s, 1); open(F, '>', '/root/taken'); close F; sleep 600"
+    )
+    machine.sh(f"rm -f /root/taken; perl -e '{program.replace(chr(39), chr(34))}' {address} {port} >/dev/null 2>&1 & echo $! >/root/taker")
+    machine.until("test -e /root/taken", timeout=5)
+    try:
+        yield
+    finally:
+        machine.sh("kill $(cat /root/taker); while kill -0 $(cat /root/taker) 2>/dev/null; do sleep 0.02; done")
+
+
+TAKEN = r"Port {} is taken by another program, {}: stop that first\."
+
+
+@pytest.mark.parametrize(("machine", "proxy"), [("bookworm", proxy) for proxy in PROXIES], indirect=["machine"])
+def test_where_another_program_has_a_port_nothing_is_changed(machine, proxy):
+    """The other web server has port 80, or this one has it and another program has 443, by IPv6 alone."""
+    other = PROXIES[next(name for name in PROXIES if name != proxy)]
+    deployment.begin(machine, other.name)
     machine.put(deployment.placed(proxy))
-    kept = "ls -l --time-style=full-iso /etc/apache2/*-enabled /etc/nginx/nginx.conf*"
-    before = machine.sh(kept).stdout
-    with pytest.raises(deployment.Refused, match=words):
-        deployment.enable(machine, proxy)
-    assert machine.sh(kept).stdout == before
+    changes_nothing(machine, proxy, TAKEN.format(80, {"nginx": "nginx", "apache": "apache2"}[other.name]))
+    machine.sh(f"kill $(cat {other.pid}); while test -s {other.pid}; do sleep 0.05; done")
+    if proxy == "nginx":
+        changes_nothing(machine, proxy, r"nginx is not running: start it with systemctl start nginx\.")
+    machine.sh(f"rm -f {SAVED_AS['nginx/jupyterhub.conf']}; {deployment.beginning(proxy)}")
+    with taken(machine, "::1", 443):
+        machine.put(deployment.placed(proxy))
+        changes_nothing(machine, proxy, TAKEN.format(443, "perl"))
+    deployment.enable(machine, proxy)
 
 
 # (file, in the line, what comes instead, the words)

@@ -7,7 +7,7 @@ from tests.harness.site import walk
 from tests.harness.site.walk import Save, Type
 
 CONSOLE = '<div class="highlight-console notranslate"><div class="highlight"><pre>{}</pre></div></div>'
-TEXT = '<div class="highlight-text notranslate"><div class="highlight"><pre>{}</pre></div></div>'
+TEXT = '<div class="highlight-text notranslate"><div class="highlight"><pre>{}</pre><button>Copy</button></div></div>'
 CAPTION = '<div class="code-block-caption"><a class="download" href="_downloads/1/a">{}</a></div>'
 FILE = f'<div class="literal-block-wrapper">{CAPTION}<pre>x\n</pre></div>'
 
@@ -51,6 +51,11 @@ def test_what_comes_is_compared_with_what_the_page_says(page, block, after, befo
     told = step.wrong(0, wrong)
     assert told.startswith("page.md:4: ls\nwanted")
     assert wrong.strip() in told.replace("\n  ", "\n")
+
+
+def test_a_block_of_text_after_other_words_is_not_what_comes(page):
+    html = f"<p>You should see a list. If you see the following:</p>{TEXT.format('not found')}"
+    assert one(page, "# ls", html).wrong(0, "a\n") == ""
 
 
 def test_a_command_that_fails_is_wrong_unless_the_page_says_so(page):

@@ -29,13 +29,13 @@ LOOKED = "Initialized "
 
 
 @contextlib.contextmanager
-def booted(name: str) -> Iterator[deployment.Hub]:
+def booted(name: str, files: Files = PUBLISHED, network: str = "none") -> Iterator[deployment.Hub]:
     """A booted machine on which systemd runs the hub from the published files; bob's home and the hub's state have disks of their own."""
     disks = tuple(option for folder, _ in DISKS.values() for option in ("--tmpfs", f"{folder}:size={MEGABYTES}m,mode=0700"))
-    with engine.run(images.hub(name).tag, options=(*deployment.NAMED, *disks), boot=True) as machine:
+    with engine.run(images.hub(name).tag, network=network, options=(*deployment.NAMED, *disks), boot=True) as machine:
         machine.until("systemctl is-system-running --wait", timeout=60)
         machine.sh("chown bob: /home/bob")
-        hub = deployment.prepare(machine, name)
+        hub = deployment.prepare(machine, name, files)
         machine.sh("sh /root/systemd/enable.sh")
         said(hub, deployment.UP)
         yield hub

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext
 from tests.harness.machines import engine, terminal
 from tests.harness.manifest import ROOT
 from tests.harness.site import guide, walk
-from tests.harness.site.walk import Save, Type
+from tests.harness.site.walk import Instead, Mend, Save, Type
 
 # Seconds for "some seconds later".
 LATER = 30
@@ -59,6 +59,22 @@ class Pages:
         """See `walk.steps`."""
         return walk.steps(name, self.parsed[name], tab)
 
+    def instead(self, tab: str) -> list[Instead]:
+        """All that the pages say may be seen instead, but for those of troubleshooting, which are about little else."""
+        names = [name for name in self.parsed if not name.startswith("troubleshooting/")]
+        return [step for name in names for step in self.steps(name, tab) if isinstance(step, Instead)]
+
+    def block(self, where: str, tab: str) -> list[Type]:
+        """The commands of a block, up to the one at a place."""
+        page, line = where.split(":")
+        before = [step for step in self.steps(page, tab) if isinstance(step, Type) and int(step.where.split(":")[1]) <= int(line)]
+        first = len(before) - 1
+        while first and int(before[first].where.split(":")[1]) == int(before[first - 1].where.split(":")[1]) + len(
+            before[first - 1].key.split("\n")
+        ):
+            first -= 1
+        return before[first:]
+
     def commands(self, tab: str) -> dict[str, Type]:
         """All commands of all pages, by their place."""
         return {step.where: step for name in self.parsed for step in self.steps(name, tab) if isinstance(step, Type)}
@@ -66,7 +82,10 @@ class Pages:
 
 def _guide(html: Path) -> dict[str, Path]:
     """The pages below deploy/ and jigsaw/, and the first of all: their sources and their places. A notebook has no commands."""
-    pages = [html / "index.html", *sorted([*html.glob("deploy/*.html"), *html.glob("jigsaw/*.html")])]
+    pages = [
+        html / "index.html",
+        *sorted([*html.glob("deploy/*.html"), *html.glob("jigsaw/*.html"), *html.glob("troubleshooting/*/index.html")]),
+    ]
     sources = {str(page.relative_to(html).with_suffix(".md")): page for page in pages}
     return {name: page for name, page in sources.items() if (ROOT / name).exists()}
 
@@ -94,9 +113,17 @@ class Reader:
         self.files = self.pages.files()
 
     def follow(
-        self, name: str, sections: Iterable[str] = (), without: Iterable[str] = (), skip: Callable[[Type], object] = lambda step: False
+        self,
+        name: str,
+        sections: Iterable[str] = (),
+        without: Iterable[str] = (),
+        skip: Callable[[Type], object] = lambda step: False,
+        mend: Callable[[], object] = lambda: None,
     ) -> None:
-        """Follow a page, or only some of its sections, or all `without` some. `skip` says of a command that it is not typed."""
+        """Follow a page, or only some of its sections, or all `without` some.
+
+        `skip` says of a command that it is not typed; `mend` does what a page of troubleshooting shows as the cure.
+        """
         only, never, shells = set(sections), set(without), {}
         with contextlib.ExitStack() as stack:
             for step in self.pages.steps(name, self.tab):
@@ -104,7 +131,9 @@ class Reader:
                     continue
                 if isinstance(step, Save):
                     self._save(step)
-                elif not skip(step):
+                elif isinstance(step, Mend):
+                    mend()
+                elif isinstance(step, Type) and not skip(step):
                     if step.who not in shells:
                         user = "root" if step.who == "root" else self.user
                         shells[step.who] = stack.enter_context(terminal.opened(self.machine, user, self.answers))
@@ -129,3 +158,22 @@ class Reader:
                 self.wrong.append(told)
                 return
             time.sleep(1)
+
+    def meet(self, instead: Instead, commands: Sequence[Type], make: str, undo: str, typed: Sequence[str] = ()) -> None:
+        """Make a state by a script of root's, and type the block of commands after which the page says that it shows; then undo it.
+
+        `typed` are other commands than those, for a state in which a reader has typed something else.
+        """
+        self.say(f"{instead.after}: {instead.begins}")
+        who = commands[-1].who
+        self.machine.sh(make)
+        try:
+            with terminal.opened(self.machine, "root" if who == "root" else self.user, self.answers) as shell:
+                seen = [shell.type(command) for command in typed or [step.command for step in commands]]
+        finally:
+            self.machine.sh(undo)
+        output = "".join(output for _, output in seen)
+        found = [word in output for word in instead.words]
+        as_always = not typed and not any(step.wrong(*one) for step, one in zip(commands, seen, strict=True))
+        if as_always or not (any(found) if " or " in instead.begins else all(found)):
+            self.wrong.append(f"{instead.after}: {instead.begins}\nmade by: {make}\nseen:\n{output}")

@@ -69,7 +69,8 @@ def small_copy_of_the_tree(to: Path) -> Path:
     """What builds the guide, and the snippets, without a page: one that is put there is built in a second."""
     for folder in ("_ext", "_static", "_templates", "snippets"):
         shutil.copytree(ROOT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    shutil.copy(ROOT / "conf.py", to)
+    for name in ("conf.py", "releases.toml"):
+        shutil.copy(ROOT / name, to)
     return to
 
 
@@ -197,7 +198,7 @@ TRY = """async ([values, downloads]) => {
   const refused = wrong.map(field => [field.name, document.getElementById(`${field.id}-wrong`).innerText]);
   const copied = [];
   for (const download of downloads) {
-    const block = document.querySelector(`a.download[href="${download}"]`).closest(".literal-block-wrapper");
+    const block = document.querySelector(`.literal-block-wrapper a.download[href="${download}"]`).closest(".literal-block-wrapper");
     const button = block.querySelector("button.copybtn");
     await navigator.clipboard.writeText("");
     button.classList.remove("success");

@@ -46,6 +46,20 @@ class Save:
     text: str | None
 
 
+@dataclass(frozen=True)
+class Instead:
+    """What a page says may be seen instead: "If you see `X`, ...". `words` are those set as code, `link` is where it leads, "" for nowhere.
+
+    `begins` is the sentence up to its first comma or parenthesis. `after` is the place of the command before it, "" for none.
+    """
+
+    page: str
+    begins: str
+    words: tuple[str, ...]
+    link: str
+    after: str
+
+
 @dataclass
 class Type:
     """A command that a page has typed as "root" or as a "user", and what the page says comes then. `key` is its name in the evidence."""
@@ -93,15 +107,23 @@ class Type:
         )
 
 
+@dataclass(frozen=True)
+class Mend:
+    """A change of a file, or a script, that a page of troubleshooting shows as the cure."""
+
+    where: str
+    section: str
+
+
 def _pattern(line: str) -> re.Pattern:
     parts = [r"\s+".join(map(re.escape, part.split(" "))) for part in line.split("…")]
     return re.compile(".*?".join(re.sub(r"(\\s\+)+", r"\\s+", part) for part in parts))
 
 
-def steps(name: str, page: Tag, tab: str) -> list[Save | Type]:
-    """What a page has its reader do, in order; `name` is its source below the root, `page` what was parsed of it.
+def steps(name: str, page: Tag, tab: str) -> list[Save | Type | Mend | Instead]:
+    """What a page has its reader do, in order, and what they may see instead.
 
-    `tab` is the label of the panel that the reader has chosen.
+    `name` is its source below the root, `page` what was parsed of it, `tab` the label of the panel that the reader has chosen.
 
     Raises `Unclear` where the page cannot be followed.
     """
@@ -119,16 +141,16 @@ class _Page:
         if len(self.fences) != len(self.consoles):
             raise Unclear(f"{name}: {len(self.fences)} console blocks in its source, {len(self.consoles)} on the page")
 
-    def steps(self) -> Iterator[Save | Type]:
+    def steps(self) -> Iterator[Save | Type | Mend | Instead]:
         made: list[Type] = []
-        folder, expects, said, before = "", "", "", ""
+        folder, expects, said, before = "", False, "", ""
         for section, block in self._blocks():
             if section != before:
                 yield from made
                 made, before = [], section
             if block.name in ("p", "li", "dt", "dd"):
                 text = said = block.get_text(" ", strip=True)
-                expects = "lines" if made and text.startswith("You should see") and text.endswith(":") else ""
+                expects = bool(made) and re.search(r"(^|\. )You should see[^.]*:$", text)
                 folder = self._folder(block) or folder
                 for link in block.select("a.download"):
                     yield from made
@@ -136,27 +158,32 @@ class _Page:
                     yield self._save(section, folder, link, None)
                 if made:
                     self._tell(made, block, text)
+                yield from self._instead(block, made[-1].where if made else "")
             elif block.name == "table":
                 yield from made
                 made = []
                 yield from self._listed(section, block)
             elif "highlight-console" in block["class"]:
                 yield from made
-                made, expects = list(self._commands(section, block)), ""
+                made, expects = list(self._commands(section, block)), False
                 for one in made:
                     one.later = "Some seconds later" in said
             elif "literal-block-wrapper" in block["class"]:
                 if link := block.select_one(".code-block-caption a.download"):
                     yield from made
-                    made, expects = [], ""
+                    made, expects = [], False
                     yield self._save(section, folder, link, block.pre.get_text())
+            elif "highlight-diff" in block["class"] or "highlight-sh" in block["class"]:
+                yield from made
+                made = []
+                yield Mend(self.name, section)
             elif "highlight-text" in block["class"] and expects:
-                made[-1].lines, expects = [line.rstrip() for line in block.get_text().strip("\n").splitlines()], ""
+                made[-1].lines, expects = [line.rstrip() for line in block.pre.get_text().strip("\n").splitlines()], False
         yield from made
 
     def _blocks(self) -> Iterator[tuple[str, Tag]]:
         """What a page is made of, with the section that it is in; of tabs the chosen one, and nothing of what lies within a block."""
-        inner = "p, table, .highlight-console, .highlight-text, .literal-block-wrapper"
+        inner = "p, table, .highlight-console, .highlight-text, .highlight-diff, .highlight-sh, .literal-block-wrapper"
         for block in self.main.select(inner):
             panel = block.find_parent(class_="sphinx-tabs-panel")
             if panel and panel.get("data-label") != self.tab and self._chosen(panel):
@@ -191,13 +218,23 @@ class _Page:
             for one in made:
                 one.varies = True
         if text.startswith("You should see"):
-            last, words = made[-1], [code.get_text() for code in _first(block).select("code")]
+            last, words = made[-1], [code.get_text() for code in _sentences(block)[0].select("code")]
             last.fails = "ends with an error" in text
             last.silent = text.startswith("You should see nothing")
             if text.startswith("You should see no line"):
                 last.without += words
             elif not last.printed and not last.silent:
                 last.words += words
+
+    def _instead(self, block: Tag, after: str) -> Iterator[Instead]:
+        for sentence in _sentences(block):
+            text = " ".join(sentence.get_text().split())
+            if text.startswith("If you see"):
+                begins = re.match(r"[^,(]*?(?=,| \(|[.:]?$)", text)[0]
+                codes = [code.get_text() for code in sentence.select("code")]
+                words = tuple(code for code in codes if code in begins)
+                link = sentence.select_one("a[href]")
+                yield Instead(self.name, begins, words, link["href"] if link else "", after)
 
     def _folder(self, block: Tag) -> str:
         """The folder that a paragraph has its reader save files in."""
@@ -224,6 +261,5 @@ class _Page:
                 yield self._save(section, folder, link, None)
 
 
-def _first(block: Tag) -> Tag:
-    """The first sentence of a paragraph."""
-    return BeautifulSoup(re.split(r"(?<=[.:;]) (?=[A-Z])", str(block))[0], "html.parser")
+def _sentences(block: Tag) -> list[Tag]:
+    return [BeautifulSoup(part, "html.parser") for part in re.split(r"(?<=[.:;]) (?=[A-Z])", block.decode_contents())]

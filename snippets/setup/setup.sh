@@ -1,0 +1,160 @@
+#!/bin/sh
+# Sets up the hub from the folder in which this file lies: checks the machine, copies the
+# files to their places, then runs the guide's own commands and shows each. Run as root. If
+# it stops, run it again: every step may be repeated.
+set -eu
+umask 022
+user=alice dry='' proxy=''
+while [ $# -gt 0 ]; do
+    case $1 in
+        nginx) proxy=nginx other=apache service=nginx ;;
+        apache) proxy=apache other=nginx service=apache2 ;;
+        --user) user=${2-} && [ $# = 1 ] || shift ;;
+        --dry-run) dry=yes ;;
+        *) proxy='' && break ;;
+    esac
+    shift
+done
+case $user in '' | -* | *[!a-z0-9._-]*) proxy='' ;; esac
+if [ -z "$proxy" ]; then
+    echo "usage: sh setup.sh nginx|apache [--user alice] [--dry-run]" >&2
+    exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+    echo "setup.sh: only root can do this. Run sudo -i first." >&2
+    exit 1
+fi
+exec 9</root
+if ! flock --nonblock 9; then
+    echo "setup.sh: it is running already. Wait until it has ended." >&2
+    exit 1
+fi
+cd "$(dirname "$0")"
+here=$PWD
+
+# 1. Is everything as it has to be? All that is wrong is told at once.
+wrong=''
+problem() {
+    echo "setup.sh: $1" >&2
+    wrong=yes
+}
+if ! grep -qx ID=debian /etc/os-release || ! grep -qxE 'VERSION_ID="(12|13)"' /etc/os-release; then
+    problem "Debian 12 or 13 is needed, and this is $(sed -n 's/^PRETTY_NAME=//p' /etc/os-release)."
+fi
+[ -d /run/systemd/system ] || problem "systemd is not running, and it has to start the hub."
+[ "$(df --output=avail --block-size=1M /opt | tail -n 1)" -ge 2000 ] || problem "less than 2 GB are free below /opt."
+
+certificate=/etc/ssl/certs/hub.crt key=/etc/ssl/private/hub.key
+if ! command -v openssl >/dev/null; then
+    problem "the program openssl is missing: apt-get install openssl"
+elif ! [ -f "$certificate" ] || ! [ -f "$key" ]; then
+    problem "the certificate $certificate or its key $key is missing."
+elif ! public=$(openssl x509 -in "$certificate" -noout -pubkey 2>/dev/null); then
+    problem "$certificate holds no certificate."
+else
+    [ "$(openssl pkey -in "$key" -pubout -passin pass: 2>/dev/null)" = "$public" ] ||
+        problem "$key is not the key of $certificate, or has a password."
+    openssl x509 -in "$certificate" -noout -checkhost hub.example.com | grep -q 'does match' ||
+        problem "$certificate is for another name than hub.example.com."
+    openssl x509 -in "$certificate" -noout -checkend 0 >/dev/null || problem "$certificate has expired."
+fi
+
+addresses=$(getent ahosts hub.example.com | cut -d ' ' -f 1 | sort -u)
+own="127[.].*|::1|$(hostname --all-ip-addresses | sed 's/ *$//; s/ /|/g')"
+if [ -z "$addresses" ]; then
+    problem "hub.example.com leads nowhere: give the name an address in the DNS first."
+elif ! echo "$addresses" | grep -qxE "$own"; then
+    echo "setup.sh: warning: hub.example.com leads to $(echo "$addresses" | paste -s -d " "), which is not an address of this machine." >&2
+fi
+
+# A port may be taken by the service that is to have it.
+port() {
+    taken=$(ss -Hltnp "sport = :$1" | head -n 1)
+    [ -z "$taken" ] && return
+    pid=$(echo "$taken" | sed -n 's/.*pid=\([0-9]*\).*/\1/p')
+    grep -q "/$2.service" "/proc/$pid/cgroup" 2>/dev/null ||
+        problem "port $1 is taken by another program: $(echo "$taken" | sed 's/.*users://')"
+}
+hub=127.0.0.1:800
+if command -v ss >/dev/null; then
+    for number in 80 443; do port "$number" "$service"; done
+    for number in "${hub#*:}" 801 881; do port "$number" jupyterhub; done
+else
+    problem "the program ss is missing: apt-get install iproute2"
+fi
+
+[ -e root/check/hubcheck.py ] || problem "the files are not beside $here/setup.sh: unpack the whole archive."
+# A file that differs, and that this script has neither copied nor was copying when it was
+# cut off, is somebody's own.
+files=$(find etc root -type f ! -path "etc/$other*" ! -path "root/$other/*" | sort)
+for file in $files; do
+    if [ -e "/$file" ] && ! cmp -s "$file" "/$file" &&
+        ! grep -qsxF "$(sha256sum "/$file")" copied && ! grep -qsxF "/$file" copying; then
+        problem "/$file is there already, with other content. Move it away, if you do not need it."
+    fi
+done
+sites=$(grep -RlsE --exclude=jupyterhub.conf '^[^#]*\b(server_name|Server(Name|Alias))\s(.*\s)?hub.example.com(:[0-9]+)?(\s|;|$)' \
+    /etc/nginx/*-enabled /etc/nginx/conf.d /etc/apache2/*-enabled | paste -s -d ' ')
+[ -z "$sites" ] || problem "another site has the name hub.example.com already: $sites"
+if [ -n "$wrong" ]; then
+    echo "setup.sh: nothing was changed." >&2
+    exit 1
+fi
+
+# 2. The commands. Each is shown before it runs.
+run() {
+    echo "# $1"
+    if [ -z "$dry" ] && ! sh -ec "$1"; then
+        echo "setup.sh: stopped at the command: $1" >&2
+        echo "setup.sh: when its cause is mended, run setup.sh again." >&2
+        exit 1
+    fi
+}
+# Where a package was being installed when somebody pressed Ctrl-C.
+[ -z "$(dpkg --audit)" ] || run "dpkg --configure --pending"
+run "apt-get update"
+run "apt-get install --yes $service"
+
+echo "# cd $here"
+[ -n "$dry" ] || echo "$files" | xargs sha256sum | sed 's|  |  /|' >>copied
+for file in $files; do
+    [ -n "$dry" ] || echo "/$file" >copying
+    run "install -D --mode 644 $file /$file"
+done
+[ -n "$dry" ] || rm copying
+
+# What was installed by half is begun anew: pip takes it for whole.
+[ ! -e half-installed ] || run "rm -rf /opt/jupyterhub"
+[ -n "$dry" ] || [ -e /opt/jupyterhub ] || touch half-installed
+run "cd /root/jupyterhub && sh install.sh"
+run "cd /root/kernel && sh install.sh"
+run "cd /root/jigsaw && sh install.sh"
+[ -n "$dry" ] || rm -f half-installed
+
+# An account that was there before keeps its password.
+if id "$user" >/dev/null 2>&1 && [ ! -e "new-account-$user" ]; then
+    run "usermod --append --groups jupyterhub $user"
+else
+    [ -n "$dry" ] || touch "new-account-$user"
+    id "$user" >/dev/null 2>&1 || run "useradd --create-home --shell /bin/bash --groups jupyterhub $user"
+    run "passwd $user"
+    [ -n "$dry" ] || rm "new-account-$user"
+fi
+
+run "chown root:root $key"
+run "chmod 600 $key"
+# A hub that runs already is to read the files that have come.
+if systemctl --quiet is-active jupyterhub.service; then
+    run "systemctl daemon-reload"
+    run "systemctl restart jupyterhub.service"
+fi
+run "cd /root/systemd && sh enable.sh"
+run "cd /root/$proxy && sh enable.sh"
+
+# The hub takes some seconds to start.
+health="import urllib.request; urllib.request.urlopen('http://127.0.0.1:800/jupyter/hub/health')"
+for _ in $(seq 30); do
+    if [ -n "$dry" ] || /opt/jupyterhub/bin/python -c "$health" 2>/dev/null; then break; fi
+    sleep 1
+done
+run "cd /root/check && /opt/jupyterhub/bin/python hubcheck.py https://hub.example.com/jupyter/ --user $user"

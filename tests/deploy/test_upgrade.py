@@ -1,0 +1,94 @@
+"""A reader who set up a server by the last release comes to the files of today by deploy/upgrade.md, and users keep what they have."""
+
+import re
+
+import pytest
+
+from tests.harness import releases
+from tests.harness.machines import faults
+from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, snippets
+from tests.harness.measuring.ladder import tell
+
+PAGE = (ROOT / "deploy/upgrade.md").read_text("utf-8")
+TABS = {"nginx": "nginx", "apache": "Apache"}
+# What a user keeps: all but the WebSocket, which JupyterLab opens anew.
+KEPT = {"variable": True, "websocket": False, "login": True, "file": True}
+
+
+def commands(page, proxy):
+    """By heading of a page, the commands of root that a reader of that reverse proxy's tabs types there, in order."""
+    for other in TABS.values():
+        if other != TABS[proxy]:
+            page = re.sub(rf"(?ms)^````\{{group-tab\}} {other}$.*?^````$", "", page)
+    return {
+        heading: re.findall(r"^# (.*)$", "\n".join(re.findall(r"(?ms)^```console\n(.*?)^```$", text)), re.M)
+        for heading, text in re.findall(r"(?ms)^## ([^\n]*)\n(.*?)(?=^## |\Z)", page)
+    }
+
+
+def typed(hub, lines):
+    """What root sees of commands that are typed one after the other into one shell; RuntimeError where one fails."""
+    return hub.machine.sh("set -e; exec 2>&1\n" + "\n".join(lines), timeout=600).stdout
+
+
+def place(name):
+    return SAVED_AS.get(name, f"/root/{name}")
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def server(request):
+    """A machine on which somebody followed the last release: the hub, the reverse proxy, and {name: text} of the files saved there."""
+    proxy, commit = PROXIES[request.param], releases.tagged()[0]["commit"]
+    release, places = releases.published(commit), releases.saved_as(commit)
+    others = tuple(f"{name}/" for name in PROXIES if name != proxy.name)
+    old = {name: release.read(name) for name in places if not name.startswith(others)}
+    with faults.booted(NEWEST, release, network="bridge") as hub:
+        packages = f"DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {' '.join(proxy.packages)}"
+        hub.machine.sh(f"apt-get update && {packages}", timeout=300)
+        hub.machine.put({places[name]: text for name, text in old.items()})
+        hub.machine.sh(f"cd /root/{proxy.name} && sh enable.sh")
+        yield hub, proxy.name, old
+
+
+@pytest.fixture(scope="module")
+def upgraded(server):
+    """The same machine, on which a reader has typed what the page says while a user worked: what compared, and what the user kept."""
+    hub, proxy, old = server
+    steps = commands(PAGE, proxy)
+    new = {name: PUBLISHED.read(name) for name in snippets() if name.split("/")[0] not in PROXIES or name.startswith(f"{proxy}/")}
+    changed = [name for name in new if old.get(name) != new[name]]
+    with faults.watching(hub) as told:
+        make, *compare = steps["1. Save the new files and compare"]
+        typed(hub, [make])
+        hub.machine.put({f"/root/new{place(name)}": new[name] for name in changed})
+        differences = typed(hub, compare)
+        typed(hub, steps["2. Stop the hub and keep a copy"])
+        typed(hub, steps["3. Put the new files in place and install"])
+        with faults.coming_back(hub):
+            typed(hub, steps["4. Start it again"])
+    return {"differ": differences, "changed": changed, "new": new, "told": told}
+
+
+def test_a_reader_of_the_last_release_comes_to_this_one_and_users_keep_what_they_have(server, upgraded):
+    hub = server[0]
+    assert upgraded["told"]["lived"] == KEPT, upgraded["told"]
+    for name, text in upgraded["new"].items():
+        assert hub.machine.read(place(name)) == text
+    shown = re.findall(r"^\+\+\+ (\S+)", upgraded["differ"], re.M)
+    assert sorted(shown) == sorted(place(name).lstrip("/") for name in upgraded["changed"])
+    modes = hub.machine.sh("stat --format %a / /etc /root /etc/jupyterhub/jupyterhub_config.py").stdout.split()
+    assert modes == ["755", "755", "700", "600"]
+    last = hub.check("--keep-server", "--megabytes", "1")[-1]
+    assert last["ok"], tell(last)
+
+
+def test_the_copy_leads_back_and_users_keep_what_they_have(server, upgraded):
+    hub, proxy, old = server
+    with faults.watching(hub) as told, faults.coming_back(hub):
+        typed(hub, commands(PAGE, proxy)["The way back"])
+    assert told["lived"] == KEPT, told
+    assert {name: hub.machine.read(place(name)) for name in old if name.split("/")[0] != "check"} == {
+        name: text for name, text in old.items() if name.split("/")[0] != "check"
+    }
+    last = hub.check("--until", "kernel_computes", user="bob")[-1]
+    assert last["ok"], tell(last)

@@ -1,0 +1,102 @@
+"""Releases of the guide, as git has them: what a reader saved who set up a server by one of them.
+
+`python -m tests.harness.releases COMMIT` completes the newest row of releases.toml, which has no commit yet: this one, and the
+published files as they were in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from tests.harness.manifest import ROOT, Files
+
+FILE = ROOT / "releases.toml"
+# The folders of pages, beside the landing page.
+ROOMS = ("deploy/", "jigsaw/", "troubleshooting/")
+
+
+class NoHistory(RuntimeError):
+    """The history of this working copy does not reach a release; the text says how to get it."""
+
+
+def rows(root: Path = ROOT) -> list[dict[str, Any]]:
+    """The rows of releases.toml, the newest first."""
+    return tomllib.loads((root / "releases.toml").read_text("utf-8"))["release"]
+
+
+def tagged() -> list[dict[str, Any]]:
+    """The releases that have a commit, the newest first."""
+    return [row for row in rows() if row["commit"]]
+
+
+def moved() -> dict[str, str]:
+    """The pages that have moved, without their suffix: {where one was: where it is}."""
+    return tomllib.loads(FILE.read_text("utf-8")).get("moved", {})
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def _names(commit: str, *under: str) -> list[str]:
+    """The files of a commit. Raises `NoHistory` if it is not there."""
+    if subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True).returncode:
+        raise NoHistory(
+            f"the commit {commit[:12]} of releases.toml is not in this working copy: git fetch --unshallow gets the whole history"
+        )
+    return _git("ls-tree", "-r", "-z", "--name-only", commit, "--", *under).rstrip("\0").split("\0")
+
+
+def text(commit: str, name: str) -> str:
+    """A file of the tree at a commit."""
+    return _git("show", f"{commit}:{name}")
+
+
+def published(commit: str) -> Files:
+    """The published files of a release, as `Files` whose every file is changed. Raises `NoHistory`."""
+    names = [name.removeprefix("snippets/") for name in _names(commit, "snippets") if name != "snippets/manifest.toml"]
+    return Files({name: text(commit, f"snippets/{name}") for name in names})
+
+
+def saved_as(commit: str) -> dict[str, str]:
+    """Where a release says that each of its files is saved on the server (name: path)."""
+    said = tomllib.loads(text(commit, "snippets/manifest.toml"))["saved_as"]
+    return {name: said.get(name, f"/root/{name}") for name in published(commit).changed}
+
+
+def digests(commit: str) -> dict[str, str]:
+    """By published file of a commit, its SHA-256. Raises `NoHistory`."""
+    return {name: hashlib.sha256(content.encode()).hexdigest() for name, content in sorted(published(commit).changed.items())}
+
+
+def pages(commit: str) -> list[str]:
+    """The pages of a release, as paths of its site without .html. Raises `NoHistory`."""
+    return [
+        name.rpartition(".")[0]
+        for name in _names(commit)
+        if name.endswith((".md", ".ipynb")) and (name == "index.md" or name.startswith(ROOMS))
+    ]
+
+
+def complete(commit: str, root: Path = ROOT) -> None:
+    """Write a commit and its files into the row that has none. ValueError if there is no such row, or the name is not a whole one."""
+    file = root / "releases.toml"
+    before = file.read_text("utf-8")
+    if before.count('commit = ""\n') != 1:
+        raise ValueError('releases.toml has no row with commit = "", or several')
+    if len(commit) != 40:
+        raise ValueError(f"{commit}: the whole name of the commit is needed, of 40 letters: git rev-parse {commit}")
+    table = "\n".join(f'"{name}" = "{seen}"' for name, seen in digests(commit).items())
+    file.write_text(before.replace('commit = ""\n', f'commit = "{commit}"\n[release.files]\n{table}\n'), "utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        complete(*sys.argv[1:2] or [""])
+    except (ValueError, NoHistory) as wrong:
+        sys.exit(f"error: {wrong}")
