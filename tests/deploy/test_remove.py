@@ -13,7 +13,7 @@ PAGE = "deploy/remove.md"
 TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
 # The web server goes only where it has no other site, and accounts only if their files may go.
-WEB_SERVER, ACCOUNTS = "the-web-server", "8-delete-accounts-with-all-their-files"
+WEB_SERVER, ACCOUNTS = "the-web-server", "delete-accounts-with-all-their-files"
 # A program of a user's that does not end when it is asked to.
 STUBBORN = """import subprocess
 subprocess.Popen(["sh", "-c", "trap : TERM; while :; do sleep 1; done"], start_new_session=True).pid"""

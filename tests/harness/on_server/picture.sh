@@ -22,6 +22,7 @@ systemctl list-units --all --state=active,activating,failed --type=service,socke
 getent passwd | sed 's/:/\t/' | records user
 getent group | sed 's/:/\t/' | records group
 awk '$4 == "0A" { print $2 }' /proc/net/tcp /proc/net/tcp6 | records 'listening address'
-# Of another session than this script's own.
-ps -e --no-headers --format sid,user:40,args | awk -v own="$(ps --no-headers --format sid $$)" '$1 != own + 0 { $1 = ""; print substr($0, 2) }' |
+# But for what root has typed on a terminal, and this script itself.
+ps -e --no-headers --format sid,tty,user:40,args |
+    awk -v own="$(ps --no-headers --format sid $$)" '$1 != own + 0 && !($2 != "?" && $3 == "root") { $1 = $2 = ""; print substr($0, 3) }' |
     records program
