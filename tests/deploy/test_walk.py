@@ -114,7 +114,7 @@ STATES = {
     "If you see something else": away("/root/jigsaw/listener.js"),
     "If you see group 'jupyterhub' does not exist": (
         "groupdel jupyterhub",
-        "groupadd jupyterhub; for user in alice mallory; do usermod --append --groups jupyterhub $user; done",
+        "groupadd jupyterhub; usermod --append --groups jupyterhub alice",
     ),
     "If you see numbers": ("su bob --command 'trap \"\" TERM; sleep 600 >/dev/null 2>&1 &'", "pkill --signal KILL --uid bob"),
     "If you see 0.0.0.0:800 or *:800": changed(CONFIG, "s|^c.JupyterHub.bind_url.*|c.JupyterHub.port = 800|", f"{RESTART}; sleep 4"),

@@ -127,13 +127,13 @@ class Reader:
         only, never, shells = set(sections), set(without), {}
         with contextlib.ExitStack() as stack:
             for step in self.pages.steps(name, self.tab):
-                if step.section in never or (only and step.section not in only):
+                if isinstance(step, Instead) or step.section in never or (only and step.section not in only):
                     continue
                 if isinstance(step, Save):
                     self._save(step)
                 elif isinstance(step, Mend):
                     mend()
-                elif isinstance(step, Type) and not skip(step):
+                elif not skip(step):
                     if step.who not in shells:
                         user = "root" if step.who == "root" else self.user
                         shells[step.who] = stack.enter_context(terminal.opened(self.machine, user, self.answers))
