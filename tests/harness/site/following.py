@@ -127,7 +127,7 @@ class Reader:
         only, never, shells = set(sections), set(without), {}
         with contextlib.ExitStack() as stack:
             for step in self.pages.steps(name, self.tab):
-                if step.section in never or (only and step.section not in only):
+                if isinstance(step, Instead) or step.section in never or (only and step.section not in only):
                     continue
                 if isinstance(step, Save):
                     self._save(step)
