@@ -4,13 +4,20 @@ import tomllib
 
 import pytest
 
-from tests.harness.machines import bare, picture, troubles
+from tests.harness.machines import bare, troubles
 from tests.harness.manifest import HOMES, MANIFEST, PROXIES, ROOT, VALUES
 from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import in_turn
 from tests.harness.site import following, removal
 from tests.harness.site.walk import Type
 
+# Pages that are followed on machines of their own, and where.
+ELSEWHERE = {
+    "index.md": "tests/deploy/test_remove.py",
+    "deploy/one-download.md": "tests/deploy/test_setup.py",
+    "deploy/remove.md": "tests/deploy/test_remove.py",
+    "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
+}
 TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
@@ -66,7 +73,6 @@ def troubles_of(proxy):
 
 def troubleshoot(reader, proxy):
     """Each fault that the atlas knows, made on this machine; then the commands of its page, with the cure where the page shows it."""
-    reader.machine.sh("useradd --create-home --groups jupyterhub mallory")
     for page, entry in troubles_of(proxy).items():
         if not any(isinstance(step, Type) for step in reader.pages.steps(page, reader.tab)):
             continue
@@ -76,7 +82,7 @@ def troubleshoot(reader, proxy):
         reader.before = BEFORE | renew
         troubles.make(reader.machine, proxy, files, entry.script("fault.sh"), bad)
         reader.follow(page, mend=lambda files=files, cure=cure: troubles.mend(reader.machine, files, cure))
-        troubles.settle(reader.machine, proxy, files)
+        troubles.settle(reader.machine, proxy, files, entry.script("fault.sh"))
     reader.before = BEFORE
 
 
@@ -129,7 +135,7 @@ STATES = {
 def see_instead(reader):
     """Each state in which something else comes than the page says first: it is what the page says next."""
     for instead in reader.pages.instead(reader.tab):
-        if instead.begins in STATES and instead.after and instead.page not in ("index.md", removal.PAGE):
+        if instead.begins in STATES and instead.after and instead.page not in ELSEWHERE:
             reader.meet(instead, reader.pages.block(instead.after, reader.tab), *STATES[instead.begins])
 
 
@@ -143,10 +149,7 @@ def see_instead(reader):
     ],
 )
 def walked(request, site, reader):
-    """A reader who has followed all pages on a bare server, with one of the reverse proxies, and taken all of it away again.
-
-    With it the commands of the pages, and what the machine was like before and after.
-    """
+    """A reader who has followed all pages on a bare server, with one of the reverse proxies, and the commands of the pages that it has."""
     suite, proxy = request.param
     values = VALUES_OF[request.param]
     context = reader.context()
@@ -155,24 +158,17 @@ def walked(request, site, reader):
     keys = following.Pages.examples(site).commands(TABS[proxy])
     with bare.machine(suite, values) as machine:
         at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS, before=BEFORE)
-        # The web server is there first, as where the hub is one site of several.
-        seen = {"bare": picture.taken(machine)}
-        machine.sh(f"apt-get update && apt-get install --yes {' '.join(PROXIES[proxy].packages)}", timeout=600)
-        seen["web server"] = picture.taken(machine)
         long_way(at_work, proxy, lambda step: listed(step.where.partition(":")[0], keys[step.where].command))
         if values == VALUES:
             if proxy == "nginx":
                 see_instead(at_work)
             troubleshoot(at_work, proxy)
         at_work.follow("deploy/run-as-a-service.md", ["stop-everything"])
-        removal.work(machine, values, PASSWORD)
-        # The page's example is alice; who else is there, only the tests know.
-        machine.sh("for user in bob mallory; do ! id $user || userdel --force --remove $user; done")
-        yield suite, proxy, at_work, keys, seen | removal.follow(at_work)
+        yield suite, proxy, at_work, keys
 
 
 def test_each_command_prints_what_its_page_says(walked, prove):
-    suite, proxy, at_work, keys, _ = walked
+    suite, proxy, at_work, keys = walked
     assert not at_work.wrong, "\n\n".join(at_work.wrong)
     typed = {}
     for step in at_work.typed:
@@ -181,45 +177,22 @@ def test_each_command_prints_what_its_page_says(walked, prove):
 
 
 def test_each_command_is_typed_or_listed(walked):
-    suite, proxy, at_work, keys, _ = walked
+    suite, proxy, at_work, keys = walked
     typed = {step.where for step in at_work.typed}
     other = next(name for name in PROXIES if name != proxy)
     ours = troubles_of(proxy) if VALUES_OF[suite, proxy] == VALUES else {}
     missing = {}
     for where, step in keys.items():
         page = where.partition(":")[0]
-        elsewhere = page == "index.md" or (page.startswith("troubleshooting/") and page not in ours) or step.section == other
+        elsewhere = page in ELSEWHERE or (page.startswith("troubleshooting/") and page not in ours) or step.section == other
         if where not in typed and not elsewhere and not listed(page, step.command):
             missing[where] = step.command
     assert not missing, missing
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [("web server", "without the hub"), ("bare", "without the web server"), ("bare", "without accounts")],
-)
-def test_what_differs_after_the_hub_was_taken_away_is_what_the_page_lists(walked, before, after):
-    _, proxy, at_work, _, seen = walked
-    stays = removal.listed(at_work.pages.parsed[removal.PAGE], TABS[proxy])
-    found = picture.differences(seen[before], seen[after])
-    gone = [row for row in stays if row.until == "step 8" and after == "without accounts"]
-    more = [str(one) for one in found if not any(row.is_about(one) for row in stays if row not in gone)]
-    assert not more, "\n".join([f"of {len(found)} differences the page does not list:", *more])
-
-
-def test_all_that_the_page_lists_does_stay(walked):
-    _, proxy, at_work, _, seen = walked
-    stays = removal.listed(at_work.pages.parsed[removal.PAGE], TABS[proxy])
-    pairs = [("web server", "without the hub"), ("bare", "without the web server")]
-    found = [one for before, after in pairs for one in picture.differences(seen[before], seen[after])]
-    never = [f"{row.kind} {row.name}" for row in stays if not row.perhaps and not any(row.is_about(one) for one in found)]
-    assert stays
-    assert not never, f"listed, and yet as before: {never}"
-
-
-def test_users_files_stay_until_their_account_is_deleted(walked):
-    *_, seen = walked
-    assert seen["notes"] == "kept\n"
+def test_a_page_that_is_followed_elsewhere_is_named_there():
+    for page, test in ELSEWHERE.items():
+        assert f'"{page}"' in (ROOT / test).read_text("utf-8")
 
 
 def test_the_list_of_what_is_not_typed_gets_no_longer_and_names_commands_that_are_there(site):

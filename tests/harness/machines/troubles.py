@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.harness.machines import deployment, engine
-from tests.harness.machines.faults import SERVICE
+from tests.harness.machines.faults import CONFIG, SERVICE
 from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, Files
 
 # The first command by which a page has a reverse proxy read its files anew.
@@ -13,12 +13,20 @@ RELOAD = {"nginx": "nginx -t && nginx -s reload", "apache": "apachectl -t && sys
 RESTART = "systemctl daemon-reload; systemctl restart jupyterhub.service"
 
 
+# Who has the faults of accounts.
+WHOSE = "mallory"
+SCRIPT = "/root/entry.sh"
+ONES = f"env PATH={VALUES['environment']}/bin:$PATH sh {SCRIPT}"
+
+
 def make(machine: engine.Container, proxy: str, files: Files, script: str = "", certificate: tuple[bytes, bytes] | None = None) -> None:
     """Make a fault: put the broken files in place, and a certificate and its key, run a script, and have all of it read anew."""
     put: dict[str, str | bytes] = {SAVED_AS[name]: files.read(name) for name in files.altered if name in SAVED_AS}
     if certificate:
         put |= dict(zip((VALUES["certificate"], VALUES["key"]), certificate, strict=True))
-    machine.sh(f"{_run(script)} {RESTART if _of_the_hub(files) else ''}\n{RELOAD[proxy]} || true", put, check=False)
+    account = f"usermod --login {WHOSE} {WHOSE.title()}; id {WHOSE} || useradd --create-home --groups jupyterhub {WHOSE}"
+    again = RESTART if script or _of_the_hub(files) else ""
+    machine.sh(f"{account}; cd /root; {ONES}\n{again}\n{RELOAD[proxy]} || true", put | {SCRIPT: script}, check=False)
 
 
 def mend(machine: engine.Container, files: Files, script: str = "", certificate: bool = False) -> None:
@@ -26,18 +34,16 @@ def mend(machine: engine.Container, files: Files, script: str = "", certificate:
     put: dict[str, str | bytes] = {SAVED_AS[name]: PUBLISHED.read(name) for name in files.altered if name in SAVED_AS}
     if certificate:
         put |= dict(zip((VALUES["certificate"], VALUES["key"]), deployment.certificate(VALUES["host"]), strict=True))
-    machine.sh(f"{_run(script)} true", put)
+    # systemd may have ended already what a script ends.
+    machine.sh(f"cd /root; {ONES}", put | {SCRIPT: script}, check=False)
 
 
-def settle(machine: engine.Container, proxy: str, files: Files) -> None:
-    """Have the hub and the reverse proxy read what is there now."""
-    service, again = SERVICE[proxy], RESTART if _of_the_hub(files) else ""
-    machine.sh(f"{again}\nsystemctl is-active {service} || systemctl start {service}\n{RELOAD[proxy]}")
-
-
-def _run(script: str) -> str:
-    """An entry's script, as an administrator runs it who has the hub's programs in the PATH."""
-    return f"cd /root && (PATH={VALUES['environment']}/bin:$PATH; export PATH\n{script}\n);" if script else ""
+def settle(machine: engine.Container, proxy: str, files: Files, script: str = "") -> None:
+    """Have the hub and the reverse proxy read what is there now; `script` made the fault."""
+    service, again = SERVICE[proxy], RESTART if script or _of_the_hub(files) else ""
+    machine.sh(
+        f"{again}\nsystemctl is-active {service} || systemctl start {service}\n{RELOAD[proxy]}", {SAVED_AS[CONFIG]: PUBLISHED.read(CONFIG)}
+    )
 
 
 def _of_the_hub(files: Files) -> bool:

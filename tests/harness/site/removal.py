@@ -41,12 +41,6 @@ STATES = {
         "userdel carl",
         "groupdel jupyterhub",
     ),
-    "If you see user alice is currently used by process": (
-        ACCOUNTS,
-        "su alice --command 'sleep 600 >/dev/null 2>&1 &'",
-        "pkill --signal KILL --uid alice",
-        "userdel --remove alice",
-    ),
 }
 
 

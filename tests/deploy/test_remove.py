@@ -1,0 +1,83 @@
+"""What deploy/remove.md has its reader type takes away all that the guide has made: before and after differ by what the page lists."""
+
+import pytest
+
+from tests.harness.machines import bare, deployment, picture
+from tests.harness.manifest import PROXIES, PUBLISHED, SAVED_AS, VALUES, snippets
+from tests.harness.measuring import evidence
+from tests.harness.site import following, removal
+
+# The page that is followed here, after what the first page has its reader run.
+FOLLOWED = ["deploy/remove.md", "index.md"]
+TABS = {"nginx": "nginx", "apache": "Apache"}
+PASSWORD = "Correct-horse-7"
+
+
+def set_up(machine, proxy):
+    """Everything that the guide has a reader put on a server, by the published files; then alice works."""
+    names = [name for name in snippets() if name.partition("/")[0] not in PROXIES or name.startswith(f"{proxy}/")]
+    machine.put(
+        {SAVED_AS.get(name, f"/root/{name}"): PUBLISHED.read(name) for name in names}
+        | {f"{deployment.CHECK}/alice.txt": PASSWORD, f"{deployment.CHECK}/ca.pem": deployment.authority().cert_pem.bytes()}
+    )
+    scripts = "".join(f"cd /root/{name}; sh ./*.sh; " for name in ("jupyterhub", "kernel", "jigsaw"))
+    machine.sh(
+        f"set -e; {scripts} useradd --create-home --shell /bin/bash --groups jupyterhub alice; echo alice:{PASSWORD} | chpasswd;"
+        f" chown root:root {VALUES['key']}; chmod 600 {VALUES['key']}; sh /root/systemd/enable.sh; sh /root/{proxy}/enable.sh",
+        timeout=600,
+    )
+    machine.until(f"journalctl --unit jupyterhub --grep '{deployment.UP}'", timeout=60)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((suite, proxy), id=f"{suite}-{proxy}", marks=pytest.mark.xdist_group(f"remove-{proxy}"))
+        for suite, proxy in (("trixie", "nginx"), ("bookworm", "apache"))
+    ],
+)
+def removed(request, site):
+    """A reader who has taken the hub away from a server, what the page lists, and the server before, between and after."""
+    suite, proxy = request.param
+    pages = following.Pages.examples(site)
+    with bare.machine(suite) as machine:
+        reader = following.Reader(machine, pages, TABS[proxy])
+        seen = {"bare": picture.taken(machine)}
+        machine.sh(f"apt-get update && apt-get install --yes {' '.join(PROXIES[proxy].packages)}", timeout=600)
+        seen["web server"] = picture.taken(machine)
+        set_up(machine, proxy)
+        removal.work(machine, VALUES, PASSWORD)
+        seen |= removal.follow(reader)
+        yield suite, proxy, reader, removal.listed(pages.parsed[removal.PAGE], TABS[proxy]), seen
+
+
+def test_each_command_of_the_page_does_what_it_says(removed, prove):
+    suite, proxy, reader, _, _ = removed
+    assert not reader.wrong, "\n\n".join(reader.wrong)
+    prove(evidence.typed(removal.PAGE, suite, proxy, [step.key for step in reader.typed]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("web server", "without the hub"), ("bare", "without the web server"), ("bare", "without accounts")],
+)
+def test_what_differs_afterwards_is_what_the_page_lists(removed, before, after):
+    *_, stays, seen = removed
+    found = picture.differences(seen[before], seen[after])
+    gone = [row for row in stays if row.until == "step 8" and after == "without accounts"]
+    more = [str(one) for one in found if not any(row.is_about(one) for row in stays if row not in gone)]
+    assert not more, "\n".join([f"of {len(found)} differences the page does not list:", *more])
+
+
+def test_all_that_the_page_lists_does_stay(removed):
+    *_, stays, seen = removed
+    pairs = [("web server", "without the hub"), ("bare", "without the web server")]
+    found = [one for before, after in pairs for one in picture.differences(seen[before], seen[after])]
+    never = [f"{row.kind} {row.name}" for row in stays if not row.perhaps and not any(row.is_about(one) for one in found)]
+    assert stays
+    assert not never, f"listed, and yet as before: {never}"
+
+
+def test_users_files_stay_until_their_account_is_deleted(removed):
+    *_, seen = removed
+    assert seen["notes"] == "kept\n"
