@@ -91,7 +91,7 @@ def test_the_commands_of_the_pages_are_shells_and_name_what_is_there():
     ("command", "words"),
     [
         ("echo 'a", "unexpected EOF while looking for matching"),
-        ("cd /root/nginx && sh enabel.sh", "enabel.sh in /root/nginx is no published file"),
+        ("cd /root/nginx && sh start.sh", "start.sh in /root/nginx is no published file"),
         ("python hubcheck.py https://a.b/ --usr alice", "hubcheck.py has no --usr"),
         ("systemctl restart jupiterhub.service", "jupiterhub.service is no unit"),
     ],

@@ -27,8 +27,8 @@ OWN = VALUES | {
 }
 # The browser's archive with a reader's values, by the short page; and the built one, by the long page, which has more commands.
 WAYS = [
-    pytest.param(HOMES[-1], "nginx", OWN, *SHORT, id="own values", marks=pytest.mark.xdist_group("one-download")),
-    pytest.param(HOMES[0], "apache", VALUES, PAGE, "", id="examples", marks=pytest.mark.xdist_group("one-download-examples")),
+    pytest.param(HOMES[-1], "apache", OWN, *SHORT, id="own values", marks=pytest.mark.xdist_group("one-download")),
+    pytest.param(HOMES[0], "nginx", VALUES, PAGE, "", id="examples", marks=pytest.mark.xdist_group("one-download-examples")),
 ]
 
 
