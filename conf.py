@@ -46,7 +46,6 @@ myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].i
     "blockly_package": f"`blockly@{MANIFEST['versions']['blockly']}`",
     "blockly_file": f"`blockly-{MANIFEST['versions']['blockly']}.tgz`",
 }
-debian_numbers = MANIFEST["debian"]
 nb_execution_mode = "off"
 # What myst-nb would run them with brings a database along: a fifth of the time that a changed page takes.
 for name in ("Cache", "Direct", "Inline"):

@@ -4,6 +4,9 @@ A row of build/evidence.json whose kind is "typed" names the page's source (`by`
 proxy (`application`) of the machine. What was typed, and printed what the page says, is in `lived`, see `evidence.commands`.
 """
 
+import tomllib
+from pathlib import Path
+
 from atlas import NAMES
 from babel.lists import format_list
 from docutils import nodes
@@ -34,7 +37,9 @@ def typed(rows, docname, all_of_them):
     return sum(any(one in row["lived"] for row in of) for one in all_of_them), of
 
 
-def homes(rows, numbers):
+def homes(app, rows):
+    """The numbers of the Debian releases of rows: "12 and 13"."""
+    numbers = tomllib.loads((Path(app.srcdir) / "snippets/manifest.toml").read_text("utf-8"))["debian"]
     return listed(f"{number}" for number in sorted({numbers[row["on"]] for row in rows}))
 
 
@@ -42,13 +47,15 @@ def say(app, doctree):
     """At the end of a page that has commands: how many of them were typed, where, and when."""
     if not app.env.docname.startswith(PAGES) or not (of_the_page := on_page(doctree)):
         return
+    # This page is read again when what counts has changed.
+    app.env.note_dependency("snippets/manifest.toml")
     app.env.metadata[app.env.docname]["commands"] = of_the_page
     many, rows = typed(app.env.evidence, app.env.docname, of_the_page)
     if many:
         link = addnodes.pending_xref(
             "", refdomain="std", reftype="ref", reftarget="typed", refexplicit=True, refwarn=True, refdoc=app.env.docname
         )
-        where, when = homes(rows, app.config.debian_numbers), max(row["date"] for row in rows)
+        where, when = homes(app, rows), max(row["date"] for row in rows)
         link += nodes.inline("", f"{many} of {len(of_the_page)} commands were typed from this page on Debian {where} · {when}")
         doctree.children[0].append(nodes.paragraph("", "", link, classes=["stamp"]))
 
@@ -58,9 +65,15 @@ class Typed(SphinxDirective):
 
     def run(self):
         self.env.note_dependency("snippets/manifest.toml")
+        self.env.metadata[self.env.docname]["typed"] = True
         target = nodes.target("", "", ids=["typed"], names=["typed"])
         self.state.document.note_explicit_target(target)
         return [target, typed_table("")]
+
+
+def written_again(app, env):
+    """The pages that hold the table, which is about all others."""
+    return [page for page in env.found_docs if env.metadata[page].get("typed")]
 
 
 class typed_table(nodes.General, nodes.Element):
@@ -80,7 +93,7 @@ def fill(app, doctree, docname):
             title = "Troubleshooting" if page == TROUBLES else app.env.titles[page].astext()
             by = listed(NAMES[proxy] for proxy in NAMES if any(row["application"] == proxy for row in rows))
             date = max((row["date"] for row in rows), default="—")
-            lines.append([title, f"{many} of {of}", homes(rows, app.config.debian_numbers) or "—", by or "—", date])
+            lines.append([title, f"{many} of {of}", homes(app, rows) or "—", by or "—", date])
         place.replace_self(table(["Page", "Commands", "Debian", "With", "Last run on"], lines))
 
 
@@ -92,9 +105,9 @@ def table(head, rows):
 
 
 def setup(app):
-    app.add_config_value("debian_numbers", {}, "env")
     app.add_node(typed_table)
     app.add_directive("typed", Typed)
     app.connect("doctree-read", say)
+    app.connect("env-updated", written_again)
     app.connect("doctree-resolved", fill)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -109,6 +109,8 @@ def test_every_published_file_can_have_evidence():
     rows = [row for what, where in machines.items() for row in evidence.accepted(what, where[0], machine())]
     rows += [climbed(proxy=proxy) for proxy in PROXIES] + [evidence.booted(hub())]
     rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
+    # It only runs what the others are about; test_one_download sees it do so.
+    rows.append(evidence.row("accepted", "shellcheck", "0.11", ["setup/setup.sh"]))
     assert {name for row in rows for name in row["proves"]} == set(snippets())
 
 
@@ -188,7 +190,7 @@ def tree(tmp_path_factory):
     block = '```{{literalinclude}} /snippets/{0}\n:caption: "{{download}}`{0} </snippets/{0}>`"\n```\n'
     shown = "\n".join(block.format(name) for name in (CONF, "nginx/enable.sh"))
     index = f"# Two files\n\n{shown}\n```{{toctree}}\ndeploy/tested\n```\n"
-    return small(tmp_path_factory.mktemp("tree"), ["sphinx_tabs.tabs", "stamps", "lines"], index=index, tested=page)
+    return small(tmp_path_factory.mktemp("tree"), ["sphinx_tabs.tabs", "stamps", "typed", "lines"], index=index, tested=page)
 
 
 def build(tree):
@@ -304,6 +306,34 @@ def test_the_newest_term_of_each_reverse_proxy_is_told_side_by_side(tree):
         ["Most memory of configurable-http-proxy", "—", "62 MB"],
         ["Run on", "2026-11-23", "2026-11-23"],
     ]
+
+
+def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that_print_something_else(tree):
+    index = tree / "index.md"
+    before = index.read_text("utf-8")
+    typed = [
+        evidence.typed("index.md", suite, "nginx", keys) for suite, keys in (("trixie", ["# one"]), ("bookworm", ["# one", "# two\nout"]))
+    ]
+    written(tree, *(row | {"date": "2026-11-26"} for row in typed))
+
+    def told(text):
+        index.write_text(f"{before}\n```console\n{text}\n```\n")
+        said, _, tested = build(tree)
+        assert said == ""
+        (table,) = [one for one in tested.select("table") if one.select_one("thead").get_text(" ", strip=True).startswith("Page")]
+        shown = BeautifulSoup((tree / "build/html/index.html").read_text("utf-8"), "html.parser").select("p.stamp")
+        return [one.text for one in shown], [cell.text.strip() for cell in table.select("tbody td")]
+
+    try:
+        stamps, cells = told("# one\n# two\nout\n$ three")
+        assert stamps == ["2 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-26"]
+        assert cells == ["Two files", "2 of 3", "12 and 13", "nginx", "2026-11-26"]
+        stamps, _ = told("# one\n# two\nanother\n$ three")
+        assert stamps == ["1 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-26"]
+        stamps, cells = told("# three")
+        assert (stamps, cells) == ([], ["Two files", "0 of 1", "—", "—", "—"])
+    finally:
+        index.write_text(before)
 
 
 def test_the_hash_of_another_file_is_no_evidence(tree, rows):
