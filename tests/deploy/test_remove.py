@@ -7,8 +7,6 @@ from tests.harness.manifest import PROXIES, PUBLISHED, SAVED_AS, VALUES, snippet
 from tests.harness.measuring import evidence
 from tests.harness.site import following, removal
 
-# The page that is followed here, after what the first page has its reader run.
-FOLLOWED = ["deploy/remove.md", "index.md"]
 TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
 
