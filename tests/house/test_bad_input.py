@@ -141,7 +141,10 @@ ENABLED = "ls /etc/apache2/sites-enabled /etc/apache2/mods-enabled"
 
 
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
-@pytest.mark.parametrize(("its_name", "stays"), [("#ServerName www.example.com", False), ("ServerName another.example.com", True)])
+@pytest.mark.parametrize(
+    ("its_name", "stays"),
+    [pytest.param("#ServerName www.example.com", False, id="-False"), ("ServerName another.example.com", True)],
+)
 def test_debians_own_site_is_disabled_unless_it_has_a_name(machine, its_name, stays):
     """Pages for an authority and those of nginx do not make it somebody's."""
     files = {DEFAULT: machine.read(DEFAULT).replace("#ServerName www.example.com", its_name), f"{PAGES}/.well-known/acme-challenge/x": "x"}
