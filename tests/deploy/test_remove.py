@@ -2,29 +2,20 @@
 
 import pytest
 
-from tests.harness.machines import bare, deployment, picture
-from tests.harness.manifest import PROXIES, PUBLISHED, SAVED_AS, VALUES, snippets
+from tests.harness.machines import bare, picture
+from tests.harness.manifest import PROXIES, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.site import following, removal
 
 TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
+ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD, "Password of alice: ": PASSWORD}
 
 
-def set_up(machine, proxy):
-    """Everything that the guide has a reader put on a server, by the published files; then alice works."""
-    names = [name for name in snippets() if name.partition("/")[0] not in PROXIES or name.startswith(f"{proxy}/")]
-    machine.put(
-        {SAVED_AS.get(name, f"/root/{name}"): PUBLISHED.read(name) for name in names}
-        | {f"{deployment.CHECK}/alice.txt": PASSWORD, f"{deployment.CHECK}/ca.pem": deployment.authority().cert_pem.bytes()}
-    )
-    scripts = "".join(f"cd /root/{name}; sh ./*.sh; " for name in ("jupyterhub", "kernel", "jigsaw"))
-    machine.sh(
-        f"set -e; {scripts} useradd --create-home --shell /bin/bash --groups jupyterhub alice; echo alice:{PASSWORD} | chpasswd;"
-        f" chown root:root {VALUES['key']}; chmod 600 {VALUES['key']}; sh /root/systemd/enable.sh; sh /root/{proxy}/enable.sh",
-        timeout=600,
-    )
-    machine.until(f"journalctl --unit jupyterhub --grep '{deployment.UP}'", timeout=60)
+def set_up(reader):
+    """Everything that the guide has a reader put on a server, by hand, as its first page tells."""
+    reader.follow("index.md", ["files-for-the-set-up"])
+    reader.follow("index.md", ["the-same-by-hand"])
 
 
 @pytest.fixture(
@@ -39,11 +30,11 @@ def removed(request, site):
     suite, proxy = request.param
     pages = following.Pages.examples(site)
     with bare.machine(suite) as machine:
-        reader = following.Reader(machine, pages, TABS[proxy])
+        reader = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS)
         seen = {"bare": picture.taken(machine)}
         machine.sh(f"apt-get update && apt-get install --yes {' '.join(PROXIES[proxy].packages)}", timeout=600)
         seen["web server"] = picture.taken(machine)
-        set_up(machine, proxy)
+        set_up(reader)
         removal.work(machine, VALUES, PASSWORD)
         seen |= removal.follow(reader)
         yield suite, proxy, reader, removal.listed(pages.parsed[removal.PAGE], TABS[proxy]), seen
@@ -52,7 +43,10 @@ def removed(request, site):
 def test_each_command_of_the_page_does_what_it_says(removed, prove):
     suite, proxy, reader, _, _ = removed
     assert not reader.wrong, "\n\n".join(reader.wrong)
-    prove(evidence.typed(removal.PAGE, suite, proxy, [step.key for step in reader.typed]))
+    typed = {}
+    for step in reader.typed:
+        typed.setdefault(step.where.partition(":")[0], []).append(step.key)
+    prove(*(evidence.typed(page, suite, proxy, keys) for page, keys in typed.items()))
 
 
 @pytest.mark.parametrize(

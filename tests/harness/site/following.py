@@ -65,7 +65,7 @@ class Pages:
         return [step for name in names for step in self.steps(name, tab) if isinstance(step, Instead)]
 
     def block(self, where: str, tab: str) -> list[Type]:
-        """The commands of a block, up to the one at a place."""
+        """The commands of a block, up to the one at a place, in the folder that the page has gone to before."""
         page, line = where.split(":")
         before = [step for step in self.steps(page, tab) if isinstance(step, Type) and int(step.where.split(":")[1]) <= int(line)]
         first = len(before) - 1
@@ -73,7 +73,8 @@ class Pages:
             before[first - 1].key.split("\n")
         ):
             first -= 1
-        return before[first:]
+        folder = [step for step in before[:first] if step.command.startswith("cd ")][-1:]
+        return folder + before[first:]
 
     def commands(self, tab: str) -> dict[str, Type]:
         """All commands of all pages, by their place."""
