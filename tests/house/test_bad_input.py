@@ -7,12 +7,15 @@ import shlex
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from tests.harness.machines import deployment, engine, existing_site, images
+from tests.harness.machines import deployment, engine, existing_site, images, terminal
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VALUES, VERSIONS
 from tests.harness.measuring import syntax, witness
+from tests.harness.site import following
+from tests.harness.site.walk import Type
 
 
 def line_of(name, text):
@@ -353,3 +356,17 @@ def test_a_text_that_no_longer_fits_fails_its_own_test_and_stops_no_other(tmp_pa
     assert len(tests) > 500
     assert those_there == tests
     assert len([line for line in told[1] if "test_atlas" in line]) > 80
+
+
+def test_a_command_that_waits_for_input_is_told_by_page_and_line_and_ends_its_page(idle, monkeypatch):
+    steps = [
+        Type(f"a.md:{line}", "s", "root", command, command) for line, command in ((3, "read -p 'Your name: '"), (4, "touch /root/after"))
+    ]
+    pages = SimpleNamespace(files=dict, steps=lambda name, tab: steps)
+    type_for_long = terminal.Terminal.type
+    monkeypatch.setattr(terminal.Terminal, "type", lambda self, command: type_for_long(self, command, timeout=2))
+    machine = idle(VERSIONS["jupyterhub"][0])
+    reader = following.Reader(machine, pages, "nginx")
+    reader.follow("a.md")
+    assert reader.wrong == ["a.md:3: read -p 'Your name: ': not over after 2 s; so far:\nYour name: "]
+    assert machine.sh("ls /root/after", check=False).returncode

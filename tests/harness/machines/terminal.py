@@ -35,7 +35,7 @@ class Terminal:
     prompt: str
     answers: Mapping[str, str]
 
-    def type(self, command: str, timeout: float = 600) -> tuple[int, str]:
+    def type(self, command: str, timeout: float = 300) -> tuple[int, str]:
         """Type a command; its exit status and what it printed. Raises `Waits` after `timeout` seconds."""
         output = self._type(command, timeout)
         return int(self._type("echo $?", 10).strip()), output

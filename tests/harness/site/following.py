@@ -138,7 +138,8 @@ class Reader:
                     if step.who not in shells:
                         user = "root" if step.who == "root" else self.user
                         shells[step.who] = stack.enter_context(terminal.opened(self.machine, user, self.answers))
-                    self._type(shells[step.who], step)
+                    if not self._type(shells[step.who], step):
+                        return
 
     def _save(self, step: Save) -> None:
         if not step.path:
@@ -148,17 +149,23 @@ class Reader:
         # A browser saves a file as its user's; on the server root copies it to its place.
         self.machine.put({step.path: text})
 
-    def _type(self, shell: terminal.Terminal, step: Type) -> None:
+    def _type(self, shell: terminal.Terminal, step: Type) -> bool:
+        """Type a command; whether it has ended, so that the next one can be typed."""
         if step.command in self.before:
             self.before[step.command](self.machine)
         self.say(f"{step.where}: {step.command}")
         self.typed.append(step)
         until = time.monotonic() + (LATER if step.later else 0)
-        while told := step.wrong(*shell.type(step.command)):
-            if time.monotonic() > until:
-                self.wrong.append(told)
-                return
-            time.sleep(1)
+        try:
+            while told := step.wrong(*shell.type(step.command)):
+                if time.monotonic() > until:
+                    self.wrong.append(told)
+                    return True
+                time.sleep(1)
+        except terminal.Waits as waits:
+            self.wrong.append(f"{step.where}: {waits}")
+            return False
+        return True
 
     def meet(self, instead: Instead, commands: Sequence[Type], make: str, undo: str, typed: Sequence[str] = ()) -> None:
         """Make a state by a script of root's, and type the block of commands after which the page says that it shows; then undo it.
