@@ -1,15 +1,20 @@
-"""Releases of the guide, as git has them: what a reader saved who set up a server by one of them.
+"""Releases of the guide: what a reader saved who set up a server by one of them.
 
-`python -m tests.harness.releases COMMIT` completes the newest row of releases.toml, which has no commit yet: this one, and the
-published files as they were in it.
+git has them, and where a working copy has no history, tests/releases has an archive of each: the published files, and the names of
+its pages. `python -m tests.harness.releases COMMIT` completes the newest row of releases.toml, which has no commit yet: this one, and
+the published files as they were in it; and writes the archive.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
+import lzma
 import subprocess
 import sys
+import tarfile
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,23 +48,42 @@ def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def _names(commit: str, *under: str) -> list[str]:
-    """The files of a commit. Raises `NoHistory` if it is not there."""
-    if subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True).returncode:
+def _in_git(commit: str) -> bool:
+    return not subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True).returncode
+
+
+def archive(commit: str, root: Path | None = None) -> Path:
+    """Where the archive of a release is kept."""
+    return (root or ROOT) / f"tests/releases/{commit[:12]}.tar.xz"
+
+
+@cache
+def _kept(file: Path) -> dict[str, str]:
+    with tarfile.open(file) as tar:
+        return {entry.name: tar.extractfile(entry).read().decode() for entry in tar.getmembers()}  # type: ignore[union-attr]
+
+
+def _names(commit: str, under: str = "") -> list[str]:
+    """The files of a commit that are kept, or of one of its folders. Raises `NoHistory` if it is not there."""
+    if _in_git(commit):
+        names = _git("ls-tree", "-r", "-z", "--name-only", commit).rstrip("\0").split("\0")
+    elif archive(commit).exists():
+        names = list(_kept(archive(commit)))
+    else:
         raise NoHistory(
             f"the commit {commit[:12]} of releases.toml is not in this working copy: git fetch --unshallow gets the whole history"
         )
-    return _git("ls-tree", "-r", "-z", "--name-only", commit, "--", *under).rstrip("\0").split("\0")
+    return [name for name in names if name.startswith(under)]
 
 
 def text(commit: str, name: str) -> str:
-    """A file of the tree at a commit."""
-    return _git("show", f"{commit}:{name}")
+    """A published file, or the manifest, of a commit."""
+    return _git("show", f"{commit}:{name}") if _in_git(commit) else _kept(archive(commit))[name]
 
 
 def published(commit: str) -> Files:
     """The published files of a release, as `Files` whose every file is changed. Raises `NoHistory`."""
-    names = [name.removeprefix("snippets/") for name in _names(commit, "snippets") if name != "snippets/manifest.toml"]
+    names = [name.removeprefix("snippets/") for name in _names(commit, "snippets/") if name != "snippets/manifest.toml"]
     return Files({name: text(commit, f"snippets/{name}") for name in names})
 
 
@@ -83,6 +107,20 @@ def pages(commit: str) -> list[str]:
     ]
 
 
+def keep(commit: str, root: Path = ROOT) -> None:
+    """Write the archive of a release: the same bytes each time."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        pages_of_it = {f"{page}.md": "" for page in pages(commit)}
+        for name, content in sorted((pages_of_it | {name: text(commit, name) for name in _names(commit, "snippets/")}).items()):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content.encode())
+            tar.addfile(entry, io.BytesIO(content.encode()))
+    file = archive(commit, root)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(lzma.compress(buffer.getvalue()))
+
+
 def complete(commit: str, root: Path = ROOT) -> None:
     """Write a commit and its files into the row that has none. ValueError if there is no such row, or the name is not a whole one."""
     file = root / "releases.toml"
@@ -91,6 +129,7 @@ def complete(commit: str, root: Path = ROOT) -> None:
         raise ValueError('releases.toml has no row with commit = "", or several')
     if len(commit) != 40:
         raise ValueError(f"{commit}: the whole name of the commit is needed, of 40 letters: git rev-parse {commit}")
+    keep(commit, root)
     table = "\n".join(f'"{name}" = "{seen}"' for name, seen in digests(commit).items())
     file.write_text(before.replace('commit = ""\n', f'commit = "{commit}"\n[release.files]\n{table}\n'), "utf-8")
 

@@ -155,12 +155,23 @@ def test_a_working_copy_without_history_says_what_is_missing(tmp_path, monkeypat
         releases.published(commit)
 
 
-def test_the_commit_of_the_next_release_is_written_with_its_files(tmp_path):
+@pytest.mark.parametrize("version", TAGGED)
+def test_a_working_copy_without_history_has_the_files_and_the_pages_of_each_release(tmp_path, monkeypatch, version):
+    commit = TAGGED[version]["commit"]
+    in_git = releases.published(commit), releases.pages(commit), releases.saved_as(commit)
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{ROOT}", "shallow")
+    monkeypatch.setattr(releases, "ROOT", tmp_path / "shallow")
+    assert not releases._in_git(commit)
+    assert (releases.published(commit), releases.pages(commit), releases.saved_as(commit)) == in_git
+
+
+def test_the_commit_of_the_next_release_is_written_with_its_files_and_its_archive(tmp_path):
     (tmp_path / "releases.toml").write_text('[[release]]\nversion = "2.0"\ncommit = ""\n', "utf-8")
     with pytest.raises(ValueError, match="the whole name of the commit is needed"):
-        releases.complete("c3dafda", tmp_path)
+        releases.complete("3883940", tmp_path)
     row = releases.tagged()[0]
     releases.complete(row["commit"], tmp_path)
+    assert releases.archive(row["commit"], tmp_path).read_bytes() == releases.archive(row["commit"]).read_bytes()
     assert releases.rows(tmp_path) == [{"version": "2.0", "commit": row["commit"], "files": row["files"]}]
     with pytest.raises(ValueError, match='no row with commit = ""'):
         releases.complete(row["commit"], tmp_path)
