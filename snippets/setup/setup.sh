@@ -144,11 +144,9 @@ fi
 run "chown root:root $key"
 run "chmod 600 $key"
 # A hub that runs already is to read the files that have come.
-if systemctl --quiet is-active jupyterhub.service; then
-    run "systemctl daemon-reload"
-    run "systemctl restart jupyterhub.service"
-fi
+before=$(systemctl is-active jupyterhub.service || true)
 run "cd /root/systemd && sh enable.sh"
+[ "$before" != active ] || run "systemctl restart jupyterhub.service"
 run "cd /root/$proxy && sh enable.sh"
 
 # The hub takes some seconds to start.

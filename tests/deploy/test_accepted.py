@@ -72,7 +72,9 @@ def misled(commands):
     for place, command in commands:
         folder = moved[1] if (moved := re.search(r"(?:^|&& )cd (\S+)", command)) else folder
         for script in re.findall(r"(?:^|&& )sh (\S+)", command):
-            if not (SNIPPETS / folder.removeprefix("/root/") / script).is_file():
+            unpacked = script.partition("/")[2] if script.startswith("metakernel-hub/") else ""
+            file = SNIPPETS / "setup" / unpacked if unpacked else SNIPPETS / folder.removeprefix("/root/") / script
+            if not file.is_file():
                 told.append(f"{place}: {script} in {folder} is no published file")
         if "hubcheck.py" in command:
             told += [f"{place}: hubcheck.py has no {one}" for one in re.findall(r" (--[a-z-]+)", command) if one not in options]

@@ -1,12 +1,18 @@
 """What programs read of the site is whole: other forms of the text, the sitemap, and the page for what is not there."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 import zipfile
 
 import pytest
+import yaml
+from bs4 import BeautifulSoup
 
+from tests.harness import releases
 from tests.harness.manifest import ROOT, SNIPPETS, snippets
 from tests.harness.site.guide import PAGES, Site, small_copy_of_the_tree, sphinx
 
@@ -163,3 +169,70 @@ def test_the_book_shows_what_is_in_every_tab(book):
     assert "nginx # apt-get install --yes nginx # nginx -v" in words
     assert "Apache # apt-get install --yes apache2 # apachectl -v" in words
     assert not [part.attrib for part in tree.iter() if "hidden" in part.attrib]
+
+
+def ran(command, folder, **environment):
+    """What a command wrote in a folder, without what git and the guide are told where the tests run; RuntimeError if it fails."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("GUIDE_", "READTHEDOCS", "GIT_"))}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1500, env=known | environment)
+    if done.returncode:
+        raise RuntimeError(done.stdout[-3000:] + done.stderr[-3000:])
+    return done.stdout
+
+
+TAGS = {"v0.1": releases.tagged()[0]["commit"], "v0.2": "HEAD"}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone with two tags, the last release and the newest commit, from which `.ci/publish` has built all that is published."""
+    tree = tmp_path_factory.mktemp("clone") / "tree"
+    ran(["git", "clone", "--quiet", f"file://{ROOT}", str(tree)], ROOT)
+    for tag in ran(["git", "tag"], tree).split():
+        ran(["git", "tag", "--delete", tag], tree)
+    for tag, commit in TAGS.items():
+        ran(["git", "tag", tag, commit], tree)
+    # What is published of the tree itself is built with what the tests have; the tags have to install their own.
+    (tree / ".venv").symlink_to(ROOT / ".venv")
+    os.utime(tree / "requirements.txt", (0, 0))
+    (tree / "build").mkdir()
+    (tree / "build/evidence.json").write_text("[]", "utf-8")
+    ran([".ci/publish"], tree, GUIDE_URL=ADDRESS.rstrip("/"), PYTHON=sys.executable)
+    return tree
+
+
+def test_what_is_published_is_this_tree_with_its_books_and_each_tag_below_its_name(clone):
+    html = clone / "build/html"
+    assert (html / "guide.pdf").read_bytes().startswith(b"%PDF-")
+    assert zipfile.is_zipfile(html / "guide.epub")
+    offered = {"newest": ADDRESS} | {tag: f"{ADDRESS}{tag}/" for tag in TAGS}
+    for folder, address in (("", ADDRESS), *((f"{tag}/", offered[tag]) for tag in TAGS)):
+        page = BeautifulSoup((html / folder / "deploy/install.html").read_text("utf-8"), "html.parser")
+        assert {link.text: link["href"] for link in page.select("nav.variants a") if link["href"].startswith("http")} == offered
+        assert page.head.find("link", rel="canonical")["href"] == f"{address}deploy/install.html"
+        places = [place.text for place in ElementTree.parse(html / folder / "sitemap.xml").findall(".//{*}loc")]
+        assert f"{address}index.html" in places
+
+
+def test_each_tag_is_built_from_its_own_files_by_its_own_requirements(clone):
+    for tag, commit in TAGS.items():
+        tree = clone / "build/versions" / tag
+        assert ran(["git", "rev-parse", "HEAD"], tree) == ran(["git", "rev-parse", f"{commit}^{{commit}}"], clone)
+        assert not (tree / ".venv").is_symlink()
+        assert (tree / "build/evidence.json").read_text("utf-8") == "[]"
+    pages = {tag: (clone / "build/html" / tag / "deploy/upgrade.html").exists() for tag in TAGS}
+    assert pages == {"v0.1": False, "v0.2": True}
+
+
+def test_read_the_docs_builds_it_by_its_file(clone):
+    """Its own commands, in an environment that holds what its file names."""
+    told = yaml.safe_load((clone / ".readthedocs.yaml").read_text("utf-8"))
+    assert sys.version.startswith(f"{told['build']['tools']['python']}.")
+    assert told["python"]["install"] == [{"requirements": "requirements.txt"}]
+    python, conf = str(clone / "build/versions/v0.2/.venv/bin/python"), told["sphinx"]["configuration"]
+    strict = ["-W", "--keep-going"] if told["sphinx"]["fail_on_warning"] else []
+    command = [python, "-m", "sphinx", "-T", *strict, "-b", "html", "-d", "_build/doctrees", "-D", "language=en", ".", "_readthedocs/html"]
+    folder = (clone / "build/versions/v0.2" / conf).parent
+    ran(command, folder, READTHEDOCS="True", READTHEDOCS_CANONICAL_URL=ADDRESS)
+    head = BeautifulSoup((folder / "_readthedocs/html/index.html").read_text("utf-8"), "html.parser").head
+    assert head.find("link", rel="canonical")["href"] == f"{ADDRESS}index.html"

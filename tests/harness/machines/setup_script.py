@@ -19,7 +19,7 @@ NOTE = f'#!/bin/sh\necho "${{0##*/}} $*" >>{CALLED}\n'
 PROGRAMS = {
     "apt-get": NOTE,
     "passwd": NOTE,
-    "systemctl": f'{NOTE}[ "$2" != is-active ] || [ -e {ACTIVE} ]\n',
+    "systemctl": f'{NOTE}[ "$1" != is-active ] || {{ [ -e {ACTIVE} ] && echo active; }}\n',
     # The machine has no address: what it says of its addresses and of a name is what the tests say.
     "hostname": f"#!/bin/sh\ncat {OWN}\n",
     "getent": f'#!/bin/sh\n[ "$1" = ahosts ] || exec /usr/bin/getent "$@"\ncat {LEADS}\n',
