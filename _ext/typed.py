@@ -17,6 +17,8 @@ from sphinx.util.docutils import SphinxDirective
 PAGES = ("index", "deploy/", "jigsaw/", "troubleshooting/")
 # Their pages are one row of the table.
 TROUBLES = "troubleshooting/"
+# The place for the table, until all pages are read.
+TABLE = "typed-table"
 
 
 def on_page(doctree):
@@ -68,7 +70,7 @@ class Typed(SphinxDirective):
         self.env.metadata[self.env.docname]["typed"] = True
         target = nodes.target("", "", ids=["typed"], names=["typed"])
         self.state.document.note_explicit_target(target)
-        return [target, typed_table("")]
+        return [target, nodes.container(classes=[TABLE])]
 
 
 def written_again(app, env):
@@ -76,12 +78,8 @@ def written_again(app, env):
     return [page for page in env.found_docs if env.metadata[page].get("typed")]
 
 
-class typed_table(nodes.General, nodes.Element):
-    pass
-
-
 def fill(app, doctree, docname):
-    for place in list(doctree.findall(typed_table)):
+    for place in [block for block in doctree.findall(nodes.container) if TABLE in block["classes"]]:
         found = {}
         for page in sorted(app.env.found_docs, key=lambda name: (name.count("/"), name)):
             if of_the_page := app.env.metadata[page].get("commands"):
@@ -105,7 +103,6 @@ def table(head, rows):
 
 
 def setup(app):
-    app.add_node(typed_table)
     app.add_directive("typed", Typed)
     app.connect("doctree-read", say)
     app.connect("env-updated", written_again)

@@ -233,19 +233,6 @@
     }
   });
 
-  // The whole set-up: the archive that lies beside the pages, with the values in its files and in their names.
-  const filled = async (address) => {
-    const { packTar, unpackTar } = await import("./vendor/modern-tar.js");
-    const answer = await fetch(address);
-    if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
-    const put = (text) => text.replace(example, shown);
-    const entries = (await unpackTar(await answer.arrayBuffer())).map(({ header: { name, mode, mtime }, data }) => {
-      const body = new TextEncoder().encode(put(new TextDecoder("utf-8", { ignoreBOM: true }).decode(data)));
-      const header = { name: put(name), type: "file", size: body.length, mode, mtime, uid: 0, gid: 0, uname: "root", gname: "root" };
-      return { header, body };
-    });
-    return packTar(entries);
-  };
   document.addEventListener("click", async (event) => {
     const offer = event.target.closest(".archive-link");
     if (!offer) return;
@@ -256,18 +243,9 @@
     status.textContent = words;
     if (!differ(values, examples)) return;
     event.preventDefault();
-    const name = offer.getAttribute("href").split("/").pop();
-    const plain = name.replace(/\.gz$/, "");
     try {
-      const tar = await filled(offer.href.replace(/\.gz$/, ""));
-      if (!window.CompressionStream) {
-        hand(tar, plain, "application/x-tar");
-        status.textContent = `${words}Your browser cannot compress: the file is called ${plain}.`;
-        return;
-      }
-      const smaller = new Blob([tar]).stream().pipeThrough(new CompressionStream("gzip"));
-      hand(await new Response(smaller).blob(), name, "application/gzip");
-      status.textContent = `${words}The archive holds your values.`;
+      const { give } = await import("./archive.js");
+      status.textContent = words + (await give(offer, (text) => text.replace(example, shown), hand));
     } catch {
       status.textContent = "From this place the archive cannot be filled in. Read the guide at its address, or from a web server of your own.";
     }
