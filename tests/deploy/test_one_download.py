@@ -4,27 +4,20 @@ import tomllib
 
 import pytest
 
-from tests.harness.machines import bare, terminal
+from tests.harness.machines import bare, reader_values, terminal
 from tests.harness.manifest import HOMES, MANIFEST, PROXIES, ROOT, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER
 from tests.harness.site import following, guide
+from tests.harness.site.following import TABS
 from tests.harness.site.walk import Save, Type
 
 NAME = "metakernel-hub.tar.gz"
 COMMANDS = 6
-TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"Password of alice: ": PASSWORD}
 PAGE, SHORT, HAND = "deploy/one-download.md", ("index.md", "the-whole-set-up-on-one-screen"), "the-same-by-hand"
-OWN = VALUES | {
-    "host": "notebooks.example.net",
-    "base_url": "/teaching/",
-    "hub": "127.0.0.9:432",
-    "certificate": "/srv/hub.crt",
-    "key": "/srv/hub.key",
-    "kernel": "own_kernel",
-}
+OWN = VALUES | reader_values.OWN
 # The browser's archive with a reader's values, by the short page; and the built one, by the long page, which has more commands.
 WAYS = [
     pytest.param(HOMES[-1], "apache", OWN, *SHORT, id="own values", marks=pytest.mark.xdist_group("one-download")),

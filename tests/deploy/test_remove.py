@@ -6,8 +6,8 @@ from tests.harness.machines import bare, picture
 from tests.harness.manifest import PROXIES, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.site import following, removal
+from tests.harness.site.following import TABS
 
-TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD, "Password of alice: ": PASSWORD}
 
@@ -43,10 +43,7 @@ def removed(request, site):
 def test_each_command_of_the_page_does_what_it_says(removed, prove):
     suite, proxy, reader, _, _ = removed
     assert not reader.wrong, "\n\n".join(reader.wrong)
-    typed = {}
-    for step in reader.typed:
-        typed.setdefault(step.where.partition(":")[0], []).append(step.key)
-    prove(*(evidence.typed(page, suite, proxy, keys) for page, keys in typed.items()))
+    prove(*(evidence.typed(page, suite, proxy, keys) for page, keys in reader.typed_by_page().items()))
 
 
 @pytest.mark.parametrize(

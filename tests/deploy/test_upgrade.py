@@ -8,9 +8,9 @@ from tests.harness import releases
 from tests.harness.machines import faults
 from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, snippets
 from tests.harness.measuring.ladder import tell
+from tests.harness.site.following import TABS
 
 PAGE = (ROOT / "deploy/upgrade.md").read_text("utf-8")
-TABS = {"nginx": "nginx", "apache": "Apache"}
 # What a user keeps: all but the WebSocket, which JupyterLab opens anew.
 KEPT = {"variable": True, "websocket": False, "login": True, "file": True}
 

@@ -233,14 +233,7 @@ def test_a_key_that_is_the_certificate_is_refused_until_one_of_them_changes(page
     assert both in page.locator("pre", has_text="ssl_certificate_key").inner_text()
 
 
-OWN = {
-    "host": "notebooks.example.net",
-    "base_url": "/teaching/",
-    "hub": "127.0.0.9:432",
-    "certificate": "/srv/a.crt",
-    "key": "/srv/a.key",
-    "kernel": "own_kernel",
-}
+OWN = reader_values.OWN
 
 
 def left(text):

@@ -4,11 +4,12 @@ import tomllib
 
 import pytest
 
-from tests.harness.machines import bare, troubles
+from tests.harness.machines import bare, reader_values, troubles
 from tests.harness.manifest import HOMES, MANIFEST, PROXIES, ROOT, VALUES
 from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import in_turn
 from tests.harness.site import following, removal
+from tests.harness.site.following import TABS
 from tests.harness.site.walk import Type
 
 # Pages that are followed on machines of their own, and where.
@@ -18,17 +19,9 @@ ELSEWHERE = {
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
 }
-TABS = {"nginx": "nginx", "apache": "Apache"}
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
-OWN = VALUES | {
-    "host": "notebooks.example.net",
-    "base_url": "/teaching/",
-    "hub": "127.0.0.9:432",
-    "certificate": "/srv/hub.crt",
-    "key": "/srv/hub.key",
-    "kernel": "own_kernel",
-}
+OWN = VALUES | reader_values.OWN
 LISTS = tomllib.loads((ROOT / "tests/not_typed.toml").read_text("utf-8"))
 NOT_TYPED, NOT_MADE = LISTS["command"], LISTS["instead"]
 # The lists may only get shorter.
@@ -170,9 +163,7 @@ def walked(request, site, reader):
 def test_each_command_prints_what_its_page_says(walked, prove):
     suite, proxy, at_work, keys = walked
     assert not at_work.wrong, "\n\n".join(at_work.wrong)
-    typed = {}
-    for step in at_work.typed:
-        typed.setdefault(step.where.partition(":")[0], []).append(keys[step.where].key)
+    typed = at_work.typed_by_page(lambda step: keys[step.where].key)
     prove(*(evidence.typed(page, suite, proxy, of_the_page) for page, of_the_page in typed.items()))
 
 

@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 
+from tests.harness.machines import reader_values
 from tests.harness.manifest import MANIFEST, SAVED_AS, SNIPPETS, VALUES, snippets
 from tests.harness.site.guide import attempt, type_in
 
@@ -14,14 +15,7 @@ pytestmark = pytest.mark.xdist_group("site-values")
 
 NAME = "metakernel-hub.tar.gz"
 EXAMPLES = {name: VALUES[name] for name in MANIFEST["fields"]}
-OWN = {
-    "host": "notebooks.example.net",
-    "base_url": "/teaching/",
-    "hub": "127.0.0.9:432",
-    "certificate": "/srv/a.crt",
-    "key": "/srv/a.key",
-    "kernel": "own_kernel",
-}
+OWN = reader_values.OWN
 # The longest name of a file that there can be: more than the hundred letters of the oldest kind of tar.
 LONG = OWN | {"kernel": "a" * 33 + "_kernel", "base_url": "/"}
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 360, "height": 640}}

@@ -13,6 +13,17 @@ from tests.harness.manifest import PROXIES, SAVED_AS, VALUES, Files
 OFFLINE = "PIP_NO_INDEX=1 PIP_FIND_LINKS=/root/wheels"
 
 
+# What a reader may type into the form, for each of its fields another value than the example.
+OWN = {
+    "host": "notebooks.example.net",
+    "base_url": "/teaching/",
+    "hub": "127.0.0.9:432",
+    "certificate": "/srv/a.crt",
+    "key": "/srv/a.key",
+    "kernel": "own_kernel",
+}
+
+
 @contextlib.contextmanager
 def hub(version: str, copies: Mapping[str, str], values: Mapping[str, str]) -> Iterator[tuple[deployment.Hub, Files]]:
     """A server on which somebody followed the guide with values of their own.

@@ -12,11 +12,14 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from playwright.sync_api import BrowserContext
 
+from _ext.atlas import NAMES
 from tests.harness.machines import engine, terminal
 from tests.harness.manifest import ROOT
 from tests.harness.site import guide, walk
 from tests.harness.site.walk import Instead, Mend, Save, Type
 
+# By reverse proxy, the label of its tab.
+TABS = NAMES
 # Seconds for "some seconds later".
 LATER = 30
 DOWNLOAD = re.compile(r"_downloads/(\w+)/")
@@ -140,6 +143,13 @@ class Reader:
                         shells[step.who] = stack.enter_context(terminal.opened(self.machine, user, self.answers))
                     if not self._type(shells[step.who], step):
                         return
+
+    def typed_by_page(self, key: Callable[[Type], str] = lambda step: step.key) -> dict[str, list[str]]:
+        """The keys of what was typed, by the page that had it typed."""
+        pages: dict[str, list[str]] = {}
+        for step in self.typed:
+            pages.setdefault(step.where.partition(":")[0], []).append(key(step))
+        return pages
 
     def _save(self, step: Save) -> None:
         if not step.path:
