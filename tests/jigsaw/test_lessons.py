@@ -36,8 +36,8 @@ def promised(name, cell):
 
 
 def is_the_page_s(name):
-    """Whether a picture just taken is the one on the page, by a hair: a font's edge, a time of day."""
-    if pictures.difference(name) > 0.02:
+    """Whether a picture just taken is the one on the page, by a hair."""
+    if pictures.difference(name) > pictures.ALIKE:
         pytest.fail(
             f"jigsaw/pictures/{name}.png shows something else: python -m tests.harness.browsers.pictures takes it anew", pytrace=False
         )

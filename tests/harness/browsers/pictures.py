@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 from PIL import Image, ImageChops
 from playwright.sync_api import Locator, Page
@@ -23,8 +24,20 @@ COLOURS = 160  # as many as an editor and a few words need
 NOTICED = 48  # a difference of a pixel's channel, of 255
 
 
+ALIKE = 0.02  # the share of pixels that may differ: a font's edge, a time of day
+SETTLES = 10.0  # seconds in which a page comes to rest: a toast goes, a mark says "Saved"
+
+
 def take(shown: Page | Locator, name: str) -> None:
-    """Take a picture of a page or a part of it, for `NAME.png`."""
+    """Take a picture of a page or a part of it, for `NAME.png`: where it is not like the one kept, again until the page has settled."""
+    until = time.monotonic() + SETTLES
+    _take(shown, name)
+    while difference(name) > ALIKE and time.monotonic() < until:
+        time.sleep(0.5)
+        _take(shown, name)
+
+
+def _take(shown: Page | Locator, name: str) -> None:
     png = shown.screenshot(animations="disabled", scale="device")
     TAKEN.mkdir(parents=True, exist_ok=True)
     Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(TAKEN / f"{name}.png", optimize=True)

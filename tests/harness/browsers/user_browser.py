@@ -203,12 +203,13 @@ class Editor:
         if not flyout.is_visible():
             self.frame.locator(".blocklyToolboxCategory", has_text=category).click()
         offered = flyout.locator(".blocklyBlockCanvas > .blocklyDraggable")
-        # A click scrolls the page where it has to: from here on nothing moves.
-        held = self._box(offered.nth(block) if isinstance(block, int) else offered.filter(has_text=block).last)
+        taken = offered.nth(block) if isinstance(block, int) else offered.filter(has_text=block).last
+        # A new variable draws the flyout anew: hover() waits until the block rests and is what a press there would meet.
+        # Clicks and hovers scroll the page where they have to: from here on nothing moves.
+        taken.hover(position={"x": GRIP[0], "y": GRIP[1]})
         target = self._box(part)
         right, down = place(target)
         x, y = target["x"] + right + GRIP[0], target["y"] + down + GRIP[1]
-        self.page.mouse.move(held["x"] + GRIP[0], held["y"] + GRIP[1])
         self.page.mouse.down()
         self.page.mouse.move(x + 5, y + 5, steps=4)
         self.page.mouse.move(x, y)
