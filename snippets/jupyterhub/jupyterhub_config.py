@@ -1,9 +1,9 @@
 # /etc/jupyterhub/jupyterhub_config.py
 import os
-import pwd
-import subprocess
+import re
+import shutil
 
-from jupyterhub.spawner import LocalProcessSpawner
+from systemdspawner import SystemdSpawner
 
 c = get_config()
 
@@ -34,35 +34,66 @@ c.PAMAuthenticator.allowed_groups = {"jupyterhub"}
 c.JupyterHub.cleanup_servers = False
 
 
-class LastingSpawner(LocalProcessSpawner):
-    """Starts users' servers, and believes in a saved process number only if it is the user's.
+class UnitSpawner(SystemdSpawner):
+    """Has systemd run each server as a unit of its own: jupyter-alice, or jupyter-alice_2fexam for alice's server "exam"."""
 
-    The hub ends a server that does not answer. After the machine was restarted, the number
-    may be any program's, and the hub, being root, could end that one.
-    """
-
-    def load_state(self, state):
-        super().load_state(state)
-        try:
-            own = os.stat(f"/proc/{self.pid}").st_uid == pwd.getpwnam(self.user.name).pw_uid
-        except (FileNotFoundError, KeyError):  # no such program any more, or no such user
-            own = False
-        if not own:
-            self.pid = 0
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # A letter that a unit's name may not hold is written as its code.
+        names = f"{self.user.name}/{self.name}".removesuffix("/")
+        self.unit_name = "jupyter-" + re.sub("[^a-z0-9.-]", lambda letter: "_" + letter[0].encode().hex(), names)
 
     async def move_certs(self, paths):
-        """Puts a server's certificate and key into the user's home; as the user, since root may not write there."""
-        user = pwd.getpwnam(self.user.name)
-        command = ["sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "sh"]
-        moved = {name: f"{user.pw_dir}/.jupyterhub/{os.path.basename(path)}" for name, path in paths.items()}
-        for name, path in paths.items():
-            with open(path, "rb") as file:
-                rights = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "umask": 0o077}
-                subprocess.run([*command, moved[name]], stdin=file, check=True, **rights)
-        return moved
+        """Has systemd hand the unit copies of its certificate and key, for its user's eyes alone."""
+        folder = os.path.dirname(paths["keyfile"])
+        shutil.copy(paths["cafile"], folder)
+        self.unit_extra_properties = self.unit_extra_properties | {"LoadCredential": f"tls:{folder}"}
+        return {name: f"/run/credentials/{self.unit_name}.service/tls_{os.path.basename(path)}" for name, path in paths.items()}
 
 
-c.JupyterHub.spawner_class = LastingSpawner
+c.JupyterHub.spawner_class = UnitSpawner
+
+# What one user may take: memory, for the server and all its kernels; and processes and threads,
+# below. Who takes more loses the kernel that did. Processors are shared out evenly, and only
+# while somebody else wants them too.
+c.Spawner.mem_limit = "2G"
+# All users together: /etc/systemd/system/jupyter.slice keeps some of the machine for the rest.
+c.SystemdSpawner.slice = "jupyter.slice"
+
+# Kernels and terminals find their programs here, after what systemd gives every unit.
+c.SystemdSpawner.extra_paths = ["/opt/jupyterhub/bin", "/usr/local/bin"]
+# What servers, kernels and terminals may not do. They inherit nothing from the hub's unit.
+c.SystemdSpawner.isolate_devices = True  # no disks, no cameras; nor graphics cards
+c.SystemdSpawner.isolate_tmp = True  # a /tmp of its own
+c.SystemdSpawner.unit_extra_properties = {
+    "TasksMax": "512",
+    "CPUWeight": "100",
+    # None of root's powers; programs give nobody more: sudo and su fail in terminals.
+    "CapabilityBoundingSet": "",
+    # /usr, /etc and /boot are read-only, and so are the hub's own programs. New files are
+    # their owner's alone.
+    "ProtectSystem": "full",
+    "ReadOnlyPaths": "/opt/jupyterhub",
+    "UMask": "0077",
+    # Users see their own processes, and nobody else's.
+    "ProtectProc": "invisible",
+    # The machine's settings are its administrator's.
+    "ProtectClock": "yes",
+    "ProtectControlGroups": "yes",
+    "ProtectHostname": "yes",
+    "ProtectKernelLogs": "yes",
+    "ProtectKernelModules": "yes",
+    "ProtectKernelTunables": "yes",
+    # Of the kernel's calls those of servers, not those of debuggers and containers. Memory
+    # that is written and then run stays allowed: Node.js needs it.
+    "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "RestrictNamespaces": "yes",
+    "RestrictRealtime": "yes",
+    "LockPersonality": "yes",
+    "SystemCallArchitectures": "native",
+    "SystemCallFilter": "@system-service",
+    "SystemCallErrorNumber": "EPERM",
+}
 
 # Users' servers get a short environment: of the hub's own only PATH, the language and
 # little more.

@@ -7,6 +7,7 @@ set -eu
 config=/etc/jupyterhub/jupyterhub_config.py
 server=/etc/jupyter/jupyter_server_config.py
 unit=/etc/systemd/system/jupyterhub.service
+slice=/etc/systemd/system/jupyter.slice
 hub=127.0.0.1:800
 # A service of this name may run already, from a file that was here before.
 pid=$(systemctl show --property MainPID --value jupyterhub.service)
@@ -27,8 +28,8 @@ for port in "${hub##*:}" 801 881; do
         fi
     done
 done
-chown root:root "$config" "$server" "$unit"
+chown root:root "$config" "$server" "$unit" "$slice"
 chmod 600 "$config"
-chmod 644 "$server" "$unit"
+chmod 644 "$server" "$unit" "$slice"
 systemctl enable --now jupyterhub.service
 systemctl --no-pager status jupyterhub.service

@@ -75,7 +75,7 @@ def test_a_spawned_server_finds_it_only_through_the_spawner(set_by):
     else:
         start = f"ExecStart={BIN}/jupyterhub"
         files = files.replace("systemd/jupyterhub.service", start, start.replace("=", "=env JUPYTER_PATH=/opt/kernels/share/jupyter "))
-    with syntax.machine(NEWEST) as machine:
+    with deployment.machine(NEWEST) as machine:
         machine.sh(f"rm -r {SPEC}; {INSTALL} --prefix /opt/kernels")
         hub = deployment.prepare(machine, NEWEST, files)
         deployment.start(hub, files)

@@ -23,8 +23,7 @@ def on(*names):
 @pytest.fixture(scope="module", params=on(*(name for name in HUBS if name.startswith(NEWEST))))
 def hub(request):
     """The newest JupyterHub as a service, on each of Debian's releases."""
-    with engine.run(images.hub(request.param).tag, options=deployment.NAMED, boot=True) as machine:
-        machine.until("systemctl is-system-running --wait", timeout=60)
+    with deployment.machine(request.param) as machine:
         hub = deployment.prepare(machine, request.param)
         machine.sh(f"mkdir -p /usr/lib/modules; {ENABLE}")
         yield hub
@@ -449,9 +448,14 @@ def test_a_stop_leaves_users_servers_and_a_kill_after_it_leaves_nothing(hub):
     engine.wait(nothing, timeout=20)
 
 
-def test_a_hub_without_a_service_manager_takes_its_proxy_with_it():
-    port = VALUES["hub"].rpartition(":")[2]
-    with deployment.hub(VERSIONS["jupyterhub"][0]) as hub:
-        deployment.end(hub)
-        listens = hub.machine.sh(f"bash -c '</dev/tcp/127.0.0.1/{port}'", check=False)
+def test_a_hub_without_a_service_manager_takes_its_proxy_with_it(idle):
+    port, log = VALUES["hub"].rpartition(":")[2], "/root/by-hand.log"
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    command, folder, environment = deployment.unit(PUBLISHED)
+    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
+    hub.machine.sh(f"mkdir -p {folder} && cd {folder} && (env {settings} {command} >{log} 2>&1 & echo $! >/root/by-hand.pid)")
+    hub.machine.until(f"grep -q '{deployment.UP}' {log}", timeout=60)
+    hub.machine.sh("kill $(cat /root/by-hand.pid)")
+    hub.machine.until("! kill -0 $(cat /root/by-hand.pid) 2>/dev/null", timeout=20)
+    listens = hub.machine.sh(f"bash -c '</dev/tcp/127.0.0.1/{port}'", check=False)
     assert "Connection refused" in listens.stderr

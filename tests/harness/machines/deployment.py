@@ -64,15 +64,10 @@ class Refused(Exception):
     """A server did not take its configuration; the text is the server's own words."""
 
 
-# Runs the unit's command as systemd would: in its folder, with its environment and nothing else.
-START = """#!/bin/sh
-mkdir -p -m 0700 {folder} && cd {folder}
-env -i {settings} {command} >>{log} 2>&1 &
-echo $! >/run/jupyterhub.pid
-wait $!
-touch {ended}
-"""
-UP, LOG, ENDED = "JupyterHub is now running", "/var/log/jupyterhub.log", "/var/log/jupyterhub.ended"
+UP, UNIT = "JupyterHub is now running", "systemd/jupyterhub.service"
+# When the hub was last asked to start; what it and users' servers have said since.
+SINCE = "/run/hub-asked-to-start"
+SAID = f"journalctl --no-pager --output cat --since $(cat {SINCE}) --unit jupyterhub --unit 'jupyter-*'"
 
 
 @dataclass
@@ -106,7 +101,8 @@ class Hub:
         return on_server(self.machine, "user_actions", name, *arguments, timeout=timeout)
 
     def log(self) -> str:
-        return self.machine.sh(f"cat {LOG}", check=False).stdout
+        """What the hub and users' servers have said since the hub was last asked to start."""
+        return self.machine.sh(SAID, check=False).stdout
 
 
 # What of `on_server` runs on a machine of the hub's kind.
@@ -153,27 +149,36 @@ def prepare(machine: engine.Container, name: str, files: Files = PUBLISHED, valu
 
 
 def start(hub: Hub, files: Files = PUBLISHED) -> None:
-    """Start JupyterHub as the published unit says, with a new log; RuntimeError with that if it does not come up."""
-    command, folder, environment = unit(files)
-    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
-    script = START.format(folder=folder, settings=settings, command=command, log=LOG, ended=ENDED)
+    """Have systemd start JupyterHub by the published unit, with a log that begins now; RuntimeError with that if it does not come up.
+
+    Where it does not, it is stopped, so that it is not tried again.
+    """
+    begin = f"date +@%s.%6N >{SINCE}; systemctl daemon-reload && systemctl start jupyterhub"
+    again = "test $(systemctl show --property NRestarts --value jupyterhub) -gt 0 || systemctl is-failed --quiet jupyterhub"
+    up = f"{SAID} | grep -q '{UP}'"
     with spent("start of a hub"):
-        _start(hub, script)
-
-
-def _start(hub: Hub, script: str) -> None:
-    hub.machine.sh(f"rm -f {ENDED} {LOG}; /root/start >/dev/null 2>&1 &", {"/root/start": script})
-    try:
-        hub.machine.until(f"grep -q '{UP}' {LOG} || test -e {ENDED}", timeout=60)
-        hub.machine.sh(f"grep -q '{UP}' {LOG}")
-    except RuntimeError:
-        raise RuntimeError(f"JupyterHub {hub.version} does not come up:\n{hub.log()[-4000:]}") from None
+        try:
+            hub.machine.sh(begin, {SAVED_AS[UNIT]: files.read(UNIT)})
+            hub.machine.until(f"{up} || {again}", timeout=60)
+            hub.machine.sh(up)
+        except RuntimeError as error:
+            said = hub.log()[-4000:] or str(error)
+            hub.machine.sh("systemctl stop jupyterhub; systemctl reset-failed jupyterhub", check=False)
+            raise RuntimeError(f"JupyterHub {hub.version} does not come up:\n{said}") from None
 
 
 def end(hub: Hub) -> None:
-    """Ask the hub to end, as `kill` does, and wait until it has."""
-    hub.machine.sh("kill $(cat /run/jupyterhub.pid)")
-    hub.machine.until(f"test -e {ENDED}", timeout=20)
+    """Have systemd stop the hub; users' servers stay."""
+    hub.machine.sh("systemctl stop jupyterhub")
+
+
+@contextlib.contextmanager
+def machine(name: str, network: str = "none", options: tuple[str, ...] = NAMED) -> Iterator[engine.Container]:
+    """A booted machine of a kind in `HUBS`, for the length of a `with` block; no hub runs on it."""
+    with engine.run(images.hub(name).tag, network=network, options=options, boot=True) as booted:
+        # "degraded": a unit of Debian's finds no device.
+        booted.until("systemctl is-system-running --wait | grep -qE 'running|degraded'", timeout=60)
+        yield booted
 
 
 @contextlib.contextmanager
@@ -183,8 +188,8 @@ def hub(name: str, files: Files = PUBLISHED, network: str = "none", names: dict[
     On a `network`, the server knows `names` (host name: IPv4 address) beside its own; in a container's, it has that one's names.
     """
     options = () if network.startswith("container:") else (*NAMED, *engine.known(names or {}))
-    with engine.run(images.hub(name).tag, network=network, options=options) as machine:
-        running = prepare(machine, name, files)
+    with machine(name, network, options) as booted:
+        running = prepare(booted, name, files)
         start(running, files)
         yield running
 

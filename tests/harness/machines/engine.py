@@ -253,12 +253,9 @@ def _booting() -> tuple[str, ...]:
     """What systemd needs inside a container: its own /run, and the machine's control groups."""
     if answering() == "podman":
         return ("--systemd=always",)
-    groups = Path("/sys/fs/cgroup")
-    if (groups / "cgroup.controllers").exists():  # version 2: one tree
-        mounts = ("--cgroupns=host", "--volume", f"{groups}:{groups}:rw")
-    else:  # version 1: systemd keeps a tree of its own
-        mounts = ("--volume", f"{groups}/systemd:{groups}/systemd:rw")
-    return ("--tmpfs", "/run", "--tmpfs", "/run/lock", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *mounts)
+    # Of version 1 or 2: with all of it, limits of memory, processes and processor hold as on a real machine.
+    groups = ("--cgroupns=host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw")
+    return ("--tmpfs", "/run", "--tmpfs", "/run/lock", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *groups)
 
 
 # A Linux kernel as a program: its root is the container's own files, its disk and memory those of the container.

@@ -32,8 +32,7 @@ LOOKED = "Initialized "
 def booted(name: str, files: Files = PUBLISHED, network: str = "none") -> Iterator[deployment.Hub]:
     """A booted machine on which systemd runs the hub from the published files; bob's home and the hub's state have disks of their own."""
     disks = tuple(option for folder, _ in DISKS.values() for option in ("--tmpfs", f"{folder}:size={MEGABYTES}m,mode=0700"))
-    with engine.run(images.hub(name).tag, network=network, options=(*deployment.NAMED, *disks), boot=True) as machine:
-        machine.until("systemctl is-system-running --wait", timeout=60)
+    with deployment.machine(name, network, (*deployment.NAMED, *disks)) as machine:
         machine.sh("chown bob: /home/bob")
         hub = deployment.prepare(machine, name, files)
         machine.sh("sh /root/systemd/enable.sh")

@@ -31,7 +31,7 @@ def hub(version: str, copies: Mapping[str, str], values: Mapping[str, str]) -> I
     `copies` are the texts of all published files as they were copied; the image's kernel gives way to the copied one.
     """
     files = Files(dict(copies))
-    with engine.run(images.hub(version).tag, network="none", options=deployment.named(values["host"])) as machine:
+    with deployment.machine(version, options=deployment.named(values["host"])) as machine:
         prepared = deployment.prepare(machine, version, files, values)
         named = {name.replace(VALUES["kernel"], values["kernel"]): text for name, text in copies.items() if name.startswith("kernel/")}
         machine.sh(

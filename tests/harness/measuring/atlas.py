@@ -293,13 +293,11 @@ def _mend(hub: deployment.Hub, entry: Entry, user: str, options: list[str]) -> N
 def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
     """A JupyterHub with the entry's fault; it may not have come up."""
     files = entry.files
-    if UNIT in files.altered:
-        files = Files(files.changed | {UNIT: _bounded(files.read(UNIT))})
     if entry.script("fault.sh") and entry.rung == "server_spawns":
         # A server that ends at once is waited for as long as one that starts slowly, half a minute.
         config = "jupyterhub/jupyterhub_config.py"
         files = Files(files.changed | {config: f"{files.read(config)}\nc.Spawner.http_timeout = {GIVES_UP}\n"})
-    with engine.run(images.hub(VERSION).tag, network=stage.network()) as machine:
+    with deployment.machine(VERSION, stage.network(), ()) as machine:
         hub = deployment.prepare(machine, VERSION, files)
         if entry.script("fault.sh"):
             _run(machine, entry, "fault.sh")
@@ -309,13 +307,6 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
         with contextlib.suppress(RuntimeError):
             deployment.start(hub, files)
         yield hub
-
-
-def _bounded(unit: str) -> str:
-    """A unit whose command does by itself what systemd does in its place: it gives the powers away that the unit takes."""
-    kept = re.search(r"^CapabilityBoundingSet=(.*)$", unit, re.M)
-    names = (name.lower().replace("cap_", "+") for name in kept[1].split()) if kept else ()
-    return unit.replace("ExecStart=", f"ExecStart=setpriv --bounding-set={','.join(['-all', *names])} ")
 
 
 def _extra(entry: Entry, proxy: str) -> dict[str, str | bytes]:
