@@ -117,7 +117,7 @@ STATES = {
     "If you see an r further right": (f"chmod 644 {VALUES['key']}", f"chmod 600 {VALUES['key']}", [f"ls -lL {VALUES['key']}"]),
     "If you see [emerg]": changed("/etc/nginx/conf.d/jupyterhub.conf", "s/ssl_session_tickets.*/ssl_session_tickets maybe;/"),
     "If you see Another site has the name": (f"echo '{SITE}' >/etc/nginx/conf.d/another.conf", "rm /etc/nginx/conf.d/another.conf"),
-    "If you see one": changed(UNIT, "s/^KillMode=/KilMode=/"),
+    "If you see one": changed(UNIT, "s/^Restart=/Restrat=/"),
     "If you see another word than active": ("systemctl stop jupyterhub.service", "systemctl start jupyterhub.service"),
     "If you see UNSAFE": changed(UNIT, "/^CapabilityBoundingSet/,/^\\[Install/ { /^\\[Install/!d }", "systemctl daemon-reload"),
     "If you see blockly-13.3.0.tgz and FAILED": ("echo x >/root/jigsaw/blockly-13.3.0.tgz", "rm /root/jigsaw/blockly-13.3.0.tgz"),

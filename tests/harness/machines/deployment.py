@@ -10,7 +10,6 @@ import configparser
 import contextlib
 import json
 import secrets
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache

@@ -258,22 +258,6 @@ def _booting() -> tuple[str, ...]:
     return ("--tmpfs", "/run", "--tmpfs", "/run/lock", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *groups)
 
 
-# A Linux kernel as a program: its root is the container's own files, its disk and memory those of the container.
-OWN = ("linux.uml", "root=/dev/root", "rootfstype=hostfs", "rw", "init=/lib/systemd/systemd", "con=null", "con0=null,fd:1", "quiet")
-OWN_NEEDS = ("--tmpfs", "/dev/shm:rw,exec,size=1g", "--security-opt", "seccomp=unconfined")
-
-
-def boot_own(machine: Container, unit: str, megabytes: int = 400, timeout: float = 120) -> str:
-    """Boot a kernel of the machine's own, whose limits of memory are real on every host, until `unit` powers it off; its console.
-
-    The machine is of `images.kernel`, run with `OWN_NEEDS`. All control groups are of version 2, as on a real Debian.
-    """
-    done = machine.exec("timeout", f"{timeout:.0f}", *OWN, f"mem={megabytes}M", "--", f"--unit={unit}", check=False, timeout=timeout + 30)
-    if done.returncode:
-        raise RuntimeError(f"the machine's own kernel ends with {done.returncode}:\n{done.stdout[-3000:]}")
-    return done.stdout
-
-
 @contextlib.contextmanager
 def network() -> Iterator[str]:
     """A network of its own for the length of a `with` block; its name."""

@@ -181,44 +181,34 @@ def other_scripts(machine: engine.Container) -> Iterator[None]:
         machine.sh(f"rm -r {LAB} && mv {LAB}.before {LAB}")
 
 
-# Two programs that have nothing to do with the hub, and what the hub keeps of a user's server: its process number.
-PROGRAMS = ("one", "two")
-LEND = """
-import json, sqlite3, sys
-base = sqlite3.connect(sys.argv[1])
-base.execute(
-    "UPDATE spawners SET state = ? WHERE server_id IS NOT NULL AND user_id = (SELECT id FROM users WHERE name = ?)",
-    (json.dumps({"pid": int(sys.argv[3])}), sys.argv[2]),
-)
-base.commit()
-sys.exit(base.total_changes != 1)
-"""
+# A program that has nothing to do with the hub.
+PROGRAM = "another"
 
 
-def boot_with_old_numbers(hub: deployment.Hub, user: str, files: Files) -> list[str]:
-    """End the hub and all users' servers, as a power cut does, and let the numbers that the hub keeps be other programs'.
+def boot_with_old_numbers(hub: deployment.Hub, files: Files) -> list[str]:
+    """End the hub and all users' servers, as a power cut does, and let the number of the hub's own proxy be another program's.
 
-    The first of the programs has the number of the user's server, the second that of the hub's own proxy. The hub is started
-    from `files`, and from the published ones if anything fails before. Returns the programs that still run when it is up and has
-    looked for the user's server.
+    The hub is started from `files`, and from the published ones if anything fails before. Returns the program if it still runs when
+    the hub is up and has looked for the user's server.
     """
-    started = "; ".join(f"systemd-run --quiet --collect --unit {name} sleep 999" for name in PROGRAMS)
     changed = {SAVED_AS[name]: files.read(name) for name in (CONFIG, UNIT)}
     before = log(hub).count(LOOKED)
     with coming_back(hub):
         try:
-            hub.machine.sh(f"systemctl stop jupyterhub; systemctl kill jupyterhub; systemctl stop {' '.join(PROGRAMS)}; {started}")
-            one, two = (hub.machine.sh(f"systemctl show --property MainPID --value {name}").stdout.strip() for name in PROGRAMS)
+            hub.machine.sh(
+                f"systemctl stop jupyterhub 'jupyter-*.service'; systemctl stop {PROGRAM}; "
+                f"systemd-run --quiet --collect --unit {PROGRAM} sleep 999"
+            )
+            number = hub.machine.sh(f"systemctl show --property MainPID --value {PROGRAM}").stdout.strip()
             # A boot empties /run, and nothing else.
-            hub.machine.sh(f"rm -f {PROXY_PID}; echo {two} >{STATE}/jupyterhub-proxy.pid; systemctl daemon-reload", changed)
-            hub.machine.exec(PYTHON, "-c", LEND, f"{STATE}/jupyterhub.sqlite", user, one)
+            hub.machine.sh(f"rm -f {PROXY_PID}; echo {number} >{STATE}/jupyterhub-proxy.pid; systemctl daemon-reload", changed)
         except BaseException:
             configure(hub, PUBLISHED)
             raise
         hub.machine.sh("systemctl start jupyterhub")
     said(hub, LOOKED, before + 1)
     hub.machine.sh(f"rm -f {STATE}/jupyterhub-proxy.pid")
-    return [name for name in PROGRAMS if not hub.machine.sh(f"systemctl is-active {name}", check=False).returncode]
+    return [] if hub.machine.sh(f"systemctl is-active {PROGRAM}", check=False).returncode else [PROGRAM]
 
 
 # The faults of the reverse proxy

@@ -7,7 +7,6 @@ that exists is up to date. `prepare()` builds what is missing, two at a time, an
 from __future__ import annotations
 
 import hashlib
-import platform
 import shutil
 import subprocess
 import time
@@ -144,12 +143,6 @@ def validator() -> Image:
 
 
 @cache
-def kernel() -> Image:
-    """A machine that can boot a Linux kernel of its own; see `engine.boot_own`."""
-    return Image("kernel", BASE.format(SUITE), "kernel.Containerfile")
-
-
-@cache
 def lighthouse() -> Image:
     """The browser's machine with Lighthouse; its base is another of these images."""
     files = {"site.conf": (HERE / "site.conf").read_bytes()}
@@ -164,7 +157,6 @@ def all_images() -> list[Image]:
         blocks(),
         browser(),
         validator(),
-        *([kernel()] if platform.machine() == "x86_64" else []),  # Debian has that kernel for no other
         *(server(kind) for kind in sorted(kinds)),
     ]
 

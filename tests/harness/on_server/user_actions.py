@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import hubcheck
 import raw_client
@@ -363,6 +363,47 @@ def crowd(url: str, user: str, other: str, most: str) -> dict[str, str]:
     return told
 
 
+def overtake(url: str, user: str, other: str, gigabytes: str) -> dict[str, str]:
+    """A user's kernel takes so much memory: what the user's page hears of it, and what is left in another kernel and in another user's."""
+    kept, neighbour, hog = (enter(url, name, "--kernel", "python3") for name in (user, other, user))
+    try:
+        for hub in (kept, neighbour):
+            hubcheck.execute(hub, "x = 42")
+        code = f"taken = bytearray(b'x') * ({gigabytes} << 30)"
+        say(hog, "execute_request", {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False})
+        heard = ""
+        while "restarting" not in heard:
+            heard = json.loads(hog.channel.recv())["content"].get("execution_state", "")
+        return {"heard": heard, user: hubcheck.execute(kept, "x"), other: hubcheck.execute(neighbour, "x")}
+    finally:
+        leave(neighbour, hog, kept)
+
+
+# As many processes as are asked for, each with a processor's time as its only work; in the end, the seconds that all had, and each.
+BURN = """
+import multiprocessing, time
+def burn(until):
+    while time.time() < until:
+        pass
+    return time.process_time()
+if __name__ == "__main__":
+    until = time.time() + {seconds}
+    with multiprocessing.get_context("fork").Pool({processes}) as pool:
+        print(*pool.map(burn, [until] * {processes}, chunksize=1))
+"""
+
+
+def burn(url: str, user: str, other: str, processes: str, seconds: str) -> dict[str, list[float]]:
+    """Two users compute at the same time, the first in many processes, the other in one: how many seconds of a processor each process had."""
+    hubs = {name: enter(url, name, "--kernel", "python3", "--timeout", "60") for name in (user, other)}
+    codes = {user: BURN.format(seconds=seconds, processes=processes), other: BURN.format(seconds=seconds, processes=1)}
+    try:
+        told = raw_client.together({name: lambda name=name: hubcheck.execute(hubs[name], codes[name]) for name in hubs})
+        return {name: [float(part) for part in text.split()] for name, text in told.items()}
+    finally:
+        leave(*hubs.values())
+
+
 def compute(url: str, user: str, code: str, *options: str) -> str:
     """What a user's kernel for Python answers to a piece of code; `options` go to hubcheck."""
     hub = enter(url, user, "--kernel", "python3", *options)
@@ -439,6 +480,18 @@ def stop(url: str, user: str) -> None:
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
     hubcheck.stop_server(hub, f"hub/api/users/{user}")
+
+
+def start_named(url: str, user: str, name: str) -> None:
+    """A user who has logged in starts a further server of their own, by name, and waits until it is ready."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    hub.request("POST", f"hub/api/users/{user}/servers/{quote(name, safe='')}", expect=(201, 202))
+    end = time.monotonic() + 60
+    while not hub.json("GET", f"hub/api/users/{user}")["servers"].get(name, {}).get("ready"):
+        if time.monotonic() > end:
+            raise TimeoutError(f"the server {name} is not ready after a minute")
+        time.sleep(0.2)
 
 
 def come_back(url: str, user: str) -> list[int]:

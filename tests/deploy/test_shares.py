@@ -1,0 +1,76 @@
+"""What each user gets of the machine, and what is kept for others: each limit is met by force."""
+
+import pytest
+
+from tests.harness.machines import deployment
+from tests.harness.manifest import NEWEST, PUBLISHED
+
+CONFIG, SLICE = "jupyterhub/jupyterhub_config.py", "systemd/jupyter.slice"
+pytestmark = pytest.mark.xdist_group("shares")
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with deployment.hub(NEWEST) as hub:
+        yield hub
+
+
+def main(hub, unit):
+    return hub.machine.sh(f"systemctl show --property MainPID --value {unit}").stdout.strip()
+
+
+def test_a_kernel_that_takes_more_memory_than_its_users_share_ends_alone(hub):
+    last = hub.check("--keep-server", "--until", "server_spawns", url=deployment.BEHIND)[-1]
+    assert last["ok"], last
+    before = main(hub, "jupyterhub"), main(hub, "jupyter-alice")
+    told = hub.on_server("overtake", deployment.BEHIND, "alice", "bob", "3")
+    assert told == {"heard": "restarting", "alice": "42", "bob": "42"}
+    assert (main(hub, "jupyterhub"), main(hub, "jupyter-alice")) == before
+
+
+def test_a_user_who_starts_processes_without_end_leaves_some_to_others(hub):
+    told = hub.on_server("crowd", deployment.BEHIND, "alice", "bob", "700")
+    error, number = told["alice"].split("\n")[:2]
+    assert error == "can't start new thread", told
+    assert 400 < int(number) < 512
+    assert told["bob"].strip() == "42"
+
+
+def test_who_computes_in_many_processes_leaves_as_much_to_who_computes_in_one(hub):
+    """Shared out by processes, bob would get as much as each one of alice's."""
+    told = hub.on_server("burn", deployment.BEHIND, "alice", "bob", "8", "4")
+    (bob,), each = told["bob"], sum(told["alice"]) / 8
+    assert bob > 3 * each, told
+
+
+def test_all_users_together_leave_a_fifth_of_memory_and_more_of_the_processes(hub):
+    """By force at a smaller number: nobody could take four fifths of a machine on which other tests run."""
+    total = int(hub.machine.sh("awk '/^MemTotal/ { print $2 }' /proc/meminfo").stdout) * 1024
+    shown = hub.machine.sh("systemctl show --property MemoryMax --property TasksMax --property CPUWeight jupyter.slice").stdout
+    limits = dict(line.split("=") for line in shown.split())
+    assert 0.79 < int(limits["MemoryMax"]) / total < 0.81
+    assert limits["CPUWeight"] == "50"
+    most = int(hub.machine.read("/proc/sys/kernel/pid_max")), int(hub.machine.read("/proc/sys/kernel/threads-max"))
+    assert int(limits["TasksMax"]) <= 0.6 * min(most)
+    hub.machine.sh("systemctl set-property --runtime jupyter.slice MemoryMax=700M")
+    try:
+        told = hub.on_server("overtake", deployment.BEHIND, "alice", "bob", "1")
+    finally:
+        hub.machine.sh("systemctl revert jupyter.slice; systemctl set-property --runtime jupyter.slice MemoryMax=80%")
+    assert told == {"heard": "restarting", "alice": "42", "bob": "42"}
+
+
+def test_two_servers_of_a_user_and_a_user_with_an_apostrophe_have_units_of_their_own():
+    """By the template of the spawner, the second server of a user's would end the first."""
+    own = "c = get_config()\nc.JupyterHub.allow_named_servers = True\nc.Authenticator.username_pattern = '.*'"
+    with deployment.hub(NEWEST, PUBLISHED.replace(CONFIG, "c = get_config()", own)) as hub:
+        hub.machine.sh(
+            'useradd --badname --create-home --groups jupyterhub "o\'brien" && echo "o\'brien:$(cat /root/check/bob.txt)" | chpasswd'
+        )
+        hub.machine.sh('cp /root/check/bob.txt "/root/check/o\'brien.txt"')
+        for user in ("alice", "o'brien"):
+            last = hub.check("--keep-server", "--until", "server_spawns", user=user, url=deployment.BEHIND)[-1]
+            assert last["ok"], last
+        hub.on_server("start_named", deployment.BEHIND, "alice", "exam 1")
+        units = hub.machine.sh("systemctl list-units --plain --no-legend --state active 'jupyter-*.service' | cut -d' ' -f1").stdout.split()
+    assert sorted(units) == ["jupyter-alice.service", "jupyter-alice_2fexam_201.service", "jupyter-o_27brien.service"]
