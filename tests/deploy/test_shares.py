@@ -71,6 +71,6 @@ def test_two_servers_of_a_user_and_a_user_with_an_apostrophe_have_units_of_their
         for user in ("alice", "o'brien"):
             last = hub.check("--keep-server", "--until", "server_spawns", user=user, url=deployment.BEHIND)[-1]
             assert last["ok"], last
-        hub.on_server("start_named", deployment.BEHIND, "alice", "exam 1")
+        hub.on_server("start_named", deployment.BEHIND, "alice", "exam_1")
         units = hub.machine.sh("systemctl list-units --plain --no-legend --state active 'jupyter-*.service' | cut -d' ' -f1").stdout.split()
-    assert sorted(units) == ["jupyter-alice.service", "jupyter-alice_2fexam_201.service", "jupyter-o_27brien.service"]
+    assert sorted(units) == ["jupyter-alice.service", "jupyter-alice_2fexam_5f1.service", "jupyter-o_27brien.service"]

@@ -394,7 +394,7 @@ if __name__ == "__main__":
 
 
 def burn(url: str, user: str, other: str, processes: str, seconds: str) -> dict[str, list[float]]:
-    """Two users compute at the same time, the first in many processes, the other in one: how many seconds of a processor each process had."""
+    """Two users compute at the same time, the first in many processes, the other in one: each process' seconds of a processor."""
     hubs = {name: enter(url, name, "--kernel", "python3", "--timeout", "60") for name in (user, other)}
     codes = {user: BURN.format(seconds=seconds, processes=processes), other: BURN.format(seconds=seconds, processes=1)}
     try:
