@@ -187,6 +187,7 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
     "nginx/*.conf": _nginx,
     "apache/*.conf": _apache,
     ".service": _unit,
+    ".slice": _unit,
     ".sh": _shell,
     ".py": _python,
     ".js": _script,
@@ -256,7 +257,6 @@ NEIGHBOURS: dict[str, list[tuple[str, str]]] = {
     ".service": [
         (r"on-failure", "always"),
         (r"on-failure", "no"),
-        (r"=process", "=control-group"),
         (r"=invisible", "=default"),
         (r"=full", "=yes"),
         (r"=EPERM", "=EACCES"),
