@@ -258,13 +258,13 @@ NEIGHBOURS: dict[str, list[tuple[str, str]]] = {
         (r"on-failure", "always"),
         (r"on-failure", "no"),
         (r"=invisible", "=default"),
-        (r"=full", "=yes"),
+        (r"=strict", "=full"),
         (r"=EPERM", "=EACCES"),
-        (r"=continue", "=stop"),
         (r"=0700", "=0755"),
         (r"=0077", "=0027"),
         (r"=@system-service", "=@system-service @mount @debug"),
     ],
+    ".slice": [],
     ".sh": [
         (r" restart$", " reload"),
         (r" -s reload$", " -s reopen"),
@@ -277,6 +277,11 @@ NEIGHBOURS: dict[str, list[tuple[str, str]]] = {
         (r"127\.0\.0\.1", "0.0.0.0"),
         (r"\"ipc\"", '"tcp"'),
         (r"0o700", "0o777"),
+        (r"\"invisible\"", '"default"'),
+        (r"\"full\"", '"yes"'),
+        (r"\"EPERM\"", '"EACCES"'),
+        (r"\"0077\"", '"0027"'),
+        (r"\"@system-service\"", '"@system-service @mount @debug"'),
         (r"'self'", "*"),
         (r"sandbox allow-scripts", "sandbox allow-scripts allow-same-origin"),
     ],
@@ -350,7 +355,7 @@ def changes(directive: Directive, text: str | None = None) -> list[Change]:
     """All changes to a directive, its deletion first; `text` is that of the whole snippet."""
     lines = ((SNIPPETS / directive.name).read_text("utf-8") if text is None else text).split("\n")[directive.first - 1 : directive.last]
     made = [Change(directive, DELETED, (directive.gone,) if directive.gone else ())]
-    block = directive.last > directive.first and not directive.text.endswith(";") and kind(directive.name) != ".service"
+    block = directive.last > directive.first and not directive.text.endswith(";") and kind(directive.name) not in (".service", ".slice")
     for number, line in enumerate(lines[:1] if block else lines):
         for said, other in _worse(directive, line):
             made.append(Change(directive, said, (*lines[:number], other, *lines[number + 1 :])))
