@@ -140,8 +140,16 @@ def _shell(name: str, lines: list[str]) -> Iterator[Directive]:
         number = end
 
 
+def _entries(node: ast.stmt) -> list[tuple[int, int]]:
+    """The first and the last line of each entry of a dictionary that is assigned and has a line for each."""
+    value = getattr(node, "value", None)
+    if not isinstance(value, ast.Dict) or value.lineno == value.end_lineno:
+        return []
+    return [(key.lineno, entry.end_lineno or key.lineno) for key, entry in zip(value.keys, value.values, strict=True) if key]
+
+
 def _python(name: str, lines: list[str]) -> Iterator[Directive]:
-    """Each statement; of functions and classes also those within. Not imports, without which nothing begins, nor words for people."""
+    """Each statement; of functions and classes also those within, of dictionaries each entry. Not imports, without which nothing begins, nor words for people."""
 
     def within(body: list[ast.stmt]) -> Iterator[Directive]:
         for node in body:
@@ -153,8 +161,11 @@ def _python(name: str, lines: list[str]) -> Iterator[Directive]:
             last = node.end_lineno or first
             indent = " " * node.col_offset
             inner = [part for part in ("body", "orelse", "finalbody") if getattr(node, part, None)]
-            text = lines[named - 1].strip() if inner else " ".join(line.strip() for line in lines[first - 1 : last])
+            entries = _entries(node)
+            text = lines[named - 1].strip() if inner or entries else " ".join(line.strip() for line in lines[first - 1 : last])
             yield Directive(name, first, last, text, gone=f"{indent}pass")
+            for begin, end in entries:
+                yield Directive(name, begin, end, " ".join(line.strip() for line in lines[begin - 1 : end]))
             for part in inner:
                 yield from within(getattr(node, part))
             for handler in getattr(node, "handlers", []):
