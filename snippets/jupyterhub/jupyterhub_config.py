@@ -60,7 +60,7 @@ c.Spawner.mem_limit = "2G"
 # All users together: /etc/systemd/system/jupyter.slice keeps some of the machine for the rest.
 c.SystemdSpawner.slice = "jupyter.slice"
 
-# Kernels and terminals find their programs here, after what systemd gives every unit.
+# Servers and kernels find their programs here, before the folders that systemd names to every unit.
 c.SystemdSpawner.extra_paths = ["/opt/jupyterhub/bin", "/usr/local/bin"]
 # What servers, kernels and terminals may not do. They inherit nothing from the hub's unit.
 c.SystemdSpawner.isolate_devices = True  # no disks, no cameras; nor graphics cards
@@ -95,7 +95,6 @@ c.SystemdSpawner.unit_extra_properties = {
     "SystemCallErrorNumber": "EPERM",
 }
 
-# Users' servers get a short environment: of the hub's own only PATH, the language and
-# little more.
+# Users' servers get a short environment, and nothing of the hub's own.
 # For a kernel outside /opt/jupyterhub, /usr/local and /usr, name its data directory:
 # c.Spawner.environment = {"JUPYTER_PATH": "/opt/kernels/share/jupyter"}
