@@ -19,7 +19,7 @@ PLACES = {
     "browser": "In the browser",
     "console": "In the browser's console",
     "command": "From enable.sh",
-    "hub": "In the hub's log",
+    "hub": "In the log of the hub or of the user's server",
     "proxy": "In the reverse proxy's error log",
     "check": "From the check",
 }
