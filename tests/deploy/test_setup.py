@@ -79,7 +79,7 @@ def whole(machine, proxy="nginx"):
 
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_it_puts_every_file_to_its_place_and_calls_everything_in_order(machine, proxy):
-    """And readable for those who are to read it, whatever root's own umask."""
+    """Under any umask of root's, all folders are open to those who are to read the files."""
     machine.sh(f"chown nobody:nogroup {KEY}; chmod 644 {KEY}")
     done = run(machine, proxy, umask="077")
     assert not done.returncode, done.stderr
