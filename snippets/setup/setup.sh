@@ -3,7 +3,6 @@
 # files to their places, then runs the guide's own commands and shows each. Run as root. If
 # it stops, run it again: every step may be repeated.
 set -eu
-umask 022
 user=alice dry='' proxy=''
 while [ $# -gt 0 ]; do
     case $1 in

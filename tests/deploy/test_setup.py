@@ -1,6 +1,7 @@
 """setup.sh: what it refuses, that it then changes nothing, and that it may be cut off anywhere and run again."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -61,8 +62,9 @@ def put(proxy):
 def whole(machine, proxy="nginx"):
     """What of a set-up is wrong on a machine, in words; nothing if all is there."""
     paths = sorted(put(proxy))
-    wanted = [f"644 root root {path}" for path in paths]
-    seen = machine.sh(f"stat --format '%a %U %G %n' {' '.join(paths)}", check=False).stdout.splitlines()
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents} - {"/", "/etc", "/root"}
+    wanted = [f"644 root root {path}" for path in paths] + [f"755 root root {folder}" for folder in folders]
+    seen = machine.sh(f"stat --format '%a %U %G %n' {' '.join([*paths, *folders])}", check=False).stdout.splitlines()
     wrong = sorted(set(wanted) - set(seen))
     compare = f"for file in {' '.join(paths)}; do cmp --silent {FOLDER}$file $file || echo $file differs; done"
     wrong += machine.sh(compare).stdout.splitlines()
@@ -77,8 +79,9 @@ def whole(machine, proxy="nginx"):
 
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_it_puts_every_file_to_its_place_and_calls_everything_in_order(machine, proxy):
-    machine.sh(f"chown nobody:nogroup {KEY}; chmod 644 {KEY}; umask 077")
-    done = run(machine, proxy)
+    """Under any umask of root's, all folders are open to those who are to read the files."""
+    machine.sh(f"chown nobody:nogroup {KEY}; chmod 644 {KEY}")
+    done = run(machine, proxy, umask="077")
     assert not done.returncode, done.stderr
     assert whole(machine, proxy) == []
     assert calls(machine) == expected(proxy)
@@ -108,6 +111,23 @@ def test_a_dry_run_shows_the_commands_of_the_first_page_and_changes_nothing(mach
     copied = [command.split()[-1] for command in shown if command.startswith("install -D")]
     assert [command for command in shown if not command.startswith("install -D") and command != f"cd {FOLDER}"] == typed
     assert set(copied) == listed == set(put(proxy))
+
+
+def test_what_a_dry_run_shows_can_be_typed(machine):
+    """From any folder."""
+    shown = run(machine, "nginx", "--dry-run").stdout.splitlines()
+    machine.sh("\n".join([f"set -e; cd /; PATH={setup_script.STANDINS}:$PATH", *(line.removeprefix("# ") for line in shown)]))
+    assert whole(machine) == []
+
+
+def listening(*ports):
+    """The shell command that lets a program have ports, and leaves its number in $!."""
+    filters = " or ".join(f"sport = :{port}" for port in ports)
+    return (
+        "perl -MIO::Socket::INET -e '@s = map { IO::Socket::INET->new(LocalPort => $_, Listen => 1, ReuseAddr => 1) } @ARGV; sleep 60' "
+        f"{' '.join(map(str, ports))} >/dev/null 2>&1 & "
+        f"until [ $(ss -Hltn '{filters}' | wc -l) = {len(ports)} ]; do sleep 0.02; done"
+    )
 
 
 # What is wrong with the machine, how it came to that, and what setup.sh says of it.
@@ -141,11 +161,7 @@ REFUSED = {
     ),
     "no address": (f": >{setup_script.LEADS}", f"{HOST} leads nowhere: give the name an address in the DNS first."),
     **{
-        f"port {number} is taken": (
-            f"perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => {number}, Listen => 1, ReuseAddr => 1); sleep 9' "
-            f">/dev/null 2>&1 & until [ -n \"$(ss -Hltn 'sport = :{number}')\" ]; do sleep 0.02; done",
-            f'port {number} is taken by another program: (("perl",',
-        )
+        f"port {number} is taken": (listening(number), f'port {number} is taken by another program: (("perl",')
         for number in (80, 443, 800, 801, 881)
     },
     "another file": (
@@ -197,6 +213,18 @@ def test_all_that_is_wrong_is_told_at_once(mended):
     told = run(mended, "apache").stderr.splitlines()
     assert len(told) == len(kinds) + 1
     assert all(line.startswith(f"setup.sh: {REFUSED[kind][1]}") for kind, line in zip(kinds, told, strict=False)), told
+
+
+@pytest.mark.parametrize(("proxy", "service"), [("nginx", "nginx"), ("apache", "apache2")])
+def test_a_port_may_be_taken_by_the_service_that_is_to_have_it(mended, proxy, service):
+    """As on a machine on which all is set up; the kernel tells of control groups in two forms."""
+    for ports, line in (
+        ((80, 443), f"0::/system.slice/{service}.service"),
+        ((800, 801, 881), "1:name=systemd:/system.slice/jupyterhub.service"),
+    ):
+        mended.sh(f"{listening(*ports)}; mkdir -p {setup_script.PROC}/$!; echo {line} >{setup_script.PROC}/$!/cgroup")
+    done = run(mended, proxy, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_nobody_but_root_gets_further(machine):
@@ -272,6 +300,23 @@ def test_a_hub_that_runs_is_restarted(machine):
     assert not run(machine, "nginx").returncode
     said = [call for call in calls(machine) if call.startswith("systemctl")]
     assert said[1:] == ["systemctl restart jupyterhub.service"]
+
+
+@pytest.mark.parametrize(("late", "asked"), [(3, [*["asks", "sleep 1"] * 3, "asks"]), (99, ["asks", "sleep 1"] * 30)])
+def test_the_check_waits_for_the_hub_for_half_a_minute(machine, late, asked):
+    machine.sh(f"echo {late} >{setup_script.LATE}")
+    assert not run(machine, "nginx").returncode
+    said = ["asks" if "urllib" in call else call for call in called(machine)]
+    assert said[said.index("/root/nginx/enable.sh") + 1 :] == [*asked, expected("nginx")[-1]]
+
+
+def test_where_the_disk_is_full_it_stops_before_it_copies_anything(machine):
+    machine.sh(f"ln -s /dev/full {FOLDER}/copied")
+    done = run(machine, "nginx")
+    assert done.returncode
+    assert "No space left on device" in done.stderr
+    assert calls(machine) == expected("nginx")[:2]
+    assert machine.sh("ls -d /etc/jupyter*", check=False).stdout == ""
 
 
 def test_it_stops_at_the_command_that_fails(machine):

@@ -13,7 +13,7 @@ FOLDER = "/root/metakernel-hub"
 # What is the tests' own lies apart from the machine's files.
 APART = "/root/apart"
 CALLED, CUT, NUMBER, STANDINS = (f"{APART}/{name}" for name in ("called", "cut", "number", "standins"))
-OWN, LEADS, ROOM, ACTIVE = (f"{APART}/{name}" for name in ("own", "leads", "room", "active"))
+OWN, LEADS, ROOM, ACTIVE, LATE, PROC = (f"{APART}/{name}" for name in ("own", "leads", "room", "active", "late", "proc"))
 PYTHON = f"{VALUES['environment']}/bin/python"
 NOTE = f'#!/bin/sh\necho "${{0##*/}} $*" >>{CALLED}\n'
 PROGRAMS = {
@@ -24,6 +24,18 @@ PROGRAMS = {
     "hostname": f"#!/bin/sh\ncat {OWN}\n",
     "getent": f'#!/bin/sh\n[ "$1" = ahosts ] || exec /usr/bin/getent "$@"\ncat {LEADS}\n',
     "df": f"#!/bin/sh\necho Avail\ncat {ROOM}\n",
+    # No service runs on the machine: to which one a process belongs is what the tests say.
+    "grep": f"""#!/bin/sh
+[ ! -f "{PROC}/${{3#/proc/}}" ] || exec /usr/bin/grep "$1" "$2" "{PROC}/${{3#/proc/}}"
+exec /usr/bin/grep "$@"
+""",
+    "sleep": NOTE,
+    # A hub that starts is not there the first times that it is asked.
+    "python": f"""{NOTE}[ "$1" = -c ] || exit 0
+late=$(cat {LATE})
+echo $((late - 1)) >{LATE}
+[ $late -le 0 ]
+""",
     # What setup.sh runs, it runs by `sh -ec`. Ctrl-C reaches all that belong to the terminal.
     "sh": f"""#!/bin/sh
 [ "$1" = -ec ] || exec /bin/sh "$@"
@@ -41,7 +53,7 @@ if [ ! -e {VALUES["environment"]}/begun ]; then
     mkdir -p {VALUES["environment"]}/bin
     touch {VALUES["environment"]}/begun
     [ "$(cat {CUT})" != half ] || kill -INT 0
-    cp {STANDINS}/apt-get {PYTHON}
+    cp {STANDINS}/python {PYTHON}
 fi
 """
 SCRIPT = f'#!/bin/sh\necho "$PWD/${{0##*/}}" >>{CALLED}\n'
@@ -69,7 +81,7 @@ def machine() -> Iterator[engine.Container]:
 # A bare server, with the archive unpacked, whatever was there before.
 AGAIN = f"""cd /root
 ls -A | grep -vx apart | xargs rm -rf
-rm -rf /opt/* /home/* /etc/nginx /etc/apache2 /etc/jupyter* /etc/systemd {ACTIVE}
+rm -rf /opt/* /home/* /etc/nginx /etc/apache2 /etc/jupyter* /etc/systemd {ACTIVE} {PROC}
 for name in systemd passwd shadow group gshadow; do cp --archive {APART}/etc/$name /etc; done
 cp {APART}/os-release /usr/lib/os-release
 tar -xC / -f {APART}/files.tar
@@ -79,6 +91,7 @@ echo >{CUT}
 echo '10.1.2.3 ' >{OWN}
 echo '10.1.2.3  STREAM x' >{LEADS}
 echo ' 9000' >{ROOM}
+echo 0 >{LATE}
 """
 
 
@@ -93,9 +106,10 @@ def ready(machine: engine.Container) -> None:
 COMMAND = f"env --chdir=/root PATH={STANDINS}:/usr/sbin:/usr/bin:/sbin:/bin setsid --wait /bin/sh metakernel-hub/setup.sh"
 
 
-def run(machine: engine.Container, *arguments: str, user: str = "") -> subprocess.CompletedProcess:
-    """Run setup.sh as if on a terminal of its own; what it said."""
-    return machine.exec(*COMMAND.split(), *arguments, check=False, user=user or None)
+def run(machine: engine.Container, *arguments: str, user: str = "", umask: str = "022") -> subprocess.CompletedProcess:
+    """Run setup.sh as if on a terminal of its own; what it said. Raises subprocess.TimeoutExpired after a minute."""
+    words = ("sh", "-c", f'umask {umask}; exec "$@"', "sh", *COMMAND.split(), *arguments)
+    return machine.exec(*words, check=False, user=user or None, timeout=60)
 
 
 # A run that is cut off, and one that is not; a copy that is cut off has arrived by half.

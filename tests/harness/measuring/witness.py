@@ -61,6 +61,7 @@ SEE: dict[str, list[str]] = {
     "jupyterhub/install.sh": ["deploy/install", "deploy/service", "deploy/kernels", "deploy/ladder", "deploy/neighbours", "jigsaw/editor"],
     "kernel/": ["deploy/install", "deploy/kernels", "deploy/ladder"],
     "jigsaw/": BLOCKS,
+    "setup/": ["deploy/setup"],
 }
 
 
