@@ -1,7 +1,7 @@
 # /etc/jupyterhub/jupyterhub_config.py
 import os
+import pwd
 import re
-import shutil
 
 from systemdspawner import SystemdSpawner
 
@@ -44,11 +44,12 @@ class UnitSpawner(SystemdSpawner):
         self.unit_name = "jupyter-" + re.sub("[^a-z0-9.-]", lambda letter: "_" + letter[0].encode().hex(), names)
 
     async def move_certs(self, paths):
-        """Has systemd hand the unit copies of its certificate and key, for its user's eyes alone."""
-        folder = os.path.dirname(paths["keyfile"])
-        shutil.copy(paths["cafile"], folder)
-        self.unit_extra_properties = self.unit_extra_properties | {"LoadCredential": f"tls:{folder}"}
-        return {name: f"/run/credentials/{self.unit_name}.service/tls_{os.path.basename(path)}" for name, path in paths.items()}
+        """Has systemd put the unit's certificate and key into the unit's own folder, for its user's eyes alone."""
+        folder, user = f"/run/{self.unit_name}", pwd.getpwnam(self.user.name)
+        files = " ".join(f'"{os.path.abspath(path)}"' for path in paths.values())
+        copy = f"+/usr/bin/install --owner={user.pw_uid} --mode=400 --target-directory={folder} {files}"
+        self.unit_extra_properties = self.unit_extra_properties | {"ExecStartPre": copy}
+        return {name: f"{folder}/{os.path.basename(path)}" for name, path in paths.items()}
 
 
 c.JupyterHub.spawner_class = UnitSpawner
@@ -60,8 +61,8 @@ c.Spawner.mem_limit = "2G"
 # All users together: /etc/systemd/system/jupyter.slice keeps some of the machine for the rest.
 c.SystemdSpawner.slice = "jupyter.slice"
 
-# Servers and kernels find their programs here, before the folders that systemd names to every unit.
-c.SystemdSpawner.extra_paths = ["/opt/jupyterhub/bin", "/usr/local/bin"]
+# Servers and kernels find their programs here, then in /bin and /usr/bin.
+c.SystemdSpawner.extra_paths = ["/opt/jupyterhub/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin"]
 # What servers, kernels and terminals may not do. They inherit nothing from the hub's unit.
 c.SystemdSpawner.isolate_devices = True  # no disks, no cameras; nor graphics cards
 c.SystemdSpawner.isolate_tmp = True  # a /tmp of its own

@@ -70,9 +70,7 @@ def test_the_hub_warns_of_a_misspelt_option_and_not_of_a_misspelt_class(machine)
 
 
 def test_a_server_inherits_the_variables_that_the_page_names(machine):
-    kept = machine.sh(
-        f"{BIN}/python -c 'from jupyterhub.spawner import Spawner; print(*Spawner().env_keep)'"
-    ).stdout.split()
+    kept = machine.sh(f"{BIN}/python -c 'from jupyterhub.spawner import Spawner; print(*Spawner().env_keep)'").stdout.split()
     told = re.search(r"\(`c\.Spawner\.env_keep`\): (.*)", page("deploy/kernel-discovery.md"))[1]
     assert sorted(re.findall(r"`(\w+)`", told)) == sorted(kept)
 
