@@ -149,7 +149,9 @@ def _entries(node: ast.stmt) -> list[tuple[int, int]]:
 
 
 def _python(name: str, lines: list[str]) -> Iterator[Directive]:
-    """Each statement; of functions and classes also those within, of dictionaries each entry. Not imports, without which nothing begins, nor words for people."""
+    """Each statement; of functions and classes also those within, of dictionaries each entry.
+
+    Not imports, without which nothing begins, nor words for people."""
 
     def within(body: list[ast.stmt]) -> Iterator[Directive]:
         for node in body:
