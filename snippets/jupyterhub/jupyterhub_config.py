@@ -69,6 +69,8 @@ c.SystemdSpawner.isolate_tmp = True  # a /tmp of its own
 c.SystemdSpawner.unit_extra_properties = {
     "TasksMax": "512",
     "CPUWeight": "100",
+    # What a stopped server has started, and does not end when it is asked to, is ended then.
+    "TimeoutStopSec": "15",
     # None of root's powers; programs give nobody more: sudo and su fail in terminals.
     "CapabilityBoundingSet": "",
     # /usr, /etc and /boot are read-only, and so are the hub's own programs. New files are
