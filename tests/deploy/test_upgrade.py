@@ -24,8 +24,8 @@ STATES = {
         "mv /root/kernel /var/tmp/away", f"mv /var/tmp/away /root/kernel; rm {BEFORE}/*; rmdir {BEFORE}; systemctl start jupyterhub.service"
     ),
 }
-# What a user keeps: all but the WebSocket, which JupyterLab opens anew.
-KEPT = {"variable": True, "websocket": False, "login": True, "file": True}
+# What a user of the last release keeps, whose servers were the hub's own processes.
+KEPT = {"variable": False, "websocket": False, "login": True, "file": True}
 
 
 def commands(page, proxy):

@@ -106,7 +106,8 @@ def taken(port, service):
     """Another program has a service's port."""
     listen = f"{ENVIRONMENT}/bin/python -m http.server --bind 0.0.0.0 --directory /srv {port} >/dev/null 2>&1"
     make = f"systemctl stop {service}; {listen} & echo $! >/var/tmp/pid; until ss -Hltn 'sport = :{port}' | grep .; do sleep 0.1; done"
-    return State(make, f"kill $(cat /var/tmp/pid); systemctl start {service}", cured=True)
+    up = f"; {UP}" if service == "jupyterhub" else ""
+    return State(make, f"kill $(cat /var/tmp/pid); systemctl start {service}{up}", cured=True)
 
 
 SITE = f"server {{ listen 80; server_name {VALUES['host']}; }}"

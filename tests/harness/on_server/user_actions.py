@@ -631,6 +631,8 @@ def watch(url: str, user: str) -> dict:
     with suppress(hubcheck.Failed, requests.RequestException):
         lived["login"] = "/hub/home" in urlsplit(hub.request("GET", "hub/home").url).path
     with suppress(hubcheck.Failed, requests.RequestException):
+        # Whose server is gone gets another.
+        list(hubcheck.INSIDE["server_spawns"](hub))
         text = hub.json("GET", note)["content"]
         number = int(text.split()[0])
         # One that was being saved may have arrived, though nobody said so.
