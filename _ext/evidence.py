@@ -2,8 +2,9 @@
 
 A row names by their SHA-256 the snippets that took part (`files`), those of them that it speaks for (`proves`), and what
 happened (`kind`): a program `accepted` them, a user `climbed` the ladder through a reverse proxy, systemd `booted` the
-hub, `blocks_run` in a browser, somebody made a `fault`, a reverse proxy lived through a `term`, or a reader `typed` the
-commands of a page. It counts while every file that took part is still the same.
+hub, `blocks_run` in a browser, somebody made a `fault`, a reverse proxy lived through a `term`, a reader `typed` the
+commands of a page, or an archive, whose SHA-256 is the `version`, has `set_up` a server. It counts while every file that took part is
+still the same.
 
 `home` is the Debian release of the hub's own machine.
 

@@ -2,6 +2,7 @@
 
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
 - `{tested} climbs NAME`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
+- `{tested} archive`: its SHA-256, and the table of the machines that archives of just these bytes have set up.
 """
 
 import re
@@ -127,9 +128,8 @@ class Tested(FromFile):
         rows, (what, *names) = self.env.evidence, self.arguments
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
-        return {"climbs": self.climbs, "blocks": self.blocks, "faults": self.faults, "term": self.term, "files": self.files}[what](
-            rows, *names
-        )
+        tables = {"climbs": self.climbs, "blocks": self.blocks, "faults": self.faults, "term": self.term, "files": self.files}
+        return (tables | {"archive": self.archive})[what](rows, *names)
 
     def table(self, head, rows):
         lines = [head, ["---"] * len(head), *rows]
@@ -171,6 +171,15 @@ class Tested(FromFile):
                 for key, some in of.items()
             ],
         )
+
+    def archive(self, rows):
+        """The archive does not hold the pages, so this page can name its bytes."""
+        shown = [row for row in rows if row["kind"] == "set_up" and row["version"] == self.env.archive]
+        shown.sort(key=lambda row: (row["home"], row["application"], row["on"]), reverse=True)
+        proof = nodes.paragraph("", "SHA-256 with the example values: ", nodes.literal("", self.env.archive), classes=["archive-sum"])
+        head = ["Values", "Debian", "With", "Run on"]
+        lines = [[row["on"], source(row["home"]), NAMES[row["application"]], row["date"]] for row in shown]
+        return [proof, *self.table(head, lines)]
 
     def faults(self, rows, by):
         made = [row for row in rows if (row["kind"], row["by"]) == ("fault", by)]

@@ -7,9 +7,14 @@ umask 022
 environment=/opt/jupyterhub
 share=$environment/share/jigsaw
 
-# Blockly comes from npm, in the release that Python.html is written for.
+# Blockly comes from npm, in the release that Python.html is written for. If npm is cut off,
+# the half file stays in download/, and the next run overwrites it.
 PATH="$environment/bin:$PATH"
-[ -e blockly-13.3.0.tgz ] || npm pack --loglevel=error blockly@13.3.0 >/dev/null
+if [ ! -e blockly-13.3.0.tgz ]; then
+    mkdir -p download
+    npm pack --loglevel=error --pack-destination download blockly@13.3.0 >/dev/null
+    mv download/blockly-13.3.0.tgz .
+fi
 sha512sum --check --quiet <<'END'
 a801c518c193485ebb2eea6bde98d9cfd2d0bb824215d37be82319c5e8012a2bde66b78ad3cc9785a0b3d20f6af7fc5ee4611da1e153dcf3809506af3c844f13  blockly-13.3.0.tgz
 END

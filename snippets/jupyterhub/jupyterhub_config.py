@@ -72,6 +72,8 @@ c.SystemdSpawner.unit_extra_properties = {
     # Where the machine's memory runs out, servers and kernels are ended first, not the hub or
     # the web server.
     "OOMScoreAdjust": "500",
+    # What a stopped server has started, and does not end when it is asked to, is ended then.
+    "TimeoutStopSec": "15",
     # None of root's powers; programs give nobody more: sudo and su fail in terminals.
     "CapabilityBoundingSet": "",
     # /usr, /etc and /boot are read-only, and so are the hub's own programs. New files are

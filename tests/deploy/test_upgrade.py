@@ -1,6 +1,7 @@
 """A reader who set up a server by the last release comes to the files of today by deploy/upgrade.md, and users keep what they have."""
 
 import re
+import shlex
 
 import pytest
 
@@ -8,9 +9,21 @@ from tests.harness import releases
 from tests.harness.machines import faults
 from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, snippets
 from tests.harness.measuring.ladder import tell
-from tests.harness.site.following import TABS
+from tests.harness.site import following
+from tests.harness.site.following import TABS, State
 
-PAGE = (ROOT / "deploy/upgrade.md").read_text("utf-8")
+NAME = "deploy/upgrade.md"
+PAGE = (ROOT / NAME).read_text("utf-8")
+# A reader's own line, and the file of the last release that it is in.
+MINE, OWN = "systemd/enable.sh", "logger 'The hub was started.'"
+BEFORE = "/root/before"
+# What the page says may be seen instead of silence as the copy is made.
+STATES = {
+    "If you see File exists": State(f"mkdir {BEFORE}; touch {BEFORE}/etc.tar", f"mv {BEFORE} {BEFORE}-1", cured=True),
+    "If you see No such file or directory": State(
+        "mv /root/kernel /var/tmp/away", f"mv /var/tmp/away /root/kernel; rm {BEFORE}/*; rmdir {BEFORE}; systemctl start jupyterhub.service"
+    ),
+}
 # What a user keeps: all but the WebSocket, which JupyterLab opens anew.
 KEPT = {"variable": True, "websocket": False, "login": True, "file": True}
 
@@ -46,12 +59,28 @@ def server(request):
         packages = f"DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {' '.join(proxy.packages)}"
         hub.machine.sh(f"apt-get update && {packages}", timeout=300)
         hub.machine.put({places[name]: text for name, text in old.items()})
-        hub.machine.sh(f"cd /root/{proxy.name} && sh enable.sh")
+        hub.machine.sh(f"cd /root/{proxy.name} && sh enable.sh; echo {shlex.quote(OWN)} >>{places[MINE]}")
+        old[MINE] += f"{OWN}\n"
         yield hub, proxy.name, old
 
 
 @pytest.fixture(scope="module")
-def upgraded(server):
+def instead(server, site):
+    """What was not as the page says of what may be seen as the copy is made, each state made in turn before the upgrade begins."""
+    hub, proxy, _ = server
+    reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy])
+    with faults.coming_back(hub):
+        # Where the reader is when the copy is made.
+        hub.machine.sh("mkdir /root/new")
+        for one in reader.pages.instead(reader.tab):
+            if one.page == NAME and one.begins in STATES:
+                reader.meet(one, reader.pages.block(one.after, reader.tab), STATES[one.begins])
+        hub.machine.sh("rmdir /root/new")
+    return reader.wrong
+
+
+@pytest.fixture(scope="module")
+def upgraded(server, instead):
     """The same machine, on which a reader has typed what the page says while a user worked: what compared, and what the user kept."""
     hub, proxy, old = server
     steps = commands(PAGE, proxy)
@@ -62,11 +91,18 @@ def upgraded(server):
         typed(hub, [make])
         hub.machine.put({f"/root/new{place(name)}": new[name] for name in changed})
         differences = typed(hub, compare)
+        # What the page says of a line of one's own.
+        hub.machine.sh(f"echo {shlex.quote(OWN)} >>/root/new{place(MINE)}")
+        new[MINE] += f"{OWN}\n"
         typed(hub, steps["2. Stop the hub and keep a copy"])
         typed(hub, steps["3. Put the new files in place and install"])
         with faults.coming_back(hub):
             typed(hub, steps["4. Start it again"])
-    return {"differ": differences, "changed": changed, "new": new, "told": told}
+    return {"differ": differences, "again": typed(hub, compare), "changed": changed, "new": new, "told": told}
+
+
+def test_what_may_be_seen_instead_as_the_copy_is_made_is_what_the_page_says(instead):
+    assert not instead, "\n\n".join(instead)
 
 
 def test_a_reader_of_the_last_release_comes_to_this_one_and_users_keep_what_they_have(server, upgraded):
@@ -76,6 +112,8 @@ def test_a_reader_of_the_last_release_comes_to_this_one_and_users_keep_what_they
         assert hub.machine.read(place(name)) == text
     shown = re.findall(r"^\+\+\+ (\S+)", upgraded["differ"], re.M)
     assert sorted(shown) == sorted(place(name).lstrip("/") for name in upgraded["changed"])
+    assert f"\n-{OWN}\n" in upgraded["differ"]
+    assert upgraded["again"] == "", "nothing differs from the newest files"
     modes = hub.machine.sh("stat --format %a / /etc /root /etc/jupyterhub/jupyterhub_config.py").stdout.split()
     assert modes == ["755", "755", "700", "600"]
     last = hub.check("--keep-server", "--megabytes", "1")[-1]

@@ -69,21 +69,38 @@ KNOWN = {"name": "blockly", "versions": {VERSIONS["blockly"]: {"name": "blockly"
 KNOWN["versions"][VERSIONS["blockly"]]["dist"] = {"tarball": f"{REGISTRY}/{PACKAGE}"}
 
 
-def test_with_npm_it_gets_the_package_by_itself_and_says_no_more_than_that_it_is_done(idle):
+@pytest.fixture
+def with_npm(idle):
+    """A machine whose npm reaches a registry, with install.sh in /root/bare and no package beside it; and the command of its reader."""
     machine = idle(VERSIONS["jupyterhub"][0])
     serve = (
         f"{deployment.PYTHON} -m http.server --bind 127.0.0.1 --directory /root/registry 4873 >/dev/null 2>&1 & echo $! >/root/registry.pid"
     )
-    machine.sh(
-        f"cp /root/jigsaw/{PACKAGE} /root/registry; rm -rf /root/bare && cp -r /root/jigsaw /root/bare && rm /root/bare/*.tgz; {serve}",
-        {"/root/registry/blockly": json.dumps(KNOWN)},
-    )
+    bare = "rm -rf /root/bare && cp -r /root/jigsaw /root/bare && rm -r /root/bare/*.tgz /root/bare/download"
+    machine.sh(f"cp /root/jigsaw/{PACKAGE} /root/registry; {bare}; {serve}", {"/root/registry/blockly": json.dumps(KNOWN)})
     try:
         machine.until(f"{deployment.PYTHON} -c \"import urllib.request as r; r.urlopen('{REGISTRY}/blockly')\"", timeout=10)
-        done = machine.sh(f"cd /root/bare && npm_config_registry={REGISTRY} sh install.sh")
+        yield machine, f"cd /root/bare && npm_config_registry={REGISTRY} sh install.sh"
     finally:
         machine.sh("kill $(cat /root/registry.pid)")
+
+
+def test_with_npm_it_gets_the_package_by_itself_and_says_no_more_than_that_it_is_done(with_npm):
+    machine, install = with_npm
+    done = machine.sh(install)
     assert (done.stdout, done.stderr) == (f"installed the block editor into {SHARE}\n", "")
+
+
+def test_a_package_that_was_cut_off_while_it_was_written_is_fetched_again(with_npm):
+    """By a limit on the size of files, since npm writes it in an instant; npm has it in its cache, whose files are as large."""
+    machine, install = with_npm
+    half = int(machine.sh(f"{install} >/dev/null; stat --format %s {PACKAGE}; rm {PACKAGE}").stdout) // 2
+    cut = machine.sh(f"ulimit -f {half // 512}; {install}", check=False)
+    assert cut.returncode
+    left = machine.sh(f"find /root/bare -name {PACKAGE} -printf '%s\n'").stdout.split()
+    assert [0 < int(size) <= half for size in left] == [True]
+    done = machine.sh(install, check=False)
+    assert (done.returncode, done.stdout) == (0, f"installed the block editor into {SHARE}\n"), done.stdout + done.stderr
 
 
 @every_hub

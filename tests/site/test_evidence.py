@@ -1,5 +1,6 @@
 """A stamp tells what the tests saw of exactly the file above it, and only of runs that passed with the published files."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -186,11 +187,12 @@ def test_a_run_without_evidence_leaves_the_file_alone(file):
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     """A site of two pages: the published snippets, two of them shown, and the guide's page of what was tested."""
-    page = (ROOT / "deploy/tested.md").read_text("utf-8").replace("check.md#read-the-result", "../index.md")
+    page = (ROOT / "deploy/tested.md").read_text("utf-8")
+    page = page.replace("check.md#read-the-result", "../index.md").replace("one-download.md", "../index.md")
     block = '```{{literalinclude}} /snippets/{0}\n:caption: "{{download}}`{0} </snippets/{0}>`"\n```\n'
     shown = "\n".join(block.format(name) for name in (CONF, "nginx/enable.sh"))
     index = f"# Two files\n\n{shown}\n```{{toctree}}\ndeploy/tested\n```\n"
-    return small(tmp_path_factory.mktemp("tree"), ["sphinx_tabs.tabs", "stamps", "typed", "lines"], index=index, tested=page)
+    return small(tmp_path_factory.mktemp("tree"), ["sphinx_tabs.tabs", "archive", "stamps", "typed", "lines"], index=index, tested=page)
 
 
 def build(tree):
@@ -334,6 +336,24 @@ def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that
         assert (stamps, cells) == ([], ["Two files", "0 of 1", "—", "—", "—"])
     finally:
         index.write_text(before)
+
+
+def test_the_archive_is_named_by_its_checksum_beside_what_its_bytes_have_set_up(tree):
+    page = tree / "deploy/tested.md"
+    before = page.read_text("utf-8")
+    page.write_text("# The one download\n\n```{tested} archive\n```\n")
+    try:
+        written(tree)
+        tested = build(tree)[2]
+        sha256 = hashlib.sha256((tree / "build/html/metakernel-hub.tar.gz").read_bytes()).hexdigest()
+        assert tested.select_one("p.archive-sum code").text == sha256
+        assert not tested.select("table")
+        rows = [evidence.set_up(proof, "the examples", "trixie", "nginx") for proof in (sha256, sha256[::-1])]
+        written(tree, *(row | {"date": "2026-11-26"} for row in rows))
+        cells = [cell.text.strip() for cell in build(tree)[2].select("tbody td")]
+    finally:
+        page.write_text(before)
+    assert cells == ["the examples", "Debian trixie", "nginx", "2026-11-26"]
 
 
 def test_the_hash_of_another_file_is_no_evidence(tree, rows):

@@ -35,10 +35,23 @@ class Terminal:
     prompt: str
     answers: Mapping[str, str]
 
-    def type(self, command: str, timeout: float = 300) -> tuple[int, str]:
+    def type(self, command: str, timeout: float = 600) -> tuple[int, str]:
         """Type a command; its exit status and what it printed. Raises `Waits` after `timeout` seconds."""
         output = self._type(command, timeout)
         return int(self._type("echo $?", 10).strip()), output
+
+    def interrupt(self, command: str, words: str, timeout: float = 300) -> str:
+        """Type a command, and Ctrl-C once it has said some words; what it printed. Raises `Waits` if it does not say them, or goes on."""
+        self.child.sendline(command)
+        said = ""
+        try:
+            self.child.expect_exact(words, timeout=timeout)
+            said = self.child.before + self.child.after
+            self.child.sendcontrol("c")
+            self.child.expect_exact(self.prompt, timeout=timeout)
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            raise Waits(f"{command}: said {words!r} or ended not within {timeout:.0f} s; so far:\n{said}{self.child.before}") from error
+        return shown(said + self.child.before)
 
     def _type(self, command: str, timeout: float) -> str:
         self.child.sendline(command)

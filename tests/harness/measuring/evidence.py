@@ -136,6 +136,14 @@ def typed(page: str, suite: str, proxy: str, keys: Iterable[str]) -> dict:
     return row("typed", page, "", used, [], on=suite, application=proxy, lived=dict.fromkeys(keys, True))
 
 
+def set_up(sha256: str, values: str, suite: str, proxy: str) -> dict:
+    """What it proves that the one download has set up a bare machine, with the examples or other `values` in the same files.
+
+    `sha256` is that of the archive with the examples.
+    """
+    return row("set_up", "setup.sh", sha256, SEEN, [], on=values, home=suite, application=proxy)
+
+
 def merge(rows: list[dict]) -> None:
     """Add rows to the file; of those of the same versions, the newer stay. Rows of files that have changed since go."""
     if not rows:

@@ -94,6 +94,21 @@ def _guide(html: Path) -> dict[str, Path]:
     return {name: page for name, page in sources.items() if (ROOT / name).exists()}
 
 
+@dataclass(frozen=True)
+class State:
+    """A state of a machine in which something else is seen than a page says first: scripts of root's that `make` and `undo` it.
+
+    `typed` are other commands than the page's, for a state in which a reader has typed something else. `seen` are words that come,
+    beside those of the page. It is `cured` if what undoes it is what the page says to do.
+    """
+
+    make: str
+    undo: str = "true"
+    typed: Sequence[str] = ()
+    seen: Sequence[str] = ()
+    cured: bool = False
+
+
 @dataclass
 class Reader:
     """A reader at a server, who is root there, and the hub's `user`.
@@ -177,21 +192,26 @@ class Reader:
             return False
         return True
 
-    def meet(self, instead: Instead, commands: Sequence[Type], make: str, undo: str, typed: Sequence[str] = ()) -> None:
-        """Make a state by a script of root's, and type the block of commands after which the page says that it shows; then undo it.
+    def meet(self, instead: Instead, commands: Sequence[Type], state: State) -> None:
+        """Make a state, and type the block of commands after which the page says that it shows; then undo it.
 
-        `typed` are other commands than those, for a state in which a reader has typed something else.
+        If it has a cure, the block is typed once more, and comes to what the page says of it.
         """
         self.say(f"{instead.after}: {instead.begins}")
-        who = commands[-1].who
-        self.machine.sh(make)
+        who = "root" if commands[-1].who == "root" else self.user
+        self.machine.sh(state.make)
         try:
-            with terminal.opened(self.machine, "root" if who == "root" else self.user, self.answers) as shell:
-                seen = [shell.type(command) for command in typed or [step.command for step in commands]]
+            with terminal.opened(self.machine, who, self.answers) as shell:
+                seen = [shell.type(command) for command in state.typed or [step.command for step in commands]]
         finally:
-            self.machine.sh(undo)
+            self.machine.sh(state.undo)
         output = "".join(output for _, output in seen)
         found = [word in output for word in instead.words]
-        as_always = not typed and not any(step.wrong(*one) for step, one in zip(commands, seen, strict=True))
-        if as_always or not (any(found) if " or " in instead.begins else all(found)):
-            self.wrong.append(f"{instead.after}: {instead.begins}\nmade by: {make}\nseen:\n{output}")
+        as_always = not state.typed and not any(step.wrong(*one) for step, one in zip(commands, seen, strict=True))
+        missing = [word for word in state.seen if word not in output]
+        if as_always or missing or not (any(found) if " or " in instead.begins else all(found)):
+            self.wrong.append(f"{instead.after}: {instead.begins}\nmade by: {state.make}\nmissing: {missing}\nseen:\n{output}")
+        if state.cured:
+            with terminal.opened(self.machine, who, self.answers) as shell:
+                cured = [step.wrong(*shell.type(step.command)) for step in commands]
+            self.wrong += [f"{told}\nafter the cure of: {instead.begins}\n{state.undo}" for told in cured if told]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,36 +11,30 @@ from bs4 import BeautifulSoup
 
 from tests.harness.machines import deployment, engine, picture
 from tests.harness.machines.picture import Difference, Picture
-from tests.harness.site.following import Reader
+from tests.harness.site.following import Reader, State
 from tests.harness.site.walk import Type
 
 PAGE = "deploy/remove.md"
 # Done only where the web server has no other site, and only to accounts whose files may go.
 WEB_SERVER, ACCOUNTS = "the-web-server", "delete-accounts-with-all-their-files"
-# A program of a user's that goes on when it is asked to end.
+AGAIN = "set-it-up-again"
+# A program of a user's that goes on when it is asked to end, and writes to nobody who may be gone.
 STUBBORN = """import subprocess
-subprocess.Popen(["sh", "-c", "trap : TERM; while :; do sleep 1; done"], start_new_session=True).pid"""
+quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+subprocess.Popen(["sh", "-c", "trap '' TERM; exec sleep 9999"], start_new_session=True, **quiet).pid"""
 NOTES = "/home/alice/notes.txt"
-# What the page says may be seen instead, by the beginning of its sentence: the section before which it is made, how it is made and
-# undone, and what is typed.
+DATABASE = "/var/lib/jupyterhub/jupyterhub.sqlite"
+# What the page says may be seen instead, by the beginning of its sentence: the section before which it is made, and how.
 STATES = {
-    "If you see Not found in archive": (
-        "take-the-site-out-of-the-web-server",
-        "true",
-        "true",
-        "tar --list --file /root/jupyterhub-backup.tar.gz var/lib/hub/jupyterhub.sqlite",
-    ),
-    "If you see No such file or directory": (
-        "delete-the-group",
-        "true",
-        "true",
-        "rmdir --ignore-fail-on-non-empty /root/.ipython",
-    ),
+    "If you see Not found in archive": ("keep-a-copy", State(f"mv {DATABASE} /var/tmp/away", f"mv /var/tmp/away {DATABASE}", cured=True)),
+    # What the block deletes is not there once it has been typed.
+    "If you see No such file or directory": ("delete-the-group", State("true")),
     "If you see cannot remove the primary group of user": (
         "delete-the-group",
-        "useradd --gid jupyterhub --no-create-home carl",
-        "userdel carl",
-        "groupdel jupyterhub",
+        State(
+            "useradd --gid jupyterhub --no-create-home carl",
+            "usermod --gid users carl && groupdel jupyterhub && groupadd jupyterhub && userdel carl",
+        ),
     ),
 }
 
@@ -78,31 +73,45 @@ def listed(page: BeautifulSoup, tab: str) -> list[Stays]:
     return found
 
 
+def _in_kernel(machine: engine.Container, values: Mapping[str, str], code: str) -> str:
+    behind = f"http://{values['hub']}{values['base_url']}"
+    return deployment.on_server(machine, "user_actions", "compute", behind, "alice", code, "--keep-server").strip()
+
+
 def work(machine: engine.Container, values: Mapping[str, str], password: str) -> None:
     """Have alice work in a hub that is a service of the machine: her server runs, and a program that goes on when it is asked to end."""
-    behind = f"http://{values['hub']}{values['base_url']}"
     up = f"journalctl _SYSTEMD_INVOCATION_ID=$(systemctl show --property InvocationID --value jupyterhub) --grep '{deployment.UP}'"
     machine.sh("systemctl start jupyterhub.service")
     machine.until(up, timeout=60)
     machine.put({f"{deployment.CHECK}/alice.txt": password, f"{deployment.CHECK}/ca.pem": deployment.authority().cert_pem.bytes()})
-    pid = deployment.on_server(machine, "user_actions", "compute", behind, "alice", STUBBORN, "--keep-server").strip()
-    machine.sh(f"kill -0 {pid}; echo kept >{NOTES}")
+    pid = _in_kernel(machine, values, STUBBORN)
+    machine.sh(f"kill -TERM {pid}; sleep 0.3; kill -0 {pid}; echo kept >{NOTES}")
 
 
-def follow(reader: Reader) -> dict[str, Picture | str]:
-    """Follow the page. Returns pictures of the machine without the hub, without the web server, and without accounts; and alice's notes."""
+def follow(reader: Reader, again: Mapping[str, str] | None = None) -> dict[str, Picture | list[str]]:
+    """Follow the page. Returns pictures of the machine without the hub, without the web server, and without accounts.
+
+    And "notes": alice's, before accounts are deleted. With values, the hub is set up `again` before that, and taken away a second time;
+    then her notes are what her kernel reads there, too.
+    """
     order = dict.fromkeys(step.section for step in reader.pages.steps(PAGE, reader.tab) if isinstance(step, Type))
     said = {one.begins: one for one in reader.pages.instead(reader.tab) if one.page == PAGE}
-    seen: dict[str, Picture | str] = {}
-    for section in order:
+    away = [section for section in order if section not in (ACCOUNTS, AGAIN)]
+    seen: dict[str, Picture | list[str]] = {}
+    for section in away:
         if section == WEB_SERVER:
             seen["without the hub"] = picture.taken(reader.machine)
-        if section == ACCOUNTS:
-            seen["without the web server"] = picture.taken(reader.machine)
-            seen["notes"] = reader.machine.sh(f"cat {NOTES}", check=False).stdout
-        for begins, (before, make, undo, typed) in STATES.items():
+        for begins, (before, state) in STATES.items():
             if before == section:
-                reader.meet(said[begins], reader.pages.block(said[begins].after, reader.tab), make, undo, [typed])
+                reader.meet(said[begins], reader.pages.block(said[begins].after, reader.tab), state)
         reader.follow(PAGE, [section])
+    seen["without the web server"] = picture.taken(reader.machine)
+    seen["notes"] = notes = [reader.machine.sh(f"cat {NOTES}", check=False).stdout]
+    if again:
+        reader.follow(PAGE, [AGAIN])
+        reader.machine.put({f"{deployment.CHECK}/ca.pem": deployment.authority().cert_pem.bytes()})
+        notes.append(ast.literal_eval(_in_kernel(reader.machine, again, f"open({NOTES!r}).read()")))
+        reader.follow(PAGE, away)
+    reader.follow(PAGE, [ACCOUNTS])
     seen["without accounts"] = picture.taken(reader.machine)
     return seen
