@@ -69,6 +69,9 @@ c.SystemdSpawner.isolate_tmp = True  # a /tmp of its own
 c.SystemdSpawner.unit_extra_properties = {
     "TasksMax": "512",
     "CPUWeight": "100",
+    # Where the machine's memory runs out, servers and kernels are ended first, not the hub or
+    # the web server.
+    "OOMScoreAdjust": "500",
     # What a stopped server has started, and does not end when it is asked to, is ended then.
     "TimeoutStopSec": "15",
     # None of root's powers; programs give nobody more: sudo and su fail in terminals.

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import time
 
 import pytest
 
@@ -220,8 +221,49 @@ def test_the_hub_itself_does_not_change_the_system_nor_its_own_programs(hub):
     hub.machine.sh(f"touch {places[-1]} && {within} test -e {places[-1]} && rm {places[-1]}")
 
 
+# What becomes of a user's file in each folder, where everybody may write into all of them.
+OF_ALL = [f"{folder}/of-all" for folder in ("/usr/local", "/etc", "/boot", VALUES["environment"], "/srv")]
+WRITES = f"""
+import errno, pathlib
+for folder in {OF_ALL}:
+    try:
+        print(folder, pathlib.Path(folder, "x").write_text("x"))
+    except OSError as error:
+        print(folder, errno.errorcode[error.errno])
+"""
+
+
+def test_a_user_cannot_change_the_system_nor_the_hubs_programs_even_where_permissions_let_everybody(hub):
+    answers(hub)
+    hub.machine.sh(f"mkdir --mode=777 --parents {' '.join(OF_ALL)}")
+    said = hub.on_server("compute", deployment.BEHIND, "alice", WRITES, "--keep-server")
+    written = dict(line.split() for line in said.splitlines())
+    assert written == dict.fromkeys(OF_ALL[:4], "EROFS") | {OF_ALL[4]: "1"}
+
+
+def test_where_the_machines_memory_runs_out_users_servers_and_kernels_are_ended_before_the_hub(hub):
+    """The kernel of Linux ends what has the highest score; 500 is as if a process took half of the machine's memory more."""
+    answers(hub)
+    of_alice = hub.on_server("compute", deployment.BEHIND, "alice", "print(open('/proc/self/oom_score_adj').read())", "--keep-server")
+    of_the_hub = hub.machine.read(f"/proc/{asked(hub, 'MainPID')}/oom_score_adj")
+    assert int(of_alice) >= int(of_the_hub) + 500
+
+
 # Of root's powers: to pass over permissions, to act as another group, to take a port below 1024, to write to the audit log.
 KEPT = sum(1 << number for number in (1, 6, 10, 29))
+
+
+def test_a_start_that_failed_locks_nobody_out_once_its_cause_is_mended(hub):
+    """What the spawner had written for systemd still lies there, and is to be written anew."""
+    answers(hub)
+    hub.machine.sh("mv /usr/bin/systemd-run /root/")
+    try:
+        failed = hub.check("--until", "server_spawns", user="bob", url=deployment.BEHIND)[-1]
+    finally:
+        hub.machine.sh("mv /root/systemd-run /usr/bin/")
+    assert (failed["rung"], failed["ok"]) == ("server_spawns", False)
+    last = hub.check("--until", "server_spawns", user="bob", url=deployment.BEHIND)[-1]
+    assert last["ok"], last
 
 
 def test_the_hub_itself_has_four_powers_of_roots_and_no_way_to_name_the_machine(hub):
@@ -257,6 +299,32 @@ def test_pam_may_lock_an_account_after_a_wrong_password(hub):
     finally:
         hub.machine.put({"/etc/pam.d/login": own})
     assert tried == [302, 403, 403]
+
+
+# A program that PAM starts at each login, in the hub's own sandbox: it may ask another machine, and not for less of the processor.
+ASKS = f"""#!{deployment.PYTHON}
+import os, socket
+socket.socket(socket.AF_INET6).close()
+try:
+    os.setpriority(os.PRIO_PROCESS, 0, 1)
+    said = "granted"
+except OSError as error:
+    said = str(error)
+open("/run/said", "w").write(said)
+"""
+
+
+def test_a_program_of_pams_that_asks_the_kernel_for_what_the_hub_may_not_have_is_told_no_and_goes_on(hub):
+    answers(hub)
+    own = hub.machine.read("/etc/pam.d/login")
+    asks = {"/usr/local/bin/asks": ASKS, "/etc/pam.d/login": f"auth optional pam_exec.so quiet /usr/local/bin/asks\n{own}"}
+    hub.machine.sh("chmod 755 /usr/local/bin/asks; rm -f /run/said", asks)
+    try:
+        tried = hub.on_server("let_in", deployment.BEHIND, "bob", "")
+    finally:
+        hub.machine.put({"/etc/pam.d/login": own})
+    assert tried == [302]
+    assert hub.machine.sh("cat /run/said", check=False).stdout == "[Errno 1] Operation not permitted"
 
 
 TIMES = ("ExecMainStartTimestampMonotonic", "ActiveExitTimestampMonotonic")
@@ -413,16 +481,26 @@ def left(hub):
     return [hub.machine.sh(f"tr '\\0' ' ' <{path}", check=False).stdout for path in hub.machine.sh(search).stdout.split()]
 
 
-def test_a_stop_leaves_users_servers_and_a_stop_of_those_leaves_nothing(hub):
+# A program that does not end when it is asked to, as a terminal's shell does not; systemd itself would wait for a minute and a half.
+STUBBORN = """
+import subprocess
+print(subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"], start_new_session=True).pid)
+"""
+
+
+def test_a_stop_leaves_users_servers_and_a_stop_of_those_leaves_nothing_and_takes_seconds(hub):
     answers(hub)
-    rungs = hub.check("--keep-server", "--until", "server_spawns", url=deployment.BEHIND)
-    assert rungs[-1]["ok"], rungs
+    program = hub.on_server("compute", deployment.BEHIND, "alice", STUBBORN, "--keep-server").strip()
     hub.machine.sh("systemctl stop jupyterhub.service")
     assert hub.machine.sh("systemctl show --property Result --value jupyterhub").stdout.strip() == "success"
     (server,) = left(hub)
     assert "jupyterhub-singleuser" in server
-    hub.machine.sh("systemctl stop 'jupyter-*.service'")
+    assert hub.machine.sh(f"ps --no-headers --format user {program}").stdout.strip() == "alice"
+    began = time.monotonic()
+    hub.machine.sh("systemctl stop 'jupyter-*.service'", timeout=120)
+    assert time.monotonic() - began < 40
     assert not left(hub)
+    assert hub.machine.sh(f"ps {program}", check=False).returncode
     hub.machine.sh("systemctl start jupyterhub.service")
 
 

@@ -46,7 +46,8 @@ WORKERS: list[subprocess.Popen] = []
 
 LINES = ("safe", "fast", "ladder", "lines", "logs", "limits", "faults", "bench", "term")
 PROXY = ["deploy/" + name for name in LINES]
-HUB = ["deploy/" + name for name in ("ladder", "safe", "people", "service", "neighbours", "faults", "logs", "idle", "kernels", "files")]
+SERVERS = ("ladder", "safe", "people", "service", "shares", "neighbours", "faults", "logs", "idle", "kernels", "files")
+HUB = ["deploy/" + name for name in SERVERS]
 EDITOR = ("editor", "blocks", "workspaces", "jigsaw", "lessons", "policies", "attacks", "metakernels_own", "notebooks")
 BLOCKS = ["jigsaw/" + name for name in EDITOR]
 # The files of tests that see a snippet at work, by the beginning of its name; the cheap ones first.
@@ -57,7 +58,7 @@ SEE: dict[str, list[str]] = {
     "apache/enable.sh": ["house/bad_input", *PROXY],
     "jupyterhub/jupyterhub_config.py": [*HUB, "troubleshooting/check"],
     "jupyter/": [*HUB, "deploy/fast", *BLOCKS],
-    "systemd/": ["deploy/service", "deploy/faults", "deploy/neighbours", "deploy/logs", "deploy/people", "deploy/ladder"],
+    "systemd/": ["deploy/service", "deploy/shares", "deploy/faults", "deploy/neighbours", "deploy/logs", "deploy/people", "deploy/ladder"],
     "jupyterhub/install.sh": ["deploy/install", "deploy/service", "deploy/kernels", "deploy/ladder", "deploy/neighbours", "jigsaw/editor"],
     "kernel/": ["deploy/install", "deploy/kernels", "deploy/ladder"],
     "jigsaw/": BLOCKS,
