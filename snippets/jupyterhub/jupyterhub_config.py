@@ -61,8 +61,8 @@ c.Spawner.mem_limit = "2G"
 # All users together: /etc/systemd/system/jupyter.slice keeps some of the machine for the rest.
 c.SystemdSpawner.slice = "jupyter.slice"
 
-# Servers and kernels find their programs here, then in /bin and /usr/bin.
-c.SystemdSpawner.extra_paths = ["/opt/jupyterhub/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin"]
+# Servers and kernels find their programs here.
+c.SystemdSpawner.extra_paths = ["/opt/jupyterhub/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"]
 # What servers, kernels and terminals may not do. They inherit nothing from the hub's unit.
 c.SystemdSpawner.isolate_devices = True  # no disks, no cameras; nor graphics cards
 c.SystemdSpawner.isolate_tmp = True  # a /tmp of its own

@@ -59,6 +59,8 @@ def server(request):
         packages = f"DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {' '.join(proxy.packages)}"
         hub.machine.sh(f"apt-get update && {packages}", timeout=300)
         hub.machine.put({places[name]: text for name, text in old.items()})
+        # What that release had not yet.
+        hub.machine.sh(f"rm --force {' '.join(path for name, path in SAVED_AS.items() if name not in places)}")
         hub.machine.sh(f"cd /root/{proxy.name} && sh enable.sh; echo {shlex.quote(OWN)} >>{places[MINE]}")
         old[MINE] += f"{OWN}\n"
         yield hub, proxy.name, old
