@@ -301,6 +301,10 @@ def test_pam_may_lock_an_account_after_a_wrong_password(hub):
     assert tried == [302, 403, 403]
 
 
+def journal(hub):
+    return hub.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
+
+
 # A program that PAM starts at each login, in the hub's own sandbox: it may ask another machine, and not for less of the processor.
 ASKS = f"""#!{deployment.PYTHON}
 import os, socket
@@ -325,6 +329,8 @@ def test_a_program_of_pams_that_asks_the_kernel_for_what_the_hub_may_not_have_is
         hub.machine.put({"/etc/pam.d/login": own})
     assert tried == [302]
     assert hub.machine.sh("cat /run/said", check=False).stdout == "[Errno 1] Operation not permitted"
+    # Its own module for groups has had what it asked for.
+    assert "unable to set the group membership" not in journal(hub)
 
 
 TIMES = ("ExecMainStartTimestampMonotonic", "ActiveExitTimestampMonotonic")
@@ -442,10 +448,6 @@ ROWS = re.findall(r"^\| ([^|]+?) \| ((?:`[^`]+ ?= ?[^`]+`(?: and |, )?)+) \|$", 
 OWN = {need: re.findall(r"`([^`]+)`", lines) for need, lines in ROWS}
 OWN_OF_SERVERS = [line for lines in OWN.values() for line in lines if line.startswith("c.")]
 OWN_OF_HUB = [line for lines in OWN.values() for line in lines if not line.startswith("c.")]
-
-
-def journal(hub):
-    return hub.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
 
 
 def test_lines_of_ones_own_do_what_the_page_says_for_servers_that_start_after_them(hub):
