@@ -111,7 +111,8 @@ def idle(url: str, user: str, seconds: str, patience: str) -> dict[str, list[str
         try:
             # To look is no activity.
             return ["server", *(kind for kind in kinds if hub.request("GET", f"{hub.server}api/{kind}?no_track_activity=1").json())]
-        except hubcheck.Failed:
+        # One that ends as it is asked may hang up.
+        except (hubcheck.Failed, requests.ConnectionError):
             return []
 
     until = time.monotonic() + float(patience)
