@@ -89,12 +89,21 @@ def lets_others_first():
     return child(lambda: os.nice(1)) == 1
 
 
-# One program in each folder in which a login by SSH finds some; the first two were put there.
-PROGRAMS = {"/usr/local/sbin": "local-true", "/usr/local/bin": "setuid-id", "/usr/sbin": "chpasswd", "/usr/bin": "ls"}
+# One program of the hub's own environment, and one in each folder in which a login by SSH finds some; the first two of those were
+# put there.
+PROGRAMS = {
+    os.path.dirname(sys.executable): "jupyter",
+    "/usr/local/sbin": "local-true",
+    "/usr/local/bin": "setuid-id",
+    "/usr/sbin": "chpasswd",
+    "/usr/bin": "ls",
+}
 
 
 def finds_programs():
-    return {folder: shutil.which(name) for folder, name in PROGRAMS.items()} == {f: f"{f}/{name}" for f, name in PROGRAMS.items()}
+    """/bin is another name of /usr/bin."""
+    found = {folder: shutil.which(name) for folder, name in PROGRAMS.items()}
+    return all(path and os.path.samefile(os.path.dirname(path), folder) for folder, path in found.items())
 
 
 def asks_for_real_time():
