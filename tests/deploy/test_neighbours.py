@@ -90,7 +90,9 @@ def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub):
         with local_users.working(hub, "mallory"):
             deep = local_users.swept(hub.machine, "carol", [])
             hub.machine.sh("touch /tmp/of-nobodys-use")
-            before, after = (hub.machine.sh(f"{clean}find /tmp/systemd-private-*/tmp/jupyter-* /tmp/of-*", check=False).stdout for clean in ("", CLEAN))
+            before, after = (
+                hub.machine.sh(f"{clean}find /tmp/systemd-private-*/tmp/jupyter-* /tmp/of-*", check=False).stdout for clean in ("", CLEAN)
+            )
         with local_users.working(hub, "alice") as words:
             seen = local_users.swept(hub.machine, "carol", words)
             kinds = found(seen, local_users.listeners(hub.machine, "alice", "mallory"))
