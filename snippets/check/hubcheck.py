@@ -256,8 +256,9 @@ CAUSES = [
     ),
     (
         r"Unhandled error starting server",
-        'The hub cannot start a program as this user. If its log says "Exception occurred in preexec_fn", the unit takes away '
-        "the power to do so: User=root, or a CapabilityBoundingSet= without CAP_SETUID.",
+        "The hub could not start the server, or have systemd start it: its log says why. If that is "
+        '"Exception occurred in preexec_fn", the hub starts servers itself, and its unit takes away the power to do so: '
+        "User=root, or a CapabilityBoundingSet= without CAP_SETUID.",
         "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (

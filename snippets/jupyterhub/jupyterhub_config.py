@@ -62,7 +62,7 @@ c.Spawner.mem_limit = "2G"
 c.SystemdSpawner.slice = "jupyter.slice"
 
 # Servers and kernels find their programs here.
-c.SystemdSpawner.extra_paths = ["/opt/jupyterhub/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"]
+c.SystemdSpawner.extra_paths = ["/opt/jupyterhub/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin"]
 # What servers, kernels and terminals may not do. They inherit nothing from the hub's unit.
 c.SystemdSpawner.isolate_devices = True  # no disks, no cameras; nor graphics cards
 c.SystemdSpawner.isolate_tmp = True  # a /tmp of its own
