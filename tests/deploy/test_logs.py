@@ -15,7 +15,8 @@ newest = pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
 TOKEN, TYPED, XSRF, SESSION = "a WebSocket's token", "a page's token", "the cookie _xsrf", "the cookie jupyterhub-session-id"
 # What is left, by reverse proxy, in its logs and in the hub's; and what the page says of it.
 LEFT = {"nginx": {("error.log", TYPED), ("error.log", XSRF)}, "apache": set()}
-HUBS = {("jupyterhub.log", SESSION)}
+# A user reads the journal of their own server.
+HUBS = {("system.journal", SESSION), ("user-1001.journal", SESSION)}
 NAMED = {TYPED: "the address of a page", XSRF: "`_xsrf`", SESSION: "`jupyterhub-session-id`"}
 
 
