@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.harness.machines import deployment, engine
+from tests.harness.machines import deployment, engine, faults
 from tests.harness.manifest import HUBS, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS, Files
 from tests.harness.measuring import evidence
 
@@ -301,10 +301,6 @@ def test_pam_may_lock_an_account_after_a_wrong_password(hub):
     assert tried == [302, 403, 403]
 
 
-def journal(hub):
-    return hub.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
-
-
 # A program that PAM starts at each login, in the hub's own sandbox: it may ask another machine, and not for less of the processor.
 ASKS = f"""#!{deployment.PYTHON}
 import os, socket
@@ -330,7 +326,7 @@ def test_a_program_of_pams_that_asks_the_kernel_for_what_the_hub_may_not_have_is
     assert tried == [302]
     assert hub.machine.sh("cat /run/said", check=False).stdout == "[Errno 1] Operation not permitted"
     # Its own module for groups has had what it asked for.
-    assert "unable to set the group membership" not in journal(hub)
+    assert "unable to set the group membership" not in faults.log(hub)
 
 
 TIMES = ("ExecMainStartTimestampMonotonic", "ActiveExitTimestampMonotonic")

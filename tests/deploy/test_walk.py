@@ -87,9 +87,8 @@ def listed(page, command):
 ENVIRONMENT, KERNEL = VALUES["environment"], f"{VALUES['environment']}/share/jupyter/kernels/{VALUES['kernel']}"
 UNIT, CONFIG = "/etc/systemd/system/jupyterhub.service", "/etc/jupyterhub/jupyterhub_config.py"
 RESTART = "systemctl daemon-reload; systemctl restart jupyterhub.service"
-STARTED = f"_SYSTEMD_INVOCATION_ID=$(systemctl show --property InvocationID --value jupyterhub) --grep '{deployment.UP}'"
 # A hub that is stopped before it is up leaves its proxy behind.
-UP = f"until journalctl --quiet {STARTED}; do sleep 0.3; done"
+UP = f"until {deployment.IS_UP}; do sleep 0.3; done"
 
 
 def away(path, **more):

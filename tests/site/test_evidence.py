@@ -1,5 +1,6 @@
 """A stamp tells what the tests saw of exactly the file above it, and only of runs that passed with the published files."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -257,24 +258,28 @@ def test_the_stamp_follows_file_and_evidence_from_build_to_build(tree, rows):
     assert build(tree)[1][CONF].text == STAMP
 
 
-def test_a_fault_is_told_by_what_stays_and_for_how_long(tree):
+@contextlib.contextmanager
+def saying(tree, text):
+    """The page of what was tested says something else, for the length of a `with` block."""
     page = tree / "deploy/tested.md"
     before = page.read_text("utf-8")
-    page.write_text("# Faults\n\n```{tested} faults nginx\n```\n")
+    page.write_text(text)
     try:
+        yield
+    finally:
+        page.write_text(before)
+
+
+def test_a_fault_is_told_by_what_stays_and_for_how_long(tree):
+    with saying(tree, "# Faults\n\n```{tested} faults nginx\n```\n"):
         written(tree)
         assert build(tree)[2].select_one("section p").text == "None in this run."
         written(tree, evidence.survived(hub(), "nginx", machine(), "a restart", TOLD) | {"date": "2026-11-23"})
         cells = [cell.text.strip() for cell in build(tree)[2].select("tbody td")]
-    finally:
-        page.write_text(before)
     assert cells == ["a restart", "the variable, the login and the saved file", "the open WebSocket", "5.2 s", "5.2 s", "2026-11-23"]
 
 
 def test_the_newest_term_of_each_reverse_proxy_is_told_side_by_side(tree):
-    page = tree / "deploy/tested.md"
-    before = page.read_text("utf-8")
-    page.write_text("# A term\n\n```{tested} term\n```\n")
     figures = {
         "workday": 60,
         "all": 300,
@@ -288,13 +293,11 @@ def test_the_newest_term_of_each_reverse_proxy_is_told_side_by_side(tree):
     }
     apache = figures | {"one_more": 12.9, "places": 160, "full": 2069.2, "hub_memory": 62.1}
     lived = [("nginx", "1.9.1", {}), ("nginx", "1.26.3", figures), ("apache", "2.4.71", apache)]
-    try:
+    with saying(tree, "# A term\n\n```{tested} term\n```\n"):
         written(tree)
         assert build(tree)[2].select_one("section p").text == "None in this run."
         written(tree, *(evidence.lasted(proxy, version, "trixie", seen) | {"date": "2026-11-23"} for proxy, version, seen in lived))
         tested = build(tree)[2]
-    finally:
-        page.write_text(before)
     assert [cell.text.strip() for cell in tested.select("thead th")] == ["", "nginx 1.26.3", "Apache 2.4.71"]
     rows = [[cell.text.strip() for cell in row.select("td")] for row in tested.select("tbody tr")]
     assert rows[2:4] == [["Open WebSockets on the last day", "948", "948"], ["Slowest answer on the last day", "0.04 s", "0.04 s"]]
@@ -339,10 +342,7 @@ def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that
 
 
 def test_the_archive_is_named_by_its_checksum_beside_what_its_bytes_have_set_up(tree):
-    page = tree / "deploy/tested.md"
-    before = page.read_text("utf-8")
-    page.write_text("# The one download\n\n```{tested} archive\n```\n")
-    try:
+    with saying(tree, "# The one download\n\n```{tested} archive\n```\n"):
         written(tree)
         tested = build(tree)[2]
         sha256 = hashlib.sha256((tree / "build/html/metakernel-hub.tar.gz").read_bytes()).hexdigest()
@@ -351,8 +351,6 @@ def test_the_archive_is_named_by_its_checksum_beside_what_its_bytes_have_set_up(
         rows = [evidence.set_up(proof, "the examples", "trixie", "nginx") for proof in (sha256, sha256[::-1])]
         written(tree, *(row | {"date": "2026-11-26"} for row in rows))
         cells = [cell.text.strip() for cell in build(tree)[2].select("tbody td")]
-    finally:
-        page.write_text(before)
     assert cells == ["the examples", "Debian trixie", "nginx", "2026-11-26"]
 
 

@@ -230,7 +230,7 @@ def archive(files: dict[str, str | bytes], modes: dict[str, int] | None = None) 
 def run(image: str, *command: str, network: str = "none", options: tuple[str, ...] = (), boot: bool = False) -> Iterator[Container]:
     """A container for the length of a `with` block.
 
-    Without a command it only waits, for `exec`; with `boot` it starts systemd, as a real machine does.
+    Without a command it only waits, for `exec`; with `boot` it starts systemd, as a real machine does, and is there once that is up.
     """
     begin = (
         (*_booting(), *options, image, "/lib/systemd/systemd") if boot else ("--init", *options, image, *(command or ("sleep", "infinity")))
@@ -239,6 +239,9 @@ def run(image: str, *command: str, network: str = "none", options: tuple[str, ..
         made = cli("run", "--detach", "--rm", "--stop-timeout=0", "--label", OURS, "--network", network, *begin)
     container = Container(made.stdout.strip().splitlines()[-1], image)
     try:
+        if boot:
+            # "degraded": a unit of Debian's finds no device, or one of two web servers not its port.
+            container.until("systemctl is-system-running --wait | grep -qE 'running|degraded'", timeout=60)
         yield container
     finally:
         cli("rm", "--force", container.id, check=False)

@@ -35,7 +35,6 @@ from tests.harness.measuring.ladder import IMPATIENT
 ATLAS = ROOT / "troubleshooting"
 VERSION = VERSIONS["jupyterhub"][0]
 KEYS = {"rung", "proxies", "server", "certificate", "address", "user", "check", "needs"}
-UNIT = "systemd/jupyterhub.service"
 # The rung below hubcheck's ladder: a server refuses a file.
 BELOW = "config_accepted"
 # How long a browser is watched where nothing is expected, in seconds.

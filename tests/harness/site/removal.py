@@ -80,9 +80,8 @@ def _in_kernel(machine: engine.Container, values: Mapping[str, str], code: str) 
 
 def work(machine: engine.Container, values: Mapping[str, str], password: str) -> None:
     """Have alice work in a hub that is a service of the machine: her server runs, and a program that goes on when it is asked to end."""
-    up = f"journalctl _SYSTEMD_INVOCATION_ID=$(systemctl show --property InvocationID --value jupyterhub) --grep '{deployment.UP}'"
     machine.sh("systemctl start jupyterhub.service")
-    machine.until(up, timeout=60)
+    machine.until(deployment.IS_UP, timeout=60)
     machine.put({f"{deployment.CHECK}/alice.txt": password, f"{deployment.CHECK}/ca.pem": deployment.authority().cert_pem.bytes()})
     pid = _in_kernel(machine, values, STUBBORN)
     machine.sh(f"kill -TERM {pid}; sleep 0.3; kill -0 {pid}; echo kept >{NOTES}")
