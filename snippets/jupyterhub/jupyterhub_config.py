@@ -69,6 +69,11 @@ c.SystemdSpawner.isolate_tmp = True  # a /tmp of its own
 c.SystemdSpawner.unit_extra_properties = {
     "TasksMax": "512",
     "CPUWeight": "100",
+    # Memory that programs share is of their user's share, and goes with the server.
+    "TemporaryFileSystem": "/dev/shm:mode=1777,size=1G",
+    "RemoveIPC": "yes",
+    # Servers have a journal apart from the machine's own: who prints without end hides nothing there.
+    "LogNamespace": "jupyter",
     # Where the machine's memory runs out, servers and kernels are ended first, not the hub or
     # the web server.
     "OOMScoreAdjust": "500",

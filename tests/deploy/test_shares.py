@@ -46,6 +46,55 @@ def test_who_computes_in_many_processes_leaves_as_much_to_who_computes_in_one(hu
     assert max(shares) > 3, shares
 
 
+def test_who_waits_for_a_kernel_hardly_notices_who_computes_in_many_processes(hub):
+    ratios = []
+    # Where other machines take most of the processors, both wait for them.
+    while not ratios or (min(ratios) > 2 and len(ratios) < 3):
+        calm, busy = hub.on_server("disturbed", deployment.BEHIND, "bob", "alice", "8", "40")
+        ratios.append(busy / calm)
+    assert min(ratios) < 2, ratios
+
+
+FILL = """import os
+kept = open('/dev/shm/large', 'wb', buffering=0)
+try:
+    while kept.write(bytes(1 << 20)): pass
+except OSError as error: print(error.strerror, kept.tell() >> 20)
+"""
+
+
+def test_shared_memory_is_each_users_own_and_goes_with_the_server(hub):
+    def compute(user, code):
+        return hub.on_server("compute", deployment.BEHIND, user, code, "--keep-server")
+
+    assert compute("alice", FILL).split("\n")[0] == "No space left on device 1024"
+    assert compute("bob", "open('/dev/shm/small', 'wb').write(bytes(60 << 20)) >> 20") == "60"
+    # What System V calls shared memory belongs to no process.
+    segments = "import ctypes\nctypes.CDLL(None).shmget(0, 1 << 20, 0o1600) >= 0"
+    assert compute("alice", segments) == "True"
+    left = f"awk '$8 == {hub.machine.sh('id -u alice').stdout}' /proc/sysvipc/shm"
+    assert hub.machine.sh(left).stdout
+    hub.on_server("stop", deployment.BEHIND, "alice")
+    hub.machine.until(f'test -z "$({left})"', timeout=20)
+    assert compute("alice", "open('/dev/shm/small', 'wb').write(bytes(60 << 20)) >> 20") == "60"
+
+
+# What a program says to the system's log, past its server's own lines: noise that does not get smaller when it is packed.
+NOISE = "import base64, os, syslog\nfor line in range(9000): syslog.syslog(base64.b64encode(os.urandom(6000)).decode())"
+SMALL = "[Journal]\nStorage=persistent\nSystemMaxUse=24M\nSystemMaxFileSize=8M\n"
+
+
+def test_a_user_who_prints_without_end_hides_no_line_of_the_hub(hub):
+    """Where the journal may take 24 MB; on a real disk it takes a tenth, and a user has to print for some minutes."""
+    hub.machine.sh("systemctl restart systemd-journald", {"/etc/systemd/journald.conf.d/small.conf": SMALL})
+    hub.machine.sh("systemctl restart jupyterhub")
+    hub.machine.until(deployment.IS_UP, timeout=30)
+    hub.on_server("compute", deployment.BEHIND, "alice", NOISE, "--keep-server", "--timeout", "60")
+    hub.machine.sh("journalctl --sync")
+    assert hub.machine.sh("journalctl --quiet --namespace jupyter --unit jupyter-alice | tail -n 1").stdout
+    assert hub.machine.sh(deployment.IS_UP, check=False).stdout
+
+
 def test_all_users_together_leave_a_fifth_of_memory_and_more_of_the_processes(hub):
     """By force at a smaller number: nobody could take four fifths of a machine on which other tests run."""
     total = int(hub.machine.sh("awk '/^MemTotal/ { print $2 }' /proc/meminfo").stdout) * 1024

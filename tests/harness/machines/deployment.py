@@ -68,7 +68,7 @@ UP, UNIT = "JupyterHub is now running", "systemd/jupyterhub.service"
 IS_UP = f"journalctl --quiet _SYSTEMD_INVOCATION_ID=$(systemctl show --property InvocationID --value jupyterhub) --grep '{UP}'"
 # When the hub was last asked to start; what it and users' servers have said since.
 SINCE = "/run/hub-asked-to-start"
-SAID = f"journalctl --no-pager --output cat --since $(cat {SINCE}) --unit jupyterhub --unit 'jupyter-*'"
+SAID = f"journalctl --namespace '*' --no-pager --output cat --since $(cat {SINCE}) --unit jupyterhub --unit 'jupyter-*'"
 
 
 @dataclass

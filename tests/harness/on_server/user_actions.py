@@ -11,6 +11,7 @@ import pathlib
 import pickle
 import re
 import ssl
+import statistics
 import subprocess
 import sys
 import threading
@@ -403,6 +404,25 @@ def burn(url: str, user: str, other: str, processes: str, seconds: str) -> dict[
         return {name: [float(part) for part in text.split()] for name, text in told.items()}
     finally:
         leave(*hubs.values())
+
+
+WITHOUT_END = """import multiprocessing
+def turn():
+    while True: pass
+at_work = [multiprocessing.get_context('fork').Process(target=turn) for number in"""
+
+
+def disturbed(url: str, user: str, other: str, processes: str, turns: str) -> list[float]:
+    """Milliseconds in which a user's kernel answers, the median of some turns: while another rests, and while that one's kernel burns."""
+    calm, busy = (enter(url, name, "--kernel", "python3", "--timeout", "60") for name in (user, other))
+    try:
+        times = [statistics.median(ask(calm) for turn in range(int(turns)))]
+        hubcheck.execute(busy, f"{WITHOUT_END} range({processes})]\nfor one in at_work: one.start()")
+        times.append(statistics.median(ask(calm) for turn in range(int(turns))))
+        hubcheck.execute(busy, "for one in at_work: one.kill()")
+        return times
+    finally:
+        leave(calm, busy)
 
 
 def compute(url: str, user: str, code: str, *options: str) -> str:
