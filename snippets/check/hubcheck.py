@@ -262,6 +262,11 @@ CAUSES = [
         "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (
+        r"Spawn failed:$",
+        "systemd did not start the user's server: the hub's log says why, in systemd's words, such as \"Unknown assignment\".",
+        "troubleshooting/unknown-assignment",
+    ),
+    (
         r"didn't respond in \d+ seconds",
         "The user's server takes longer to come up than c.Spawner.http_timeout allows, or ends before: the hub's log tells which.",
         "troubleshooting/server-did-not-respond-in-time",

@@ -11,6 +11,8 @@ slice=/etc/systemd/system/jupyter.slice
 hub=127.0.0.1:800
 # A service of this name may run already, from a file that was here before.
 pid=$(systemctl show --property MainPID --value jupyterhub.service)
+# What systemd is just starting is no program yet, and has a name in brackets.
+while grep -qs '^(' "/proc/$pid/cmdline"; do sleep 0.1; done
 if [ "$pid" != 0 ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "/opt/jupyterhub/bin/jupyterhub --config $config"; then
     echo "jupyterhub.service runs already, another one: $(tr '\0' ' ' <"/proc/$pid/cmdline")" >&2
     echo "If it is to end, stop it: systemctl stop jupyterhub.service. Nothing was changed." >&2
@@ -27,6 +29,13 @@ for port in "${hub##*:}" 801 881; do
             exit 1
         fi
     done
+done
+# Some machines start without a part of the kernel that limits need: a Raspberry Pi without that
+# for memory.
+for controller in cpu memory pids; do
+    if ! grep -qsw $controller /sys/fs/cgroup/cgroup.controllers && ! [ -d /sys/fs/cgroup/$controller ]; then
+        echo "Warning: this machine's kernel has no control groups for '$controller': users have no such limit." >&2
+    fi
 done
 chown root:root "$config" "$server" "$unit" "$slice"
 chmod 600 "$config"

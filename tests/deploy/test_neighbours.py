@@ -96,7 +96,7 @@ def test_a_user_finds_nothing_of_another_that_the_page_does_not_name(hub):
         with local_users.working(hub, "alice") as words:
             seen = local_users.swept(hub.machine, "carol", words)
             kinds = found(seen, local_users.listeners(hub.machine, "alice", "mallory"))
-            journal = hub.machine.sh("journalctl --no-pager --output cat").stdout
+            journal = hub.machine.sh("journalctl --namespace '*' --no-pager --output cat").stdout
         local_users.stopped(hub, "mallory")
     assert {kind: said for kind, said in kinds.items() if kind not in OPEN} == {}
     assert kinds.keys() == OPEN.keys(), "the page names what is not there"

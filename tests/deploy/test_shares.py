@@ -1,10 +1,13 @@
-"""What each user gets of the machine, and what is kept for others: each limit is met by force."""
+"""What each user gets of the machine, and what is kept for others: each limit is met by force; and how deploy/shares.md changes it."""
+
+import re
 
 import pytest
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import NEWEST, PUBLISHED
+from tests.harness.manifest import NEWEST, PUBLISHED, ROOT
 
+PAGE = (ROOT / "deploy/shares.md").read_text("utf-8")
 CONFIG, SLICE = "jupyterhub/jupyterhub_config.py", "systemd/jupyter.slice"
 pytestmark = pytest.mark.xdist_group("shares")
 
@@ -110,6 +113,41 @@ def test_all_users_together_leave_a_fifth_of_memory_and_more_of_the_processes(hu
     finally:
         hub.machine.sh("systemctl revert jupyter.slice; systemctl set-property --runtime jupyter.slice MemoryMax=80%")
     assert told == {"heard": "restarting", "alice": "42", "bob": "42"}
+
+
+def commands(section):
+    """The commands of a section of the page, a list for each block."""
+    text = PAGE.partition(f"## {section}")[2].partition("\n## ")[0]
+    return [re.findall("^# (.*)$", block, re.M) for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)]
+
+
+def properties(hub, user):
+    names = ("MemoryMax", "TasksMax", "CPUQuotaPerSecUSec")
+    return hub.machine.sh(f"systemctl show --value {' '.join(f'--property {name}' for name in names)} jupyter-{user}").stdout.split()
+
+
+def test_the_page_shows_who_takes_what_and_changes_each_share(hub):
+    for user in ("alice", "bob"):
+        hub.on_server("compute", deployment.BEHIND, user, "42", "--keep-server")
+    (top,), (show,) = commands("See who takes what")
+    assert re.findall(r"jupyter-(alice|bob)\.service", hub.machine.sh(top).stdout)
+    shown = hub.machine.sh(show).stdout.split()
+    assert [line for line in shown if f"`{line}`" in PAGE] == [line for line in shown if not line.startswith("MemoryCurrent")]
+    lines = "\n".join(re.findall(r"^\|[^|]*\| `(c\..*)` \|$", PAGE, re.M))
+    path = f"/etc/{CONFIG}"
+    hub.machine.sh("systemctl restart jupyterhub", {path: f"{hub.machine.read(path)}\n{lines}\n"})
+    hub.machine.until(deployment.IS_UP, timeout=30)
+    for user in ("alice", "bob"):
+        hub.on_server("stop", deployment.BEHIND, user)
+        hub.on_server("compute", deployment.BEHIND, user, "42", "--keep-server")
+    assert properties(hub, "alice") == ["2s", str(8 << 30), "4096"]
+    assert properties(hub, "bob") == ["2s", str(4 << 30), "4096"]
+    (at_once,), (reload, show) = commands("Change a share")
+    hub.machine.sh(at_once)
+    assert str(4 << 30) in properties(hub, "alice")
+    before = hub.machine.sh(f"sed -i s/^MemoryMax=.*/MemoryMax=3G/ /etc/{SLICE.replace('systemd/', 'systemd/system/')}; {show}").stdout
+    after = hub.machine.sh(f"{reload}; {show}").stdout
+    assert before != after == f"MemoryMax={3 << 30}\n"
 
 
 def test_two_servers_of_a_user_and_a_user_with_an_apostrophe_have_units_of_their_own():

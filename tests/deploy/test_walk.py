@@ -17,6 +17,7 @@ ELSEWHERE = {
     "index.md": "tests/deploy/test_remove.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
+    "deploy/shares.md": "tests/deploy/test_shares.py",
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
 }
 PASSWORD = "Correct-horse-7"

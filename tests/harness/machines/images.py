@@ -143,6 +143,12 @@ def validator() -> Image:
 
 
 @cache
+def own_kernel() -> Image:
+    """The newest hub's machine with a Linux kernel of its own; its base is another of these images."""
+    return Image("own-kernel", hub(NEWEST).tag, "own-kernel.Containerfile")
+
+
+@cache
 def lighthouse() -> Image:
     """The browser's machine with Lighthouse; its base is another of these images."""
     files = {"site.conf": (HERE / "site.conf").read_bytes()}

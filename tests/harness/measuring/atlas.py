@@ -293,9 +293,9 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
     """A JupyterHub with the entry's fault; it may not have come up."""
     files = entry.files
     if entry.script("fault.sh") and entry.rung == "server_spawns":
-        # A server that ends at once is waited for as long as one that starts slowly, half a minute.
+        # A server that ends at once is waited for as long as one that starts slowly, half a minute; one that does not begin, a whole one.
         config = "jupyterhub/jupyterhub_config.py"
-        files = Files(files.changed | {config: f"{files.read(config)}\nc.Spawner.http_timeout = {GIVES_UP}\n"})
+        files = Files(files.changed | {config: f"{files.read(config)}\nc.Spawner.http_timeout = c.Spawner.start_timeout = {GIVES_UP}\n"})
     with deployment.machine(VERSION, stage.network(), ()) as machine:
         hub = deployment.prepare(machine, VERSION, files)
         if entry.script("fault.sh"):

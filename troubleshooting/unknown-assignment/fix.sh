@@ -1,0 +1,1 @@
+sed -i 's/"MemoryMaximum"/"MemoryMax"/' /etc/jupyterhub/jupyterhub_config.py
