@@ -140,14 +140,20 @@ def test_the_page_shows_who_takes_what_and_changes_each_share(hub):
     for user in ("alice", "bob"):
         hub.on_server("stop", deployment.BEHIND, user)
         hub.on_server("compute", deployment.BEHIND, user, "42", "--keep-server")
+    assert len(lines.splitlines()) == 4
     assert properties(hub, "alice") == ["2s", str(8 << 30), "4096"]
     assert properties(hub, "bob") == ["2s", str(4 << 30), "4096"]
     (at_once,), (reload, show) = commands("Change a share")
     hub.machine.sh(at_once)
     assert str(4 << 30) in properties(hub, "alice")
-    before = hub.machine.sh(f"sed -i s/^MemoryMax=.*/MemoryMax=3G/ /etc/{SLICE.replace('systemd/', 'systemd/system/')}; {show}").stdout
+    before = hub.machine.sh(f"sed -i s/^MemoryMax=.*/MemoryMax=3G/ /etc/systemd/system/jupyter.slice; {show}").stdout
     after = hub.machine.sh(f"{reload}; {show}").stdout
     assert before != after == f"MemoryMax={3 << 30}\n"
+    gone = hub.machine.sh(f"mv /etc/systemd/system/jupyter.slice /root; {reload}; {show}").stdout
+    hub.machine.sh(
+        f"mv /root/jupyter.slice /etc/systemd/system; sed -i s/^MemoryMax=.*/MemoryMax=80%/ /etc/systemd/system/jupyter.slice; {reload}"
+    )
+    assert gone == "MemoryMax=infinity\n"
 
 
 def test_two_servers_of_a_user_and_a_user_with_an_apostrophe_have_units_of_their_own():
