@@ -8,7 +8,7 @@ from tests.harness.machines import deployment
 from tests.harness.manifest import NEWEST, PUBLISHED, ROOT
 
 PAGE = (ROOT / "deploy/shares.md").read_text("utf-8")
-CONFIG, SLICE = "jupyterhub/jupyterhub_config.py", "systemd/jupyter.slice"
+CONFIG = "jupyterhub/jupyterhub_config.py"
 pytestmark = pytest.mark.xdist_group("shares")
 
 
