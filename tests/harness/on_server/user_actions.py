@@ -435,11 +435,16 @@ def settle(url: str, user: str) -> str:
 
     Cookies and token are kept in a file, for `reaches`.
     """
+    return settled(url, user)[1]
+
+
+def settled(url: str, user: str) -> tuple[hubcheck.Hub, str]:
+    """The same, with the kernel's WebSocket."""
     hub = enter(url, user, "--kernel", "python3", "--keep-server")
     number = hubcheck.execute(hub, DETACHED).strip()
     made = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "kept"})
     (CHECK / f"{user}.kept").write_bytes(pickle.dumps((hub.session.cookies, made["token"])))
-    return number
+    return hub, number
 
 
 def reaches(url: str, user: str) -> list[str]:
@@ -454,6 +459,26 @@ def reaches(url: str, user: str) -> list[str]:
             if answer.ok and "/hub/login" not in answer.url:
                 got.append(f"{what}, by {way}")
     return got
+
+
+def outlast(url: str, user: str) -> dict[str, list[str]]:
+    """What a user reaches who works, before the file `over` is there and a second after: of `reaches`, and of a kernel's open WebSocket."""
+    OVER.unlink(missing_ok=True)
+    hub, _ = settled(url, user)
+    told = {}
+    for when in ("before", "after"):
+        told[when] = reaches(url, user)
+        with suppress(OSError, websocket.WebSocketException):
+            hub.channel.settimeout(5)
+            if ask(hub):
+                told[when].append("the kernel, by WebSocket")
+        if when == "before":
+            WATCHED.touch()
+            while not OVER.exists():
+                time.sleep(0.05)
+            WATCHED.unlink()
+            time.sleep(1)
+    return told
 
 
 def administer(url: str, user: str, method: str, path: str) -> int:
