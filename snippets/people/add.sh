@@ -3,7 +3,6 @@
 # each, which its user has to change. All names are looked at before anything is changed. Run
 # as root: sh add.sh names.txt passwords.txt
 set -eu
-export LC_ALL=C
 # Members of this group may log in to the hub.
 group=jupyterhub
 # What an account can do by SSH: change its password.

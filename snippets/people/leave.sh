@@ -54,20 +54,13 @@ elif user := orm.User.find(hub.db, name):
     hub.db.commit()
 END
 }
-# A server that is starting meanwhile, or a hub that is, is waited for.
-for _ in $(seq 20); do
+# Again, while a hub or a server is starting, or programs start others.
+for _ in $(seq 5); do
     pkill --signal KILL --uid "$uid" || true
-    if said=$(forget 2>&1); then
-        said=''
-        break
+    if said=$(forget 2>&1) && ! pgrep --uid "$uid" >/dev/null; then
+        echo "leave.sh: $name is out. The account is locked, and its files stay."
+        exit
     fi
-    sleep 1
 done
-[ -z "$said" ] || stop "$name is locked out of the machine, but not of the hub: $(echo "$said" | tail -n 1). Run this again."
-# Until none is left: programs may start others meanwhile.
-for _ in $(seq 100); do
-    pkill --signal KILL --uid "$uid" || break
-    sleep 0.1
-done
-! pgrep --uid "$uid" >/dev/null || stop "programs of $name go on: look with pgrep --list-full --uid $name, and run this again."
-echo "leave.sh: $name is out. The account is locked, and its files stay."
+left=$(pgrep --list-name --uid "$uid" | paste --serial --delimiters ,)
+stop "$name is locked out of the machine, but not of all: $(echo "$said" | tail -n 1)$left. Run this again."
