@@ -206,6 +206,16 @@ def test_who_cannot_be_shut_out_is_told_in_one_line_and_nothing_is_changed(machi
     assert machine.machine.read("/etc/shadow") == before
 
 
+def test_who_cannot_be_locked_out_is_not_said_to_be_out(machine):
+    words, program = "usermod: cannot lock /etc/passwd; try again later.", "/usr/local/sbin/usermod"
+    machine.machine.put({program: f"#!/bin/sh\necho '{words}'\nexit 1\n"})
+    try:
+        told = script(machine, "leave", "bob")
+    finally:
+        machine.machine.sh(f"rm {program}")
+    assert told == (1, [words])
+
+
 def test_who_is_not_out_of_all_is_named_with_the_reason(machine):
     config = SAVED_AS[CONFIG]
     machine.machine.put({config: "raise RuntimeError('of an administrator')\n"})
