@@ -159,7 +159,7 @@ def test_an_account_from_the_list_does_nothing_else_by_ssh(machine):
     _, said = machine.on_server("by_ssh", changing(PASSWORD, PASSWORD + "9"), "ssh", "kim@127.0.0.1")
     assert "password updated successfully" in said, said
     machine.machine.sh(f"echo kim:{PASSWORD} | chpasswd")
-    assert machine.machine.sh("ls /tmp/escaped-kim* /home/kim/sent /tmp/fetched", check=False).stdout == ""
+    assert machine.machine.sh("ls /tmp/escaped-kim* ~kim/sent /tmp/fetched", check=False).stdout == ""
 
 
 def test_of_the_hubs_users_administrators_alone_forward_ports(machine):

@@ -89,7 +89,7 @@ def running(hub, user):
 
 
 def test_who_has_left_reaches_nothing_a_second_later(hub):
-    """Session, token, server, another server by name, a kernel's open WebSocket, programs, SSH; what ignores to be ended ends too."""
+    """Session, token, server, a kernel's open WebSocket, programs, SSH; what ignores a request to end ends too."""
     with ThreadPoolExecutor() as pool:
         working = pool.submit(hub.on_server, "outlast", BEHIND, "bob")
         try:
