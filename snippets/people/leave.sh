@@ -24,7 +24,6 @@ forget() {
     /opt/jupyterhub/bin/python - "$name" "$(systemctl is-active jupyterhub.service)" <<'END'
 import os
 import sys
-import urllib.error
 import urllib.request
 
 from jupyterhub import orm
@@ -35,7 +34,8 @@ os.chdir("/var/lib/jupyterhub")
 hub = JupyterHub()
 hub.load_config_file("/etc/jupyterhub/jupyterhub_config.py")
 hub.init_db()
-if state == "active":
+user = orm.User.find(hub.db, name)
+if user and state == "active":
     service = orm.Service.find(hub.db, "leave")
     if not service:
         sys.exit("the hub knows no service leave: take the published jupyterhub_config.py, and restart it")
@@ -44,12 +44,9 @@ if state == "active":
     request.add_header("Authorization", f"token {token}")
     try:
         urllib.request.urlopen(request)
-    except urllib.error.HTTPError as error:
-        if error.code != 404:
-            sys.exit(f"the hub says {error.code}: {error.read().decode()}")
     except OSError as error:
-        sys.exit(f"the hub does not answer: {error}")
-elif user := orm.User.find(hub.db, name):
+        sys.exit(f"the hub says: {error}")
+elif user:
     hub.db.delete(user)
     hub.db.commit()
 END

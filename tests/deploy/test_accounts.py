@@ -225,3 +225,16 @@ def test_who_is_not_out_of_all_is_named_with_the_reason(machine):
         machine.machine.put({config: PUBLISHED.read(CONFIG)})
     assert status == 1
     assert said == ["leave.sh: bob is locked out of the machine, but not of all: RuntimeError: of an administrator. Run this again."]
+
+
+# The course's environment.
+
+
+def test_the_environment_of_the_course_is_everybodys_and_what_fails_is_not_passed_over(machine):
+    server, install = machine.machine, "cd /root/course; umask 077; sh install.sh"
+    server.sh(f"rm -rf /opt/course; {install}", people.scripts(), timeout=300)
+    server.sh(
+        "set -e; cd /; /opt/course/bin/python -c 'import ipykernel'; cat /usr/local/share/jupyter/kernels/course/kernel.json", user="alice"
+    )
+    with pytest.raises(RuntimeError, match="No matching distribution found for no-such-package"):
+        server.sh(f"echo no-such-package >>/root/course/requirements.txt; {install}", timeout=300)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.machines import deployment, people
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.machines.people import OUT, PASSWORD, changing, script, scripts, ssh
+from tests.harness.machines.people import OUT, PASSWORD, changing, script, ssh
 from tests.harness.manifest import HOMES, NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.measuring import evidence
 from tests.harness.site import following
@@ -209,12 +209,10 @@ def test_everybody_finds_the_course_and_its_packages(members):
     hub, code = members, "import sys, importlib.metadata as m; print(sys.prefix, 'iniconfig' in {d.name for d in m.distributions()})"
     computed = ("compute", BEHIND, "alice", code, "--kernel", "course", "--keep-server")
     assert hub.on_server(*computed).split() == ["/opt/course", "False"]
-    hub.machine.sh("echo iniconfig >>/root/course/requirements.txt; umask 077; cd /root/course; sh install.sh", scripts())
+    hub.machine.sh("echo iniconfig >>/root/course/requirements.txt; cd /root/course; sh install.sh")
     assert hub.on_server(*computed).split() == ["/opt/course", "True"]
     assert hub.on_server("compute", BEHIND, "bob", *computed[3:]).split() == ["/opt/course", "True"]
     assert refused(hub, "alice", "touch /opt/course/x", "/opt/course/bin/pip uninstall --yes iniconfig")
-    with pytest.raises(RuntimeError, match="No matching distribution found for no-such-package"):
-        hub.machine.sh("echo no-such-package >>/root/course/requirements.txt; cd /root/course; sh install.sh")
 
 
 def test_a_user_makes_a_kernel_of_their_own_in_a_terminal(members, followed):

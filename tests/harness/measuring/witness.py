@@ -64,7 +64,7 @@ SEE: dict[str, list[str]] = {
     "jigsaw/": BLOCKS,
     "setup/": ["deploy/setup"],
     "people/": ["deploy/accounts", "deploy/users"],
-    "course/": ["deploy/users"],
+    "course/": ["deploy/accounts", "deploy/users"],
 }
 
 
