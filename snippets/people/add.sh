@@ -40,7 +40,6 @@ while read -r name; do
             elif [ -e "$homes/$name" ]; then
                 problem "$name: $homes/$name is there already, from an account that is gone. Move it away."
             fi
-            ;;
     esac
 done <<END
 $names
