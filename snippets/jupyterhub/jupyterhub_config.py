@@ -33,6 +33,10 @@ c.PAMAuthenticator.allowed_groups = {"jupyterhub"}
 # when it is back: a restart costs nobody a variable.
 c.JupyterHub.cleanup_servers = False
 
+# leave.sh, by which root shuts somebody out, may have the hub forget users, and nothing else.
+c.JupyterHub.services.append({"name": "leave"})
+c.JupyterHub.load_roles.append({"name": "leave", "services": ["leave"], "scopes": ["delete:users"]})
+
 
 class UnitSpawner(SystemdSpawner):
     """Has systemd run each server as a unit of its own: jupyter-alice, or jupyter-alice_2fexam for alice's server "exam"."""

@@ -19,6 +19,7 @@ ELSEWHERE = {
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/shares.md": "tests/deploy/test_shares.py",
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
+    "deploy/users.md": "tests/deploy/test_users.py",
 }
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
@@ -32,14 +33,9 @@ WALKS = [(suite, proxy) for suite in HOMES for proxy in PROXIES]
 VALUES_OF = {(suite, proxy): OWN if suite == HOMES[-1] else VALUES for suite, proxy in WALKS}
 
 
-def bob_works(machine):
-    machine.sh("useradd --create-home --groups jupyterhub bob; su bob --command 'sleep 600 >/dev/null 2>&1 &'")
-
-
 # What pages have their reader do in words, before a command.
 BEFORE = {
     "chmod 600 alice.txt": lambda machine: machine.put({"/root/check/alice.txt": PASSWORD}),
-    "gpasswd --delete bob jupyterhub": bob_works,
 }
 
 
@@ -48,7 +44,7 @@ def long_way(reader, proxy, skip):
     other = next(name for name in PROXIES if name != proxy)
     started = ["address-and-base-url-one-option", "three-ports-below-1024"]
     reader.follow("deploy/install.md", skip=skip)
-    reader.follow("deploy/configure-jupyterhub.md", without=[*started, "shut-somebody-out"], skip=skip)
+    reader.follow("deploy/configure-jupyterhub.md", without=started, skip=skip)
     reader.follow("deploy/run-as-a-service.md", without=["stop-everything"], skip=skip)
     reader.follow("deploy/configure-jupyterhub.md", started, skip=skip)
     reader.follow("deploy/reverse-proxy.md", without=[other], skip=skip)
@@ -57,7 +53,6 @@ def long_way(reader, proxy, skip):
     reader.follow("deploy/kernel-discovery.md", skip=skip)
     reader.follow("deploy/growing.md", skip=skip)
     reader.follow("deploy/faults.md", skip=skip)
-    reader.follow("deploy/configure-jupyterhub.md", ["shut-somebody-out"], skip=skip)
 
 
 def troubles_of(proxy):
@@ -123,9 +118,6 @@ STATES = {
     "If you see group 'jupyterhub' does not exist": State(
         "groupdel jupyterhub",
         "groupadd jupyterhub; usermod --append --groups jupyterhub alice",
-    ),
-    "If you see numbers": State(
-        "su bob --command 'trap \"\" TERM; sleep 600 >/dev/null 2>&1 &'", "pkill --signal KILL --uid bob; sleep 0.3; ! pgrep --uid bob"
     ),
     "If you see 0.0.0.0:800 or *:800": changed(CONFIG, "s|^c.JupyterHub.bind_url.*|c.JupyterHub.port = 800|", f"{RESTART}; {UP}"),
     "If you see the following": State("true", typed=["jupyter kernelspec list"]),

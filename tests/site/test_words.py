@@ -23,6 +23,8 @@ NOTEBOOKS = sorted((ROOT / "jigsaw").glob("*.ipynb"))
 # Pages of deploy/ that explain or list, and have no steps. `tested` is written by the build.
 WITHOUT_STEPS = {"how-the-parts-fit", "security", "speed", "faults", "glossary", "tested"}
 LONGEST = 35
+# Folders of published files that the set-up on one screen does without.
+BESIDE = {"setup", "people", "course"}
 # Between two lines of prose: nothing is read across it.
 APART = "\n\n|\n\n"
 
@@ -270,7 +272,7 @@ def test_the_quick_path_has_every_file_and_makes_its_folder(proxy):
     text = quick(proxy)
     rows = re.findall(r"^\| `(/[^`]+)` \| ([^|]+) \|", text, re.M)
     saved = {f"{folder}/{name}": source for folder, files in rows for name, source in re.findall(r"`([^ `]+) </snippets/([^>]+)>`", files)}
-    needed = [name for name in snippets() if name.split("/")[0] not in PROXIES.keys() - {proxy} | {"setup"}]
+    needed = [name for name in snippets() if name.split("/")[0] not in PROXIES.keys() - {proxy} | BESIDE]
     assert saved == {SAVED_AS.get(name, f"/root/{name}"): name for name in needed}
     made = {folder for command in typed(text) if command.startswith("install --directory") for folder in command.split()[2:]}
     made |= {str(parent) for folder in made for parent in Path(folder).parents}

@@ -10,7 +10,7 @@ import configparser
 import contextlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -174,20 +174,30 @@ def end(hub: Hub) -> None:
 
 
 @contextlib.contextmanager
-def machine(name: str, network: str = "none", options: tuple[str, ...] = NAMED) -> Iterator[engine.Container]:
-    """A booted machine of a kind in `HUBS`, for the length of a `with` block; no hub runs on it."""
-    with engine.run(images.hub(name).tag, network=network, options=options, boot=True) as booted:
+def machine(
+    name: str, network: str = "none", options: tuple[str, ...] = NAMED, image: Callable[[str], images.Image] = images.hub
+) -> Iterator[engine.Container]:
+    """A booted machine of a kind in `HUBS`, from an `image` for that kind, for the length of a `with` block; no hub runs on it."""
+    if image is not images.hub:
+        images.prepare(wanted=[image(name)])
+    with engine.run(image(name).tag, network=network, options=options, boot=True) as booted:
         yield booted
 
 
 @contextlib.contextmanager
-def hub(name: str, files: Files = PUBLISHED, network: str = "none", names: dict[str, str] | None = None) -> Iterator[Hub]:
+def hub(
+    name: str,
+    files: Files = PUBLISHED,
+    network: str = "none",
+    names: dict[str, str] | None = None,
+    image: Callable[[str], images.Image] = images.hub,
+) -> Iterator[Hub]:
     """A server with JupyterHub running from the published unit and configuration, or from changed ones.
 
     On a `network`, the server knows `names` (host name: IPv4 address) beside its own; in a container's, it has that one's names.
     """
     options = () if network.startswith("container:") else (*NAMED, *engine.known(names or {}))
-    with machine(name, network, options) as booted:
+    with machine(name, network, options, image) as booted:
         running = prepare(booted, name, files)
         start(running, files)
         yield running

@@ -119,6 +119,12 @@ def hub(name: str) -> Image:
 
 
 @cache
+def people(name: str) -> Image:
+    """A machine of a kind in `HUBS` with what users have beside the hub; its base is another of these images."""
+    return Image(f"people-{name.replace(' on ', '-')}", hub(name).tag, "people.Containerfile")
+
+
+@cache
 def blocks() -> Image:
     """A stand-in for calysto.github.io: the page that MetaKernel's own %jigsaw downloads, and Blockly from npm."""
     page = (SNIPPETS / "jigsaw" / "Python.html").read_text("utf-8")

@@ -199,6 +199,7 @@ def _balanced(code: str) -> bool:
 KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
     "nginx/*.conf": _nginx,
     "apache/*.conf": _apache,
+    "people/*.conf": _apache,
     ".service": _unit,
     ".slice": _unit,
     ".sh": _shell,
@@ -207,7 +208,7 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
     ".html": _script,
 }
 # What is no configuration: the check has tests and a score of its own, and the rest is read by pip.
-ELSEWHERE = ("check/", "kernel/my_kernel/", "jupyterhub/requirements.txt")
+ELSEWHERE = ("check/", "kernel/my_kernel/", "jupyterhub/requirements.txt", "course/requirements.txt")
 
 
 def kind(name: str) -> str:
@@ -266,6 +267,9 @@ NEIGHBOURS: dict[str, list[tuple[str, str]]] = {
         (r" early", ""),
         (r"\bset\b", "setifempty"),
         (r"(?<=X-Scheme )https", "http"),
+    ],
+    "people/*.conf": [
+        (r",!sudo", ""),
     ],
     ".service": [
         (r"on-failure", "always"),

@@ -291,7 +291,7 @@ class Loop:
         """Those of the changes that the program which reads the file accepts; the others die by its words."""
         folder = self.name.split("/")[0]
         kind = PROXIES[folder].servers[-1] if folder in PROXIES else NEWEST if self.name.endswith("_config.py") else VERSIONS["debian"][-1]
-        ends = [end for end in ASKS if self.name.endswith(end)]
+        ends = [end for end in ASKS if self.name.endswith(end) and (end != ".conf" or folder in PROXIES)]
         if not ends:
             return alive
         asks = ASKS[ends[0]].format(folder=folder, kind=kind)

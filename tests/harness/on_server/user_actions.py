@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from urllib.parse import quote, urlsplit
 
 import hubcheck
+import pexpect
 import raw_client
 import requests
 import websocket
@@ -434,6 +435,69 @@ def compute(url: str, user: str, code: str, *options: str) -> str:
         leave(hub)
 
 
+def save(url: str, user: str, path: str, text: str) -> None:
+    """A user's server saves a file, as JupyterLab has it do."""
+    hub = enter(url, user, "--keep-server")
+    hub.request("PUT", f"{hub.server}api/contents/{path}", (200, 201), json=TEXT | {"content": text})
+
+
+def copy(url: str, user: str, path: str, folder: str) -> None:
+    """A user's server copies a file into a folder, as JupyterLab has it do."""
+    hub = enter(url, user, "--keep-server")
+    hub.request("POST", f"{hub.server}api/contents/{folder}", (200, 201), json={"copy_from": path})
+
+
+class Dialogue:
+    """What a program has `said`, and what it is told: each of `answers`, [what it asks, what is typed then], once and in their order."""
+
+    def __init__(self, answers: str):
+        self.answers: list[list[str]] = json.loads(answers)
+        self.said, self.heard = "", 0
+
+    def hear(self, text: str) -> str:
+        """What is to be typed after a program has said something more; "" for nothing."""
+        self.said += text
+        if self.answers and self.answers[0][0] in self.said[self.heard :]:
+            self.heard = len(self.said)
+            return self.answers.pop(0)[1]
+        return ""
+
+
+def in_terminal(url: str, user: str, command: str, answers: str) -> list:
+    """The exit status of a command that a user types in a terminal of their server, and what is to be seen; `answers` as in `Dialogue`."""
+    hub = enter(url, user, "--keep-server")
+    name = hub.json("POST", f"{hub.server}api/terminals")["name"]
+    line, dialogue = hub.socket(f"{hub.server}terminals/websocket/{name}"), Dialogue(answers)
+    line.settimeout(20)
+    line.send(json.dumps(["stdin", f"{command}; echo status $?\r"]))
+    while not (status := re.search(r"status (\d+)", dialogue.said)):
+        kind, *text = json.loads(line.recv())
+        if kind == "stdout" and (typed := dialogue.hear(text[0])):
+            line.send(json.dumps(["stdin", f"{typed}\r"]))
+    hub.request("DELETE", f"{hub.server}api/terminals/{name}", (204,))
+    return [int(status[1]), dialogue.said]
+
+
+def by_ssh(answers: str, *command: str) -> list:
+    """The exit status of ssh, or of scp, in a terminal on this machine, and what is to be seen; `answers` as in `Dialogue`.
+
+    The server is taken for what it says it is, and asks for a password alone, once.
+    """
+    options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "NumberOfPasswordPrompts=1")
+    given = [part for option in (*options, "PreferredAuthentications=password") for part in ("-o", option)]
+    program, *rest = command
+    dialogue = Dialogue(answers)
+    with pexpect.spawn(program, [*given, *rest], encoding="utf-8", timeout=20, echo=False) as child:
+        while True:
+            try:
+                typed = dialogue.hear(child.read_nonblocking(4096))
+            except pexpect.EOF:
+                break
+            if typed:
+                child.sendline(typed)
+    return [child.exitstatus, dialogue.said]
+
+
 def let_in(url: str, user: str, *passwords: str) -> list[int]:
     """The status of a login with each password in turn; "" is the user's own."""
     hub = hubcheck.Hub(url, hubcheck.arguments([url, "--user", user, "--password-file", str(CHECK / f"{user}.txt")]))
@@ -455,11 +519,16 @@ def settle(url: str, user: str) -> str:
 
     Cookies and token are kept in a file, for `reaches`.
     """
+    return settled(url, user)[1]
+
+
+def settled(url: str, user: str) -> tuple[hubcheck.Hub, str]:
+    """The same, with the kernel's WebSocket."""
     hub = enter(url, user, "--kernel", "python3", "--keep-server")
     number = hubcheck.execute(hub, DETACHED).strip()
     made = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "kept"})
     (CHECK / f"{user}.kept").write_bytes(pickle.dumps((hub.session.cookies, made["token"])))
-    return number
+    return hub, number
 
 
 def reaches(url: str, user: str) -> list[str]:
@@ -474,6 +543,26 @@ def reaches(url: str, user: str) -> list[str]:
             if answer.ok and "/hub/login" not in answer.url:
                 got.append(f"{what}, by {way}")
     return got
+
+
+def outlast(url: str, user: str) -> dict[str, list[str]]:
+    """What a user reaches who works, before the file `over` is there and a second after: of `reaches`, and of a kernel's open WebSocket."""
+    OVER.unlink(missing_ok=True)
+    hub, _ = settled(url, user)
+    told = {}
+    for when in ("before", "after"):
+        told[when] = reaches(url, user)
+        with suppress(OSError, websocket.WebSocketException):
+            hub.channel.settimeout(5)
+            if ask(hub):
+                told[when].append("the kernel, by WebSocket")
+        if when == "before":
+            WATCHED.touch()
+            while not OVER.exists():
+                time.sleep(0.05)
+            WATCHED.unlink()
+            time.sleep(1)
+    return told
 
 
 def administer(url: str, user: str, method: str, path: str) -> int:

@@ -1,0 +1,63 @@
+#!/bin/sh
+# Shuts somebody out at once: of the hub, of their servers, of SSH, cron and at. The account
+# stays, locked, and so do its files. The hub may run or not. Run as root: sh leave.sh bob
+set -eu
+stop() {
+    echo "leave.sh: $1" >&2
+    exit 1
+}
+[ $# = 1 ] || stop "usage: sh leave.sh bob. Nothing was changed."
+[ "$(id -u)" = 0 ] || stop "only root can do this. Run sudo -i first. Nothing was changed."
+name=$1
+[ "$(id -un -- "$name" 2>/dev/null)" = "$name" ] || stop "there is no account $name. Nothing was changed."
+uid=$(id -u -- "$name")
+[ "$uid" -ge 1000 ] || stop "$name is an account of the system's own. Nothing was changed."
+if id -Gn "$name" | tr ' ' '\n' | grep -qx sudo; then
+    stop "$name is an administrator, in the group sudo. If it is meant, run this first: gpasswd --delete $name sudo. Nothing was changed."
+fi
+
+# No new login, neither by password nor by key, and no job of cron's or at's.
+usermod --lock --expiredate 1 "$name"
+# Asks the hub, which then ends sessions and tokens, to forget the user. Where no hub runs, it
+# is taken from the hub's database.
+forget() {
+    /opt/jupyterhub/bin/python - "$name" "$(systemctl is-active jupyterhub.service)" <<'END'
+import os
+import sys
+import urllib.request
+
+from jupyterhub import orm
+from jupyterhub.app import JupyterHub
+
+name, state = sys.argv[1:]
+os.chdir("/var/lib/jupyterhub")
+hub = JupyterHub()
+hub.load_config_file("/etc/jupyterhub/jupyterhub_config.py")
+hub.init_db()
+user = orm.User.find(hub.db, name)
+if user and state == "active":
+    service = orm.Service.find(hub.db, "leave")
+    if not service:
+        sys.exit("the hub knows no service leave: take the published jupyterhub_config.py, and restart it")
+    token = service.new_api_token(note="leave.sh", expires_in=60)
+    request = urllib.request.Request(f"{hub.bind_url}hub/api/users/{name}", method="DELETE")
+    request.add_header("Authorization", f"token {token}")
+    try:
+        urllib.request.urlopen(request)
+    except OSError as error:
+        sys.exit(f"the hub says: {error}")
+elif user:
+    hub.db.delete(user)
+    hub.db.commit()
+END
+}
+# Again, while a hub or a server is starting, or programs start others.
+for _ in $(seq 5); do
+    pkill --signal KILL --uid "$uid" || true
+    if said=$(forget 2>&1) && ! pgrep --uid "$uid" >/dev/null; then
+        echo "leave.sh: $name is out. The account is locked, and its files stay."
+        exit
+    fi
+done
+left=$(pgrep --list-name --uid "$uid" | paste --serial --delimiters ,)
+stop "$name is locked out of the machine, but not of all: $(echo "$said" | tail -n 1)$left. Run this again."

@@ -1,0 +1,240 @@
+"""Accounts from a list, what they may do by SSH, and how one is shut out: the scripts of deploy/users.md, on each of Debian's releases."""
+
+import json
+import re
+
+import pytest
+
+from tests.harness.machines import deployment, people
+from tests.harness.machines.people import ADMIN, OUT, PASSWORD, changing, script, ssh
+from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, SAVED_AS
+
+CONFIG = "jupyterhub/jupyterhub_config.py"
+pytestmark = pytest.mark.xdist_group("accounts")
+
+
+@pytest.fixture(scope="module", params=[NEWEST, *(f"{NEWEST} on {suite}" for suite in HOMES[1:])])
+def machine(request):
+    with people.machine(request.param) as machine:
+        yield machine
+
+
+# Accounts from a list.
+
+
+def accounts(machine):
+    return machine.machine.read("/etc/passwd"), machine.machine.sh("ls /home").stdout
+
+
+BAD = {
+    "Anna": "Anna: write it in lower case. JupyterHub makes names lower case, and then finds no such account.",
+    "9x": "9x: a name begins with a letter; letters from a to z, digits, dots, - and _ may follow.",
+    "a b": "a b: a name begins with a letter; letters from a to z, digits, dots, - and _ may follow.",
+    "jürgen": "jürgen: a name begins with a letter; letters from a to z, digits, dots, - and _ may follow.",
+    "bob": "bob: there is an account of this name.",
+    "shadow": "shadow: there is a group of this name.",
+    "gone": "gone: /home/gone is there already, from an account that is gone. Move it away.",
+    "n" * 33: f"{'n' * 33}: a name has at most 32 letters.",
+    "twice\ntwice": "twice: it is in the list more than once.",
+}
+
+
+def test_names_that_do_not_do_are_told_all_at_once_and_nothing_is_changed(machine):
+    machine.machine.sh("mkdir --parents /home/gone", {"/tmp/bad.txt": "fine\n" + "\n".join(BAD) + "\n"})
+    before = accounts(machine)
+    status, said = script(machine, "add", "/tmp/bad.txt", "/tmp/none.txt")
+    assert status == 1
+    assert said == [*(f"add.sh: {told}" for told in BAD.values()), "add.sh: /tmp/bad.txt needs another look. Nothing was changed."]
+    assert accounts(machine) == before
+    machine.machine.sh("rmdir /home/gone; ! test -e /tmp/none.txt")
+
+
+def test_what_else_is_wrong_is_told_in_one_line(machine):
+    machine.machine.put({"/tmp/empty.txt": "\n \r\n", "/tmp/one.txt": "otto\n"})
+    before = accounts(machine)
+    for words, arguments, user in (
+        ("usage: sh add.sh names.txt passwords.txt.", ["/tmp/one.txt"], "root"),
+        ("only root can do this. Run sudo -i first.", ["/tmp/one.txt", "/tmp/none.txt"], "alice"),
+        ("there is no file /tmp/no.txt.", ["/tmp/no.txt", "/tmp/none.txt"], "root"),
+        ("/tmp/empty.txt holds no name.", ["/tmp/empty.txt", "/tmp/none.txt"], "root"),
+        (
+            "/root/people/passwords.txt is there already, and may hold passwords. Name another file.",
+            ["/tmp/one.txt", "/root/people/passwords.txt"],
+            "root",
+        ),
+    ):
+        assert script(machine, "add", *arguments, user=user) == (1, [f"add.sh: {words} Nothing was changed."])
+    machine.machine.sh("groupmod --new-name away jupyterhub")
+    try:
+        told = script(machine, "add", "/tmp/one.txt", "/tmp/none.txt")
+    finally:
+        machine.machine.sh("groupmod --new-name jupyterhub away")
+    assert told == (1, ["add.sh: the group jupyterhub does not exist. Install JupyterHub first. Nothing was changed."])
+    assert accounts(machine) == before
+
+
+@pytest.mark.parametrize("fails", ["useradd", "chpasswd", "chage", "interrupt"])
+def test_what_fails_half_way_is_taken_back(machine, fails):
+    """Of two accounts the second fails, or the machine's programs do; or somebody presses Ctrl-C."""
+    program = "/usr/local/sbin/" + ("chage" if fails == "interrupt" else fails)
+    last = "kill -INT $PPID" if fails == "interrupt" else "exit 1"
+    real = f"/usr/sbin/{fails}" if fails == "useradd" else "true"
+    wrapper = f'#!/bin/sh\ncase "$*" in *--defaults | *otto) exec {real} "$@" ;; esac\n{last}\n'
+    machine.machine.put({"/tmp/two.txt": "otto\nzoe\n", program: wrapper})
+    before = accounts(machine)
+    try:
+        status, said = script(machine, "add", "/tmp/two.txt", "/tmp/none.txt")
+    finally:
+        machine.machine.sh(f"rm {program}")
+    assert (status, said[-1]) == (1, "add.sh: stopped, and took back what it had made. Nothing was changed.")
+    assert accounts(machine) == before
+    machine.machine.sh("! test -e /tmp/none.txt")
+
+
+def test_a_list_from_windows_becomes_accounts_with_passwords_that_root_alone_reads(machine):
+    machine.machine.put({"/tmp/windows.txt": "\ufeffnina\r\n  oleg \r\n\r\n"})
+    machine.machine.sh("sed -i 's/^#*HOME_MODE.*/HOME_MODE 0755/' /etc/login.defs")
+    status, said = script(machine, "add", "/tmp/windows.txt", "/tmp/theirs.txt")
+    assert (status, said) == (0, ["add.sh: made 2 accounts. Their first passwords are in /tmp/theirs.txt, for root's eyes only."])
+    assert machine.machine.sh("stat --format '%a %U' /tmp/theirs.txt /home/nina /home/oleg").stdout.splitlines() == [
+        "600 root",
+        "700 nina",
+        "700 oleg",
+    ]
+    names, passwords = zip(*(line.split(":") for line in machine.machine.read("/tmp/theirs.txt").splitlines()), strict=True)
+    assert names == ("nina", "oleg")
+    assert len(set(passwords)) == 2
+    assert all(re.fullmatch("[a-km-np-z2-9]{12}", password) for password in passwords)
+    states = [machine.machine.sh(f"passwd --status {name}").stdout.split()[1] for name in names]
+    lasts = re.findall(r"(?m)^(?:nina|oleg):[^:]*:(\d*):", machine.machine.read("/etc/shadow"))
+    assert (states, lasts) == (["P", "P"], ["0", "0"])
+    assert machine.machine.sh("id --name --groups nina").stdout.split() == ["nina", "jupyterhub"]
+
+
+# SSH.
+
+
+def test_users_have_passwords_where_all_others_need_a_key(machine):
+    cloud, server = "/etc/ssh/sshd_config.d/50-cloud-init.conf", machine.machine
+    again = "kill -HUP $(cat /run/sshd.pid); sleep 0.5"
+    server.sh(again, {cloud: "PasswordAuthentication no\n"})
+    try:
+        told = [ssh(machine, user, PASSWORD, command=("id",))[0] for user in ("kim", ADMIN)]
+    finally:
+        server.sh(f"rm {cloud}; {again}")
+    assert told == [6, 255]
+
+
+# What a user's own files would have run at a login.
+OWN = "touch /tmp/escaped-$(id -un)\n"
+RUN_AT_LOGIN = {
+    ".ssh/rc": OWN,
+    ".bashrc": OWN,
+    ".profile": OWN,
+    ".bash_profile": OWN,
+    ".zshenv": OWN,
+    "own.sh": OWN,
+    ".pam_environment": "BASH_ENV DEFAULT=@{HOME}/own.sh\nENV DEFAULT=@{HOME}/own.sh\n",
+}
+
+
+def test_an_account_from_the_list_does_nothing_else_by_ssh(machine):
+    """What its user puts into its home makes no difference; alice, with a shell, is the control."""
+    for user in ("kim", "alice"):
+        home = f"/home/{user}"
+        machine.machine.sh(f"chown -R {user}: {home}", {f"{home}/{name}": text for name, text in RUN_AT_LOGIN.items()})
+    alice = machine.passwords["alice"]
+    status, said = ssh(machine, "alice", alice, command=("id",))
+    assert status == 0
+    assert "uid=" in said
+    machine.machine.sh("test -e /tmp/escaped-alice")
+    for options in ([], ["-tt"]):
+        status, said = ssh(machine, "kim", PASSWORD, *options, command=("id",))
+        assert status not in (0, None), said
+        assert "uid=" not in said
+    assert ssh(machine, "kim", PASSWORD, "-s", command=("sftp",))[0] not in (0, None)
+    answers = json.dumps([["password: ", PASSWORD]])
+    assert machine.on_server("by_ssh", answers, "scp", "/etc/hostname", "kim@127.0.0.1:sent")[0] != 0
+    assert machine.on_server("by_ssh", answers, "scp", "kim@127.0.0.1:/etc/passwd", "/tmp/fetched")[0] != 0
+    _, said = machine.on_server("by_ssh", changing(PASSWORD, PASSWORD + "9"), "ssh", "kim@127.0.0.1")
+    assert "password updated successfully" in said, said
+    machine.machine.sh(f"echo kim:{PASSWORD} | chpasswd")
+    assert machine.machine.sh("ls /tmp/escaped-kim* ~kim/sent /tmp/fetched", check=False).stdout == ""
+
+
+def test_of_the_hubs_users_administrators_alone_forward_ports(machine):
+    """By a login that opens nothing else; the machine's own port 22 is what they try to reach."""
+    for user, password, through in ((ADMIN, PASSWORD, True), ("alice", machine.passwords["alice"], False), ("kim", PASSWORD, False)):
+        answers = json.dumps([["password: ", password], ["SSH-2.0", "hello"]])
+        _, said = machine.on_server("by_ssh", answers, "ssh", "-W", "127.0.0.1:22", f"{user}@127.0.0.1")
+        assert ("SSH-2.0" in said, "forwarding failed" in said) == (through, not through), said
+
+
+# Leaving.
+
+
+def test_nothing_that_the_system_would_run_for_who_has_left_runs(machine):
+    """What cron, at, a key and systemd ask PAM before they begin."""
+    ask = "import pamela, sys; pamela.check_account('mallory', service=sys.argv[1])"
+    services = [name for name in machine.machine.sh("ls /etc/pam.d").stdout.split() if name in ("cron", "atd", "sshd", "systemd-user")]
+    assert {"cron", "atd", "sshd"} <= set(services)
+
+    def closed():
+        return [name for name in services if machine.machine.exec(deployment.PYTHON, "-c", ask, name, check=False).returncode]
+
+    assert closed() == []
+    assert script(machine, "leave", "mallory") == (0, [OUT.format("mallory")])
+    assert closed() == services
+
+
+def test_who_cannot_be_shut_out_is_told_in_one_line_and_nothing_is_changed(machine):
+    before = machine.machine.read("/etc/shadow")
+    for words, arguments, user in (
+        ("usage: sh leave.sh bob.", [], "root"),
+        ("only root can do this. Run sudo -i first.", ["bob"], "alice"),
+        ("there is no account nobody-here.", ["nobody-here"], "root"),
+        ("there is no account 1001.", ["1001"], "root"),
+        ("there is no account --help.", ["--help"], "root"),
+        ("daemon is an account of the system's own.", ["daemon"], "root"),
+        (
+            f"{ADMIN} is an administrator, in the group sudo. If it is meant, run this first: gpasswd --delete {ADMIN} sudo.",
+            [ADMIN],
+            "root",
+        ),
+    ):
+        assert script(machine, "leave", *arguments, user=user) == (1, [f"leave.sh: {words} Nothing was changed."])
+    assert machine.machine.read("/etc/shadow") == before
+
+
+def test_who_cannot_be_locked_out_is_not_said_to_be_out(machine):
+    words, program = "usermod: cannot lock /etc/passwd; try again later.", "/usr/local/sbin/usermod"
+    machine.machine.put({program: f"#!/bin/sh\necho '{words}'\nexit 1\n"})
+    try:
+        told = script(machine, "leave", "bob")
+    finally:
+        machine.machine.sh(f"rm {program}")
+    assert told == (1, [words])
+
+
+def test_who_is_not_out_of_all_is_named_with_the_reason(machine):
+    config = SAVED_AS[CONFIG]
+    machine.machine.put({config: "raise RuntimeError('of an administrator')\n"})
+    try:
+        status, said = script(machine, "leave", "bob")
+    finally:
+        machine.machine.put({config: PUBLISHED.read(CONFIG)})
+    assert status == 1
+    assert said == ["leave.sh: bob is locked out of the machine, but not of all: RuntimeError: of an administrator. Run this again."]
+
+
+# The course's environment.
+
+
+def test_the_environment_of_the_course_is_everybodys_and_what_fails_is_not_passed_over(machine):
+    server, install = machine.machine, "cd /root/course; umask 077; sh install.sh"
+    server.sh(f"rm -rf /opt/course; {install}", people.scripts(), timeout=300)
+    server.sh(
+        "set -e; cd /; /opt/course/bin/python -c 'import ipykernel'; cat /usr/local/share/jupyter/kernels/course/kernel.json", user="alice"
+    )
+    with pytest.raises(RuntimeError, match="No matching distribution found for no-such-package"):
+        server.sh(f"echo no-such-package >>/root/course/requirements.txt; {install}", timeout=300)

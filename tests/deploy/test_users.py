@@ -1,0 +1,260 @@
+"""Passwords, leaving, shared folders and packages, on a hub whose administrator has followed deploy/users.md."""
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.harness.machines import deployment, people
+from tests.harness.machines.deployment import BEHIND
+from tests.harness.machines.people import OUT, PASSWORD, changing, script, ssh
+from tests.harness.manifest import HOMES, NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.measuring import evidence
+from tests.harness.site import following
+from tests.harness.site.following import TABS
+
+NAME = "deploy/users.md"
+PAGE = (ROOT / NAME).read_text("utf-8")
+pytestmark = pytest.mark.xdist_group("users")
+LIST = re.search(r"(?s)`names.txt`:\n\n```text\n(.*?)```", PAGE)[1]
+PROXY = next(iter(PROXIES))
+
+
+CONFIG = "jupyterhub/jupyterhub_config.py"
+
+
+@pytest.fixture(scope="module", params=[NEWEST, *(f"{NEWEST} on {suite}" for suite in HOMES[1:])])
+def hub(request):
+    with people.hub(request.param) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def followed(hub, site):
+    """A reader who has followed the page on the hub's machine, as root: kim and lea.smith have accounts, carol is a teacher."""
+    before = {
+        "sh add.sh names.txt passwords.txt": lambda machine: machine.put({"/root/people/names.txt": LIST}),
+        "groupadd --force teachers": lambda machine: machine.sh("usermod --append --groups jupyterhub carol"),
+    }
+    reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[PROXY], before=before)
+    reader.follow(NAME, skip=lambda step: step.who == "user")
+    return reader
+
+
+def test_each_command_of_root_prints_what_the_page_says(hub, followed, prove):
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    assert {step.command for step in followed.typed} >= {"sh add.sh names.txt passwords.txt", "sh leave.sh bob", "sh install.sh"}
+    prove(*(evidence.typed(page, hub.suite, PROXY, keys) for page, keys in followed.typed_by_page().items()))
+
+
+# Passwords, by SSH.
+
+
+def first(hub, user):
+    return re.search(rf"^{re.escape(user)}:(.*)$", hub.machine.read("/root/people/passwords.txt"), re.M)[1]
+
+
+def known(hub, user, password):
+    """Tell the tests' clients a user's password."""
+    hub.machine.put({f"{deployment.CHECK}/{user}.txt": password})
+
+
+def test_a_new_user_sets_the_password_by_ssh_logs_in_and_changes_it_in_a_terminal(hub, followed):
+    start, new = first(hub, "kim"), f"{PASSWORD}-too"
+    known(hub, "kim", start)
+    assert hub.on_server("let_in", BEHIND, "kim", "") == [403]
+    assert "[PAM Error 12]" in hub.log()
+    _, said = hub.on_server("by_ssh", changing(start, PASSWORD), "ssh", "kim@127.0.0.1")
+    assert "passwd: password updated successfully" in said, said
+    assert hub.on_server("let_in", BEHIND, "kim", start, PASSWORD) == [403, 302]
+    known(hub, "kim", PASSWORD)
+    later = json.dumps([["continue connecting", "yes"], *json.loads(changing(PASSWORD, new))])
+    _, said = hub.on_server("in_terminal", BEHIND, "kim", "ssh 127.0.0.1", later)
+    assert "passwd: password updated successfully" in said, said
+    known(hub, "kim", new)
+    assert hub.on_server("let_in", BEHIND, "kim", "") == [302]
+    again = json.dumps(json.loads(changing(new, PASSWORD))[1:])
+    status, said = hub.on_server("in_terminal", BEHIND, "kim", "echo $0 $SHELL; passwd", again)
+    assert status != 0
+    assert "bash /bin/bash" in said
+    assert "Authentication token manipulation error" in said, said
+
+
+# Leaving.
+
+
+def running(hub, user):
+    return hub.machine.sh(f"pgrep -u {user} --list-full", check=False).stdout
+
+
+def test_who_has_left_reaches_nothing_a_second_later(hub):
+    """Session, token, server, a kernel's open WebSocket, programs, SSH; what ignores a request to end ends too."""
+    with ThreadPoolExecutor() as pool:
+        working = pool.submit(hub.on_server, "outlast", BEHIND, "bob")
+        try:
+            hub.machine.until(f"test -e {deployment.CHECK}/watched", timeout=60)
+            stubborn = "trap '' TERM INT HUP; while true; do sleep 0.2 & wait; done"
+            hub.machine.sh(f'sleep 9999 >/dev/null 2>&1 & sh -c "{stubborn}" >/dev/null 2>&1 &', user="bob")
+            assert running(hub, "bob").count("sleep 9999") == 2
+            told = script(hub, "leave", "bob")
+        finally:
+            hub.machine.sh(f"touch {deployment.CHECK}/over")
+        reached = working.result()
+    assert told == (0, [OUT.format("bob")])
+    assert len(reached["before"]) == 7
+    assert reached["after"] == []
+    assert running(hub, "bob") == ""
+    assert hub.on_server("let_in", BEHIND, "bob", "") == [403]
+    assert ssh(hub, "bob", hub.passwords["bob"], command=("id",))[0] == 255
+    # The page's line lets him in again, as a user who is new to the hub.
+    hub.machine.sh(re.search(r"(?m)^# (usermod --unlock .* bob)$", PAGE)[1])
+    assert hub.on_server("reaches", BEHIND, "bob") == []
+    assert hub.on_server("let_in", BEHIND, "bob", "") == [302]
+
+
+def test_who_leaves_while_the_hub_is_down_is_out_when_it_is_back(hub):
+    program = hub.on_server("settle", BEHIND, "mallory")
+    deployment.end(hub)
+    assert script(hub, "leave", "mallory") == (0, [OUT.format("mallory")])
+    assert running(hub, "mallory") == ""
+    hub.machine.sh(f"! test -e /proc/{program}")
+    deployment.start(hub)
+    assert hub.on_server("reaches", BEHIND, "mallory") == []
+    assert hub.on_server("let_in", BEHIND, "mallory", "") == [403]
+    hub.machine.sh("test -d /home/mallory; usermod --unlock --expiredate '' mallory")
+    assert hub.on_server("let_in", BEHIND, "mallory", "") == [302]
+
+
+# Folders.
+
+
+def in_hub(hub, user, *commands):
+    """Of a shell's commands in a user's home, in a kernel of theirs, each one's exit status and what it prints."""
+    code = (
+        "import json, subprocess\nfor command in json.loads(" + repr(json.dumps(commands)) + "):\n"
+        "    done = subprocess.run(['bash', '-c', 'cd; exec 2>&1; ' + command], stdout=subprocess.PIPE, text=True)\n"
+        "    print(json.dumps([done.returncode, done.stdout]))"
+    )
+    told = hub.on_server("compute", BEHIND, user, code, "--keep-server", "--timeout", "120")
+    return [json.loads(line) for line in told.strip().splitlines()[-len(commands) :]]
+
+
+def refused(hub, user, *commands):
+    """Whether the system lets a user do none of these, each by itself."""
+    told = in_hub(hub, user, *commands)
+    return [command for command, (status, _) in zip(commands, told, strict=True) if not status] == []
+
+
+@pytest.fixture(scope="module")
+def members(hub, followed):
+    """The hub with servers of carol, who is a teacher, and of alice and bob, which start after the folders are there."""
+    hub.machine.sh("systemctl stop 'jupyter-*.service'; ln -s /srv/course /home/carol/course")
+    return hub
+
+
+def test_a_teacher_fills_a_folder_and_students_read_it(members):
+    """Saved or copied by JupyterLab, made and copied in a terminal, in a folder within too; but not what keeps its own permissions."""
+    hub = members
+    hub.on_server("save", BEHIND, "carol", "own.txt", "own")
+    hub.on_server("save", BEHIND, "carol", "course/week1.txt", "saved")
+    hub.on_server("save", BEHIND, "carol", "course/week1.txt", "saved again")
+    hub.on_server("copy", BEHIND, "carol", "own.txt", "course")
+    made = ["mkdir course/more; echo made >course/more/a", "cat own.txt >course/copied.txt", "cp own.txt course/kept.txt"]
+    assert in_hub(hub, "carol", *made, "cp own.txt x; mv x course/moved.txt") == [[0, ""]] * 4
+    readable = "cd course; cat week1.txt own.txt copied.txt more/a"
+    assert in_hub(hub, "alice", readable) == in_hub(hub, "carol", readable) == [[0, "saved againownownmade\n"]]
+    closed = ["cat course/moved.txt", "cat course/kept.txt"]
+    writing = [
+        "echo x >course/new",
+        "echo x >>course/week1.txt",
+        "rm -f course/week1.txt",
+        "mkdir course/more/b",
+        "chmod 777 course/week1.txt",
+    ]
+    assert refused(hub, "alice", *closed, *writing)
+
+
+HAND_IN = re.search(r"(?m)^\$ (cat exam.ipynb >/srv/hand-in/.*)$", PAGE)[1]
+
+
+def test_each_hands_in_and_sees_nothing_of_others_work(members):
+    hub, folder = members, "/srv/hand-in"
+    assert in_hub(hub, "alice", f"echo mine >exam.ipynb; {HAND_IN}; cat {folder}/alice.ipynb") == [[0, "mine\n"]]
+    assert in_hub(hub, "bob", f"echo his >exam.ipynb; {HAND_IN.replace('alice', 'bob')}; cp exam.ipynb {folder}/kept") == [[0, ""]]
+    looking = [f"ls {folder}", f"cat {folder}/alice.ipynb", f"cp {folder}/alice.ipynb .", f"ln {folder}/alice.ipynb hard.txt"]
+    changing = [f"echo x >>{folder}/alice.ipynb", f"mv -f exam.ipynb {folder}/alice.ipynb", f"rm -f {folder}/alice.ipynb"]
+    assert refused(hub, "bob", *looking, *changing, f"mv {folder}/alice.ipynb {folder}/other.txt")
+    assert in_hub(hub, "carol", f"cd {folder}; ls; cat *.ipynb", f"cat {folder}/kept") == [
+        [0, "alice.ipynb\nbob.ipynb\nkept\nmine\nhis\n"],
+        [1, f"cat: {folder}/kept: Permission denied\n"],
+    ]
+    hub.machine.sh(re.search(r"`(setfacl --modify group:jupyterhub:- /srv/hand-in)`", PAGE)[1])
+    assert refused(hub, "alice", f"echo late >>{folder}/alice.ipynb", f"cat {folder}/alice.ipynb")
+
+
+# Packages.
+
+
+def test_what_a_user_types_to_install_into_the_hubs_environment_says_what_the_page_says(members):
+    rows = re.findall(r"^\| `(%pip install .*?)` \| `(.*?)` \|$", PAGE, re.M)
+    assert len(rows) == 2
+    for typed, words in rows:
+        said = members.on_server("compute", BEHIND, "alice", typed, "--keep-server")
+        assert words in said, said
+
+
+def test_everybody_finds_the_course_and_its_packages(members):
+    """Brought up to date by the page's own commands, while a user works."""
+    hub, code = members, "import sys, importlib.metadata as m; print(sys.prefix, 'iniconfig' in {d.name for d in m.distributions()})"
+    computed = ("compute", BEHIND, "alice", code, "--kernel", "course", "--keep-server")
+    assert hub.on_server(*computed).split() == ["/opt/course", "False"]
+    hub.machine.sh("echo iniconfig >>/root/course/requirements.txt; cd /root/course; sh install.sh")
+    assert hub.on_server(*computed).split() == ["/opt/course", "True"]
+    assert hub.on_server("compute", BEHIND, "bob", *computed[3:]).split() == ["/opt/course", "True"]
+    assert refused(hub, "alice", "touch /opt/course/x", "/opt/course/bin/pip uninstall --yes iniconfig")
+
+
+def test_a_user_makes_a_kernel_of_their_own_in_a_terminal(members, followed):
+    hub = members
+    steps = [step for step in followed.pages.steps(NAME, TABS[PROXY]) if getattr(step, "who", "") == "user"]
+    assert len(steps) == 3
+    told = in_hub(hub, "alice", *(step.command for step in steps))
+    assert not [wrong for step, one in zip(steps, told, strict=True) if (wrong := step.wrong(*one))]
+    code = "%pip install --quiet iniconfig\nimport iniconfig, sys; print(sys.prefix)"
+    said = hub.on_server("compute", BEHIND, "alice", code, "--kernel", "mine", "--keep-server", "--timeout", "60")
+    assert said.split()[-1] == "/home/alice/mine"
+    with pytest.raises(RuntimeError, match="mine"):
+        hub.on_server("compute", BEHIND, "bob", code, "--kernel", "mine", "--keep-server")
+    assert in_hub(hub, "alice", re.search(r"`(rm -r ~/mine .*?)`", PAGE)[1], "ls ~/mine ~/.local/share/jupyter/kernels")[0] == [0, ""]
+
+
+# Administrators.
+
+
+def test_a_helper_sees_and_stops_servers_and_enters_none(members):
+    hub = members
+    lines = re.search(r"(?s)```python\n(c.JupyterHub.load_roles.*?)```", PAGE)[1]
+    files = PUBLISHED.replace(CONFIG, "c.JupyterHub.cleanup_servers", f"c.JupyterHub.cleanup_servers = False\n{lines}#")
+    in_hub(hub, "alice", "true")
+    deployment.end(hub)
+    hub.machine.put({SAVED_AS[CONFIG]: files.read(CONFIG)})
+    deployment.start(hub, files)
+    try:
+        asked = {
+            "its files": ("GET", "user/alice/api/contents"),
+            "all users": ("GET", "hub/api/users"),
+            "the page": ("GET", "hub/admin"),
+            "a token": ("POST", "hub/api/users/alice/tokens"),
+            "deleted": ("DELETE", "hub/api/users/mallory"),
+            "stopped": ("DELETE", "hub/api/users/alice/server"),
+        }
+        told = {what: hub.on_server("administer", BEHIND, "carol", *which) for what, which in asked.items()}
+        others = hub.on_server("administer", BEHIND, "bob", *asked["stopped"])
+    finally:
+        deployment.end(hub)
+        hub.machine.put({SAVED_AS[CONFIG]: PUBLISHED.read(CONFIG)})
+        deployment.start(hub)
+    allowed = {"all users": 200, "the page": 200, "stopped": 204}
+    assert {what: status for what, status in told.items() if status not in (403, 404)} == allowed
+    assert others in (403, 404)
