@@ -57,7 +57,9 @@ class UnitSpawner(SystemdSpawner):
     async def start(self):
         """Return once the server listens: the hub, which looks next, looks again up to five seconds later."""
         address = await super().start()
-        while await self.poll() is None:
+        for _ in range(2 * self.http_timeout):
+            if await self.poll() is not None:
+                break
             try:
                 (await asyncio.open_connection(*address))[1].close()
                 break

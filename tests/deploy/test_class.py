@@ -1,13 +1,16 @@
 """A class on one machine: how soon its servers are there, what they take, and what the page says of it."""
 
+import json
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.harness.machines import deployment
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, VALUES
-from tests.harness.measuring import arrivals
+from tests.harness.measuring import arrivals, bench
+from tests.harness.site.guide import small, sphinx
 
 CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
 PAGE = (ROOT / "deploy/class.md").read_text("utf-8")
@@ -96,3 +99,35 @@ def test_users_who_come_at_once_all_get_a_cell_computed_and_their_blocks(setting
         steps = [row.get(name) for name in ("login", "server", "page", "files", "cell", "editor")]
         assert "error" not in row, row
         assert steps == sorted(steps)
+
+
+# The page of numbers
+
+
+def times(*cells):
+    return [{"user": f"pupil{number:02d}", "page": 1.0, "files": 2.0, "cell": cell} for number, cell in enumerate(cells)]
+
+
+def made():
+    """Numbers as a run would write them, of no run; by stock settings somebody never got there."""
+    spent = {"hub": 2.0, "proxy": 1.0, "users": 20.0, "idle": 10.0, "all": 40.0}
+    never = [*times(20.0, 20.0, 20.0), {"user": "pupil03", "error": "Spawn failed"}]
+    stock = {"users": never, "browsers": [{"cell": 30.0}], "spent": spent}
+    ours = {"users": times(10.0, 10.0, 10.0, 10.0), "browsers": [{"cell": 12.0}], "spent": spent}
+    turns = {"stock JupyterHub": [stock] * 2, "this guide": [ours] * 2}
+    about = {"versions": {"jupyterhub": "6.1.1"}, "date": "2026-11-26", "cores": 2, "seconds": 600}
+    return bench.told() | about | {"stages": {"arrivals": {"in turn": turns}}}
+
+
+def test_the_page_shows_how_soon_a_class_is_at_work_and_counts_who_never_was(tmp_path):
+    text = re.sub(r"\[\]\([^)]*\)", "there", PAGE)
+    tree = small(tmp_path / "tree", ["bench"], index="# One page\n\n```{toctree}\ndeploy/class\n```\n", **{"class": text})
+    (tree / "build/bench.json").write_text(json.dumps(made()), "utf-8")
+    built = sphinx(tree, tree / "build")
+    assert not built.stderr
+    page = BeautifulSoup((tree / "build/html/deploy/class.html").read_text("utf-8"), "html.parser")
+    cells = {tuple(cell.text for cell in row.select("th, td")) for row in page.select("tr")}
+    assert ("stock JupyterHub", "1", "2", "20", "207", "30, 30") in cells
+    assert ("this guide", "1", "2", "10", "10", "12, 12") in cells
+    assert ("this guide", "4", "0.4", "0.2", "25%") in cells
+    assert "have their cell 20.70 times as soon" in page.text
