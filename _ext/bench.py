@@ -20,6 +20,7 @@ from sphinx.util import logging
 log = logging.getLogger(__name__)
 
 FILE = "build/bench.json"
+PAGES = ("deploy/speed", "deploy/class")
 OURS, BASE = "this guide", "nginx, original guide"
 MEGA = 1_000_000
 
@@ -42,7 +43,7 @@ def outdated(app, env, added, changed, removed):
     """Once in each build, before pages are read: those that show numbers are read again if the numbers have changed."""
     was = getattr(env, "bench", None)
     env.bench = read(app)
-    return [] if env.bench == was else [name for name in env.found_docs if name == "deploy/speed"]
+    return [] if env.bench == was else [name for name in env.found_docs if name in PAGES]
 
 
 def short(value):
@@ -168,6 +169,34 @@ class Bench(FromFile):
         row = [str(seen["users"]), f"{seen['bytes'] / MEGA:.0f} MB", f"{seen['seconds']:.0f} s", f"{ranged(seen['answers'])} ms"]
         return self.table(["Users with a server each", "Memory for each", "All are up after", "The hub's API then answers in"], [row])
 
+    def arrivals(self, items, found):
+        if not items:
+            return self.parse_text_to_nodes("The last measurement did not include a class.")
+        (seen,) = items.values()
+        steps = {"JupyterLab's page": "page", "its files": "files", "a computed cell": "cell"}
+        cells = {name: [late(turn["users"], "cell") for turn in turns] for name, turns in seen.items()}
+        rows = []
+        for name, turns in seen.items():
+            row = [ranged([statistics.median(times(turn["users"], step)) for turn in turns]) for step in steps.values()]
+            rows.append([name, *row, ranged(cells[name]), ", ".join(ranged([it["cell"] for it in turn["browsers"]]) for turn in turns)])
+        stock, ours = cells.values()
+        ratio = ranged(quotients(stock, ours), "{:.2f}".format)
+        spent = []
+        for name, turns in seen.items():
+            each = [
+                [turn["spent"][what] / (len(turn["users"]) + len(turn["browsers"])) for turn in turns] for what in ("users", "hub", "proxy")
+            ]
+            idle = [turn["spent"]["idle"] / turn["spent"]["all"] for turn in turns]
+            spent.append([name, *map(ranged, each), ranged(idle, share)])
+        return [
+            plot("95 of 100 users have a computed cell within", "seconds", cells),
+            *self.table(["Half of the users have", *steps, "95 of 100 have the cell", "In a real browser"], rows),
+            *self.parse_text_to_nodes(
+                f"By this guide's settings 95 of 100 users have their cell {ratio} times as soon. All times are seconds."
+            ),
+            *self.table(["Seconds of a processor for each user", "Server and kernel", "Hub", "Its own proxy", "Processors idle"], spent),
+        ]
+
     def about(self, _items, found):
         versions = ", ".join(f"{NAMES[name]} {version}" for name, version in found["versions"].items())
         words = f"Run on {found['date']}, in {found['seconds'] / 60:.0f} minutes on {found['cores']} cores: {versions}."
@@ -187,6 +216,18 @@ NAMES = {
 
 
 CALLERS = "with 16 callers"
+# A user of a class who never got there has waited so long, in seconds.
+NEVER = 240
+
+
+def times(rows, step):
+    """The seconds until each user was at a step."""
+    return [row.get(step, NEVER) for row in rows]
+
+
+def late(rows, step):
+    """The seconds within which 95 of 100 users are at a step."""
+    return statistics.quantiles(times(rows, step), n=20, method="inclusive")[-1]
 
 
 def middles(rounds):

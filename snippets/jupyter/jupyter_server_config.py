@@ -2,10 +2,13 @@
 import fcntl
 import os
 import tempfile
+from datetime import UTC, datetime
+from unittest import mock
 
 from jupyter_core.paths import is_hidden, jupyter_runtime_dir
 from jupyter_server.base.handlers import AuthenticatedFileHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.web import HTTPError, StaticFileHandler
 
 c = get_config()
@@ -46,6 +49,24 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
 
 c.ServerApp.kernel_websocket_connection_class = PromptConnection
 
+
+class BusyKernelManager(AsyncMappingKernelManager):
+    """Kernels that are at work, and say so.
+
+    To the hub, a kernel that computes and prints nothing is idle: after some hours it would
+    end the server.
+    """
+
+    async def cull_kernel_if_idle(self, kernel_id):
+        if self._kernels[kernel_id].execution_state == "busy":
+            self.last_kernel_activity = datetime.now(UTC)
+        await super().cull_kernel_if_idle(kernel_id)
+
+
+c.ServerApp.kernel_manager_class = BusyKernelManager
+# A kernel that has done nothing for six hours is ended, unless its notebook is open in a browser.
+c.MappingKernelManager.cull_idle_timeout = 21600
+
 # Kernels speak with their server over sockets in a folder of the user's. By default they
 # use TCP, where every other user of the machine can read a kernel's code and output.
 c.KernelManager.transport = "ipc"
@@ -56,7 +77,12 @@ if len(os.fsencode(jupyter_runtime_dir())) > 57:
     # Debian 13 clears /tmp of what is ten days old, but not a folder that is locked.
     fcntl.flock(os.open(os.environ["JUPYTER_RUNTIME_DIR"], os.O_RDONLY), fcntl.LOCK_SH)
 
-# Each load of JupyterLab would start Node.js, to find out whether JupyterLab has to be built
+# Each start of a server would start Node.js twice: as JupyterLab is read, which asks for npm's
+# settings if it finds npm, and in a search for language servers.
+with mock.patch.dict(os.environ, PATH=""):
+    import jupyterlab.labapp  # noqa: F401
+c.LanguageServerManager.autodetect = False
+# Each load of JupyterLab would start it too, to find out whether JupyterLab has to be built
 # anew. With extensions as pip installs them it never has to.
 c.ServerApp.tornado_settings = {"page_config_data": {"buildCheck": False}}
 

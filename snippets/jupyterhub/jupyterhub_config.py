@@ -1,7 +1,9 @@
 # /etc/jupyterhub/jupyterhub_config.py
+import asyncio
 import os
 import pwd
 import re
+import sys
 
 from systemdspawner import SystemdSpawner
 
@@ -33,6 +35,15 @@ c.PAMAuthenticator.allowed_groups = {"jupyterhub"}
 # when it is back: a restart costs nobody a variable.
 c.JupyterHub.cleanup_servers = False
 
+# Every ten minutes, a server that nobody has used for six hours is ended. After a start of the hub
+# ten minutes pass first, in which servers tell it what they did while it was away.
+culler = f"{sys.executable} -m jupyterhub_idle_culler --timeout=21600 --cull-every=600"
+culler += f" --ssl-enabled={c.JupyterHub.internal_ssl}"
+c.JupyterHub.services = [{"name": "idle-culler", "command": ["/bin/sh", "-c", f"sleep 600; exec {culler}"]}]
+# All that this service may do.
+scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
+c.JupyterHub.load_roles = [{"name": "idle-culler", "services": ["idle-culler"], "scopes": scopes}]
+
 # leave.sh, by which root shuts somebody out, may have the hub forget users, and nothing else.
 c.JupyterHub.services.append({"name": "leave"})
 c.JupyterHub.load_roles.append({"name": "leave", "services": ["leave"], "scopes": ["delete:users"]})
@@ -46,6 +57,19 @@ class UnitSpawner(SystemdSpawner):
         # A letter that a unit's name may not hold is written as its code.
         names = f"{self.user.name}/{self.name}".removesuffix("/")
         self.unit_name = "jupyter-" + re.sub("[^a-z0-9.-]", lambda letter: "_" + letter[0].encode().hex(), names)
+
+    async def start(self):
+        """Return once the server listens: the hub, which looks next, looks again up to five seconds later."""
+        address = await super().start()
+        for _ in range(2 * self.http_timeout):
+            if await self.poll() is not None:
+                break
+            try:
+                (await asyncio.open_connection(*address))[1].close()
+                break
+            except OSError:
+                await asyncio.sleep(0.5)
+        return address
 
     async def move_certs(self, paths):
         """Has systemd put the unit's certificate and key into the unit's own folder, for its user's eyes alone."""

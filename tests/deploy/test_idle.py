@@ -1,43 +1,157 @@
-"""Idle kernels, terminals and servers end by the settings that the page on growing names."""
+"""What is idle ends, and what is at work does not: the service that ends servers, and the setting that ends kernels."""
 
 import re
 
 import pytest
 
-from tests.harness.machines import deployment
-from tests.harness.manifest import ROOT, VERSIONS
+from tests.harness.machines import deployment, faults
+from tests.harness.machines.deployment import BEHIND
+from tests.harness.manifest import NEWEST, PUBLISHED, ROOT
 
-NEWEST = VERSIONS["jupyterhub"][0]
-OWN = "/home/mallory/.jupyter/jupyter_server_config.py"
-# In place of hours; a server has to live until its kernel has started.
-KERNEL, SERVER = 2, 20
-# What is looked at every five minutes, or every minute, is looked at every second.
-SOONER = """
-from tornado import ioloop
-class Sooner(ioloop.PeriodicCallback):
-    def __init__(self, callback, time, *rest):
-        super().__init__(callback, min(time, 1000), *rest)
-ioloop.PeriodicCallback = Sooner
-c.MappingKernelManager.cull_interval = c.TerminalManager.cull_interval = 1
-"""
-
-
-def settings():
-    """The settings of the page, each with a short time."""
-    text = (ROOT / "deploy/growing.md").read_text("utf-8")
-    names = re.findall(r"^\| `(c\.\w+\.\w+) = \d+` \|", text, re.M)
-    return [f"{name} = {SERVER if 'ServerApp' in name else KERNEL}\n" for name in names]
+CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
+PAGE = (ROOT / "deploy/class.md").read_text("utf-8")
+# The commands of the page, in its order: what runs, who was ended, whether the service runs, how long starts took.
+RUNS, ENDED, SERVICE, TOOK = re.findall(r"^# (\S.*)$", "\n".join(re.findall(r"^```console\n(.*?)^```", PAGE, re.M | re.S)), re.M)
+pytestmark = pytest.mark.xdist_group("idle")
+HOURS = 3600
+# In place of hours and minutes, seconds.
+TIMEOUT, FIRST, KERNEL = 10, 4, 3
+# What is reported every five minutes is reported every second.
+OFTEN = 'c.JupyterHub.last_activity_interval = 1\nc.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1"}'
+NAMED = "c.JupyterHub.allow_named_servers = True"
+SHORT = "c.MappingKernelManager.cull_interval = 1"
 
 
-@pytest.mark.parametrize("version", [NEWEST])
-def test_what_is_idle_ends_by_the_settings_of_the_page_and_who_comes_back_gets_a_server_anew(hubs, version):
-    hub, folder = hubs(version), OWN.rpartition("/")[0]
-    hub.machine.sh(f"chown -R mallory: {folder}", {OWN: SOONER + "".join(settings())})
-    try:
-        told = hub.on_server("idle", deployment.BEHIND, "mallory", str(3 * KERNEL), str(4 * SERVER))
-        # Whose notebook is open keeps the kernel, and with it the server.
-        assert told == {"there": ["server", "kernels"], "left": []}
-        rungs = hub.check("--until", "kernel_listed", user="mallory", url=deployment.BEHIND)
-        assert [rung for rung in rungs if not rung["ok"]] == []
-    finally:
-        hub.machine.sh(f"rm -r {folder}")
+# Until then the service waits, so that everybody is there when it begins.
+ARRIVED = "/run/class-arrived"
+
+
+def soon(first=f"until test -e {ARRIVED}; do sleep 0.2; done", files=PUBLISHED):
+    """The published files, with short times; `first` is what the service waits for."""
+    changes = [
+        (CONFIG, "c = get_config()", f"c = get_config()\n{OFTEN}\n{NAMED}"),
+        (CONFIG, "--timeout=21600 --cull-every=600", f"--timeout={TIMEOUT} --cull-every=1"),
+        (CONFIG, "sleep 600", first),
+        (SERVER, "cull_idle_timeout = 21600", f"cull_idle_timeout = {KERNEL}\n{SHORT}"),
+    ]
+    for name, before, after in changes:
+        files = files.replace(name, before, after)
+    return files
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with deployment.hub(NEWEST, soon()) as hub:
+        hub.machine.sh("usermod --append --groups jupyterhub carol")
+        yield hub
+
+
+def act(hub, name, *arguments):
+    return deployment.on_server(hub.machine, "class_actions", name, BEHIND, *map(str, arguments))
+
+
+def ended(hub, *names):
+    """Wait until a user's servers have ended; what the hub says of it."""
+    for name in names:
+        hub.machine.until(f"! systemctl is-active --quiet jupyter-{name}", timeout=5 * TIMEOUT)
+    return hub.log()
+
+
+def cullers(hub):
+    """What runs of the service, by process number: its command."""
+    lines = hub.machine.sh("pgrep --list-full --full '^[^ ]*python[^ ]* -m jupyterhub_idle_culler'", check=False).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def one_culler(hub):
+    hub.machine.sh(f"touch {ARRIVED}")
+    hub.machine.until("pgrep -f '^[^ ]*python[^ ]* -m jupyterhub_idle_culler'", timeout=30)
+    (number,) = cullers(hub)
+    return number
+
+
+def test_idle_servers_end_and_those_with_a_computation_or_an_open_notebook_do_not(hub):
+    told = act(hub, "idle", ARRIVED, 2.5 * TIMEOUT)
+    # What a terminal prints is nothing to the hub.
+    assert told["left"] == ["bob", "mallory"], hub.log()
+    assert (told["computed"], told["open"]) == ("43", "42")
+    ended(hub, "bob", "mallory")
+    said = hub.machine.sh(ENDED).stdout
+    for name in ("alice", "alice/exam", "bob", "carol", "mallory"):
+        assert re.search(rf"Culling server {name} \(inactive for 00:00:\d\d\)", said)
+    assert re.search(r"User alice took \d+\.\d+ seconds to start", hub.machine.sh(TOOK).stdout)
+
+
+def test_an_idle_kernel_of_a_server_in_use_ends_and_who_comes_back_gets_another(hub):
+    first, last = act(hub, "lost", "mallory", 3 * KERNEL)
+    assert (len(first), last) == (1, [])
+    last = hub.check("--keep-server", "--until", "kernel_computes", "--megabytes", "0", user="mallory", url=BEHIND)[-1]
+    assert last["ok"], last
+
+
+@pytest.mark.parametrize("fault", [faults.restart, faults.crash], ids=lambda fault: fault.__name__)
+def test_a_hub_that_comes_back_has_one_culler_which_ends_what_is_idle(hub, fault):
+    before = one_culler(hub)
+    act(hub, "served_only", "alice")
+    fault(hub)
+    after = one_culler(hub)
+    assert after != before
+    ended(hub, "alice")
+    assert one_culler(hub) == after
+
+
+def test_a_hub_that_was_away_for_longer_asks_servers_before_it_ends_them(hub):
+    act(hub, "busy", "bob")
+    deployment.end(hub)
+    files = soon(f"sleep {FIRST}")
+    hub.machine.sh(f"sleep {1.5 * TIMEOUT}", {f"/etc/{CONFIG}": files.read(CONFIG)})
+    deployment.start(hub, files)
+    one_culler(hub)
+    assert act(hub, "computed", "bob") == "43"
+    ended(hub, "bob")
+
+
+def test_the_published_times_are_six_hours_and_ten_minutes(hub):
+    """A server says for how long its kernels may be idle, the service's own words say the rest."""
+    with_times = PUBLISHED.replace(CONFIG, "sleep 600", "sleep 0")
+    deployment.end(hub)
+    hub.machine.sh(
+        "systemctl stop jupyter-alice || true; rm -rf /home/alice/.jupyter",
+        {f"/etc/{name}": with_times.read(name) for name in (CONFIG, SERVER)},
+    )
+    deployment.start(hub, with_times)
+    one_culler(hub)
+    ends = f"jupyterhub_idle_culler --timeout={6 * HOURS} --cull-every=600 --ssl-enabled=False"
+    assert any(line.endswith(ends) for line in hub.machine.sh(SERVICE).stdout.splitlines())
+    last = hub.check("--keep-server", "--until", "kernel_channel", url=BEHIND)[-1]
+    assert last["ok"], last
+    assert f"Culling kernels with idle durations > {6 * HOURS} seconds at 300 second intervals" in hub.log()
+    assert re.search(r"Memory: [\d.]+M.*jupyter-alice\.service", hub.machine.sh(RUNS).stdout, re.S)
+
+
+def test_the_service_waits_ten_minutes_at_first_and_may_do_nothing_but_what_it_is_for(hub):
+    deployment.end(hub)
+    hub.machine.sh("true", {f"/etc/{name}": PUBLISHED.read(name) for name in (CONFIG, SERVER)})
+    deployment.start(hub)
+    assert "/bin/sh -c sleep 600; exec /opt/jupyterhub/bin/python3 -m" in hub.machine.sh(SERVICE).stdout
+    found = "tr '\\0' '\\n' </proc/$(pgrep -xo sleep)/environ | sed -n 's/^JUPYTERHUB_API_TOKEN=//p'"
+    token = hub.machine.sh(found).stdout.strip()
+    scopes = deployment.on_server(hub.machine, "class_actions", "scopes", BEHIND, token)
+    assert set(scopes) == {"list:users", "read:users:name", "read:users:activity", "read:servers", "delete:servers"}
+
+
+NO_ROLE = "Not authorizing access to /jupyter/hub/api/users. Requires any of [list:users] on *, not derived from scopes []"
+NO_TOKEN = "KeyError: 'JUPYTERHUB_API_TOKEN'"
+
+
+def test_a_culler_without_its_role_or_its_token_says_so_in_a_line_of_the_page(hub):
+    assert NO_ROLE in PAGE
+    assert NO_TOKEN in PAGE
+    files = soon("true").replace(CONFIG, "c.JupyterHub.load_roles")
+    deployment.end(hub)
+    hub.machine.sh("true", {f"/etc/{name}": files.read(name) for name in (CONFIG, SERVER)})
+    deployment.start(hub, files)
+    faults.said(hub, NO_ROLE)
+    by_hand = hub.machine.exec(deployment.PYTHON, "-m", "jupyterhub_idle_culler", "--timeout=60", check=False)
+    assert by_hand.returncode
+    assert by_hand.stderr.strip().splitlines()[-1] == NO_TOKEN

@@ -15,6 +15,7 @@ from tests.harness.site.walk import Type
 # Pages that are followed on machines of their own, and where.
 ELSEWHERE = {
     "index.md": "tests/deploy/test_remove.py",
+    "deploy/class.md": "tests/deploy/test_idle.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/shares.md": "tests/deploy/test_shares.py",

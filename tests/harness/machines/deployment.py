@@ -109,7 +109,17 @@ class Hub:
 # What of `on_server` runs on a machine of the hub's kind.
 ON_SERVER = {
     f"{CHECK}/{name}.py": Path(__file__).parents[1].joinpath("on_server", f"{name}.py").read_text("utf-8")
-    for name in ("user_actions", "in_kernel", "local_scan", "log_traces", "port_taker", "raw_client", "recorder", "responses")
+    for name in (
+        "user_actions",
+        "class_actions",
+        "in_kernel",
+        "local_scan",
+        "log_traces",
+        "port_taker",
+        "raw_client",
+        "recorder",
+        "responses",
+    )
 }
 
 

@@ -29,6 +29,7 @@ from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
 from tests.harness.manifest import BUILD, PROXIES, PUBLISHED, SNIPPETS, VALUES, VERSIONS, Files, snippets
+from tests.harness.measuring import arrivals
 from tests.harness.measuring.evidence import replace, reported
 
 HERE = Path(__file__).resolve().parents[2] / "bench"
@@ -379,6 +380,20 @@ def crowd(bench: Bench, way: Way) -> dict:
         return _client(bench.hub.machine, "crowd", way.url, "crowd", CROWD, 4, timeout=600) | {"users": CROWD}
 
 
+# --- a class that arrives
+
+TURNS_OF_A_CLASS = 2
+
+
+def a_class(bench: Bench, _: Way) -> dict[str, list[dict]]:
+    """By setting what `arrivals.arrive` saw, the settings in turn."""
+    seen: dict[str, list[dict]] = {}
+    with arrivals.room() as room:
+        for setting in arrivals.SETTINGS * TURNS_OF_A_CLASS:
+            seen.setdefault(setting.name, []).append(arrivals.arrive(room, setting))
+    return seen
+
+
 # --- line by line
 
 
@@ -538,6 +553,7 @@ STAGES: dict[str, tuple[Callable[[Any, Any], Any], list]] = {
     "pages": (pages, WAYS),
     "lines": (lines, LINES),
     "crowd": (crowd, [WAYS[-2]]),
+    "arrivals": (a_class, [Way("in turn")]),
     "again": (again, THOROUGHLY),
 }
 
@@ -578,10 +594,11 @@ def _versions(bench: Bench) -> dict[str, str]:
     return dict(zip(packages, told, strict=True)) | proxies | {"chromium": bench.browser.version}
 
 
-def measure(say: Callable[[str], None], again: bool = False) -> None:
-    """Measure what is not measured yet; progress goes to `say`, line by line."""
+def measure(say: Callable[[str], None], again: bool = False, only: str = "") -> None:
+    """Measure what is not measured yet, of all stages or of `only` one; progress goes to `say`, line by line."""
     found = told() | {"stages": {}, "seconds": 0} if again else _kept()
     left = [(stage, item) for stage, (_, items) in STAGES.items() for item in items if key(item) not in found["stages"].get(stage, {})]
+    left = [(stage, item) for stage, item in left if stage == (only or stage)]
     total = sum(len(items) for _, items in STAGES.values())
     if not left:
         say(f"all {total} items are measured, of these very files: {FILE.relative_to(BUILD.parent)}; --again measures anew")
@@ -602,12 +619,13 @@ def measure(say: Callable[[str], None], again: bool = False) -> None:
 def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--again", action="store_true", help="measure everything anew, not only what is missing")
-    again = parser.parse_args(given).again
+    parser.add_argument("--only", choices=STAGES, default="", help="one stage alone")
+    asked = parser.parse_args(given)
     try:
         with engine.running():
             engine.sweep()
             images.prepare()
-            measure(lambda line: print(line, flush=True), again)
+            measure(lambda line: print(line, flush=True), asked.again, asked.only)
     except KeyboardInterrupt:
         print("cut off; the next run goes on from here", file=sys.stderr)
         return 130

@@ -46,7 +46,7 @@ WORKERS: list[subprocess.Popen] = []
 
 LINES = ("safe", "fast", "ladder", "lines", "logs", "limits", "faults", "bench", "term")
 PROXY = ["deploy/" + name for name in LINES]
-SERVERS = ("ladder", "safe", "people", "users", "service", "shares", "neighbours", "faults", "logs", "idle", "kernels", "files")
+SERVERS = ("ladder", "safe", "people", "users", "service", "shares", "neighbours", "faults", "logs", "idle", "class", "kernels", "files")
 HUB = ["deploy/" + name for name in SERVERS]
 EDITOR = ("editor", "blocks", "workspaces", "jigsaw", "lessons", "policies", "attacks", "metakernels_own", "notebooks")
 BLOCKS = ["jigsaw/" + name for name in EDITOR]
