@@ -42,8 +42,11 @@ BEFORE = {
 }
 
 
-def long_way(reader, proxy, skip):
-    """The pages in an order in which their reader may follow them; a page that is about a hub that runs comes after its start."""
+def long_way(reader, proxy, skip, states):
+    """The pages in an order in which their reader may follow them; a page that is about a hub that runs comes after its start.
+
+    What `states` are cured by comes with them.
+    """
     other = next(name for name in PROXIES if name != proxy)
     started = ["address-and-base-url-one-option", "three-ports-below-1024"]
     reader.follow("deploy/install.md", skip=skip)
@@ -53,7 +56,7 @@ def long_way(reader, proxy, skip):
     reader.follow("deploy/reverse-proxy.md", without=[other], skip=skip)
     reader.follow("jigsaw/configure.md", skip=skip)
     reader.follow("deploy/check.md", skip=skip)
-    reader.follow("deploy/kernel-discovery.md", skip=skip)
+    reader.follow("deploy/kernel-discovery.md", without=[INSTALLED_AGAIN] if states else [], skip=skip)
     reader.follow("deploy/growing.md", skip=skip)
     reader.follow("deploy/faults.md", skip=skip)
     reader.follow("deploy/configure-jupyterhub.md", ["shut-somebody-out"], skip=skip)
@@ -111,6 +114,8 @@ def taken(port, service):
 
 SITE = f"server {{ listen 80; server_name {VALUES['host']}; }}"
 FETCHED = f"/root/jigsaw/blockly-{MANIFEST['versions']['blockly']}.tgz"
+# The section that has its reader install the kernel again: where states are made, one of them is cured by it.
+INSTALLED_AGAIN = "the-kernel-is-listed-but-does-not-start"
 # What may be seen instead, by the beginning of its sentence.
 STATES = {
     "If you see No such file or directory for configurable-http-proxy": away(f"{ENVIRONMENT}/bin/configurable-http-proxy"),
@@ -128,7 +133,7 @@ STATES = {
     ),
     "If you see 0.0.0.0:800 or *:800": changed(CONFIG, "s|^c.JupyterHub.bind_url.*|c.JupyterHub.port = 800|", f"{RESTART}; {UP}"),
     "If you see the following": State("true", typed=["jupyter kernelspec list"]),
-    "If you see drwx------": State(f"chmod 700 {KERNEL}", "cd /root/kernel; sh install.sh", cured=True),
+    "If you see drwx------": State(f"chmod 700 {KERNEL}", cure=INSTALLED_AGAIN, cured=True),
     "If you see command not found": away("/usr/sbin/nginx"),
     # It is so on a server on which a hub was set up before: here, by these pages.
     "If you see a name": State("true", seen=["/jupyterhub."]),
@@ -163,6 +168,16 @@ def see_instead(reader):
             reader.meet(instead, reader.pages.block(instead.after, reader.tab), STATES[instead.begins])
 
 
+def take_nginx_away(reader):
+    """What the page on removal says of nginx, whose files are then as its package has them; test_remove does so with Apache."""
+    reader.follow(removal.PAGE, [removal.SITE])
+    reader.wrong += reader.machine.sh(
+        f"dpkg --verify nginx nginx-common | grep /etc/; {removal.STRANGERS}", check=False
+    ).stdout.splitlines()
+    reader.follow(removal.PAGE, [removal.WEB_SERVER])
+    reader.wrong += reader.machine.sh("ls -d /etc/nginx", check=False).stdout.splitlines()
+
+
 @pytest.fixture(
     scope="module",
     params=[
@@ -182,13 +197,15 @@ def walked(request, site, reader):
     keys = following.Pages.examples(site).commands(TABS[proxy])
     with bare.machine(suite, values) as machine:
         at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS, before=BEFORE)
-        long_way(at_work, proxy, lambda step: listed(step.where.partition(":")[0], keys[step.where].command))
+        states = values == VALUES and proxy == "nginx"
+        long_way(at_work, proxy, lambda step: listed(step.where.partition(":")[0], keys[step.where].command), states)
+        if states:
+            see_instead(at_work)
         if values == VALUES:
-            if proxy == "nginx":
-                see_instead(at_work)
             troubleshoot(at_work, proxy)
-        removal.work(machine, values, PASSWORD)
         at_work.follow("deploy/run-as-a-service.md", ["stop-everything"])
+        if proxy == "nginx":
+            take_nginx_away(at_work)
         yield suite, proxy, at_work, keys
 
 

@@ -99,7 +99,8 @@ class State:
     """A state of a machine in which something else is seen than a page says first: scripts of root's that `make` and `undo` it.
 
     `typed` are other commands than the page's, for a state in which a reader has typed something else. `seen` are words that come,
-    beside those of the page. It is `cured` if what undoes it is what the page says to do.
+    beside those of the page. It is `cured` if what undoes it is what the page says to do; `cure` is the section to follow then, if the
+    page has one with the commands.
     """
 
     make: str
@@ -107,6 +108,7 @@ class State:
     typed: Sequence[str] = ()
     seen: Sequence[str] = ()
     cured: bool = False
+    cure: str = ""
 
 
 @dataclass
@@ -205,6 +207,8 @@ class Reader:
                 seen = [shell.type(command) for command in state.typed or [step.command for step in commands]]
         finally:
             self.machine.sh(state.undo)
+        if state.cure:
+            self.follow(instead.page, [state.cure])
         output = "".join(output for _, output in seen)
         found = [word in output for word in instead.words]
         as_always = not state.typed and not any(step.wrong(*one) for step, one in zip(commands, seen, strict=True))
