@@ -191,9 +191,7 @@ def walked(request, site, reader):
     """A reader who has followed all pages on a bare server, with one of the reverse proxies, and the commands of the pages that it has."""
     suite, proxy = request.param
     values = VALUES_OF[request.param]
-    context = reader.context()
-    pages = following.Pages.filled_in(site, context, reader.address, {name: values[name] for name in MANIFEST["fields"]})
-    context.close()
+    pages = following.Pages.for_values(site, reader, values)
     keys = following.Pages.examples(site).commands(TABS[proxy])
     with bare.machine(suite, values) as machine:
         at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS, before=BEFORE)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from playwright.sync_api import BrowserContext
 
 from _ext.atlas import NAMES
 from tests.harness.machines import engine, terminal
-from tests.harness.manifest import ROOT
+from tests.harness.manifest import MANIFEST, ROOT, VALUES
 from tests.harness.site import guide, walk
 from tests.harness.site.walk import Instead, Mend, Save, Type
 
@@ -37,15 +36,22 @@ class Pages:
         return cls({name: site.pages[path] for name, path in _guide(site.html).items()})
 
     @classmethod
-    def filled_in(cls, site: guide.Site, context: BrowserContext, address: str, values: Mapping[str, str]) -> Pages:
-        """The pages as a browser shows them, once a reader has put values of their own into the form."""
+    def for_values(cls, site: guide.Site, reader: guide.Reader, values: Mapping[str, str], names: Collection[str] = ()) -> Pages:
+        """The pages for a reader who has put values into the form, or only those of some `names`, as a browser shows them then.
+
+        Whose values are the examples reads the pages as they are built.
+        """
+        if values == VALUES:
+            return cls.examples(site)
+        context = reader.context()
         page, parsed = context.new_page(), {}
-        page.goto(f"{address}index.html")
-        guide.type_in(page, dict(values))
+        page.goto(f"{reader.address}index.html")
+        guide.type_in(page, {name: values[name] for name in MANIFEST["fields"]})
         for name, path in _guide(site.html).items():
-            page.goto(address + str(path.relative_to(site.html)))
-            parsed[name] = BeautifulSoup(page.content(), "html.parser")
-        page.close()
+            if not names or name in names:
+                page.goto(reader.address + str(path.relative_to(site.html)))
+                parsed[name] = BeautifulSoup(page.content(), "html.parser")
+        context.close()
         return cls(parsed)
 
     def files(self) -> dict[str, str]:

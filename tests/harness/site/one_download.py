@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.harness.machines import bare, engine, picture, reader_values, terminal
 from tests.harness.machines.picture import Picture
 from tests.harness.manifest import HOMES, MANIFEST, ROOT, VALUES
-from tests.harness.site import following, guide
+from tests.harness.site import following, guide, removal
 from tests.harness.site.following import TABS
 from tests.harness.site.walk import Type
 
@@ -66,9 +66,8 @@ def brought(
     site: guide.Site, reader: guide.Reader, folder: Path, suite: str, proxy: str, values: Mapping[str, str], pictures: bool = False
 ) -> Iterator[Server]:
     """A bare server of a suite with the archive in its user's home; nobody has unpacked it yet."""
-    context = reader.context()
-    pages = following.Pages.filled_in(site, context, reader.address, {field: values[field] for field in MANIFEST["fields"]})
-    context.close()
+    # That of the removal, for who takes the hub away afterwards.
+    pages = following.Pages.for_values(site, reader, values, (PAGE, SHORT[0], removal.PAGE))
     archive, seen = downloaded(reader, values, folder), {}
     with bare.machine(suite, values) as machine:
         machine.sh(f"echo root:{PASSWORD} | chpasswd")
