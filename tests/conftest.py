@@ -10,7 +10,7 @@ from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
 from tests.harness.manifest import BUILD, PROXIES, VERSIONS
 from tests.harness.measuring import durations, evidence, syntax
-from tests.harness.site import guide
+from tests.harness.site import guide, one_download
 
 _daemon = pytest.StashKey()
 _run = durations.Run()
@@ -203,3 +203,22 @@ def site(tmp_path_factory):
 def reader(stack, site):
     """A browser in which the built guide is read."""
     return stack.enter_context(guide.reading(site.html))
+
+
+@pytest.fixture(scope="session")
+def short_way(stack, site, reader, tmp_path_factory):
+    """`short_way(who)`: a server that is set up by the short page.
+
+    Who asks for it once more, since something failed, gets another, as does who comes after the "removal".
+    """
+    get, asked, turn = kept(stack, lambda turn: one_download.short_way(site, reader, tmp_path_factory.mktemp("archive"))), set(), 0
+
+    def server(who):
+        nonlocal turn
+        if asked & {who, "removal"}:
+            turn += 1
+            asked.clear()
+        asked.add(who)
+        return get(turn)
+
+    return server

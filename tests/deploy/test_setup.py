@@ -113,6 +113,11 @@ def test_a_dry_run_shows_the_commands_of_the_first_page_and_changes_nothing(mach
     copied = [command.split()[-1] for command in shown if command.startswith("install -D")]
     assert [command for command in shown if not command.startswith("install -D") and command != f"cd {FOLDER}"] == typed
     assert set(copied) == listed == set(put(proxy))
+    made = {folder for line in lines if "install --directory" in line for folder in line.split()[2:]}
+    made |= {str(folder) for deepest in made for folder in PurePosixPath(deepest).parents}
+    # Those of packages are there.
+    missing = {str(PurePosixPath(path).parent) for path in listed} - made
+    assert {folder.split("/")[2] for folder in missing} == {"systemd", {"nginx": "nginx", "apache": "apache2"}[proxy]}, missing
 
 
 def test_what_a_dry_run_shows_can_be_typed(machine):

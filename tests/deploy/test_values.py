@@ -151,7 +151,10 @@ values = st.fixed_dictionaries({name: generated(field["pattern"]) for name, fiel
 
 
 def test_what_the_form_accepts_every_server_accepts(site, page):
-    """Copied with the button after each set; then each server's own check of each text."""
+    """Copied with the button after each set; then each server's own check of the texts.
+
+    A proxy's oldest and its newest server take turns with what was made by chance; once a week each has all of it.
+    """
     sets = list(ODD.values())
 
     @settings(max_examples=SETS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -172,10 +175,11 @@ def test_what_the_form_accepts_every_server_accepts(site, page):
             seen.append((text, typed))
     for name, seen in texts.items():
         proxy = name.split("/")[0]
-        for kind in (PROXIES[proxy].servers[0], PROXIES[proxy].servers[-1]):
-            said = reader_values.refused(kind, proxy, seen)
+        for turn, kind in enumerate((PROXIES[proxy].servers[0], PROXIES[proxy].servers[-1])):
+            asked = seen if WHOLE else [*seen[: len(ODD)], *seen[len(ODD) + turn :: 2]]
+            said = reader_values.refused(kind, proxy, asked)
             number = re.search(r"^--- (\d+)$", said, re.M)
-            assert not said, f"{proxy} on {kind} refuses {seen[int(number[1])][1]}:\n{said}"
+            assert not said, f"{proxy} on {kind} refuses {asked[int(number[1])][1]}:\n{said}"
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

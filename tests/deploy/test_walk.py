@@ -40,8 +40,11 @@ BEFORE = {
 }
 
 
-def long_way(reader, proxy, skip):
-    """The pages in an order in which their reader may follow them; a page that is about a hub that runs comes after its start."""
+def long_way(reader, proxy, skip, states):
+    """The pages in an order in which their reader may follow them; a page that is about a hub that runs comes after its start.
+
+    What `states` are cured by comes with them.
+    """
     other = next(name for name in PROXIES if name != proxy)
     started = ["address-and-base-url-one-option", "three-ports-below-1024"]
     reader.follow("deploy/install.md", skip=skip)
@@ -51,7 +54,7 @@ def long_way(reader, proxy, skip):
     reader.follow("deploy/reverse-proxy.md", without=[other], skip=skip)
     reader.follow("jigsaw/configure.md", skip=skip)
     reader.follow("deploy/check.md", skip=skip)
-    reader.follow("deploy/kernel-discovery.md", skip=skip)
+    reader.follow("deploy/kernel-discovery.md", without=[INSTALLED_AGAIN] if states else [], skip=skip)
     reader.follow("deploy/growing.md", skip=skip)
     reader.follow("deploy/faults.md", skip=skip)
 
@@ -108,6 +111,8 @@ def taken(port, service):
 
 SITE = f"server {{ listen 80; server_name {VALUES['host']}; }}"
 FETCHED = f"/root/jigsaw/blockly-{MANIFEST['versions']['blockly']}.tgz"
+# The section that has its reader install the kernel again: where states are made, one of them is cured by it.
+INSTALLED_AGAIN = "the-kernel-is-listed-but-does-not-start"
 # What may be seen instead, by the beginning of its sentence.
 STATES = {
     "If you see No such file or directory for configurable-http-proxy": away(f"{ENVIRONMENT}/bin/configurable-http-proxy"),
@@ -122,7 +127,7 @@ STATES = {
     ),
     "If you see 0.0.0.0:800 or *:800": changed(CONFIG, "s|^c.JupyterHub.bind_url.*|c.JupyterHub.port = 800|", f"{RESTART}; {UP}"),
     "If you see the following": State("true", typed=["jupyter kernelspec list"]),
-    "If you see drwx------": State(f"chmod 700 {KERNEL}", "cd /root/kernel; sh install.sh", cured=True),
+    "If you see drwx------": State(f"chmod 700 {KERNEL}", cure=INSTALLED_AGAIN, cured=True),
     "If you see command not found": away("/usr/sbin/nginx"),
     # It is so on a server on which a hub was set up before: here, by these pages.
     "If you see a name": State("true", seen=["/jupyterhub."]),
@@ -157,6 +162,16 @@ def see_instead(reader):
             reader.meet(instead, reader.pages.block(instead.after, reader.tab), STATES[instead.begins])
 
 
+def take_nginx_away(reader):
+    """What the page on removal says of nginx, whose files are then as its package has them; test_remove does so with Apache."""
+    reader.follow(removal.PAGE, [removal.SITE])
+    reader.wrong += reader.machine.sh(
+        f"dpkg --verify nginx nginx-common | grep /etc/; {removal.STRANGERS}", check=False
+    ).stdout.splitlines()
+    reader.follow(removal.PAGE, [removal.WEB_SERVER])
+    reader.wrong += reader.machine.sh("ls -d /etc/nginx", check=False).stdout.splitlines()
+
+
 @pytest.fixture(
     scope="module",
     params=[
@@ -170,19 +185,19 @@ def walked(request, site, reader):
     """A reader who has followed all pages on a bare server, with one of the reverse proxies, and the commands of the pages that it has."""
     suite, proxy = request.param
     values = VALUES_OF[request.param]
-    context = reader.context()
-    pages = following.Pages.filled_in(site, context, reader.address, {name: values[name] for name in MANIFEST["fields"]})
-    context.close()
+    pages = following.Pages.for_values(site, reader, values)
     keys = following.Pages.examples(site).commands(TABS[proxy])
     with bare.machine(suite, values) as machine:
         at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS, before=BEFORE)
-        long_way(at_work, proxy, lambda step: listed(step.where.partition(":")[0], keys[step.where].command))
+        states = values == VALUES and proxy == "nginx"
+        long_way(at_work, proxy, lambda step: listed(step.where.partition(":")[0], keys[step.where].command), states)
+        if states:
+            see_instead(at_work)
         if values == VALUES:
-            if proxy == "nginx":
-                see_instead(at_work)
             troubleshoot(at_work, proxy)
-        removal.work(machine, values, PASSWORD)
         at_work.follow("deploy/run-as-a-service.md", ["stop-everything"])
+        if proxy == "nginx":
+            take_nginx_away(at_work)
         yield suite, proxy, at_work, keys
 
 

@@ -93,11 +93,11 @@ def log(hub: deployment.Hub) -> str:
 
 def said(hub: deployment.Hub, words: str, times: int = 1, timeout: float = 60) -> None:
     """Wait until the hub has said words so many times; RuntimeError with its log if it does not."""
-    count = f"journalctl --unit jupyterhub --no-pager --output cat | grep -oF '{words}' | wc -l"
-    try:
-        hub.machine.until(f"test $({count}) -ge {times}", timeout)
-    except RuntimeError:
-        raise RuntimeError(f"the hub does not say {words!r} for the {times}. time:\n{log(hub)[-4000:]}") from None
+    # One program listens, as in `deployment.start`.
+    listen = "exec journalctl --unit jupyterhub --no-pager --output cat --follow --lines all"
+    hears = f"grep --max-count={times} --fixed-strings '{words}' < <({listen}); heard=$?; kill $!; exit $heard"
+    if hub.machine.exec("timeout", f"{timeout:.0f}", "bash", "-c", hears, check=False, timeout=timeout + 60).returncode:
+        raise RuntimeError(f"the hub does not say {words!r} for the {times}. time:\n{log(hub)[-4000:]}")
 
 
 @contextlib.contextmanager

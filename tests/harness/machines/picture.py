@@ -42,11 +42,31 @@ class Difference:
 
 def taken(machine: engine.Container) -> Picture:
     """A picture of a machine as it is: by kind, the names of what is there and the facts of each."""
+    return _read(machine.sh(f"sh -s {' '.join(BY_ITSELF)}", input=SCRIPT).stdout)
+
+
+def _read(records: str) -> Picture:
     made: Picture = {}
-    for record in machine.sh(f"sh -s {' '.join(BY_ITSELF)}", input=SCRIPT).stdout.split("\0")[:-1]:
+    for record in records.split("\0")[:-1]:
         kind, name, *facts = record.split("\t")
         made.setdefault(kind, {})[name] = " ".join(facts).strip()
     return made
+
+
+# Where a machine keeps the picture that it takes of itself, and its script: neither is on a picture.
+OWN, HOOK = "/var/tmp/picture", "/etc/apt/apt.conf.d/zz-picture"
+
+
+def taken_by_apt(machine: engine.Container) -> None:
+    """Have a machine take a picture of itself once apt-get has put packages in place the next time: see `kept`."""
+    take = f"sh {OWN}.sh {' '.join(BY_ITSELF)} >{OWN}.new && mv {OWN}.new {OWN}"
+    machine.put({f"{OWN}.sh": SCRIPT, HOOK: f'DPkg::Post-Invoke {{ "test -e {OWN} || {{ {take}; }}"; }};\n'})
+
+
+def kept(machine: engine.Container, without: str) -> Picture:
+    """The picture that a machine has taken of itself, but for a folder with all below it."""
+    made = _read(machine.sh(f"cat {OWN}").stdout)
+    return {kind: {name: facts for name, facts in rows.items() if not f"{name}/".startswith(f"{without}/")} for kind, rows in made.items()}
 
 
 def differences(before: Picture, after: Picture) -> list[Difference]:

@@ -53,6 +53,14 @@ class Terminal:
             raise Waits(f"{command}: said {words!r} or ended not within {timeout:.0f} s; so far:\n{said}{self.child.before}") from error
         return shown(said + self.child.before)
 
+    def leave(self) -> None:
+        """Log out. Raises `Waits` if the shell does not end."""
+        self.child.sendline("exit")
+        try:
+            self.child.expect(pexpect.EOF, timeout=30)
+        except pexpect.TIMEOUT as error:
+            raise Waits(f"exit: still there; so far:\n{self.child.before}") from error
+
     def _type(self, command: str, timeout: float) -> str:
         self.child.sendline(command)
         said = ""

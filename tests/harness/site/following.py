@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from playwright.sync_api import BrowserContext
 
 from _ext.atlas import NAMES
 from tests.harness.machines import engine, terminal
-from tests.harness.manifest import ROOT
+from tests.harness.manifest import MANIFEST, ROOT, VALUES
 from tests.harness.site import guide, walk
 from tests.harness.site.walk import Instead, Mend, Save, Type
 
@@ -37,15 +36,22 @@ class Pages:
         return cls({name: site.pages[path] for name, path in _guide(site.html).items()})
 
     @classmethod
-    def filled_in(cls, site: guide.Site, context: BrowserContext, address: str, values: Mapping[str, str]) -> Pages:
-        """The pages as a browser shows them, once a reader has put values of their own into the form."""
+    def for_values(cls, site: guide.Site, reader: guide.Reader, values: Mapping[str, str], names: Collection[str] = ()) -> Pages:
+        """The pages for a reader who has put values into the form, or only those of some `names`, as a browser shows them then.
+
+        Whose values are the examples reads the pages as they are built.
+        """
+        if values == VALUES:
+            return cls.examples(site)
+        context = reader.context()
         page, parsed = context.new_page(), {}
-        page.goto(f"{address}index.html")
-        guide.type_in(page, dict(values))
+        page.goto(f"{reader.address}index.html")
+        guide.type_in(page, {name: values[name] for name in MANIFEST["fields"]})
         for name, path in _guide(site.html).items():
-            page.goto(address + str(path.relative_to(site.html)))
-            parsed[name] = BeautifulSoup(page.content(), "html.parser")
-        page.close()
+            if not names or name in names:
+                page.goto(reader.address + str(path.relative_to(site.html)))
+                parsed[name] = BeautifulSoup(page.content(), "html.parser")
+        context.close()
         return cls(parsed)
 
     def files(self) -> dict[str, str]:
@@ -99,7 +105,8 @@ class State:
     """A state of a machine in which something else is seen than a page says first: scripts of root's that `make` and `undo` it.
 
     `typed` are other commands than the page's, for a state in which a reader has typed something else. `seen` are words that come,
-    beside those of the page. It is `cured` if what undoes it is what the page says to do.
+    beside those of the page. It is `cured` if what undoes it is what the page says to do; `cure` is the section to follow then, if the
+    page has one with the commands.
     """
 
     make: str
@@ -107,6 +114,7 @@ class State:
     typed: Sequence[str] = ()
     seen: Sequence[str] = ()
     cured: bool = False
+    cure: str = ""
 
 
 @dataclass
@@ -205,6 +213,8 @@ class Reader:
                 seen = [shell.type(command) for command in state.typed or [step.command for step in commands]]
         finally:
             self.machine.sh(state.undo)
+        if state.cure:
+            self.follow(instead.page, [state.cure])
         output = "".join(output for _, output in seen)
         found = [word in output for word in instead.words]
         as_always = not state.typed and not any(step.wrong(*one) for step, one in zip(commands, seen, strict=True))

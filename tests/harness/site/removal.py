@@ -16,6 +16,7 @@ from tests.harness.site.walk import Type
 
 PAGE = "deploy/remove.md"
 # Done only where the web server has no other site, and only to accounts whose files may go.
+SITE = "take-the-site-out-of-the-web-server"
 WEB_SERVER, ACCOUNTS = "the-web-server", "delete-accounts-with-all-their-files"
 AGAIN = "set-it-up-again"
 # A program of a user's that goes on when it is asked to end, and writes to nobody who may be gone.
@@ -23,6 +24,8 @@ STUBBORN = """import subprocess
 quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 subprocess.Popen(["sh", "-c", "trap '' TERM; exec sleep 9999"], start_new_session=True, **quiet).pid"""
 NOTES = "/home/alice/notes.txt"
+# Names the files of nginx that are no package's.
+STRANGERS = """find /etc/nginx -type f -exec sh -c 'dpkg --search "$1" >/dev/null 2>&1 || echo "$1"' sh {} ';'"""
 DATABASE = "/var/lib/jupyterhub/jupyterhub.sqlite"
 # What the page says may be seen instead, by the beginning of its sentence: the section before which it is made, and how.
 STATES = {
