@@ -174,7 +174,7 @@ def test_of_the_hubs_users_administrators_alone_forward_ports(machine):
 
 
 def test_nothing_that_the_system_would_run_for_who_has_left_runs(machine):
-    """What cron, at, a key and systemd ask PAM before they begin."""
+    """What cron, at, a key and systemd ask PAM before they begin; and what runs already ends."""
     ask = "import pamela, sys; pamela.check_account('mallory', service=sys.argv[1])"
     services = [name for name in machine.machine.sh("ls /etc/pam.d").stdout.split() if name in ("cron", "atd", "sshd", "systemd-user")]
     assert {"cron", "atd", "sshd"} <= set(services)
@@ -183,8 +183,10 @@ def test_nothing_that_the_system_would_run_for_who_has_left_runs(machine):
         return [name for name in services if machine.machine.exec(deployment.PYTHON, "-c", ask, name, check=False).returncode]
 
     assert closed() == []
+    machine.machine.sh("sleep 9999 >/dev/null 2>&1 &", user="mallory")
     assert script(machine, "leave", "mallory") == (0, [OUT.format("mallory")])
     assert closed() == services
+    assert machine.machine.sh("pgrep -u mallory", check=False).stdout == ""
 
 
 def test_who_cannot_be_shut_out_is_told_in_one_line_and_nothing_is_changed(machine):
