@@ -53,7 +53,7 @@ def test_a_server_that_ends_while_it_starts_is_told_of_and_starts_the_next_time(
     hub.machine.sh("true", {"/home/alice/.jupyter/jupyter_server_config.py": "import os\nos._exit(3)\n"})
     last = hub.check("--until", "server_spawns", "--spawn-timeout", "90", url=BEHIND)[-1]
     assert not last["ok"], last
-    assert last["seconds"] < 50
+    assert moment(hub, "jupyterhub", "never showed up") - moment(hub, "jupyter-alice", "Main process exited") < 45
     hub.machine.sh("rm -r /home/alice/.jupyter")
     last = hub.check("--until", "server_spawns", "--keep-server", url=BEHIND)[-1]
     assert last["ok"], last
