@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import sys
+import time
 
 from systemdspawner import SystemdSpawner
 
@@ -60,10 +61,8 @@ class UnitSpawner(SystemdSpawner):
 
     async def start(self):
         """Return once the server listens: the hub, which looks next, looks again up to five seconds later."""
-        address = await super().start()
-        for _ in range(2 * self.http_timeout):
-            if await self.poll() is not None:
-                break
+        address, until = await super().start(), time.monotonic() + self.http_timeout
+        while await self.poll() is None and time.monotonic() < until:
             try:
                 (await asyncio.open_connection(*address))[1].close()
                 break

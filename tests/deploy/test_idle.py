@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT
+from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, Files
 
 CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
 PAGE = (ROOT / "deploy/class.md").read_text("utf-8")
@@ -15,28 +15,36 @@ RUNS, ENDED, SERVICE, TOOK = re.findall(r"^# (\S.*)$", "\n".join(re.findall(r"^`
 pytestmark = pytest.mark.xdist_group("idle")
 HOURS = 3600
 # In place of hours and minutes, seconds.
-TIMEOUT, FIRST, KERNEL = 10, 4, 3
+TIMEOUT, FIRST, KERNEL = 10, 4, 10
 # What is reported every five minutes is reported every second.
-OFTEN = 'c.JupyterHub.last_activity_interval = 1\nc.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1"}'
-NAMED = "c.JupyterHub.allow_named_servers = True"
-SHORT = "c.MappingKernelManager.cull_interval = 1"
-
-
+OFTEN = """
+c.JupyterHub.last_activity_interval = 1
+c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1"}
+c.JupyterHub.allow_named_servers = True
+"""
+# The published service, with other words in its command.
+SERVICE_OF_ITS_OWN = """
+for service in c.JupyterHub.get("services", []):
+    service["command"] = [part.replace("sleep 600", {first!r}).replace({times!r}, {other!r}) for part in service["command"]]
+"""
+KERNELS = f"""
+c.MappingKernelManager.cull_interval = 1
+c.MappingKernelManager.cull_idle_timeout = min(c.MappingKernelManager.get("cull_idle_timeout", 0), {KERNEL})
+"""
+TIMES = "--timeout=21600 --cull-every=600"
 # Until then the service waits, so that everybody is there when it begins.
 ARRIVED = "/run/class-arrived"
 
 
-def soon(first=f"until test -e {ARRIVED}; do sleep 0.2; done", files=PUBLISHED):
-    """The published files, with short times; `first` is what the service waits for."""
-    changes = [
-        (CONFIG, "c = get_config()", f"c = get_config()\n{OFTEN}\n{NAMED}"),
-        (CONFIG, "--timeout=21600 --cull-every=600", f"--timeout={TIMEOUT} --cull-every=1"),
-        (CONFIG, "sleep 600", first),
-        (SERVER, "cull_idle_timeout = 21600", f"cull_idle_timeout = {KERNEL}\n{SHORT}"),
-    ]
-    for name, before, after in changes:
-        files = files.replace(name, before, after)
-    return files
+def at_once(first="true", times=TIMES):
+    """The published files, but for what the service waits for before it begins, and its times."""
+    return Files({CONFIG: PUBLISHED.read(CONFIG) + SERVICE_OF_ITS_OWN.format(first=first, times=TIMES, other=times)})
+
+
+def soon(first=f"until test -e {ARRIVED}; do sleep 0.2; done"):
+    """The published files, with short times."""
+    files = at_once(first, f"--timeout={TIMEOUT} --cull-every=1")
+    return Files({CONFIG: files.read(CONFIG) + OFTEN, SERVER: PUBLISHED.read(SERVER) + KERNELS})
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +91,7 @@ def test_idle_servers_end_and_those_with_a_computation_or_an_open_notebook_do_no
 
 
 def test_an_idle_kernel_of_a_server_in_use_ends_and_who_comes_back_gets_another(hub):
-    first, last = act(hub, "lost", "mallory", 3 * KERNEL)
+    first, last = act(hub, "lost", "mallory", 4 * KERNEL)
     assert (len(first), last) == (1, [])
     last = hub.check("--keep-server", "--until", "kernel_computes", "--megabytes", "0", user="mallory", url=BEHIND)[-1]
     assert last["ok"], last
@@ -113,7 +121,7 @@ def test_a_hub_that_was_away_for_longer_asks_servers_before_it_ends_them(hub):
 
 def test_the_published_times_are_six_hours_and_ten_minutes(hub):
     """A server says for how long its kernels may be idle, the service's own words say the rest."""
-    with_times = PUBLISHED.replace(CONFIG, "sleep 600", "sleep 0")
+    with_times = at_once()
     deployment.end(hub)
     hub.machine.sh(
         "systemctl stop jupyter-alice || true; rm -rf /home/alice/.jupyter",

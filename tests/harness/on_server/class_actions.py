@@ -41,7 +41,7 @@ def begin(hub: hubcheck.Hub, code: str) -> None:
 
 def served(url: str, user: str) -> hubcheck.Hub:
     """A user with a server and nothing else."""
-    hub = user_actions.visitor(url, user, "--keep-server")
+    hub = user_actions.visitor(url, user, "--keep-server", "--timeout", "60")
     for name in ("login_works", "server_spawns"):
         list(hubcheck.INSIDE[name](hub))
     return hub
@@ -50,7 +50,7 @@ def served(url: str, user: str) -> hubcheck.Hub:
 def computing(url: str, user: str) -> hubcheck.Hub:
     """A user whose kernel computes and prints nothing, and whose browser is closed."""
     pathlib.Path(f"/home/{user}/over").unlink(missing_ok=True)
-    hub = enter(url, user, "--kernel", "python3", "--keep-server")
+    hub = enter(url, user, "--kernel", "python3", "--keep-server", "--timeout", "60")
     begin(hub, SILENT)
     hub.channel.close()
     return hub
@@ -79,7 +79,7 @@ def own(user: str, line: str) -> None:
 def left_open(url: str, user: str) -> None:
     """A user whose kernel does nothing and may do so for long, and whose browser is closed."""
     own(user, "c.MappingKernelManager.cull_idle_timeout = 9999")
-    enter(url, user, "--kernel", "python3", "--keep-server").channel.close()
+    enter(url, user, "--kernel", "python3", "--keep-server", "--timeout", "60").channel.close()
 
 
 def variable(hub: hubcheck.Hub, name: str) -> str:
@@ -119,7 +119,7 @@ def idle(url: str, arrived: str, seconds: str) -> dict:
     bob, *_ = [task.result() for task in begun]
     # Jupyter Server asks every half minute whether the other end of a WebSocket is there.
     own("mallory", "c.ServerApp.tornado_settings = {'ws_ping_interval': 2000}")
-    mallory = enter(url, "mallory", "--kernel", "python3", "--keep-server")
+    mallory = enter(url, "mallory", "--kernel", "python3", "--keep-server", "--timeout", "60")
     hubcheck.execute(mallory, "x = 42")
     pathlib.Path(arrived).touch()
     listen(mallory, span)
@@ -132,15 +132,16 @@ def idle(url: str, arrived: str, seconds: str) -> dict:
 
 
 def lost(url: str, user: str, seconds: str) -> list[list[str]]:
-    """The kernels of a server that is used for so many seconds, at first and at last; nobody looks at the first kernel's notebook."""
-    hub = enter(url, user, "--kernel", "python3", "--keep-server")
+    """The kernels of a server that is used for so many seconds at most, at first and at last; their notebooks are closed."""
+    hub = enter(url, user, "--kernel", "python3", "--keep-server", "--timeout", "60")
     hub.channel.close()
-    first = [kernel["id"] for kernel in hub.json("GET", f"{hub.server}api/kernels")]
     end = time.monotonic() + float(seconds)
-    while time.monotonic() < end:
-        hub.request("GET", f"{hub.server}api/contents")
+    seen = [[kernel["id"] for kernel in hub.json("GET", f"{hub.server}api/kernels")]]
+    while not seen[1:] or (seen[-1] and time.monotonic() < end):
         time.sleep(0.5)
-    return [first, [kernel["id"] for kernel in hub.json("GET", f"{hub.server}api/kernels")]]
+        hub.request("GET", f"{hub.server}api/contents")
+        seen.append([kernel["id"] for kernel in hub.json("GET", f"{hub.server}api/kernels")])
+    return [seen[0], seen[-1]]
 
 
 def weight(user: str) -> dict[str, float]:
@@ -165,7 +166,7 @@ def weights(url: str, user: str, kernel: str) -> list[dict[str, float]]:
     seen = []
     for kernels in range(3):
         if kernels:
-            other = enter(url, user, "--kernel", kernel, "--keep-server")
+            other = enter(url, user, "--kernel", kernel, "--keep-server", "--timeout", "60")
             hubcheck.execute(other, "6 * 7")
         time.sleep(2)
         seen.append(weight(user))
@@ -202,7 +203,7 @@ def busy(url: str, user: str) -> None:
 
 def computed(url: str, user: str) -> str:
     """What a user finds who comes back to the computation of `busy`, and to its end."""
-    hub = user_actions.visitor(url, user, "--keep-server")
+    hub = user_actions.visitor(url, user, "--keep-server", "--timeout", "60")
     for name in ("login_works", "server_spawns"):
         list(hubcheck.INSIDE[name](hub))
     pathlib.Path(f"/home/{user}/over").touch()
