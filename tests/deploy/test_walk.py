@@ -15,6 +15,7 @@ from tests.harness.site.walk import Type
 # Pages that are followed on machines of their own, and where.
 ELSEWHERE = {
     "index.md": "tests/deploy/test_remove.py",
+    "deploy/look-after.md": "tests/deploy/test_look_after.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
