@@ -70,9 +70,8 @@ newest: .venv/ready ## everything against the newest upstream releases, which it
 lint: .venv/ready ## only the linters, of code and of prose
 	@$(BIN)/python -m pytest -q --no-machines tests/house/test_tidy.py tests/site/test_words.py $(PYTEST_OPTIONS)
 
-lock: .venv/ready ## renew requirements.txt from requirements.in
-	@$(BIN)/python -m pip install -q uv
-	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.in -o requirements.txt
+lock: .venv/ready ## renew requirements.txt, and what readers install by, with the newest releases that fit
+	@$(BIN)/python -m tests.harness.lock --upgrade
 
 clean: ## remove what was built; container images stay
 	@rm -rf build .pytest_cache .ruff_cache

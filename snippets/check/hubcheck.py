@@ -1066,6 +1066,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--keep-server", action="store_true", help="leave the user's server running afterwards")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="write the results as JSON, to a file or in place of the text")
     parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit's XML, for CI")
+    parser.add_argument("--watch", action="store_true", help="say nothing if all rungs hold, and else one line: for a timer")
     parser.add_argument("--guide", default="", metavar="URL", help="where your copy of the guide is, for whole addresses")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every request to the error stream")
     options = parser.parse_args(given)
@@ -1135,6 +1136,13 @@ def show(result: dict, guide: str = "") -> None:
     sys.stdout.flush()
 
 
+def warn(result: dict, guide: str = "") -> None:
+    """Print a rung that failed in one line, for a log; of one that holds nothing."""
+    if not result["ok"]:
+        parts = [f"{result['rung']} fails: {result['said']}", result["cause"] and f"Likely cause: {result['cause']}"]
+        print(" ".join(" ".join([*filter(None, parts), f"Read: {address(result['page'], guide)}"]).split()), flush=True)
+
+
 def coloured() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
@@ -1175,7 +1183,7 @@ def main(given: list[str] | None = None) -> int:
     def say(result: dict) -> None:
         options.tell("")
         if options.json != "-":
-            show(result, options.guide)
+            (warn if options.watch else show)(result, options.guide)
 
     try:
         results = climb(Hub(options.url, options), say)

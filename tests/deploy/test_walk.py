@@ -16,6 +16,7 @@ from tests.harness.site.walk import Type
 ELSEWHERE = {
     "index.md": "tests/deploy/test_remove.py",
     "deploy/class.md": "tests/deploy/test_idle.py",
+    "deploy/look-after.md": "tests/deploy/test_look_after.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/shares.md": "tests/deploy/test_shares.py",

@@ -138,6 +138,7 @@ HELP = [
     ("--keep-server", "leave the user's server running afterwards"),
     ("--json [FILE]", "write the results as JSON, to a file or in place of the text"),
     ("--junit FILE", "write the results as JUnit's XML, for CI"),
+    ("--watch", "say nothing if all rungs hold, and else one line: for a timer"),
     ("--guide URL", "where your copy of the guide is, for whole addresses"),
     ("--verbose", "print every request to the error stream"),
 ]
@@ -179,6 +180,7 @@ def test_without_options_it_looks_from_outside_as_the_page_says(monkeypatch):
         "keep_server": False,
         "json": None,
         "junit": None,
+        "watch": False,
         "guide": "",
         "verbose": False,
         "token": "",
@@ -368,6 +370,19 @@ FAULT = {"rung": "login_works", "ok": False, "seconds": 2.34, "evidence": [], "s
 def test_a_rung_is_told_in_lines(capsys, result, guide, lines):
     hubcheck.show(result, guide)
     assert capsys.readouterr().out.splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("result", "guide", "line"),
+    [
+        (RESULT, "", ""),
+        (FAULT, "", "login_works fails: seen Likely cause: why Read: deploy/check\n"),
+        (FAULT | {"cause": "", "said": "two\nlines"}, "https://x/", "login_works fails: two lines Read: https://x/deploy/check.html\n"),
+    ],
+)
+def test_for_a_timer_a_rung_that_holds_is_no_line_and_one_that_fails_is_one(capsys, result, guide, line):
+    hubcheck.warn(result, guide)
+    assert capsys.readouterr().out == line
 
 
 def test_results_are_written_as_ci_reads_them():
@@ -1623,6 +1638,17 @@ def test_results_are_json_in_place_of_the_text_or_beside_it(place):
     run = place.check(Replay.of("outside"), URL, "--ca-file", place.trusted, "--until", "login_works")
     assert run.out.startswith("✓ hub_answers (")
     assert (place.folder / "told.json").read_text("utf-8").endswith("\n}\n")
+
+
+def test_for_a_timer_it_is_silent_while_all_holds_and_else_says_one_line(place):
+    options = (URL, "--ca-file", place.trusted, "--megabytes", "2", "--watch")
+    run = place.check(Replay.of("outside"), *options)
+    assert (run.status, run.out, run.err) == (0, "", "")
+    replay = Replay.of("outside")
+    replay.change("POST", "/hub/api/users/hubcheck", pages(413, "Request Entity Too Large", "<h1>413</h1>"))
+    run = place.check(replay, *options)
+    assert run.status == 1
+    assert re.fullmatch(r"upload_lands fails: POST .* -> 413 .* Likely cause: .* Read: troubleshooting/request-entity-too-large\n", run.out)
 
 
 def test_what_is_not_ascii_is_written_as_it_is(place):

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from threading import Lock
 
+from tests.harness import lock
 from tests.harness.machines import engine
 from tests.harness.manifest import HOMES, HUBS, NEWEST, PROXIES, SNIPPETS, VERSIONS, home
 
@@ -102,11 +103,9 @@ def hub(name: str) -> Image:
     the environment of another Python, as after an upgrade of Debian.
     """
     version, suite = home(name)
-    published = (SNIPPETS / "jupyterhub" / "requirements.txt").read_text("utf-8")
-    lines = [f"jupyterhub=={version}" if line.startswith("jupyterhub==") else line for line in published.splitlines()]
     files = (
         {
-            "jupyterhub/requirements.txt": "\n".join(lines) + "\n",
+            "jupyterhub/requirements.txt": lock.hub(version).read_bytes(),
             "jupyterhub/install.sh": (SNIPPETS / "jupyterhub" / "install.sh").read_bytes(),
         }
         | _tree(SNIPPETS / "kernel", "kernel")
@@ -122,6 +121,12 @@ def hub(name: str) -> Image:
 def people(name: str) -> Image:
     """A machine of a kind in `HUBS` with what users have beside the hub; its base is another of these images."""
     return Image(f"people-{name.replace(' on ', '-')}", hub(name).tag, "people.Containerfile")
+
+
+@cache
+def watched() -> Image:
+    """The hub's machine of the newest Debian, on which somebody has followed the page on looking after it; built when first asked for."""
+    return Image("watched", hub(HUBS[-1]).tag, "watched.Containerfile")
 
 
 @cache

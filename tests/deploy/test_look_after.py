@@ -1,0 +1,138 @@
+"""The steps of deploy/look-after.md, typed from there on a machine with a hub: copies, emails and alarms of a hub that is really gone."""
+
+import contextlib
+import re
+
+import pytest
+
+from tests.harness.machines import deployment, engine, images
+from tests.harness.machines.deployment import BEHIND, PYTHON, URL
+from tests.harness.manifest import HUBS, PROXIES, ROOT
+from tests.harness.measuring import evidence
+from tests.harness.site import following
+from tests.harness.site.following import TABS
+
+NAME = "deploy/look-after.md"
+PAGE = (ROOT / NAME).read_text("utf-8")
+TOKEN = "/root/care/check-token"
+RULES = "/etc/prometheus/jupyterhub-rules.yml"
+# The check asks by names of its own for the authority of these tests.
+TRUST = "/etc/ssl/certs/tests.pem"
+TRUSTED = f"[Service]\nEnvironment=REQUESTS_CA_BUNDLE={TRUST} SSL_CERT_FILE={TRUST}\n"
+MAIL = "/var/mail/root"
+UPDATES, COPIES, EMAIL, NUMBERS = (
+    "let-security-updates-come-by-themselves",
+    "make-a-copy-each-night",
+    "get-an-email-when-a-user-cannot-work",
+    "watch-the-hub-with-prometheus",
+)
+pytestmark = pytest.mark.xdist_group("look-after")
+
+
+@contextlib.contextmanager
+def watched():
+    """A booted hub with the programs that the page installs, behind nginx, which has no user yet."""
+    images.prepare(lambda line: None, [images.watched()])
+    with engine.run(images.watched().tag, network="bridge", options=deployment.NAMED, boot=True) as machine:
+        # On a real machine systemd does so itself: else no unit finds its credentials.
+        machine.sh("mount --make-rshared /")
+        hub = deployment.prepare(machine, HUBS[-1])
+        machine.put({TRUST: deployment.authority().cert_pem.bytes()})
+        deployment.start(hub)
+        with deployment.in_front(hub, PROXIES["nginx"].servers[-2], "nginx"):
+            yield hub
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with watched() as hub:
+        yield hub
+
+
+# The steps of the page
+
+
+@pytest.fixture(scope="module")
+def reader(hub, site):
+    """A reader who has followed the page's steps; what it tells in words is done before the command that comes next."""
+
+    def token(machine):
+        kept = deployment.on_server(machine, "user_actions", "token", BEHIND, "bob")
+        machine.put({TOKEN: kept, "/etc/systemd/system/jupyterhub-check.service.d/tests.conf": TRUSTED})
+
+    before = {f"chmod 600 {TOKEN}": token}
+    reader = following.Reader(hub.machine, following.Pages.examples(site), TABS["nginx"], before=before)
+    reader.follow(NAME, [UPDATES, COPIES, EMAIL, NUMBERS])
+    return reader
+
+
+def test_each_command_does_what_the_page_says(reader, prove):
+    assert {step.section for step in reader.typed} == {UPDATES, COPIES, EMAIL, NUMBERS}
+    assert not reader.wrong, "\n\n".join(reader.wrong)
+    prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
+
+
+def letters(hub, subject):
+    return hub.machine.sh(f"grep -c '^Subject: {subject} failed on ' {MAIL}", check=False).stdout.strip() or "0"
+
+
+def test_a_check_is_silent_while_all_is_well_and_leaves_no_server(hub, reader):
+    said = 'journalctl --quiet --output cat --since "$since" --unit jupyterhub-check _TRANSPORT=stdout'
+    assert hub.machine.sh(f"since=$(date +@%s.%6N); systemctl start jupyterhub-check; {said}", timeout=120).stdout == ""
+    assert letters(hub, "jupyterhub-check") == "0"
+    assert hub.machine.sh("systemctl is-active jupyter-bob", check=False).stdout.strip() == "inactive"
+
+
+def test_a_fault_is_told_by_one_email_with_its_name_and_then_a_line_for_each_check(hub, reader):
+    hub.machine.sh("systemctl stop jupyterhub")
+    try:
+        for _ in range(2):
+            assert hub.machine.sh("systemctl start jupyterhub-check.service", check=False).returncode
+            hub.machine.sh("systemctl is-failed jupyterhub-check")
+        hub.machine.until(f"grep -q '^Subject: jupyterhub-check failed on ' {MAIL}", timeout=20)
+        hub.machine.until("! systemctl list-jobs | grep jupyterhub-alarm", timeout=20)
+    finally:
+        deployment.start(hub)
+    assert letters(hub, "jupyterhub-check") == "1"
+    (letter,) = re.findall(r"(?s)Subject: jupyterhub-check failed on hub\.example\.com\n.*?\n\n(.*?)\n\n", hub.machine.read(MAIL) + "\n")
+    assert re.fullmatch(r"hub_answers fails: GET .* Likely cause: .* Read: troubleshooting/bad-gateway-or-service-unavailable", letter)
+    lines = hub.machine.sh("journalctl --output cat --unit jupyterhub-check --grep '^hub_answers fails'").stdout.splitlines()
+    assert len(lines) == 2
+
+
+def asked(hub, path, token=""):
+    """The status of an answer of the hub, through the reverse proxy as everybody asks."""
+    ask = f"import requests, sys; print(requests.get(sys.argv[1], headers=eval(sys.argv[2]), verify='{TRUST}').status_code)"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return int(hub.machine.exec(PYTHON, "-c", ask, f"{URL}hub/{path}", repr(headers)).stdout)
+
+
+def test_the_hubs_numbers_are_for_one_token_and_its_health_for_everybody(hub, reader):
+    own = hub.machine.read("/etc/prometheus/jupyterhub-token").strip()
+    assert asked(hub, "health") == 200
+    assert asked(hub, "metrics") == 403
+    assert asked(hub, "metrics", hub.machine.read(TOKEN).strip()) == 403
+    assert asked(hub, "metrics", own) == 200
+    assert asked(hub, "api/users", own) == 403, "the token opens nothing else"
+    assert hub.machine.sh("stat --format '%a %U %G' /etc/prometheus/jupyterhub-token").stdout == "640 root prometheus\n"
+
+
+def test_prometheus_answers_on_this_machine_alone(hub, reader):
+    """In the kernel's words: port 9090 of 127.0.0.1."""
+    listening = hub.machine.sh("awk '$4 == \"0A\" { print $2 }' /proc/net/tcp /proc/net/tcp6").stdout.split()
+    assert [address for address in listening if address.endswith(":2382")] == ["0100007F:2382"]
+
+
+def test_a_hub_that_is_gone_raises_its_alarm(hub, reader):
+    """In Prometheus itself, by the published files but for their times."""
+    quick = "sed -i 's/15s/1s/' /etc/prometheus/prometheus.yml; sed -i 's/for: 2m/for: 3s/' " + RULES
+    alarm = 'promtool query instant http://127.0.0.1:9090 \'ALERTS{alertname="HubDoesNotAnswer",alertstate="firing"}\''
+    hub.machine.sh(f"{quick}; systemctl reload prometheus")
+    try:
+        hub.machine.sh(f"! {alarm} | grep firing")
+    finally:
+        deployment.end(hub)
+    try:
+        hub.machine.until(f"{alarm} | grep -q firing", timeout=30)
+    finally:
+        deployment.start(hub)
