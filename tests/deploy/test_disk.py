@@ -10,7 +10,7 @@ from tests.harness.manifest import ROOT
 pytestmark = pytest.mark.xdist_group("own kernel")
 PAGE = (ROOT / "deploy/shares.md").read_text("utf-8")
 LIMIT = [
-    line for block in re.findall(r"```console\n(.*?)```", PAGE.partition("## A limit for each")[2], re.S) for line in block.splitlines()
+    line for block in re.findall(r"```console\n(.*?)```", PAGE.partition("## 3. A limit for each")[2], re.S) for line in block.splitlines()
 ]
 # The machine has the package, and its kernel's disk is small.
 COMMANDS = "\n".join(line.removeprefix("# ") for line in LIMIT if "apt-get" not in line).replace("8G 10G", "15M 20M")

@@ -129,7 +129,7 @@ def properties(hub, user):
 def test_the_page_shows_who_takes_what_and_changes_each_share(hub):
     for user in ("alice", "bob"):
         hub.on_server("compute", deployment.BEHIND, user, "42", "--keep-server")
-    (top,), (show,) = commands("See who takes what")
+    (top,), (show,) = commands("1. See who takes what")
     assert re.findall(r"jupyter-(alice|bob)\.service", hub.machine.sh(top).stdout)
     shown = hub.machine.sh(show).stdout.split()
     assert [line for line in shown if f"`{line}`" in PAGE] == [line for line in shown if not line.startswith("MemoryCurrent")]
@@ -143,7 +143,7 @@ def test_the_page_shows_who_takes_what_and_changes_each_share(hub):
     assert len(lines.splitlines()) == 4
     assert properties(hub, "alice") == ["2s", str(8 << 30), "4096"]
     assert properties(hub, "bob") == ["2s", str(4 << 30), "4096"]
-    (at_once,), (reload, show) = commands("Change a share")
+    (at_once,), (reload, show) = commands("2. Change a share")
     hub.machine.sh(at_once)
     assert str(4 << 30) in properties(hub, "alice")
     before = hub.machine.sh(f"sed -i s/^MemoryMax=.*/MemoryMax=3G/ /etc/systemd/system/jupyter.slice; {show}").stdout
