@@ -37,10 +37,12 @@ c.PAMAuthenticator.allowed_groups = {"jupyterhub"}
 c.JupyterHub.cleanup_servers = False
 
 # Every ten minutes, a server that nobody has used for six hours is ended. After a start of the hub
-# ten minutes pass first, in which servers tell it what they did while it was away.
+# ten minutes pass first, in which servers tell it what they did while it was away. (Without the
+# traps, a hub that ends would wait for the sleep.)
 culler = f"{sys.executable} -m jupyterhub_idle_culler --timeout=21600 --cull-every=600"
 culler += f" --ssl-enabled={c.JupyterHub.internal_ssl}"
-c.JupyterHub.services = [{"name": "idle-culler", "command": ["/bin/sh", "-c", f"sleep 600; exec {culler}"]}]
+wait = "trap 'kill $!; exit' INT TERM; sleep 600 & wait"
+c.JupyterHub.services = [{"name": "idle-culler", "command": ["/bin/sh", "-c", f"{wait}; exec {culler}"]}]
 # All that this service may do.
 scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 c.JupyterHub.load_roles = [{"name": "idle-culler", "services": ["idle-culler"], "scopes": scopes}]

@@ -85,7 +85,7 @@ fi
 [ -e root/check/hubcheck.py ] || problem "the files are not beside $here/setup.sh: unpack the whole archive."
 # A file that differs, and that this script has neither copied nor was copying when it was
 # cut off, is somebody's own.
-files=$(find etc root -type f ! -path "etc/$other*" ! -path "root/$other/*" ! -path "root/people/*" ! -path "root/course/*" | sort)
+files=$(find etc root -type f ! -path "etc/$other*" ! -path "root/$other/*" ! -path "root/people/*" ! -path "root/course/*" ! -path "root/care/*" ! -name "*.in" | sort)
 for file in $files; do
     if [ -e "/$file" ] && ! cmp -s "$file" "/$file" &&
         ! grep -qsxF "$(sha256sum "/$file")" copied && ! grep -qsxF "/$file" copying; then

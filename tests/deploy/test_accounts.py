@@ -8,6 +8,7 @@ import pytest
 from tests.harness.machines import deployment, people
 from tests.harness.machines.people import ADMIN, OUT, PASSWORD, changing, script, ssh
 from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, SAVED_AS
+from tests.harness.measuring import evidence
 
 CONFIG = "jupyterhub/jupyterhub_config.py"
 pytestmark = pytest.mark.xdist_group("accounts")
@@ -162,12 +163,14 @@ def test_an_account_from_the_list_does_nothing_else_by_ssh(machine):
     assert machine.machine.sh("ls /tmp/escaped-kim* ~kim/sent /tmp/fetched", check=False).stdout == ""
 
 
-def test_of_the_hubs_users_administrators_alone_forward_ports(machine):
+def test_of_the_hubs_users_administrators_alone_forward_ports(machine, prove):
     """By a login that opens nothing else; the machine's own port 22 is what they try to reach."""
     for user, password, through in ((ADMIN, PASSWORD, True), ("alice", machine.passwords["alice"], False), ("kim", PASSWORD, False)):
         answers = json.dumps([["password: ", password], ["SSH-2.0", "hello"]])
         _, said = machine.on_server("by_ssh", answers, "ssh", "-W", "127.0.0.1:22", f"{user}@127.0.0.1")
         assert ("SSH-2.0" in said, "forwarding failed" in said) == (through, not through), said
+    version = machine.machine.sh("dpkg-query --show --showformat '${source:Upstream-Version}' openssh-server").stdout
+    prove(evidence.read_beside("OpenSSH", version, machine.suite))
 
 
 # Leaving.
@@ -232,11 +235,12 @@ def test_who_is_not_out_of_all_is_named_with_the_reason(machine):
 # The course's environment.
 
 
-def test_the_environment_of_the_course_is_everybodys_and_what_fails_is_not_passed_over(machine):
+def test_the_environment_of_the_course_is_everybodys_and_what_fails_is_not_passed_over(machine, prove):
     server, install = machine.machine, "cd /root/course; umask 077; sh install.sh"
     server.sh(f"rm -rf /opt/course; {install}", people.scripts(), timeout=300)
     server.sh(
         "set -e; cd /; /opt/course/bin/python -c 'import ipykernel'; cat /usr/local/share/jupyter/kernels/course/kernel.json", user="alice"
     )
+    prove(evidence.read_beside("pip", server.sh("/opt/course/bin/pip --version").stdout.split()[1], machine.suite))
     with pytest.raises(RuntimeError, match="No matching distribution found for no-such-package"):
         server.sh(f"echo no-such-package >>/root/course/requirements.txt; {install}", timeout=300)

@@ -34,7 +34,9 @@ def act(hub, name, *arguments):
 
 def moment(hub, unit, words):
     """When a unit's log said words for the last time, in seconds."""
-    said = hub.machine.sh(f"journalctl --output short-unix --no-pager --unit {unit} --grep '{words}' | tail -n 1").stdout
+    said = hub.machine.sh(
+        f"journalctl --quiet --namespace '*' --output short-unix --no-pager --unit {unit} --grep '{words}' | tail -n 1"
+    ).stdout
     return float(said.split()[0])
 
 

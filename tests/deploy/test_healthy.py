@@ -60,7 +60,7 @@ def said(hub):
     deployment.end(hub)
     deployment.start(hub)
     hub.machine.sh("systemctl stop 'jupyter-*.service'")
-    return hub.machine.sh("journalctl --no-pager --output cat --unit jupyterhub --unit 'jupyter-*'").stdout.splitlines()
+    return hub.machine.sh("journalctl --namespace '*' --no-pager --output cat --unit jupyterhub --unit 'jupyter-*'").stdout.splitlines()
 
 
 def test_each_line_of_a_healthy_hub_is_on_the_page_and_no_other(said):
@@ -77,7 +77,9 @@ def test_each_line_of_a_healthy_hub_is_on_the_page_and_no_other(said):
 
 def test_a_days_work_takes_as_much_of_the_journal_as_the_page_says(hub, said):
     """As the journal keeps it, for one user of the check: login, start, work, end."""
-    rows = hub.machine.sh("journalctl --output json --unit jupyterhub --unit 'jupyter-alice*'", timeout=60).stdout.splitlines()
+    rows = hub.machine.sh(
+        "journalctl --namespace '*' --output json --unit jupyterhub --unit 'jupyter-alice*'", timeout=60
+    ).stdout.splitlines()
     since = next(number for number, row in enumerate(rows) if "GET /jupyter/hub/api " in str(json.loads(row).get("MESSAGE")))
     until = next(number for number, row in enumerate(rows) if "took" in (words := str(json.loads(row)["MESSAGE"])) and "to stop" in words)
     told = int(re.search(r"these are about (\d+) kilobytes", PAGE)[1])

@@ -25,7 +25,7 @@ c.JupyterHub.allow_named_servers = True
 # The published service, with other words in its command.
 SERVICE_OF_ITS_OWN = """
 for service in c.JupyterHub.get("services", []):
-    service["command"] = [part.replace("sleep 600", {first!r}).replace({times!r}, {other!r}) for part in service["command"]]
+    service["command"] = [part.replace("sleep 600", {first!r}).replace({times!r}, {other!r}) for part in service.get("command", [])]
 """
 KERNELS = f"""
 c.MappingKernelManager.cull_interval = 1
@@ -141,7 +141,7 @@ def test_the_service_waits_ten_minutes_at_first_and_may_do_nothing_but_what_it_i
     deployment.end(hub)
     hub.machine.sh("true", {f"/etc/{name}": PUBLISHED.read(name) for name in (CONFIG, SERVER)})
     deployment.start(hub)
-    assert "/bin/sh -c sleep 600; exec /opt/jupyterhub/bin/python3 -m" in hub.machine.sh(SERVICE).stdout
+    assert "sleep 600 & wait; exec /opt/jupyterhub/bin/python3 -m" in hub.machine.sh(SERVICE).stdout
     found = "tr '\\0' '\\n' </proc/$(pgrep -xo sleep)/environ | sed -n 's/^JUPYTERHUB_API_TOKEN=//p'"
     token = hub.machine.sh(found).stdout.strip()
     scopes = deployment.on_server(hub.machine, "class_actions", "scopes", BEHIND, token)

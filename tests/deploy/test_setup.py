@@ -16,7 +16,7 @@ USAGE = "usage: sh setup.sh nginx|apache [--user alice] [--dry-run]\n"
 OLD = f"{setup_script.APART}/old"
 CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
 # What it leaves in the archive: the other web server's files, and those of pages for later.
-LATER = ("/root/people", "/root/course")
+LATER = ("/root/people", "/root/course", "/root/care", "/root/jupyterhub/requirements.in")
 OTHERS = {"nginx": ("/etc/apache2", "/root/apache", *LATER), "apache": ("/etc/nginx", "/root/nginx", *LATER)}
 # The order in which the stand-ins are called on a bare machine; {package} and {proxy} are those of the web server.
 CALLS = """apt-get update

@@ -144,6 +144,7 @@ def test_the_page_shows_who_takes_what_and_changes_each_share(hub):
     assert properties(hub, "alice") == ["2s", str(8 << 30), "4096"]
     assert properties(hub, "bob") == ["2s", str(4 << 30), "4096"]
     (at_once,), (reload, show) = commands("2. Change a share")
+    hub.machine.sh("rm --recursive --force /run/systemd/system.control/jupyter.slice.d; systemctl daemon-reload")
     hub.machine.sh(at_once)
     assert str(4 << 30) in properties(hub, "alice")
     before = hub.machine.sh(f"sed -i s/^MemoryMax=.*/MemoryMax=3G/ /etc/systemd/system/jupyter.slice; {show}").stdout

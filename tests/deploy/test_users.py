@@ -235,7 +235,7 @@ def test_a_user_makes_a_kernel_of_their_own_in_a_terminal(members, followed):
 def test_a_helper_sees_and_stops_servers_and_enters_none(members):
     hub = members
     lines = re.search(r"`(c\.JupyterHub\.load_roles.*?)`", PAGE)[1]
-    files = PUBLISHED.replace(CONFIG, "c.JupyterHub.cleanup_servers", f"c.JupyterHub.cleanup_servers = False\n{lines}#")
+    files = PUBLISHED.replace(CONFIG, "c.JupyterHub.spawner_class", f"{lines}\nc.JupyterHub.spawner_class")
     in_hub(hub, "alice", "true")
     deployment.end(hub)
     hub.machine.put({SAVED_AS[CONFIG]: files.read(CONFIG)})

@@ -8,7 +8,8 @@ import pytest
 
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import BEHIND, PYTHON, URL
-from tests.harness.manifest import HUBS, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.manifest import HOMES, HUBS, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.measuring import evidence
 
 CARE, UNITS, MAIL = "/root/care", "/etc/systemd/system", "/var/mail/root"
 PAGE = (ROOT / "deploy/look-after.md").read_text("utf-8")
@@ -85,12 +86,13 @@ def test_a_check_that_fails_is_told_root_once_a_day_and_the_journal_each_time(pl
     assert placed.sh("systemctl show --property StartLimitIntervalUSec --value jupyterhub-alarm@jupyterhub-check").stdout == "1d\n"
 
 
-def test_a_copy_that_fails_is_told_root(placed):
+def test_a_copy_that_fails_is_told_root(placed, prove):
     assert started(placed, "jupyterhub-backup.service") == (True, "copied\n")
     assert letters(placed) == []
     placed.put({f"{CARE}/backup.sh": "echo no room >&2; exit 1\n"})
     assert started(placed, "jupyterhub-backup.service") == (False, "no room\n")
     assert letters(placed) == [("jupyterhub-backup failed on hub.example.com", "no room")]
+    prove(evidence.read_beside("systemd", placed.sh("systemctl --version").stdout.split()[1], HOMES[-1]))
 
 
 @pytest.mark.parametrize("lacking", ["/usr/sbin/dma", f"{CARE}/alarm.sh"])
@@ -211,13 +213,15 @@ def prometheus(machine):
         machine.sh("kill $(cat /tmp/pids)", check=False)
 
 
-def test_prometheus_asks_the_hub_with_its_token_four_times_a_minute_and_has_the_alarms(machine):
+def test_prometheus_asks_the_hub_with_its_token_four_times_a_minute_and_has_the_alarms(machine, prove):
     with prometheus(machine):
         machine.until("grep -q ' Bearer secret$' /tmp/asked", timeout=40)
         machine.until("promtool query instant http://127.0.0.1:9099 up | grep '=> 1 '", timeout=20)
         told = json.loads(machine.exec(PYTHON, "-c", TOLD).stdout)
     assert machine.read("/tmp/asked").splitlines()[0] == "/jupyter/hub/metrics Bearer secret"
     assert told == ["15s", "jupyterhub", "up", "jupyterhub", 15]
+    version = machine.sh("prometheus --version 2>&1 | head -n 1").stdout.split()[2]
+    prove(evidence.read_beside("Prometheus", version, HOMES[-1]))
 
 
 # What Prometheus would have seen, by the minute; at which minute it is asked; and which alarms it then raises.

@@ -643,6 +643,7 @@ FAULTS = {
     "redirected-you-too-many-times": (at("GET", "/user/alice/", LOOP), []),
     "request-entity-too-large": (at("PUT", "/large.bin", pages(413, "Request Entity Too Large")), []),
     "server-did-not-respond-in-time": (GAVE_UP, []),
+    "unknown-assignment": (starting((0, '{"message": "Server requested"}'), (0, '{"failed": true, "message": "Spawn failed: "}')), []),
     "unknown-directive-ssl": (refused("nginx"), []),
     "websocket-closes-when-idle": (closed_when_idle, ["--idle", "6"]),
     "xsrf-cookie-does-not-match": (new_cookies, []),

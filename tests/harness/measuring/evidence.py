@@ -65,6 +65,20 @@ def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
     return [row("accepted", *who, names, home=home(where)[1]) for who, names in by]
 
 
+# By program, the published files that it reads on a hub's machine beside the hub's own.
+READ_BESIDE = {
+    "systemd": [name for name in SEEN if name.startswith("care/") and name.endswith((".service", ".timer"))],
+    "Prometheus": [name for name in SEEN if name.endswith(".yml")],
+    "OpenSSH": ["people/sshd.conf"],
+    "pip": ["course/requirements.txt"],
+}
+
+
+def read_beside(program: str, version: str, suite: str) -> dict:
+    """What it proves that a program of `READ_BESIDE` has read its files on a Debian release."""
+    return row("accepted", program, version, READ_BESIDE[program], home=suite)
+
+
 def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: list[dict], files: Files) -> dict | None:
     """What a climb proves: nothing, unless it is of the whole ladder, and no file of hub or proxy was changed."""
     if files.altered or hub.files.altered or [rung["rung"] for rung in rungs if rung["ok"]] != MANIFEST["ladder"]:
