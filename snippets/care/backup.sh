@@ -18,14 +18,14 @@ stop() {
 
 cd /
 set --
-for path in home srv etc/jupyterhub etc/jupyter etc/systemd/system/jupyter* var/lib/jupyterhub \
-    etc/letsencrypt etc/ssl/certs/hub.crt etc/ssl/private/hub.key etc/nginx/conf.d/jupyterhub.conf \
-    etc/apache2/sites-available/jupyterhub.conf etc/apache2/conf-available/jupyterhub-workers.conf \
-    root/jupyterhub root/kernel root/jigsaw root/systemd root/nginx root/apache root/check root/care; do
+for path in /home /srv /etc/jupyterhub /etc/jupyter /etc/systemd/system/jupyter* /var/lib/jupyterhub \
+    /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key /etc/nginx/conf.d/jupyterhub.conf \
+    /etc/apache2/sites-available/jupyterhub.conf /etc/apache2/conf-available/jupyterhub-workers.conf \
+    /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/nginx /root/apache /root/check /root/care; do
     if [ -e "$path" ]; then
-        set -- "$@" "$path"
+        set -- "$@" "${path#/}"
         # There each copy would hold all copies before it.
-        case $(realpath -m "$folder")/ in "/$path"/*) stop "$folder is among the files that are copied." ;; esac
+        case $(realpath -m "$folder")/ in "$path"/*) stop "$folder is among the files that are copied." ;; esac
     fi
 done
 

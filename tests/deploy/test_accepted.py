@@ -61,6 +61,10 @@ def typed():
                 yield f"{page.relative_to(ROOT)}:{number}", line.strip()[2:]
 
 
+# Those that are published, that of a user's server, and that of a package that a page installs.
+UNITS = {name.rpartition("/")[2] for name in snippets()} | {"jupyter-alice.service", "prometheus.service"}
+
+
 def misled(commands):
     """Commands that no shell reads, or that name a script, an option of the check or a unit that nobody has saved."""
     places, told, folder = [place for place, _ in commands], [], ""
@@ -73,13 +77,13 @@ def misled(commands):
         folder = moved[1] if (moved := re.search(r"(?:^|&& )cd (\S+)", command)) else folder
         for script in re.findall(r"(?:^|&& )sh (\S+)", command):
             unpacked = script.partition("/")[2] if script.startswith("metakernel-hub/") else ""
-            file = SNIPPETS / "setup" / unpacked if unpacked else SNIPPETS / folder.removeprefix("/root/") / script
+            file = SNIPPETS / "setup" / unpacked if unpacked else SNIPPETS / folder.removeprefix("/root/") / script.removeprefix("/root/")
             if not file.is_file():
                 told.append(f"{place}: {script} in {folder} is no published file")
         if "hubcheck.py" in command:
             told += [f"{place}: hubcheck.py has no {one}" for one in re.findall(r" (--[a-z-]+)", command) if one not in options]
         units = re.findall(r"\b[\w-]+\.service\b", command)
-        told += [f"{place}: {unit} is no unit" for unit in units if not any(path.endswith(f"/{unit}") for path in SAVED_AS.values())]
+        told += [f"{place}: {unit} is no unit" for unit in units if unit not in UNITS]
     return told
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT
+from tests.harness.manifest import HUBS, NEWEST, PUBLISHED, ROOT
 
 PAGE = (ROOT / "deploy/shares.md").read_text("utf-8")
 CONFIG = "jupyterhub/jupyterhub_config.py"
@@ -80,6 +80,36 @@ def test_shared_memory_is_each_users_own_and_goes_with_the_server(hub):
     hub.on_server("stop", deployment.BEHIND, "alice")
     hub.machine.until(f'test -z "$({left})"', timeout=20)
     assert compute("alice", "open('/dev/shm/small', 'wb').write(bytes(60 << 20)) >> 20") == "60"
+
+
+OPEN = """import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1:] * 2)
+kept = []
+try:
+    while True: kept.append(os.open('/dev/null', os.O_RDONLY))
+except OSError as error:
+    said = error.strerror
+for one in kept[:100]: os.close(one)
+print(said)"""
+
+
+def test_a_user_who_opens_files_without_end_gets_an_error_and_others_open_theirs(hub):
+    told = hub.on_server("beside", deployment.BEHIND, "alice", OPEN, "bob", "open('/etc/hostname').read() > ''")
+    assert told == {"alice": "Too many open files", "bob": "True"}
+
+
+FULL = "kept = open('/tmp/large', 'wb', buffering=0)\nwhile kept.write(bytes(1 << 20)): pass"
+
+
+def test_a_tmp_in_memory_is_of_its_users_share_and_empty_again_when_that_is_used_up(hubs):
+    hub = hubs(HUBS[-1])
+    assert hub.machine.sh("findmnt --noheadings --output FSTYPE --target /tmp").stdout == "tmpfs\n"
+    hub.on_server("compute", deployment.BEHIND, "mallory", "42", "--keep-server")
+    hub.machine.sh("systemctl set-property --runtime jupyter-mallory.service MemoryMax=400M")
+    with pytest.raises(RuntimeError):
+        hub.on_server("compute", deployment.BEHIND, "mallory", FULL, "--keep-server", "--timeout", "30")
+    hub.machine.until("! systemctl is-active jupyter-mallory", timeout=30)
+    assert hub.on_server("compute", deployment.BEHIND, "mallory", "import os\nos.path.exists('/tmp/large')") == "False"
 
 
 # What a program says to the system's log, past its server's own lines: noise that does not get smaller when it is packed.

@@ -382,9 +382,9 @@ def test_in_a_folder_that_has_become_read_only_run_runs_and_says_what_is_not_sav
 def disk(desk):
     """A folder of alice's on a small disk, and how to fill it."""
     machine = desk.hub.machine
-    machine.sh("mkdir /dev/shm/alice && chown alice /dev/shm/alice && ln -s /dev/shm/alice /home/alice/small")
-    yield lambda: machine.sh("cat /dev/zero >/dev/shm/filled", check=False)
-    machine.sh("rm -rf /dev/shm/filled /dev/shm/alice /home/alice/small")
+    machine.sh("mkdir /mnt/small/alice && chown alice /mnt/small/alice && ln -s /mnt/small/alice /home/alice/small")
+    yield lambda: machine.sh("cat /dev/zero >/mnt/small/filled", check=False)
+    machine.sh("rm -rf /mnt/small/filled /mnt/small/alice /home/alice/small")
 
 
 @pytest.mark.loud("blocks that are not saved")
@@ -403,11 +403,11 @@ def test_on_a_full_disk_the_cell_and_run_say_so_and_blocks_stay_as_they_were(des
     expect(notebook.printed()).to_contain_text("The blocks are not saved: the server answers 500 for")
     assert read(desk, "small/n-blocks.xml") == kept
     # There is room for empty blocks, and none for the editor.
-    desk.hub.machine.sh("truncate -s -4096 /dev/shm/filled")
+    desk.hub.machine.sh("truncate -s -4096 /mnt/small/filled")
     notebook.run(1)
     expect(notebook.output(1)).to_contain_text("The block editor cannot be written: No space left on device")
     # What was written in part is no hindrance later.
-    desk.hub.machine.sh("rm /dev/shm/filled")
+    desk.hub.machine.sh("rm /mnt/small/filled")
     notebook.run(1)
     only(notebook.editor(1), 0)
 

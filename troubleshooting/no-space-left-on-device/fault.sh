@@ -1,4 +1,4 @@
 # The user's home, on a small disk that is full.
-mv /home/mallory /dev/shm/mallory
-ln -s /dev/shm/mallory /home/mallory
-cat /dev/zero >/dev/shm/mallory/large 2>/dev/null || true
+mv /home/mallory /mnt/small/mallory
+ln -s /mnt/small/mallory /home/mallory
+cat /dev/zero >/mnt/small/mallory/large 2>/dev/null || true

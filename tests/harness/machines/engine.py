@@ -274,12 +274,13 @@ def known(names: dict[str, str]) -> tuple[str, ...]:
 
 
 def _booting() -> tuple[str, ...]:
-    """What systemd needs inside a container: its own /run, and the machine's control groups."""
+    """What systemd needs inside a container: its own /run, and the machine's control groups; and a small disk, which is soon full."""
+    small = ("--tmpfs", "/mnt/small:rw,exec,size=64m,mode=755")
     if answering() == "podman":
-        return ("--systemd=always",)
+        return (*small, "--systemd=always")
     # Of version 1 or 2: with all of it, limits of memory, processes and processor hold as on a real machine.
     groups = ("--cgroupns=host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw")
-    return ("--tmpfs", "/run", "--tmpfs", "/run/lock", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *groups)
+    return (*small, "--tmpfs", "/run", "--tmpfs", "/run/lock", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *groups)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from unittest.mock import MagicMock
 sys.modules["rfc3987_syntax"] = None
 sys.modules.update({name: MagicMock() for name in ("alembic", "alembic.command", "alembic.config", "alembic.script")})
 
+import jupyter_lsp.manager  # noqa: F401 - an extension of the server, with an option of its own
 from jupyter_server.serverapp import ServerApp
 from jupyterhub.app import JupyterHub
 from traitlets.config.configurable import Configurable

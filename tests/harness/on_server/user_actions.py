@@ -426,6 +426,15 @@ def disturbed(url: str, user: str, other: str, processes: str, turns: str) -> li
         leave(calm, busy)
 
 
+def beside(url: str, user: str, code: str, other: str, others: str) -> dict[str, str]:
+    """What a user's kernel for Python answers to a piece of code, and then another user's, while the first kernel lives on."""
+    hubs = {name: enter(url, name, "--kernel", "python3") for name in (user, other)}
+    try:
+        return {name: hubcheck.execute(hubs[name], text).strip() for name, text in ((user, code), (other, others))}
+    finally:
+        leave(*hubs.values())
+
+
 def compute(url: str, user: str, code: str, *options: str) -> str:
     """What a user's kernel for Python answers to a piece of code; `options` go to hubcheck."""
     hub = enter(url, user, "--kernel", "python3", *options)
