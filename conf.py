@@ -28,7 +28,7 @@ copyright = "The MetaKernel on JupyterHub authors"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
-extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values"]
+extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values", "sizes"]
 extensions += ["archive", "publish"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
@@ -61,7 +61,7 @@ html_title = project
 html_static_path = ["_static"]
 html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
-html_js_files = [("site.js", {"defer": "defer"}), ("sizes.js", {"defer": "defer"})]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {"top_of_page_buttons": []}

@@ -77,7 +77,8 @@ def misled(commands):
         folder = moved[1] if (moved := re.search(r"(?:^|&& )cd (\S+)", command)) else folder
         for script in re.findall(r"(?:^|&& )sh (\S+)", command):
             unpacked = script.partition("/")[2] if script.startswith("metakernel-hub/") else ""
-            file = SNIPPETS / "setup" / unpacked if unpacked else SNIPPETS / folder.removeprefix("/root/") / script.removeprefix("/root/")
+            lies = Path(folder, script).as_posix().removeprefix("/root/")
+            file = SNIPPETS / "setup" / unpacked if unpacked else SNIPPETS / lies
             if not file.is_file():
                 told.append(f"{place}: {script} in {folder} is no published file")
         if "hubcheck.py" in command:

@@ -45,7 +45,8 @@ def test_a_site_that_knows_its_address_builds_without_a_word(published):
     assert (published.built.returncode, published.built.stdout + published.built.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", snippets())
+# But the list of packages, which is for programs.
+@pytest.mark.parametrize("name", [name for name in snippets() if name != "jupyterhub/requirements.txt"])
 def test_the_one_text_holds_the_whole_file(text, name):
     assert f"\n{(SNIPPETS / name).read_text('utf-8').strip()}\n```" in text
 
