@@ -124,8 +124,8 @@ def test_a_user_who_prints_without_end_hides_no_line_of_the_hub(hub):
     hub.machine.until(deployment.IS_UP, timeout=30)
     hub.on_server("compute", deployment.BEHIND, "alice", NOISE, "--keep-server", "--timeout", "60")
     hub.machine.sh("journalctl --sync")
-    assert hub.machine.sh("journalctl --quiet --namespace jupyter --unit jupyter-alice | tail -n 1").stdout
     assert hub.machine.sh(deployment.IS_UP, check=False).stdout
+    assert hub.machine.sh("journalctl --quiet --namespace jupyter --unit jupyter-alice | tail -n 1").stdout
 
 
 def test_all_users_together_leave_a_fifth_of_memory_and_more_of_the_processes(hub):
