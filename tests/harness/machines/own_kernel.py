@@ -14,7 +14,17 @@ from tests.harness.machines import deployment, engine, images
 from tests.harness.manifest import NEWEST, PUBLISHED
 
 # Its root is the container's own files, its disk and memory those of the container.
-KERNEL = ("linux.uml", "root=/dev/root", "rootfstype=hostfs", "rw", "init=/lib/systemd/systemd", "con=null", "con0=null,fd:1", "quiet")
+KERNEL = (
+    "linux.uml",
+    "root=/dev/root",
+    "rootfstype=hostfs",
+    "rw",
+    "init=/lib/systemd/systemd",
+    "con=null",
+    "con0=null,fd:1",
+    "quiet",
+    "mem=1200M",
+)
 NEEDS = ("--tmpfs", "/dev/shm:rw,exec,size=2g", "--security-opt", "seccomp=unconfined")
 DISK = "/srv/disk.img"
 # Systemd runs a script, and the machine is switched off.
