@@ -18,6 +18,12 @@ def hub():
         yield hub
 
 
+def restart(hub, files=None):
+    """Put files on the hub's machine, and restart the hub."""
+    hub.machine.sh("systemctl restart jupyterhub", files)
+    hub.machine.until(deployment.IS_UP, timeout=30)
+
+
 def main(hub, unit):
     return hub.machine.sh(f"systemctl show --property MainPID --value {unit}").stdout.strip()
 
@@ -120,8 +126,7 @@ SMALL = "[Journal]\nStorage=persistent\nSystemMaxUse=24M\nSystemMaxFileSize=8M\n
 def test_a_user_who_prints_without_end_hides_no_line_of_the_hub(hub):
     """Where the journal may take 24 MB; on a real disk it takes a tenth, and a user has to print for some minutes."""
     hub.machine.sh("systemctl restart systemd-journald", {"/etc/systemd/journald.conf.d/small.conf": SMALL})
-    hub.machine.sh("systemctl restart jupyterhub")
-    hub.machine.until(deployment.IS_UP, timeout=30)
+    restart(hub)
     hub.on_server("compute", deployment.BEHIND, "alice", NOISE, "--keep-server", "--timeout", "60")
     hub.machine.sh("journalctl --sync")
     assert hub.machine.sh(deployment.IS_UP, check=False).stdout
@@ -165,8 +170,7 @@ def test_the_page_shows_who_takes_what_and_changes_each_share(hub):
     assert [line for line in shown if f"`{line}`" in PAGE] == [line for line in shown if not line.startswith("MemoryCurrent")]
     lines = "\n".join(re.findall(r"^\|[^|]*\| `(c\..*)` \|$", PAGE, re.M))
     path = f"/etc/{CONFIG}"
-    hub.machine.sh("systemctl restart jupyterhub", {path: f"{hub.machine.read(path)}\n{lines}\n"})
-    hub.machine.until(deployment.IS_UP, timeout=30)
+    restart(hub, {path: f"{hub.machine.read(path)}\n{lines}\n"})
     for user in ("alice", "bob"):
         hub.on_server("stop", deployment.BEHIND, user)
         hub.on_server("compute", deployment.BEHIND, user, "42", "--keep-server")

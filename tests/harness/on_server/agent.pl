@@ -1,4 +1,4 @@
-# Runs one command after another for tests.harness.machines.agent, in a session of its own each, as the engine's own `exec` does.
+# Runs one command after another for tests.harness.machines.agents, in a session of its own each, as the engine's own `exec` does.
 # Perl is in every Debian machine, however bare.
 #
 # Asked on standard input: the user's name or nothing, "1" if there is input, the input, the number of words, the words.
