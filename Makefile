@@ -12,6 +12,8 @@ WITNESS_OPTIONS ?=
 MUTANTS_OPTIONS ?=
 BIN := .venv/bin
 SPHINX_OPTIONS := -n -W --keep-going -q
+# A summary has one line for each test that failed: with these two set, pytest would print all that a test compared.
+unexport CI BUILD_NUMBER
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -84,7 +84,7 @@ def test_a_check_is_silent_while_all_is_well_and_leaves_no_server(hub, reader):
 
 
 def test_a_fault_is_told_by_one_email_with_its_name_and_then_a_line_for_each_check(hub, reader):
-    hub.machine.sh("systemctl stop jupyterhub")
+    hub.machine.sh("systemctl stop jupyterhub-check.timer jupyterhub")
     try:
         for _ in range(2):
             assert hub.machine.sh("systemctl start jupyterhub-check.service", check=False).returncode
@@ -93,6 +93,7 @@ def test_a_fault_is_told_by_one_email_with_its_name_and_then_a_line_for_each_che
         hub.machine.until("! systemctl list-jobs | grep jupyterhub-alarm", timeout=20)
     finally:
         deployment.start(hub)
+        hub.machine.sh("systemctl start jupyterhub-check.timer")
     assert letters(hub, "jupyterhub-check") == "1"
     (letter,) = re.findall(r"(?s)Subject: jupyterhub-check failed on hub\.example\.com\n.*?\n\n(.*?)\n\n", hub.machine.read(MAIL) + "\n")
     assert re.fullmatch(r"hub_answers fails: GET .* Likely cause: .* Read: troubleshooting/bad-gateway-or-service-unavailable", letter)
