@@ -13,6 +13,8 @@ MANIFEST = tomllib.loads((SNIPPETS / "manifest.toml").read_text("utf-8"))
 VALUES = MANIFEST["values"]
 VERSIONS = MANIFEST["versions"]
 SAVED_AS = MANIFEST["saved_as"]
+# What pages offer to download, and are too long to show.
+NOT_SHOWN = ("jupyterhub/requirements.txt",)
 HOMES = VERSIONS["homes"]
 NEWEST = VERSIONS["jupyterhub"][0]
 # The kinds of the hub's machine: a JupyterHub on the first of Debian's releases, and the newest on each of the others.

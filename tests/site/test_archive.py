@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from tests.harness.machines import reader_values
-from tests.harness.manifest import MANIFEST, SAVED_AS, SNIPPETS, VALUES, snippets
+from tests.harness.manifest import MANIFEST, NOT_SHOWN, SAVED_AS, SNIPPETS, VALUES, snippets
 from tests.harness.site.guide import attempt, type_in
 
 pytestmark = pytest.mark.xdist_group("site-values")
@@ -112,7 +112,8 @@ def test_the_browsers_archive_holds_what_the_copy_buttons_give(site, reader, vis
     page.get_by_text("The archive holds your values.").wait_for()
     assert name == NAME
     there = places(values["kernel"])
-    assert texts(data) == {there[of]: text for of, text in copied(site, reader, page).items()}
+    offered = copied(site, reader, page) | {name: (SNIPPETS / name).read_text("utf-8") for name in NOT_SHOWN}
+    assert texts(data) == {there[of]: text for of, text in offered.items()}
     built = unpacked((site.html / NAME).read_bytes())
     rest = {path: entry[1:] for path, entry in unpacked(data).items()}
     assert rest == {there[of]: built[place][1:] for of, place in places().items()}

@@ -13,7 +13,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from tests.harness import releases
-from tests.harness.manifest import ROOT, SNIPPETS, snippets
+from tests.harness.manifest import NOT_SHOWN, ROOT, SNIPPETS, snippets
 from tests.harness.site.guide import PAGES, Site, small_copy_of_the_tree, sphinx
 
 pytestmark = pytest.mark.xdist_group("site")
@@ -46,7 +46,7 @@ def test_a_site_that_knows_its_address_builds_without_a_word(published):
 
 
 # But the list of packages, which is for programs.
-@pytest.mark.parametrize("name", [name for name in snippets() if name != "jupyterhub/requirements.txt"])
+@pytest.mark.parametrize("name", [name for name in snippets() if name not in NOT_SHOWN])
 def test_the_one_text_holds_the_whole_file(text, name):
     assert f"\n{(SNIPPETS / name).read_text('utf-8').strip()}\n```" in text
 

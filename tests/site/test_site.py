@@ -8,7 +8,7 @@ import pytest
 from docutils import nodes
 
 from tests.harness.machines import engine, images
-from tests.harness.manifest import MANIFEST, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
+from tests.harness.manifest import MANIFEST, NOT_SHOWN, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring.atlas import entries
 from tests.harness.site.guide import PAGES, copy_of_the_tree, small_copy_of_the_tree, sphinx
 
@@ -154,7 +154,7 @@ def test_the_snippet_is_shown_whole_where_it_is_saved_and_downloads_as_it_is(sit
     A list of thousands of sums would be most of the page, and of what the site's search holds: it is there to download.
     """
     text = (SNIPPETS / name).read_text("utf-8")
-    if name == "jupyterhub/requirements.txt":
+    if name in NOT_SHOWN:
         links = [page.parent / unquote(link["href"]) for page, soup in site.pages.items() for link in soup.select("a.download")]
         assert text in {path.read_text("utf-8") for path in links if path.name == Path(name).name}
         return

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 
 from _ext.atlas import NAMES
 from tests.harness.machines import engine, terminal
-from tests.harness.manifest import MANIFEST, ROOT, VALUES
+from tests.harness.manifest import MANIFEST, NOT_SHOWN, ROOT, VALUES
 from tests.harness.site import guide, walk
 from tests.harness.site.walk import Instead, Mend, Save, Type
 
@@ -29,11 +29,12 @@ class Pages:
     """What a reader has before them: pages of the site by their source ("deploy/install.md"), and the files that these offer."""
 
     parsed: dict[str, BeautifulSoup]
+    html: Path
 
     @classmethod
     def examples(cls, site: guide.Site) -> Pages:
         """The pages as they are built, with the example values."""
-        return cls({name: site.pages[path] for name, path in _guide(site.html).items()})
+        return cls({name: site.pages[path] for name, path in _guide(site.html).items()}, site.html)
 
     @classmethod
     def for_values(cls, site: guide.Site, reader: guide.Reader, values: Mapping[str, str], names: Collection[str] = ()) -> Pages:
@@ -52,11 +53,13 @@ class Pages:
                 page.goto(reader.address + str(path.relative_to(site.html)))
                 parsed[name] = BeautifulSoup(page.content(), "html.parser")
         context.close()
-        return cls(parsed)
+        return cls(parsed, site.html)
 
     def files(self) -> dict[str, str]:
-        """The text of each file that a page shows, by the name of its download."""
-        found = {}
+        """The text of each file that a page shows or, unseen, offers, by the name of its download."""
+        found = {
+            path.parent.name: path.read_text("utf-8") for name in NOT_SHOWN for path in self.html.glob(f"_downloads/*/{Path(name).name}")
+        }
         for soup in self.parsed.values():
             for block in soup.select(".literal-block-wrapper"):
                 # A part of a file has no link to download it.
