@@ -15,10 +15,11 @@ LINTERS = {
     "ruff check": "ruff check .",
     "ruff format": "ruff format --check .",
     "codespell": "codespell",
-    "yamllint": "yamllint --strict .github .readthedocs.yaml",
-    "workflows": f"check-jsonschema --builtin-schema vendor.github-workflows {WORKFLOWS}",
+    "yamllint": "yamllint --strict .github .readthedocs.yaml snippets/workflow",
+    "workflows": f"check-jsonschema --builtin-schema vendor.github-workflows {WORKFLOWS} snippets/workflow/hubcheck.yml",
+    "action": "check-jsonschema --builtin-schema vendor.github-actions snippets/workflow/action.yml",
     "readthedocs": "check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml",
-    "zizmor": "zizmor --offline --quiet --no-progress .github",
+    "zizmor": "zizmor --offline --quiet --no-progress .github snippets/workflow/action.yml",
     "rumdl": "rumdl check --no-cache .",
 }
 

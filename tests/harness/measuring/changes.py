@@ -217,7 +217,7 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
     ".html": _script,
 }
 # What is no configuration: the check has tests and a score of its own, and the rest is read by pip.
-ELSEWHERE = ("check/", "kernel/my_kernel/", "jupyterhub/requirements", "course/requirements.txt")
+ELSEWHERE = ("check/", "workflow/", "kernel/my_kernel/", "jupyterhub/requirements", "course/requirements.txt")
 
 
 def kind(name: str) -> str:
