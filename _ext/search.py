@@ -24,7 +24,7 @@ PROGRAMS = {"python", "js", "html"}
 # Lines, from which on a program is a long one.
 LONG = 100
 # The share of all pages that have a word which is left out, and the number of those that have such a heading.
-SHARE = 0.5
+SHARE = 0.4
 SAME = 4
 # The characters that stand for pages: from "#" on, without those that do not print.
 FIRST, LAST, NEXT = 35, 126, 161
@@ -37,7 +37,7 @@ class Words(SearchEnglish):
     def word_filter(self, word):
         if word.isdigit():
             return 3 <= len(word) <= 5
-        return 1 < len(word) < 25 and word not in self.stopwords and not re.fullmatch(r"(?=.*\d)[0-9a-f]{8,}", word)
+        return 1 < len(word) < 25 and word.lower() not in self.stopwords and not re.fullmatch(r"(?=.*\d)[0-9a-f]{8,}", word)
 
 
 def leave_out_programs(app, doctree):

@@ -1,9 +1,11 @@
 // The site's own search: MiniSearch over the words that lie in search-index.js, and the page of results.
-(() => {
+// Where there is a `Search`, Sphinx leaves the words of the query before unmarked.
+const Search = (() => {
   // Words of a query that are looked for, and letters of one: more is a log.
   const MOST = 40;
   const LONGEST = 40;
   const SHOWN = 10;
+  const EXCERPT = 180;
   // What a page's other words count against those of its text.
   const COMMON = 0.5;
   const CALLED = 0.5;
@@ -115,9 +117,104 @@
         const page = pages[id], has = new Set(terms), best = headingFor(page, has);
         const place = best ? `#${best.place}` : "";
         score *= 1 + CALLED * calledBy(page, all);
-        return { address: page.address + place, page: page.address, title: page.title, heading: best?.heading, words: has, score };
+        return { address: page.address + place, page: page.address, title: page.title, heading: best?.heading, place: best?.place, words: has, score };
       })
       .sort((one, other) => other.score - one.score);
   };
-  window.siteSearch = { find };
+  const element = (tag, name, text) => {
+    const made = document.createElement(tag);
+    if (name) made.className = name;
+    if (text) made.textContent = text;
+    return made;
+  };
+
+  // A text with the words that were found in it marked.
+  const marked = (text, words) => {
+    const made = element("p", "excerpt");
+    for (const part of text.split(/([\p{L}\p{N}]+)/u)) {
+      made.append(words.has(term(part.toLowerCase())) ? element("mark", "", part) : part);
+    }
+    return made;
+  };
+
+  // The piece of a page, below a heading if one was found, that has the most of the words; rare words count more.
+  const weight = (word) => 1 / (1 + pagesWith(word));
+  const excerpt = (found, { place, words }) => {
+    const below = (place && found.getElementById(place)) || found.querySelector("article");
+    let best = "", most = -1;
+    for (const block of below.querySelectorAll("p, li, dt, dd, td, pre")) {
+      const text = block.textContent.replace(/\s+/g, " ").trim();
+      const has = new Set(split(text).map(term).filter((word) => words.has(word)));
+      let worth = [...has].reduce((sum, word) => sum + weight(word), 0);
+      if (block.matches(".also-called")) worth /= 1000;
+      if (text.length > 20 && worth > most) [best, most] = [text, worth];
+    }
+    const at = Math.max(0, [...best.matchAll(/[\p{L}\p{N}]+/gu)].find(([word]) => words.has(term(word.toLowerCase())))?.index ?? 0);
+    const from = at < EXCERPT / 2 ? 0 : best.indexOf(" ", at - EXCERPT / 3) + 1;
+    const cut = best.slice(from, from + EXCERPT);
+    return (from ? "… " : "") + (best.length > from + EXCERPT ? `${cut.replace(/\s\S*$/, "")} …` : cut);
+  };
+  const pagesRead = new Map();
+  const readPage = (address) => {
+    if (!pagesRead.has(address)) {
+      const read = fetch(address).then((answer) => (answer.ok ? answer.text() : ""));
+      pagesRead.set(address, read.then((text) => new DOMParser().parseFromString(text, "text/html")));
+    }
+    return pagesRead.get(address);
+  };
+
+  const shownResult = (found) => {
+    const row = element("li");
+    const link = row.appendChild(element("a", "", found.title));
+    link.href = found.address;
+    if (found.heading) link.append(element("span", "below", ` › ${found.heading}`));
+    const words = row.appendChild(element("p", "excerpt"));
+    // Pages that are opened from a disk cannot be read by a script.
+    if (location.protocol !== "file:") {
+      readPage(found.page).then((page) => words.replaceWith(marked(excerpt(page, found), found.words))).catch(() => {});
+    }
+    return row;
+  };
+
+  // Quotes, or what logs are made of: such a line is looked for among the errors.
+  const isLine = (query) => query.length > 80 || /^["“'].+["”']$|"[^"]+\s[^"]+"/.test(query) || (/[[\]{}<>=|\\]|\w\/\w|\d\d:\d\d|\w:\s|\w\(/.test(query) && /\S\s+\S/.test(query));
+
+  const show = (query) => {
+    const out = document.getElementById("search-results");
+    const said = document.getElementById("search-count");
+    const results = find(query);
+    const list = element("ol");
+    const more = element("button", "", "Show more");
+    const add = () => {
+      const rows = results.slice(list.children.length, list.children.length + SHOWN).map(shownResult);
+      list.append(...rows);
+      more.hidden = list.children.length === results.length;
+      return rows[0];
+    };
+    if (isLine(query)) {
+      const line = out.appendChild(element("p", "search-line")).appendChild(element("a", "", "Look for this line among the errors"));
+      line.href = `troubleshooting/index.html#log=${encodeURIComponent(query.replace(/^["“]|["”]$/g, ""))}`;
+    }
+    if (results.length) {
+      add();
+      more.type = "button";
+      more.addEventListener("click", () => add().querySelector("a").focus());
+      out.append(list, more);
+    }
+    const short = query.length > 60 ? `${query.slice(0, 60)}…` : query;
+    if (results.length) said.textContent = `${results.length === 1 ? "One page" : `${results.length} pages`} for “${short}”, the best first.`;
+    else if (asked(query).length) said.textContent = `No page has a word of “${short}”. Try another word for it.`;
+    else said.textContent = "Type a word to look for: a directive, a number, or what you see.";
+    // Sphinx marks these words on the page that is opened next; it fails where a word is in the title of a symbol.
+    const titles = [...document.querySelectorAll("svg title")].map((title) => title.textContent.toLowerCase()).join("\n");
+    const marks = split(query).filter((word) => word.length > 2 && !stopwords.has(word) && !titles.includes(word));
+    try { localStorage.setItem("sphinx_highlight_terms", marks.slice(0, MOST).join(" ")); } catch { /* storage is blocked */ }
+  };
+
+  const query = new URLSearchParams(location.search).get("q");
+  if (query !== null) {
+    for (const field of document.querySelectorAll("input[name=q]")) field.value = query;
+    if (query.trim()) show(query.trim());
+  }
+  return { find };
 })();
