@@ -6,7 +6,7 @@
   headings and words that too many pages have to tell them apart, and an id that follows from its heading.
 
 Words are Sphinx's own, with these differences: numbers count if they have three to five digits, as codes and ports do; an underscore
-parts words; and long programs are left out, since nobody looks for the names of their variables.
+parts words, and two that it parts are one word as well; long programs are left out, since nobody looks for their variables.
 """
 
 import html
@@ -32,7 +32,8 @@ FIRST, LAST, NEXT = 35, 126, 161
 
 class Words(SearchEnglish):
     def split(self, input):
-        return re.findall(r"[^\W_]+", input)
+        # search.js asks for two words as one, too.
+        return re.findall(r"[^\W_]+", input) + [f"{one}{two}" for one, two in re.findall(r"\b([^\W_]+)_([^\W_]+)\b", input)]
 
     def word_filter(self, word):
         if word.isdigit():
