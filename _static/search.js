@@ -7,8 +7,8 @@ const Search = (() => {
   const SHOWN = 10, EXCERPT = 180;
   // What words count by where they are.
   const FIELDS = { title: 4, headings: 2, names: 5, text: 1 };
-  // What counts less: a word of most pages, the beginning of a word, a word that is spelt nearly so; and what a whole name adds.
-  const COMMON = 0.5, PREFIX = 0.375, FUZZY = 0.45, CALLED = 0.5;
+  // What counts less: the beginning of a word, and a word that is spelt nearly so; and what a whole name adds.
+  const PREFIX = 0.375, FUZZY = 0.45, CALLED = 0.5;
   // BM25's usual numbers: when more of the same word adds little, how much a long text takes away, and what each word adds.
   const K = 1.2, B = 0.7, D = 0.5;
 
@@ -26,7 +26,7 @@ const Search = (() => {
     address, title, own: names,
     headings: listed.map(([heading, below, place]) => ({ heading, names: below, place: place || slug(heading) })),
   }));
-  // Words of most pages, such as "hub", tell little.
+  // Words that very many pages have, such as "hub": the index does not say which.
   const common = new Set(SEARCHED.common.split(" "));
   // A word leads to how often it is in each field of a page: { field: Map(page => times) }.
   const index = new SearchableMap();
@@ -119,8 +119,9 @@ const Search = (() => {
 
   // Adds to what each page is worth (Okapi BM25, by field), and to the words that it was found by.
   const weigh = (word, share, into) => {
+    const many = common.has(word) ? pages.length / 2 : pagesWith(word);
+    const rare = Math.log(1 + (pages.length - many + 0.5) / (many + 0.5));
     for (const [field, times] of Object.entries(index.get(word))) {
-      const rare = Math.log(1 + (pages.length - times.size + 0.5) / (times.size + 0.5));
       for (const [page, often] of times) {
         const size = 1 - B + (B * length[field][page]) / average[field];
         const one = into.get(page) || into.set(page, { score: 0, words: new Set() }).get(page);
@@ -135,7 +136,7 @@ const Search = (() => {
     const words = asked(query), all = new Set(words), found = new Map();
     for (const word of words) {
       const here = new Map();
-      for (const [other, share] of meant(word)) weigh(other, share * (common.has(other) ? COMMON : 1), here);
+      for (const [other, share] of meant(word)) weigh(other, share, here);
       for (const [page, { score, words: by }] of here) {
         const one = found.get(page) || found.set(page, { score: 0, met: 0, words: new Set() }).get(page);
         one.score += score;
