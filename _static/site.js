@@ -77,3 +77,12 @@ addEventListener("DOMContentLoaded", () => {
     else scrollable.observe(box);
   }
 });
+
+// A server refuses an address that is as long as a pasted log; what is behind "#" it does not get.
+addEventListener("submit", (event) => {
+  const query = event.target.querySelector("input[name=q]")?.value;
+  if (query?.length > 1000) {
+    event.preventDefault();
+    location.href = `${event.target.action.split(/[?#]/)[0]}#q=${encodeURIComponent(query)}`;
+  }
+});

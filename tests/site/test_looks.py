@@ -3,7 +3,7 @@
 import gzip
 import json
 from importlib import resources
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -107,6 +107,13 @@ def test_axe_finds_nothing_in_the_open_form_with_a_refusal_in_it(reader, looking
     assert not told, "\n".join(told)
 
 
+def test_axe_finds_nothing_on_a_page_of_results(reader, looking):
+    looking.goto(f"{reader.address}search.html?q={quote('[E] kernel: 413')}", wait_until="networkidle")
+    assert looking.locator("#search-results li").count() == 10
+    told = found(looking)
+    assert not told, "\n".join(told)
+
+
 def test_axe_sees_a_fault(reader, looking):
     looking.goto(f"{reader.address}index.html")
     looking.evaluate("document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=x><p style=\"color: #999\">grey</p>')")
@@ -181,6 +188,7 @@ def test_the_list_of_what_breaks_without_each_line_is_for_everybody_and_leads_to
     assert not told, "\n".join(told)
 
 
+RESULTS = "search.html?q=kernel"
 MOVED = """() => new Promise(tell => new PerformanceObserver(list => {
     tell(list.getEntries().reduce((sum, entry) => sum + (entry.hadRecentInput ? 0 : entry.value), 0));
 }).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => tell(0), 500))"""
@@ -195,7 +203,7 @@ def test_little_moves_while_a_page_loads_with_values_of_the_readers_own(site, re
     moved = {}
     for size in (WIDE, NARROW):
         page.set_viewport_size(size)
-        for address in ("index.html", PROXY, "deploy/check.html", "jigsaw/index.html", "troubleshooting/index.html"):
+        for address in ("index.html", PROXY, "deploy/check.html", "jigsaw/index.html", "troubleshooting/index.html", RESULTS):
             page.goto(reader.address + address, wait_until="networkidle")
             moved[address, size["width"]] = page.evaluate(MOVED)
     context.close()

@@ -34,7 +34,7 @@ from tests.harness.measuring.ladder import IMPATIENT
 
 ATLAS = ROOT / "troubleshooting"
 VERSION = VERSIONS["jupyterhub"][0]
-KEYS = {"rung", "proxies", "server", "certificate", "address", "user", "check", "needs"}
+KEYS = {"rung", "proxies", "server", "certificate", "address", "user", "check", "needs", "also_called", "headings_also_called"}
 # The rung below hubcheck's ladder: a server refuses a file.
 BELOW = "config_accepted"
 # How long a browser is watched where nothing is expected, in seconds.
