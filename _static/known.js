@@ -145,7 +145,7 @@ addEventListener("DOMContentLoaded", () => {
       decoder ??= new TextDecoder(encoding(bytes));
       text += decoder.decode(bytes, { stream: at + FILE_PIECE < file.size });
       if (!at && (text.match(/[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f\ufffd]/g) ?? []).length > 0.3 * text.length) {
-        throw new NoText("is no text: unpack it, or let journalctl print it");
+        throw new NoText("is no text: unpack it, or let journalctl print it.");
       }
       const cut = text.lastIndexOf("\n") + 1;
       if (cut) {
@@ -210,7 +210,7 @@ addEventListener("DOMContentLoaded", () => {
       const all = answers(seen).slice(0, ANSWERS);
       const pages = all.reduce((sum, group) => sum + group.rows.length, 0);
       items = all.map((group) => answer(seen, group));
-      said = pages ? `${pages === 1 ? "One page has" : `${pages} pages have`} lines of ${name}, the likeliest first.` : `No line of ${name} is on a page of this guide. The check finds what fails first.`;
+      said = pages ? `${pages === 1 ? "One page has" : `${pages} pages have`} lines of ${name}, the likeliest first.` : `No line of ${name} is on a page of this guide. To find what fails first, run the check.`;
     } catch (wrong) {
       said = `${name} ${wrong instanceof NoText ? wrong.message : "cannot be read."}`;
     }

@@ -1601,7 +1601,8 @@ def address(page: str, guide: str) -> str:
     """A page of the guide: its path there, or its whole address where the guide's own is known."""
     if not guide:
         return page
-    return f"{guide.rstrip('/')}/{page}/index.html" if page.startswith("troubleshooting/") else f"{guide.rstrip('/')}/{page}.html"
+    path, mark, part = page.partition("#")
+    return f"{guide.rstrip('/')}/{path}{'/index' if path.startswith('troubleshooting/') else ''}.html{mark}{part}"
 
 
 def junit(url: str, results: list[dict]) -> bytes:

@@ -23,8 +23,8 @@ BASE = re.escape(VALUES["base_url"].rstrip("/"))
 OWN = [(re.compile(pattern), instead) for pattern, instead in [
     (r"(?<=://)(?:[\w.-]|…)+(?::[\d…]+)?", "…"),
     (r"(?<=://):\d+", ":…"),
-    (rf"{re.escape(VALUES['host'])}(?::\d+)*", "…"),
-    (r"\b\d+(?:\.\d+){3}(?::\d+)?", "…"),
+    (rf"{re.escape(VALUES['host'])}(?::[\d…]+)*", "…"),
+    (r"\b\d+(?:\.\d+){3}(?::[\d…]+)?", "…"),
     (r"(?<=\bPort )\d+", "…"),
     (rf"(?<![\w.]){BASE}(?![\w-])", "…"),
     (r"\b(?:alice|bob|carol|mallory)\b", "…"),
