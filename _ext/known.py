@@ -1,4 +1,8 @@
-"""The field for a log on the page of troubleshooting: what it looks for is the table KNOWN of hubcheck, and only that page loads it."""
+"""The field for a log on the page of troubleshooting: what it looks for is the table KNOWN of hubcheck, and only that page loads it.
+
+`{measured}` says how often it names the right page, by the newest row of the kind "log_read" in build/evidence.json: its `rungs` are
+how many `texts` and `lines` were read, and the shares of them for which the page was `among` the answers or `first`.
+"""
 
 import json
 import re
@@ -7,6 +11,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
 
 PAGE = "troubleshooting/index"
 SCRIPT = "snippets/check/hubcheck.py"
@@ -23,6 +28,24 @@ def outdated(app: Sphinx, env: BuildEnvironment, added: set, changed: set, remov
     return [PAGE] if env.known != was else []
 
 
+class Measured(SphinxDirective):
+    def run(self) -> list:
+        # The manifest is among the snippets: so this page is read again when what counts has changed.
+        self.env.note_dependency(SCRIPT.replace("check/hubcheck.py", "manifest.toml"))
+        rows = [row for row in self.env.evidence if row["kind"] == "log_read"]
+        told = [self.told(max(rows, key=lambda row: row["date"]))] if rows else []
+        return self.parse_text_to_nodes(" ".join(told))
+
+    def told(self, row: dict) -> str:
+        seen = row["rungs"]
+        shares = {name: f"{share:.0%}" for name, share in seen.items() if "_" in name}
+        return (
+            f"On {row['date']}, the right page was among the answers for {shares['texts_among']} of {seen['texts']} whole texts and for "
+            f"{shares['lines_among']} of {seen['lines']} single lines. It was the first answer for {shares['texts_first']} and "
+            f"{shares['lines_first']}; pages that have the same lines share a place."
+        )
+
+
 def add_field(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
     if page == PAGE and app.builder.name == "html":
         ladder = tomllib.loads(Path(app.srcdir, "snippets/manifest.toml").read_text("utf-8"))["ladder"]
@@ -34,6 +57,7 @@ def add_field(app: Sphinx, page: str, template: str, context: dict, doctree: obj
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_directive("measured", Measured)
     app.connect("env-get-outdated", outdated)
     app.connect("html-page-context", add_field)
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

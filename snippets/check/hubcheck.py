@@ -1055,7 +1055,6 @@ troubleshooting/bad-gateway-or-service-unavailable hub_answers
     503 Service Temporarily Unavailable
     503 Service Unavailable
     The server is temporarily unable to service your request due to maintenance downtime or capacity problems. Please try again later.
-    JupyterHub is now running at http://…/
     connect() failed (111: Connection refused) while connecting to upstream, … request: "GET …/ HTTP/…", upstream: "http://…/"
     (111)Connection refused: AH00957: http: attempt to connect to … (…) failed
     AH01114: HTTP: failed to make connection to backend: …

@@ -124,7 +124,7 @@ def test_lines_are_pasted_and_read_without_a_mouse(page, reader):
     assert page.locator(".known-status").text_content() == "2 pages have lines of your text, the likeliest first."
     assert page.locator(".known-answers mark").all_text_contents() == [IN_USE[: IN_USE.index("192")]]
     assert page.locator(".known-answers > li > p").all_text_contents() == [
-        "The address is already in use or A proxy of an earlier hub",
+        "The address is already in use or The proxy of an earlier hub is still running",
         "To decide between them: python hubcheck.py https://lab.example.org/jupyter/ --user alice --until hub_answers",
     ]
     page.evaluate("localStorage.clear()")
