@@ -8,6 +8,9 @@ addEventListener("DOMContentLoaded", () => {
   const PAGE = 1 << 20; // so much of a page's text is joined: a browser breaks its lines anywhere
   const AROUND = 4000;
   const ANSWERS = 5;
+  const LONG = 5_000; // so much text takes a browser's own way of pasting long to put into a field
+  const LARGE = 100_000; // and a field with so much in it takes long to draw
+  const SHOWN = 2000;
   const BUSY = 12; // milliseconds of work before the page has its turn
   const COLOURS = /(?:\x1b|#033|\^\[)\[[0-9;]*[Km]/g;
   const SPACES = /[ \t\r\xa0]+/g;
@@ -228,6 +231,18 @@ addEventListener("DOMContentLoaded", () => {
   text.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(typed, 150);
+  });
+  text.addEventListener("paste", (event) => {
+    const pasted = event.clipboardData.getData("text/plain");
+    if (pasted.length < LONG) return undefined;
+    event.preventDefault();
+    clearTimeout(waiting);
+    if (pasted.length < LARGE) {
+      text.setRangeText(pasted, text.selectionStart, text.selectionEnd, "end");
+      return typed();
+    }
+    text.value = `${pasted.slice(0, SHOWN)}\n… (all that was pasted is read, and not shown)`;
+    return read(turns(pasted), "your text");
   });
   chosen.addEventListener("change", () => {
     const [file] = chosen.files;

@@ -8,7 +8,7 @@
     python hubcheck.py https://hub.example.com/jupyter/
     python hubcheck.py https://hub.example.com/jupyter/ --user alice --password-file alice.txt
     python hubcheck.py https://hub.example.com/jupyter/ --token-file token.txt
-    journalctl --unit jupyterhub | python hubcheck.py --log -
+    journalctl --unit jupyterhub | python3 hubcheck.py --log -
 
 It climbs, rung by rung, from "the hub answers" to "%jigsaw may be shown", and stops at the first rung that fails:
 that rung and what the server said are the diagnosis. Without a user it checks only what anybody can see, and changes

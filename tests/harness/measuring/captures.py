@@ -64,21 +64,22 @@ def record(stage: atlas.Stage, entry: atlas.Entry, proxy: str) -> str:
 
 def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as work:
-        # What is good comes first, while the log of the hub that it shares with faults of the reverse proxy has nothing else.
         known = {GOOD: [good(Path(work), rung) for rung in CLIMBED]} | {entry.name: [entry] for entry in atlas.entries()}
         if set(names) - set(known):
             sys.exit(f"usage: python -m tests.harness.measuring.captures [NAME...]; the names are {', '.join(known)}")
         chosen = [entry for name in known if not names or name in names for entry in known[name]]
+        whole = [entry for entry in chosen if entry in known[GOOD]]
+        broken = [entry for entry in chosen if entry not in whole]
+        # The log of a good hub holds nothing of others, and others begin with users who have no server.
+        turns = [(True, whole), *((not own, [entry for entry in broken if entry.of_the_hub == own]) for own in (False, True))]
         with engine.running():
             images.prepare()
-            for of_the_hub in (False, True):
-                some = [entry for entry in chosen if entry.of_the_hub == of_the_hub]
-                if not some:
-                    continue
-                with atlas.stage(published=not of_the_hub) as place:
-                    for entry in some:
-                        for proxy in PROXIES if entry.name.startswith(f"{GOOD}-") else entry.proxies:
-                            print(f"{entry.name} {proxy}: {record(place, entry, proxy)}", flush=True)
+            for published, some in turns:
+                if some:
+                    with atlas.stage(published) as place:
+                        for entry in some:
+                            for proxy in PROXIES if entry in whole else entry.proxies:
+                                print(f"{entry.name} {proxy}: {record(place, entry, proxy)}", flush=True)
     print(f"{FILE.relative_to(ROOT)}: {FILE.stat().st_size / 1000:.0f} kB, {len(captured())} captures")
 
 
