@@ -30,9 +30,9 @@ addEventListener("DOMContentLoaded", () => {
   const place = ({ pattern, parts, alone }, line) => {
     let begin = -1;
     let end = 0;
-    for (const part of parts) {
-      const at = line.indexOf(part, end);
-      if (at < 0) return null;
+    for (const [number, part] of parts.entries()) {
+      const at = alone && number > 0 && number === parts.length - 1 ? line.lastIndexOf(part) : line.indexOf(part, end);
+      if (at < end) return null;
       if (begin < 0) begin = at;
       end = at + part.length;
     }
@@ -40,7 +40,7 @@ addEventListener("DOMContentLoaded", () => {
       const before = line.slice(0, begin).replace(/ +$/, "");
       const after = line.slice(end).replace(/^ +/, "");
       if (before && !pattern.startsWith("…") && !"]:>".includes(before.at(-1))) return null;
-      if (after && !pattern.endsWith("…") && after[0] !== "<") return null;
+      if (after && !pattern.endsWith("…") && !"(<".includes(after[0])) return null;
     }
     return [begin, end];
   };

@@ -1338,16 +1338,17 @@ def weight(pattern: str) -> int:
 
 def place(pattern: str, line: str) -> tuple[int, int] | None:
     """From where to where a line of KNOWN matches a line of a text, if it does; in time that grows with the line alone."""
-    begin, end = -1, 0
-    for part in filter(None, SPACES.sub(" ", pattern).split("…")):
-        at = line.find(part, end)
+    begin, end, alone = -1, 0, weight(pattern) < ALONE
+    parts = [part for part in SPACES.sub(" ", pattern).split("…") if part]
+    for number, part in enumerate(parts, 1):
+        at = line.rfind(part, end) if alone and number == len(parts) > 1 else line.find(part, end)
         if at < 0:
             return None
         begin, end = at if begin < 0 else begin, at + len(part)
-    if weight(pattern) < ALONE:
+    if alone:
         before = "" if pattern.startswith("…") else line[:begin].rstrip(" ")
         after = "" if pattern.endswith("…") else line[end:].lstrip(" ")
-        if (before and before[-1] not in "]:>") or (after and after[0] != "<"):
+        if (before and before[-1] not in "]:>") or (after and after[0] not in "(<"):
             return None
     return begin, end
 
