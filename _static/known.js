@@ -90,7 +90,7 @@ addEventListener("DOMContentLoaded", () => {
     }
     page = page.replace(/\s+/g, " ");
     for (const [pattern, { alone }] of left) {
-      if (!pattern.includes("…") && !alone && page.includes(pattern)) seen.set(pattern, [pattern, 0, pattern.length]);
+      if (!alone && page.includes(pattern)) seen.set(pattern, [pattern, 0, pattern.length]);
     }
     return seen;
   };

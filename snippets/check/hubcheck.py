@@ -1380,7 +1380,7 @@ def found(pieces, table: list[tuple[str, str, list[str]]]) -> dict[str, tuple[st
                 at = text.find(part, end)
     page = " ".join(page.split())
     for pattern in left:
-        if "…" not in pattern and weight(pattern) >= ALONE and pattern in page:
+        if weight(pattern) >= ALONE and pattern in page:
             seen[pattern] = (pattern, 0, len(pattern))
     return seen
 

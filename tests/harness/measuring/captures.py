@@ -55,11 +55,10 @@ def record(stage: atlas.Stage, entry: atlas.Entry, proxy: str) -> str:
         return f"not kept: {error}"
     if expected is None and stage.hub:
         seen.places["hub"] = stage.hub.log()  # with its start, which others come after
-    missing = seen.missing(expected or [])
-    if missing:
-        return f"not kept: {len(missing)} lines of its symptom.txt were not seen: {missing[0][2]}"
+    if entry.rung not in (seen.broken, atlas.BELOW) and expected:
+        return f"not kept: {seen.broken or 'nothing'} breaks, in place of {entry.rung}"
     keep(f"{entry.name} {proxy}", seen.places)
-    return f"{seen.broken or 'nothing'} breaks"
+    return f"{seen.broken or 'nothing'} breaks; {len(seen.missing(expected or []))} lines of its symptom.txt were not seen"
 
 
 def main(names: list[str]) -> None:
