@@ -50,8 +50,8 @@ def add_field(app: Sphinx, page: str, template: str, context: dict, doctree: obj
     if page == PAGE and app.builder.name == "html":
         ladder = tomllib.loads(Path(app.srcdir, "snippets/manifest.toml").read_text("utf-8"))["ladder"]
         data = json.dumps({"table": table(app), "rungs": ladder}, ensure_ascii=False)
-        # Nothing in a script of data may look like its end.
-        app.add_js_file(None, body=data.replace("<", "\\u003c"), type="application/json", id="known")
+        # Nothing in a script of data may look like its end, or like an address that the page would ask.
+        app.add_js_file(None, body=data.replace("<", "\\u003c").replace("//", "\\/\\/"), type="application/json", id="known")
         app.add_js_file("known.js", defer="defer")
         app.add_css_file("known.css")
 

@@ -5,7 +5,7 @@ addEventListener("DOMContentLoaded", () => {
   const ALONE = 20; // below so many letters and digits, a line counts only where it stands alone
   const PIECE = 1 << 18;
   const FILE_PIECE = 1 << 20;
-  const PAGE = 1 << 20; // so much of a page's text is joined: a browser breaks its lines anywhere
+  const PAGE = 1 << 20; // so much of a page's text is joined: a browser breaks lines where it likes
   const AROUND = 4000;
   const ANSWERS = 5;
   const LONG = 5_000; // so much text takes a browser's own way of pasting long to put into a field
@@ -17,9 +17,9 @@ addEventListener("DOMContentLoaded", () => {
   const rows = [];
   const { table, rungs } = JSON.parse(document.getElementById("known").textContent);
   for (const line of table.split("\n")) {
-    const [page, rung = ""] = line.split(" ");
+    const [page, rung = "", ...named] = line.split(" ");
     if (line.startsWith("    ")) rows.at(-1).patterns.push(line.slice(4));
-    else if (line) rows.push({ page, rung, patterns: [] });
+    else if (line) rows.push({ page, rung, patterns: rung ? (named.length ? named : [page]).map((name) => `Read: ${name}`) : [] });
   }
   const published = new Map();
   for (const { patterns } of rows) for (const pattern of patterns) published.set(pattern, (published.get(pattern) ?? 0) + 1);

@@ -1044,13 +1044,13 @@ def resolve(entries: list[str]) -> None:
     socket.getaddrinfo = answer
 
 
-# The lines that this guide's pages of troubleshooting publish, by page and by the rung that breaks: "…" is what differs from hub to hub.
+# The lines that this guide's pages of troubleshooting publish: "…" is what differs from hub to hub. Above them are the page, the rung
+# that breaks, and the page that hubcheck names where that is another.
 KNOWN = r"""
 troubleshooting/address-already-in-use hub_answers
     Error code: 404
     Message: File not found.
     Uncaught Exception: listen EADDRINUSE: address already in use …
-    Read: troubleshooting/address-already-in-use
 troubleshooting/bad-gateway-or-service-unavailable hub_answers
     503 Service Temporarily Unavailable
     503 Service Unavailable
@@ -1058,19 +1058,15 @@ troubleshooting/bad-gateway-or-service-unavailable hub_answers
     connect() failed (111: Connection refused) while connecting to upstream, … request: "GET …/ HTTP/…", upstream: "http://…/"
     (111)Connection refused: AH00957: http: attempt to connect to … (…) failed
     AH01114: HTTP: failed to make connection to backend: …
-    Read: troubleshooting/bad-gateway-or-service-unavailable
 troubleshooting/bad-request-for-a-percent-sign upload_lands
-    Read: troubleshooting/bad-request-for-a-percent-sign
 troubleshooting/blank-jigsaw-iframe blocks_shown
     … refused to connect.
     The block editor does not start. Its page: 200, frame-ancestors 'none'; sandbox allow-scripts
     Framing 'https://…/' violates the following Content Security Policy directive: … 'none'". The request has been blocked.
-    Read: troubleshooting/blank-jigsaw-iframe
 troubleshooting/blockly-does-not-load blocks_shown
     Blockly does not load from https://…/user/…/static/blockly/blockly.min.js?v=…
     404 GET …/user/…/static/blockly/blockly.min.js?v=…
     Blockly does not load from https://…/user/…/static/blockly/blockly.min.js: 404 Not Found
-    Read: troubleshooting/blockly-does-not-load
 troubleshooting/can-upgrade-only-to-websocket kernel_channel
     … | Connecting
     WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 400
@@ -1078,34 +1074,28 @@ troubleshooting/can-upgrade-only-to-websocket kernel_channel
     400 GET …/user/…/api/kernels/…/channels?session_id=…
     Replacing stale connection: …
     400 GET …/user/…/api/events/subscribe
-    Read: troubleshooting/can-upgrade-only-to-websocket
 troubleshooting/certificate-for-another-name hub_answers
     Your connection is not private
     NET::ERR_CERT_COMMON_NAME_INVALID
     AH01909: … server certificate does NOT include an ID which matches the server name
     certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
-    Read: troubleshooting/certificate-for-another-name
 troubleshooting/certificate-has-expired hub_answers
     Your connection is not private
     NET::ERR_CERT_DATE_INVALID
     certificate verify failed: certificate has expired
-    Read: troubleshooting/certificate-has-expired
 troubleshooting/certificate-is-not-trusted hub_answers
     Your connection is not private
     NET::ERR_CERT_AUTHORITY_INVALID
     certificate verify failed: …
-    Read: troubleshooting/certificate-is-not-trusted
 troubleshooting/certificate-is-not-yet-valid hub_answers
     Your connection is not private
     NET::ERR_CERT_DATE_INVALID
     certificate verify failed: certificate is not yet valid
-    Read: troubleshooting/certificate-is-not-yet-valid
-troubleshooting/configurable-http-proxy-not-found hub_answers
+troubleshooting/configurable-http-proxy-not-found hub_answers troubleshooting/bad-gateway-or-service-unavailable
     503 Service Temporarily Unavailable
     Failed to find proxy ['configurable-http-proxy']
     Failed to start proxy
     FileNotFoundError: [Errno 2] No such file or directory: 'configurable-http-proxy'
-    Read: troubleshooting/bad-gateway-or-service-unavailable
 troubleshooting/connection-must-be-upgrade kernel_channel
     … | Connecting
     WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 400
@@ -1113,10 +1103,8 @@ troubleshooting/connection-must-be-upgrade kernel_channel
     400 GET …/user/…/api/kernels/…/channels?session_id=…
     Replacing stale connection: …
     400 GET …/user/…/api/events/subscribe
-    Read: troubleshooting/connection-must-be-upgrade
 troubleshooting/cookies-without-secure login_works
     the cookie jupyterhub-hub-login comes without Secure, though the address is https
-    Read: troubleshooting/cookies-without-secure
 troubleshooting/cross-origin-websockets-not-allowed kernel_channel
     … | Connecting
     WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 403
@@ -1124,12 +1112,10 @@ troubleshooting/cross-origin-websockets-not-allowed kernel_channel
     403 GET …/user/…/api/kernels/…/channels?session_id=…
     Blocking Cross Origin WebSocket Attempt.  Origin: https://…, Host: …
     Blocking Cross Origin API request for …/user/…/api/events/subscribe.  Origin: https://…, Host: …
-    Read: troubleshooting/cross-origin-websockets-not-allowed
 troubleshooting/debians-page-instead-of-the-hub hub_answers
     Apache2 Debian Default Page
     It works!
     port 80 answers without sending people to https://
-    Read: troubleshooting/debians-page-instead-of-the-hub
 troubleshooting/error-starting-kernel kernel_channel
     Error Starting Kernel
     [Errno 13] Permission denied: '…/python'
@@ -1137,164 +1123,135 @@ troubleshooting/error-starting-kernel kernel_channel
     Failed to run command:
     PermissionError: [Errno 13] Permission denied: '…/python'
     500 POST …/user/…/api/sessions?…: [Errno 13] Permission denied: '…/python'
-    Read: troubleshooting/error-starting-kernel
 troubleshooting/exception-occurred-in-preexec-fn server_spawns
     500 : Unhandled error starting server …
     You can try restarting your server from the home page.
     Unhandled error starting …'s server: Exception occurred in preexec_fn.
     subprocess.SubprocessError: Exception occurred in preexec_fn.
     500 GET …/hub/spawn
-    Read: troubleshooting/exception-occurred-in-preexec-fn
 troubleshooting/failed-to-start-proxy hub_answers
     Not Found
     Failed to start proxy
     OSError: [Errno 28] No space left on device
     Failed to get custom error page: Error: connect ECONNREFUSED …
-    Read: troubleshooting/failed-to-start-proxy
 troubleshooting/file-name-too-long kernel_channel
     zmq.error.ZMQError: File name too long (addr='ipc://…/kernel-…-ipc-…')
-    Read: troubleshooting/file-name-too-long
 troubleshooting/getpwnam-name-not-found login_works
     Internal Server Error
     Failed to load resource: the server responded with a status of 500 (Internal Server Error)
     Uncaught exception POST …/hub/login
     KeyError: "getpwnam(): name not found: '…'"
     500 POST …/hub/login
-    Read: troubleshooting/getpwnam-name-not-found
 troubleshooting/internal-server-error-from-apache hub_answers
     500 Internal Server Error
     The server encountered an internal error or misconfiguration and was unable to complete your request.
     Failed to load resource: the server responded with a status of 500 (Internal Server Error)
     AH01144: No protocol handler was valid for the URL …/ (scheme 'http'). If you … included in the configuration using LoadModule.
-    Read: troubleshooting/internal-server-error-from-apache
 troubleshooting/invalid-command-requestheader config_accepted
     AH00526: Syntax error on line … of …/….conf:
     Invalid command 'RequestHeader', perhaps misspelled or defined by a module not included in the server configuration
     …: [Errno 111] Connection refused; Apache answers on port 80 alone
-    Read: troubleshooting/invalid-command-requestheader
 troubleshooting/invalid-username-or-password login_works
     Invalid username or password
     No allow config found, it's possible that nobody can login to your Hub!
     User '…' not allowed.
     Failed login for '…'
-    Read: troubleshooting/invalid-username-or-password
 troubleshooting/jigsaw-urlopen-error blocks_shown
     Error in calling magic 'jigsaw' on line:
     <urlopen error [Errno -2] Name or service not known>
     %jigsaw Python: <urlopen error [Errno -2] Name or service not known>
-    Read: troubleshooting/jigsaw-urlopen-error
 troubleshooting/jupyterlab-stays-blank server_spawns
     Executing inline script violates the following Content Security Policy directive 'default-src 'self''.
     Evaluating a string as JavaScript violates the following Content Security … an allowed source of script: default-src 'self'".
     a policy refuses JupyterLab's scripts: Content-Security-Policy: …default-src 'self'
-    Read: troubleshooting/jupyterlab-stays-blank
 troubleshooting/kernel-not-in-the-launcher kernel_listed
     Notebook Python 3 (ipykernel) Console Python 3 (ipykernel) Other
     … is not among the kernels: python3
-    Read: troubleshooting/kernel-not-in-the-launcher
 troubleshooting/kernel-restarts-for-ever kernel_channel
     … | Connecting
     …/python3: No module named …
     AsyncIOLoopKernelRestarter: restarting kernel (…), new random ports
     GET …/user/…/api/kernels/…/channels: the WebSocket does not open in … s
-    Read: troubleshooting/kernel-restarts-for-ever
-troubleshooting/kernel-that-only-root-sees kernel_listed
+troubleshooting/kernel-that-only-root-sees kernel_listed troubleshooting/kernel-not-in-the-launcher
     Notebook Python 3 (ipykernel) Console Python 3 (ipykernel) Other
     … is not among the kernels: python3
-    Read: troubleshooting/kernel-not-in-the-launcher
-troubleshooting/no-home-directory server_spawns
+troubleshooting/no-home-directory server_spawns troubleshooting/server-did-not-respond-in-time
     Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     Couldn't set CWD to /home/… ([Errno 2] No such file or directory: '/home/…')
     PermissionError: [Errno 13] Permission denied: '/home/…'
     …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
-    Read: troubleshooting/server-did-not-respond-in-time
-troubleshooting/no-space-left-on-device server_spawns
+troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did-not-respond-in-time
     Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     Failed to write cookie secret to …/.local/share/jupyter/runtime/jupyter_cookie_secret: [Errno 28] No space left on device
     OSError: [Errno 28] No space left on device
     …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
-    Read: troubleshooting/server-did-not-respond-in-time
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
-    Read: troubleshooting/not-found-for-an-encoded-slash
 troubleshooting/not-found-under-the-base-url hub_answers
     404 : Not Found
     Jupyter has lots of moons, but this is not one...
     require is not defined
     [ConfigProxy] …: 404 GET /hub/api
     200 GET …/hub/error/404?url=%2Fhub%2Fapi
-    Read: troubleshooting/not-found-under-the-base-url
 troubleshooting/not-found-without-the-last-slash hub_answers
     404 Not Found
     The requested URL was not found on this server.
     Apache Server at … Port …
     no redirect from … to …/
-    Read: troubleshooting/not-found-without-the-last-slash
-troubleshooting/password-has-expired login_works
+troubleshooting/password-has-expired login_works troubleshooting/invalid-username-or-password
     Invalid username or password
     PAM Authentication failed ('…'@…): [PAM Error 12] Authentication token is no longer valid; new one required
     Failed login for '…'
-    Read: troubleshooting/invalid-username-or-password
 troubleshooting/port-8000-is-open hub_answers
     Warning: JupyterHub seems to be served over an unsecured HTTP connection. We strongly recommend enabling HTTPS for JupyterHub.
     Starting proxy @ http://:…/
     JupyterHub is now running at http://:…/
     http://…/hub/api answers past the reverse proxy, without TLS
-    Read: troubleshooting/port-8000-is-open
 troubleshooting/progress-stays-at-zero server_spawns
     Your server is starting up.
     You will be redirected automatically when it's ready for you.
     the … events of the starting server arrived all at once, after … s
-    Read: troubleshooting/progress-stays-at-zero
 troubleshooting/proxy-of-an-earlier-hub hub_answers
     404: Not Found
     No service is registered at this URL
     api_request to proxy failed: 403, message='Forbidden', url='http://…/api/routes'
     Uncaught Exception: listen EADDRINUSE: address already in use …
-    Read: troubleshooting/proxy-of-an-earlier-hub
 troubleshooting/redirected-you-too-many-times server_spawns
     500 : Redirect loop detected.
     Redirect loop detected on …/hub/user/…/?redirects=…
     500 GET …/hub/user/…/?redirects=… (…): Redirect loop detected.
-    Read: troubleshooting/redirected-you-too-many-times
 troubleshooting/request-entity-too-large upload_lands
     Saving failed
     File Save Error for ….ipynb
     Invalid response: 413 Request Entity Too Large
     Failed to load resource: the server responded with a status of 413 (Request Entity Too Large)
     client intended to send too large body: … bytes, client: …, server: …, request: "PUT …/user/…/api/contents/….ipynb
-    Read: troubleshooting/request-entity-too-large
 troubleshooting/server-did-not-respond-in-time server_spawns
     …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
     TimeoutError: Server at http://…/user/…/api didn't respond in … seconds
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
-    Read: troubleshooting/server-did-not-respond-in-time
 troubleshooting/unknown-assignment server_spawns
     Spawn failed:
     {progress: 100, failed: true, message: Spawn failed: }
     Unknown assignment: MemoryMaximum=…
     …'s server failed to start in … seconds, giving up.
     the server does not start: Spawn failed:
-    Read: troubleshooting/unknown-assignment
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
     nginx: configuration file …/….conf test failed
     …: [Errno 111] Connection refused; nginx answers on port 80 alone
-    Read: troubleshooting/unknown-directive-ssl
 troubleshooting/websocket-closes-when-idle kernel_computes
     … | Unknown
     Connection lost, reconnecting in … seconds.
     the reverse proxy closed the idle WebSocket within … s: Connection to remote host was lost.
-    Read: troubleshooting/websocket-closes-when-idle
 troubleshooting/xsrf-cookie-does-not-match login_works
     Login form invalid or expired. Try again.
     XSRF error on login form: HTTP 403: Forbidden (XSRF cookie does not match POST argument)
     403 POST …/hub/login?next= (…): Login form invalid or expired. Try again.
     the hub gives the same visitor a new XSRF cookie with each page, so no login can match it
-    Read: troubleshooting/xsrf-cookie-does-not-match
 deploy/reverse-proxy#workers
     AH00484: server reached MaxRequestWorkers setting
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
@@ -1313,21 +1270,21 @@ COLOURS = re.compile(r"(?:\x1b|#033|\^\[)\[[0-9;]*[Km]")
 SPACES = re.compile(r"[ \t\r\xa0]+")
 # How much of a text is read at a time, and how far around a match is looked: characters.
 PIECE, AROUND = 1 << 20, 4000
-# How much of a text that is not a log's, but a page's, is joined: a browser breaks its lines anywhere.
+# How much of a text that is not a log's, but a page's, is joined: a browser breaks lines where it likes.
 PAGE = 1 << 20
 # How many answers are told.
 ANSWERS = 5
 
 
 def known(table: str = KNOWN) -> list[tuple[str, str, list[str]]]:
-    """The rows of a table such as KNOWN: a page, the rung that breaks there or "", and its lines."""
+    """The rows of a table such as KNOWN: a page, the rung that breaks there or "", and its lines. What hubcheck prints is one of them."""
     rows: list[tuple[str, str, list[str]]] = []
     for line in table.split("\n"):
         if line.startswith("    "):
             rows[-1][2].append(line[4:])
         elif line:
-            page, _, rung = line.partition(" ")
-            rows.append((page, rung, []))
+            page, rung, *named = line.split(" ") if " " in line else (line, "")
+            rows.append((page, rung, [f"Read: {name}" for name in named or [page] if rung]))
     return rows
 
 

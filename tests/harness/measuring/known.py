@@ -55,8 +55,8 @@ def pattern(line: str) -> str:
 
 
 def told(place: str, line: str) -> bool:
-    """Whether a line of a symptom.txt is one to look for: not one in which the check tells of its own requests, or of causes."""
-    return place != CHECKED or not re.match(r"✗|  Likely cause:|.* -> ", line)
+    """Whether a line of a symptom.txt is one to look for: not one in which the check tells of its own requests, causes or pages."""
+    return place != CHECKED or not re.match(r"✗|  Likely cause:|  Read: |.* -> ", line)
 
 
 def elsewhere() -> Iterable[tuple[str, str]]:
@@ -68,11 +68,14 @@ def elsewhere() -> Iterable[tuple[str, str]]:
 
 
 def published() -> dict[str, list[str]]:
-    """The patterns of each page, by "PAGE RUNG", in the order of the files."""
+    """The patterns of each page, by the line above them in KNOWN, in the order of the files."""
     heads: dict[str, list[str]] = {}
     for entry in entries():
-        lines = [line for place, _, _, line in symptoms(entry.folder / "symptom.txt") if told(place, line)]
-        heads[f"troubleshooting/{entry.name} {entry.rung}"] = lines
+        lines = symptoms(entry.folder / "symptom.txt")
+        page = f"troubleshooting/{entry.name}"
+        named = [*dict.fromkeys(line.split()[1] for place, _, _, line in lines if place == CHECKED and line.startswith("  Read: "))]
+        head = " ".join([page, entry.rung, *(named if named != [page] else [])])
+        heads[head] = [line for place, _, _, line in lines if told(place, line)]
     for page, line in elsewhere():
         heads.setdefault(page, []).append(line)
     return {head: [*dict.fromkeys(filter(None, map(pattern, lines)))] for head, lines in heads.items()}
@@ -90,7 +93,7 @@ def table() -> str:
     heads = published()
     useless = healthy(one for lines in heads.values() for one in lines)
     kept = {head: [one for one in lines if one not in useless] for head, lines in heads.items()}
-    return "".join("\n    ".join([head, *lines]) + "\n" for head, lines in kept.items() if lines)
+    return "".join("\n    ".join([head, *lines]) + "\n" for head, lines in kept.items())
 
 
 def main() -> int:
