@@ -3,14 +3,15 @@
 A row names by their SHA-256 the snippets that took part (`files`), those of them that it speaks for (`proves`), and what
 happened (`kind`): a program `accepted` them, a user `climbed` the ladder through a reverse proxy, systemd `booted` the
 hub, `blocks_run` in a browser, somebody made a `fault`, a reverse proxy lived through a `term`, a reader `typed` the
-commands of a page, or an archive, whose SHA-256 is the `version`, has `set_up` a server. It counts while every file that took part is
-still the same.
+commands of a page, an archive, whose SHA-256 is the `version`, has `set_up` a server, or what broken deployments printed was
+`log_read`. It counts while every file that took part is still the same.
 
 `home` is the Debian release of the hub's own machine.
 
 A row of a fault names it (`fault`) and tells what of a user's work lived through it (`lived`: {"variable": true, ...}).
 `rungs` holds seconds: those that a rung took, or for which a fault made the hub and the user's server silent. Those of a
-term are figures of all kinds, which `TERM` in _ext/stamps.py explains. What was typed is in `lived`, see `commands`.
+term are figures of all kinds, which `TERM` in _ext/stamps.py explains, and those of a log's, which _ext/known.py explains. What
+was typed is in `lived`, see `commands`.
 """
 
 import hashlib

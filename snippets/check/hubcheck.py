@@ -8,6 +8,7 @@
     python hubcheck.py https://hub.example.com/jupyter/
     python hubcheck.py https://hub.example.com/jupyter/ --user alice --password-file alice.txt
     python hubcheck.py https://hub.example.com/jupyter/ --token-file token.txt
+    journalctl --unit jupyterhub | python3 hubcheck.py --log -
 
 It climbs, rung by rung, from "the hub answers" to "%jigsaw may be shown", and stops at the first rung that fails:
 that rung and what the server said are the diagnosis. Without a user it checks only what anybody can see, and changes
@@ -15,13 +16,16 @@ nothing. With a password it logs in as a browser does; with a token (from --toke
 environment) it does all that a token can. It starts the user's server if it is not running, starts a kernel and a
 terminal, uploads files into a folder of its own, and takes away again all that it made.
 
-Exit status: 0 all rungs hold, 1 a rung failed, 2 wrong usage.
+With --log it asks nobody: it reads a log, and names the pages of the guide that have lines of it.
+
+Exit status: 0 all rungs hold, 1 a rung failed, 2 wrong usage. With --log: 0 nothing known found, 1 something, 2 no text to read.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import codecs
 import getpass
 import hashlib
 import ipaddress
@@ -40,11 +44,12 @@ from functools import cached_property
 from urllib.parse import quote, urljoin, urlsplit
 from xml.etree import ElementTree
 
+LACKING = ""
 try:
     import requests
     import websocket
-except ImportError as missing:
-    sys.exit(f"hubcheck needs the Python package {missing.name!r}: run it with 'uv run', or with the hub's own Python.")
+except ImportError as missing:  # --help and --log need neither
+    LACKING = missing.name or str(missing)
 
 # What a server says, why it says so, and the page of the guide that tells what to do. The first match counts.
 CAUSES = [
@@ -1039,6 +1044,401 @@ def resolve(entries: list[str]) -> None:
     socket.getaddrinfo = answer
 
 
+# The lines that this guide's pages of troubleshooting publish: "…" is what differs from hub to hub. Above them are the page, the rung
+# that breaks, and the page that hubcheck names where that is another.
+KNOWN = r"""
+troubleshooting/address-already-in-use hub_answers
+    Error code: 404
+    Message: File not found.
+    Uncaught Exception: listen EADDRINUSE: address already in use …
+troubleshooting/bad-gateway-or-service-unavailable hub_answers
+    503 Service Temporarily Unavailable
+    503 Service Unavailable
+    The server is temporarily unable to service your request due to maintenance downtime or capacity problems. Please try again later.
+    connect() failed (111: Connection refused) while connecting to upstream, … request: "GET …/ HTTP/…", upstream: "http://…/"
+    (111)Connection refused: AH00957: http: attempt to connect to … (…) failed
+    AH01114: HTTP: failed to make connection to backend: …
+troubleshooting/bad-request-for-a-percent-sign upload_lands
+troubleshooting/blank-jigsaw-iframe blocks_shown
+    … refused to connect.
+    The block editor does not start. Its page: 200, frame-ancestors 'none'; sandbox allow-scripts
+    Framing 'https://…/' violates the following Content Security Policy directive: … 'none'". The request has been blocked.
+troubleshooting/blockly-does-not-load blocks_shown
+    Blockly does not load from https://…/user/…/static/blockly/blockly.min.js?v=…
+    404 GET …/user/…/static/blockly/blockly.min.js?v=…
+    Blockly does not load from https://…/user/…/static/blockly/blockly.min.js: 404 Not Found
+troubleshooting/can-upgrade-only-to-websocket kernel_channel
+    … | Connecting
+    WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 400
+    Connection lost, reconnecting in … seconds.
+    400 GET …/user/…/api/kernels/…/channels?session_id=…
+    Replacing stale connection: …
+    400 GET …/user/…/api/events/subscribe
+troubleshooting/certificate-for-another-name hub_answers
+    Your connection is not private
+    NET::ERR_CERT_COMMON_NAME_INVALID
+    AH01909: … server certificate does NOT include an ID which matches the server name
+    certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
+troubleshooting/certificate-has-expired hub_answers
+    Your connection is not private
+    NET::ERR_CERT_DATE_INVALID
+    certificate verify failed: certificate has expired
+troubleshooting/certificate-is-not-trusted hub_answers
+    Your connection is not private
+    NET::ERR_CERT_AUTHORITY_INVALID
+    certificate verify failed: …
+troubleshooting/certificate-is-not-yet-valid hub_answers
+    Your connection is not private
+    NET::ERR_CERT_DATE_INVALID
+    certificate verify failed: certificate is not yet valid
+troubleshooting/configurable-http-proxy-not-found hub_answers troubleshooting/bad-gateway-or-service-unavailable
+    503 Service Temporarily Unavailable
+    Failed to find proxy ['configurable-http-proxy']
+    Failed to start proxy
+    FileNotFoundError: [Errno 2] No such file or directory: 'configurable-http-proxy'
+troubleshooting/connection-must-be-upgrade kernel_channel
+    … | Connecting
+    WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 400
+    Connection lost, reconnecting in … seconds.
+    400 GET …/user/…/api/kernels/…/channels?session_id=…
+    Replacing stale connection: …
+    400 GET …/user/…/api/events/subscribe
+troubleshooting/cookies-without-secure login_works
+    the cookie jupyterhub-hub-login comes without Secure, though the address is https
+troubleshooting/cross-origin-websockets-not-allowed kernel_channel
+    … | Connecting
+    WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 403
+    Connection lost, reconnecting in … seconds.
+    403 GET …/user/…/api/kernels/…/channels?session_id=…
+    Blocking Cross Origin WebSocket Attempt.  Origin: https://…, Host: …
+    Blocking Cross Origin API request for …/user/…/api/events/subscribe.  Origin: https://…, Host: …
+troubleshooting/debians-page-instead-of-the-hub hub_answers
+    Apache2 Debian Default Page
+    It works!
+    port 80 answers without sending people to https://
+troubleshooting/error-starting-kernel kernel_channel
+    Error Starting Kernel
+    [Errno 13] Permission denied: '…/python'
+    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+    Failed to run command:
+    PermissionError: [Errno 13] Permission denied: '…/python'
+    500 POST …/user/…/api/sessions?…: [Errno 13] Permission denied: '…/python'
+troubleshooting/exception-occurred-in-preexec-fn server_spawns
+    500 : Unhandled error starting server …
+    You can try restarting your server from the home page.
+    Unhandled error starting …'s server: Exception occurred in preexec_fn.
+    subprocess.SubprocessError: Exception occurred in preexec_fn.
+    500 GET …/hub/spawn
+troubleshooting/failed-to-start-proxy hub_answers
+    Not Found
+    Failed to start proxy
+    OSError: [Errno 28] No space left on device
+    Failed to get custom error page: Error: connect ECONNREFUSED …
+troubleshooting/file-name-too-long kernel_channel
+    zmq.error.ZMQError: File name too long (addr='ipc://…/kernel-…-ipc-…')
+troubleshooting/getpwnam-name-not-found login_works
+    Internal Server Error
+    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+    Uncaught exception POST …/hub/login
+    KeyError: "getpwnam(): name not found: '…'"
+    500 POST …/hub/login
+troubleshooting/internal-server-error-from-apache hub_answers
+    500 Internal Server Error
+    The server encountered an internal error or misconfiguration and was unable to complete your request.
+    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+    AH01144: No protocol handler was valid for the URL …/ (scheme 'http'). If you … included in the configuration using LoadModule.
+troubleshooting/invalid-command-requestheader config_accepted
+    AH00526: Syntax error on line … of …/….conf:
+    Invalid command 'RequestHeader', perhaps misspelled or defined by a module not included in the server configuration
+    …: [Errno 111] Connection refused; Apache answers on port 80 alone
+troubleshooting/invalid-username-or-password login_works
+    Invalid username or password
+    No allow config found, it's possible that nobody can login to your Hub!
+    User '…' not allowed.
+    Failed login for '…'
+troubleshooting/jigsaw-urlopen-error blocks_shown
+    Error in calling magic 'jigsaw' on line:
+    <urlopen error [Errno -2] Name or service not known>
+    %jigsaw Python: <urlopen error [Errno -2] Name or service not known>
+troubleshooting/jupyterlab-stays-blank server_spawns
+    Executing inline script violates the following Content Security Policy directive 'default-src 'self''.
+    Evaluating a string as JavaScript violates the following Content Security … an allowed source of script: default-src 'self'".
+    a policy refuses JupyterLab's scripts: Content-Security-Policy: …default-src 'self'
+troubleshooting/kernel-not-in-the-launcher kernel_listed
+    Notebook Python 3 (ipykernel) Console Python 3 (ipykernel) Other
+    … is not among the kernels: python3
+troubleshooting/kernel-restarts-for-ever kernel_channel
+    … | Connecting
+    …/python3: No module named …
+    AsyncIOLoopKernelRestarter: restarting kernel (…), new random ports
+    GET …/user/…/api/kernels/…/channels: the WebSocket does not open in … s
+troubleshooting/kernel-that-only-root-sees kernel_listed troubleshooting/kernel-not-in-the-launcher
+    Notebook Python 3 (ipykernel) Console Python 3 (ipykernel) Other
+    … is not among the kernels: python3
+troubleshooting/no-home-directory server_spawns troubleshooting/server-did-not-respond-in-time
+    Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+    Couldn't set CWD to /home/… ([Errno 2] No such file or directory: '/home/…')
+    PermissionError: [Errno 13] Permission denied: '/home/…'
+    …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
+    the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did-not-respond-in-time
+    Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+    Failed to write cookie secret to …/.local/share/jupyter/runtime/jupyter_cookie_secret: [Errno 28] No space left on device
+    OSError: [Errno 28] No space left on device
+    …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
+    the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+troubleshooting/not-found-for-an-encoded-slash upload_lands
+    The requested URL was not found on this server.
+    Apache Server at … Port …
+troubleshooting/not-found-under-the-base-url hub_answers
+    404 : Not Found
+    Jupyter has lots of moons, but this is not one...
+    require is not defined
+    [ConfigProxy] …: 404 GET /hub/api
+    200 GET …/hub/error/404?url=%2Fhub%2Fapi
+troubleshooting/not-found-without-the-last-slash hub_answers
+    404 Not Found
+    The requested URL was not found on this server.
+    Apache Server at … Port …
+    no redirect from … to …/
+troubleshooting/password-has-expired login_works troubleshooting/invalid-username-or-password
+    Invalid username or password
+    PAM Authentication failed ('…'@…): [PAM Error 12] Authentication token is no longer valid; new one required
+    Failed login for '…'
+troubleshooting/port-8000-is-open hub_answers
+    Warning: JupyterHub seems to be served over an unsecured HTTP connection. We strongly recommend enabling HTTPS for JupyterHub.
+    Starting proxy @ http://:…/
+    JupyterHub is now running at http://:…/
+    http://…/hub/api answers past the reverse proxy, without TLS
+troubleshooting/progress-stays-at-zero server_spawns
+    Your server is starting up.
+    You will be redirected automatically when it's ready for you.
+    the … events of the starting server arrived all at once, after … s
+troubleshooting/proxy-of-an-earlier-hub hub_answers
+    404: Not Found
+    No service is registered at this URL
+    api_request to proxy failed: 403, message='Forbidden', url='http://…/api/routes'
+    Uncaught Exception: listen EADDRINUSE: address already in use …
+troubleshooting/redirected-you-too-many-times server_spawns
+    500 : Redirect loop detected.
+    Redirect loop detected on …/hub/user/…/?redirects=…
+    500 GET …/hub/user/…/?redirects=… (…): Redirect loop detected.
+troubleshooting/request-entity-too-large upload_lands
+    Saving failed
+    File Save Error for ….ipynb
+    Invalid response: 413 Request Entity Too Large
+    Failed to load resource: the server responded with a status of 413 (Request Entity Too Large)
+    client intended to send too large body: … bytes, client: …, server: …, request: "PUT …/user/…/api/contents/….ipynb
+troubleshooting/server-did-not-respond-in-time server_spawns
+    …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
+    TimeoutError: Server at http://…/user/…/api didn't respond in … seconds
+    the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+troubleshooting/unknown-assignment server_spawns
+    Spawn failed:
+    {progress: 100, failed: true, message: Spawn failed: }
+    Unknown assignment: MemoryMaximum=…
+    …'s server failed to start in … seconds, giving up.
+    the server does not start: Spawn failed:
+troubleshooting/unknown-directive-ssl config_accepted
+    [emerg] …: unknown directive "ssl" in …/….conf:…
+    nginx: configuration file …/….conf test failed
+    …: [Errno 111] Connection refused; nginx answers on port 80 alone
+troubleshooting/websocket-closes-when-idle kernel_computes
+    … | Unknown
+    Connection lost, reconnecting in … seconds.
+    the reverse proxy closed the idle WebSocket within … s: Connection to remote host was lost.
+troubleshooting/xsrf-cookie-does-not-match login_works
+    Login form invalid or expired. Try again.
+    XSRF error on login form: HTTP 403: Forbidden (XSRF cookie does not match POST argument)
+    403 POST …/hub/login?next= (…): Login form invalid or expired. Try again.
+    the hub gives the same visitor a new XSRF cookie with each page, so no login can match it
+deploy/reverse-proxy#workers
+    AH00484: server reached MaxRequestWorkers setting
+    AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
+deploy/configure-jupyterhub#address-and-base-url-one-option
+    Both bind_url and ip/port/base_url have been configured
+jigsaw/limits#dialogs-of-the-browser-do-not-open
+    Ignored call to 'prompt()'
+deploy/users#6-packages-for-everybody
+    ERROR: Could not install packages due to an OSError: [Errno 30] Read-only file system
+    Can not perform a '--user' install. User site-packages are not visible in this virtualenv.
+"""
+# A line of KNOWN with fewer letters and digits counts only where it stands alone: other programs say it too.
+ALONE = 20
+# Colours of a terminal, as they are, and as journals and syslog write them.
+COLOURS = re.compile(r"(?:\x1b|#033|\^\[)\[[0-9;]*[Km]")
+SPACES = re.compile(r"[ \t\r\xa0]+")
+# How much of a text is read at a time, and how far around a match is looked: characters.
+PIECE, AROUND = 1 << 20, 4000
+# How much of a text that is not a log's, but a page's, is joined: a browser breaks lines where it likes.
+PAGE = 1 << 20
+# How many answers are told.
+ANSWERS = 5
+
+
+def known(table: str = KNOWN) -> list[tuple[str, str, list[str]]]:
+    """The rows of a table such as KNOWN: a page, the rung that breaks there or "", and its lines. What hubcheck prints is one of them."""
+    rows: list[tuple[str, str, list[str]]] = []
+    for line in table.split("\n"):
+        if line.startswith("    "):
+            rows[-1][2].append(line[4:])
+        elif line:
+            page, rung, *named = line.split(" ") if " " in line else (line, "")
+            rows.append((page, rung, [f"Read: {name}" for name in named or [page] if rung]))
+    return rows
+
+
+def weight(pattern: str) -> int:
+    """How much a line of KNOWN holds: its letters and digits."""
+    return len(re.findall(r"[A-Za-z0-9]", pattern))
+
+
+def place(pattern: str, line: str) -> tuple[int, int] | None:
+    """From where to where a line of KNOWN matches a line of a text, if it does; in time that grows with the line alone."""
+    begin, end, alone = -1, 0, weight(pattern) < ALONE
+    parts = [part for part in SPACES.sub(" ", pattern).split("…") if part]
+    for number, part in enumerate(parts, 1):
+        at = line.rfind(part, end) if alone and number == len(parts) > 1 else line.find(part, end)
+        if at < 0:
+            return None
+        begin, end = at if begin < 0 else begin, at + len(part)
+    if alone:
+        before = "" if pattern.startswith("…") else line[:begin].rstrip(" ")
+        after = "" if pattern.endswith("…") else line[end:].lstrip(" ")
+        if (before and before[-1] not in "]:>") or (after and after[0] not in "(<"):
+            return None
+    return begin, end
+
+
+def found(pieces, table: list[tuple[str, str, list[str]]]) -> dict[str, tuple[str, int, int]]:
+    """What of a table such as `known` a text holds, which comes in pieces of whole lines.
+
+    {its line: (the first line of the text that matches it, with single spaces, from where, to where)}
+    """
+    seen: dict[str, tuple[str, int, int]] = {}
+    left = {pattern: max(re.split("…|  ", pattern), key=len) for _, _, patterns in table for pattern in patterns}
+    page = ""
+    for piece in pieces:
+        text = piece.replace("\xa0", " ")
+        if any(sign in text for sign in ("\x1b[", "#033[", "^[[")):
+            text = COLOURS.sub("", text)
+        page += text[: PAGE - len(page)]
+        for pattern, part in list(left.items()):
+            at = text.find(part)
+            while at >= 0:
+                begin = max(text.rfind("\n", 0, at) + 1, at - AROUND)
+                end = text.find("\n", at, at + AROUND)
+                end = min(at + AROUND, len(text)) if end < 0 else end
+                line = SPACES.sub(" ", text[begin:end]).strip(" ")
+                if matched := place(pattern, line):
+                    seen[pattern] = (line, *matched)
+                    del left[pattern]
+                    break
+                at = text.find(part, end)
+    page = " ".join(page.split())
+    for pattern in left:
+        if weight(pattern) >= ALONE and pattern in page:
+            seen[pattern] = (pattern, 0, len(pattern))
+    return seen
+
+
+def answers(seen: dict[str, tuple[str, int, int]], table: list[tuple[str, str, list[str]]]) -> list[list[tuple[str, str, list[str]]]]:
+    """The rows of a table of which a text holds lines, with those alone, the likeliest first.
+
+    Rows of which it holds the same lines come together, in a list: it says of them all the same.
+    """
+    publishers: dict[str, int] = {}
+    for _, _, patterns in table:
+        for pattern in patterns:
+            publishers[pattern] = publishers.get(pattern, 0) + 1
+    groups: dict[tuple[str, ...], list[tuple[float, tuple[str, str, list[str]]]]] = {}
+    for page, rung, patterns in table:
+        if hit := [pattern for pattern in patterns if pattern in seen]:
+            groups.setdefault(tuple(sorted(hit)), []).append((len(hit) / len(patterns), (page, rung, hit)))
+    worth = {hit: sum(weight(pattern) / publishers[pattern] for pattern in hit) for hit in groups}
+    ranked = sorted(groups, key=lambda hit: (-worth[hit], -max(share for share, _ in groups[hit])))
+    return [[row for _, row in sorted(groups[hit], key=lambda row: -row[0])] for hit in ranked]
+
+
+class NoText(Exception):
+    """A log that cannot be read; the text says why."""
+
+
+def encoding(head: bytes) -> str:
+    """How a text is written that begins so: as its first bytes say, else UTF-16 if every other byte is 0, else UTF-8."""
+    for mark, name in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if head.startswith(mark):
+            return name
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    for few, many, name in ((even, odd, "utf-16-le"), (odd, even, "utf-16-be")):
+        if many > 0.4 * len(head) / 2 and few < many / 10:
+            return name
+    return "utf-8"
+
+
+def pieces(file):
+    """What a file of bytes holds as text, in pieces of whole lines; of a line that does not end, in pieces that overlap.
+
+    Raises `NoText` if it holds nothing, or no text.
+    """
+    head = file.read(PIECE)
+    if not head:
+        raise NoText("there is nothing in it")
+    decoder = codecs.getincrementaldecoder(encoding(head))("replace")
+    text = decoder.decode(head)
+    strange = len(re.findall(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f\ufffd]", text[:PIECE]))
+    if strange > 0.3 * len(text[:PIECE]):
+        raise NoText("it is no text: unpack it, or let journalctl print it")
+    while head:
+        cut = text.rfind("\n") + 1
+        if cut:
+            yield text[:cut]
+            text = text[cut:]
+        elif len(text) > PIECE:
+            yield text
+            text = text[-AROUND:]
+        head = file.read(PIECE)
+        text += decoder.decode(head, final=not head)
+    yield text
+
+
+def deciding(rows: list[tuple[str, str, list[str]]], table: list[tuple[str, str, list[str]]]) -> str:
+    """The rung up to which a climb tells apart some rows of a table; "" if it names the same page for two of them."""
+    pages = [page for page, _, _ in rows]
+    named = [line for page, _, lines in table if page in pages for line in lines if line.startswith("Read: ")]
+    rungs = [rung for rung in INSIDE if rung in [rung for _, rung, _ in rows]]
+    return (rungs or [*INSIDE])[-1] if len(rows) == len(named) == len(set(named)) else ""
+
+
+def read_log(name: str, guide: str) -> int:
+    """Say which pages have lines of a log, and how to decide between those that have the same. The exit status."""
+    table = known()
+    try:
+        with sys.stdin.buffer if name == "-" else open(name, "rb") as file:
+            seen = found(pieces(file), table)
+    except (NoText, OSError) as wrong:
+        print(f"hubcheck: error: {name}: {getattr(wrong, 'strerror', '') or wrong}", file=sys.stderr)
+        return 2
+    likely = answers(seen, table)
+    for rows in likely[:ANSWERS]:
+        for pattern in rows[0][2]:
+            line, begin, end = seen[pattern]
+            print(f"    {visible(line[max(0, begin - 60) : end + 60])}")
+        for page, _, _ in rows:
+            print(f"  Read: {address(page, guide)}")
+        if len(rows) > 1 and (rung := deciding(rows, table)):
+            print(f"  To decide: python hubcheck.py https://hub.example.com/jupyter/ --user alice --until {rung}")
+    if not likely:
+        print("No line of this is on a page of the guide.")
+        print("To find what fails: python hubcheck.py https://hub.example.com/jupyter/ --user alice")
+    return 1 if likely else 0
+
+
+def visible(text: str) -> str:
+    """A text without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 class Arguments(argparse.ArgumentParser):
     """A command line whose faults are told in one line, without all the options before it."""
 
@@ -1049,7 +1449,7 @@ class Arguments(argparse.ArgumentParser):
 def arguments(given: list[str]) -> argparse.Namespace:
     """Read the command line; ends with status 2 and a line that says what is wrong."""
     parser = Arguments(prog="hubcheck", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("url", help="the hub's public address, with its base URL: https://hub.example.com/jupyter/")
+    parser.add_argument("url", nargs="?", help="the hub's public address, with its base URL: https://hub.example.com/jupyter/")
     parser.add_argument("--user", default="", help="log in as this user; an ordinary test account is best")
     parser.add_argument("--password-file", metavar="FILE", help="file that holds the password; without it you are asked")
     parser.add_argument("--token-file", metavar="FILE", help="file that holds a user's API token, in place of --user (or HUBCHECK_TOKEN)")
@@ -1068,8 +1468,15 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit's XML, for CI")
     parser.add_argument("--watch", action="store_true", help="say nothing if all rungs hold, and else one line: for a timer")
     parser.add_argument("--guide", default="", metavar="URL", help="where your copy of the guide is, for whole addresses")
+    parser.add_argument("--log", metavar="FILE", help="read a log, and name the pages that have lines of it; - for what is piped in")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every request to the error stream")
     options = parser.parse_args(given)
+    if options.log is not None:
+        if options != parser.parse_args(["--log", options.log, "--guide", options.guide]):
+            parser.error("--log goes with --guide alone")
+        return options
+    if not options.url:
+        parser.error("the following arguments are required: url")
     if urlsplit(options.url).scheme not in ("http", "https") or not urlsplit(options.url).hostname:
         parser.error(f"not an address: {options.url!r}; it looks like https://hub.example.com/jupyter/")
     for entry in options.resolve:
@@ -1151,7 +1558,8 @@ def address(page: str, guide: str) -> str:
     """A page of the guide: its path there, or its whole address where the guide's own is known."""
     if not guide:
         return page
-    return f"{guide.rstrip('/')}/{page}/index.html" if page.startswith("troubleshooting/") else f"{guide.rstrip('/')}/{page}.html"
+    path, mark, part = page.partition("#")
+    return f"{guide.rstrip('/')}/{path}{'/index' if path.startswith('troubleshooting/') else ''}.html{mark}{part}"
 
 
 def junit(url: str, results: list[dict]) -> bytes:
@@ -1175,6 +1583,10 @@ def printable(text: str) -> str:
 
 def main(given: list[str] | None = None) -> int:
     options = arguments(sys.argv[1:] if given is None else given)
+    if options.log is not None:
+        return read_log(options.log, options.guide)
+    if LACKING:
+        sys.exit(f"hubcheck needs the Python package {LACKING!r}: run it with 'uv run', or with the hub's own Python.")
     options.tell = teller()
     resolve(options.resolve)
     # Whoever ends the check gets the cleaning up too.

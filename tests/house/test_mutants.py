@@ -42,7 +42,8 @@ def tree(tmp_path, monkeypatch):
     for name, text in {"snippets/check/small.py": SCRIPT, "tests/test_small.py": TEST}.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text, "utf-8")
-    settings = mutants.SETTINGS.replace(mutants.SCRIPT, "check/small.py").replace(mutants.TEST, "tests/test_small.py")
+    settings = mutants.SETTINGS.replace(mutants.SCRIPT, "check/small.py").replace(f', "{mutants.LOG_TEST}"', "")
+    settings = settings.replace(mutants.TEST, "tests/test_small.py")
     for name, value in {
         "ROOT": tmp_path,
         "FOLDER": tmp_path / "build/mutmut",

@@ -114,6 +114,16 @@ def test_axe_finds_nothing_on_a_page_of_results(reader, looking):
     assert not told, "\n".join(told)
 
 
+def test_axe_finds_nothing_where_a_log_is_pasted(reader, looking):
+    looking.goto(f"{reader.address}troubleshooting/index.html")
+    looking.fill(
+        "#known-text", "listen EADDRINUSE: address already in use ::1:8000\nUncaught Exception: listen EADDRINUSE: address already in use 1"
+    )
+    looking.locator(".known-answers a").first.wait_for()
+    told = found(looking)
+    assert not told, "\n".join(told)
+
+
 def test_axe_sees_a_fault(reader, looking):
     looking.goto(f"{reader.address}index.html")
     looking.evaluate("document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=x><p style=\"color: #999\">grey</p>')")

@@ -140,6 +140,7 @@ HELP = [
     ("--junit FILE", "write the results as JUnit's XML, for CI"),
     ("--watch", "say nothing if all rungs hold, and else one line: for a timer"),
     ("--guide URL", "where your copy of the guide is, for whole addresses"),
+    ("--log FILE", "read a log, and name the pages that have lines of it; - for what is piped in"),
     ("--verbose", "print every request to the error stream"),
 ]
 
@@ -182,6 +183,7 @@ def test_without_options_it_looks_from_outside_as_the_page_says(monkeypatch):
         "junit": None,
         "watch": False,
         "guide": "",
+        "log": None,
         "verbose": False,
         "token": "",
     }
@@ -1740,8 +1742,8 @@ def test_what_cannot_be_taken_away_keeps_the_rest_from_nothing(place):
 
 
 def test_without_its_packages_it_says_how_it_is_run():
-    script = "import sys; sys.modules['websocket'] = None; import runpy; runpy.run_path(sys.argv[1], run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", script, hubcheck.__file__], capture_output=True, text=True)
+    script = "import sys; sys.modules['websocket'] = None; import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", script, hubcheck.__file__, URL], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "hubcheck needs the Python package 'websocket': run it with 'uv run', or with the hub's own Python.\n"
 

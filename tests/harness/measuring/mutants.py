@@ -30,8 +30,10 @@ FILE = BUILD / "mutants.json"
 FOLDER = BUILD / "mutmut"
 SCRIPT = "check/hubcheck.py"
 TEST = "tests/troubleshooting/test_check_fast.py"
+LOG_TEST = "tests/troubleshooting/test_log_fast.py"
 NEEDED = [
     TEST,
+    LOG_TEST,
     "tests/troubleshooting/recorded.json",
     "tests/__init__.py",
     "tests/harness/__init__.py",
@@ -50,7 +52,7 @@ pythonpath = ["."]
 [tool.mutmut]
 source_paths = ["snippets/{SCRIPT}"]
 also_copy = ["_ext", "snippets/manifest.toml", "troubleshooting"]
-pytest_add_cli_args_test_selection = ["{TEST}"]
+pytest_add_cli_args_test_selection = ["{TEST}", "{LOG_TEST}"]
 timeout_multiplier = 2.0
 timeout_constant = 4.0
 use_git_change_detection = false
