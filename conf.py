@@ -29,7 +29,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
 extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values", "sizes"]
-extensions += ["archive", "known", "search", "publish"]
+extensions += ["archive", "known", "search", "sums", "publish"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]

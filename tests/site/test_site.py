@@ -1,5 +1,6 @@
 """The site builds in silence, leads nowhere dead, asks nobody else, and shows every published file as it is."""
 
+import hashlib
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -169,6 +170,12 @@ def test_the_snippet_is_shown_whole_where_it_is_saved_and_downloads_as_it_is(sit
                     assert (page.parent / unquote(link["href"])).read_text("utf-8") == text
                     return
     pytest.fail(f"no page shows snippets/{name} whole under the caption {' or '.join(sorted(paths))}; it is shown as {seen}")
+
+
+def test_the_sum_of_the_script_is_that_of_its_download(site):
+    page = site.html / "deploy/check-script.html"
+    (link,) = (page.parent / unquote(link["href"]) for link in site.pages[page].select("a.download"))
+    assert hashlib.sha256(link.read_bytes()).hexdigest() in [code.text for code in site.pages[page].select("article code")]
 
 
 def test_no_page_and_no_snippet_holds_a_placeholder():
