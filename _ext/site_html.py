@@ -144,6 +144,8 @@ def mend_page(app, pagename, templatename, context, doctree):
     # The look of notebooks is for notebooks.
     if doctree is None or not any(cell.get("cell_index") is not None for cell in doctree.findall(nodes.container)):
         context["css_files"] = [sheet for sheet in context["css_files"] if "mystnb" not in str(sheet.filename)]
+    # What marks the words of a search is fetched where there are any: see site.js.
+    context["script_files"] = [script for script in context["script_files"] if "sphinx_highlight" not in str(script.filename)]
     if "furo_navigation_tree" in context:
         context["furo_navigation_tree"] = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
 

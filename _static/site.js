@@ -78,6 +78,14 @@ addEventListener("DOMContentLoaded", () => {
   }
 });
 
+// Sphinx marks the words of the search that led here.
+try {
+  if (localStorage.getItem("sphinx_highlight_terms")) {
+    const script = document.head.appendChild(document.createElement("script"));
+    script.src = `${document.documentElement.dataset.content_root}_static/sphinx_highlight.js`;
+  }
+} catch { /* storage is blocked */ }
+
 // A server refuses an address that is as long as a pasted log; what is behind "#" it does not get.
 addEventListener("submit", (event) => {
   const query = event.target.querySelector("input[name=q]")?.value;
