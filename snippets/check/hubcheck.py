@@ -749,10 +749,11 @@ def whose(response: requests.Response) -> str:
     """Who gave an answer: "the hub", "the user's server", "JupyterHub's own proxy", a name of what stands before them, or
     "another program"."""
     path, text = urlsplit(response.url or "").path, response.text[:20000]
+    servers = re.search("(?<!/hub)/user/", path)
     if "X-JupyterHub-Version" in response.headers:
-        # Both have this header. Only the hub's pages name the hub's own address for reports.
-        of_the_hub = "/hub/security/" in response.headers.get("Content-Security-Policy", "")
-        return "the user's server" if "/user/" in path and not of_the_hub else "the hub"
+        # Both have this header. Of what is below a user's path, the hub has its own error pages, and sends on to itself.
+        of_the_hub = "<title>JupyterHub</title>" in text or "/hub/user/" in response.headers.get("Location", "")
+        return "the user's server" if servers and not of_the_hub else "the hub"
     if response.status_code >= 400 or "html" in response.headers.get("Content-Type", ""):
         for page, name in PAGES.items():
             if re.search(page, text, re.I):
@@ -760,7 +761,7 @@ def whose(response: requests.Response) -> str:
     with suppress(ValueError):
         body = json.loads(text)
         if isinstance(body, dict) and "message" in body and {"reason", "status"} & body.keys():
-            return "the user's server" if "/user/" in path else "the hub"
+            return "the user's server" if servers else "the hub"
     # The hub's own proxy, where it has no page of the hub's to show.
     if "Content-Type" not in response.headers and text and text == STATUS_WORDS.get(response.status_code):
         return "JupyterHub's own proxy"
@@ -790,8 +791,9 @@ def excerpt(response: requests.Response) -> str:
         body = response.json()
         if isinstance(body, dict) and "message" in body:
             return str(body["message"] or "")
-    # Above it, the hub's pages have the same menu each time.
-    return plain(response.text[max(response.text.find('<div class="error'), 0) :])
+    # Around it, the hub's pages have the same menus each time.
+    said = re.search(r'(?s)<div class="error[^>]*>(.*?)</div>', response.text)
+    return plain(said[1] if said else response.text)
 
 
 def plain(text: str) -> str:
@@ -980,11 +982,21 @@ def login_page(hub: Hub):
         if hub.xsrf("hub/login") != before:
             raise Failed("the hub gives the same visitor a new XSRF cookie with each page, so no login can match it")
         yield "the hub knows this visitor again"
+
+
+def long_link(hub: Hub):
+    """A link of a course reaches the hub, which sends its visitor on with all of it."""
     address = f"hub/user-redirect/hubcheck?link={'a' * LONG_LINK}"
     answer = hub.request("GET", address, expect=(), headers=ANONYMOUS, allow_redirects=False)
     if answer.status_code != 302:
         raise Failed(refusal(answer, f"a long link: GET {hub.base}hub/user-redirect/hubcheck?… of {LONG_LINK} characters"))
     yield f"a link of {LONG_LINK} characters reaches the hub -> 302"
+
+
+def door(hub: Hub):
+    """What anybody sees of the login."""
+    yield from login_page(hub)
+    yield from long_link(hub)
 
 
 def log_in(hub: Hub):
@@ -1002,6 +1014,7 @@ def log_in(hub: Hub):
             if not cookie.secure:
                 raise Failed(f"the cookie {cookie.name} comes without Secure, though the address is https")
             yield f"cookie {cookie.name}: Secure"
+    yield from long_link(hub)
 
 
 def token_works(hub: Hub):
@@ -1017,6 +1030,7 @@ def token_works(hub: Hub):
     yield f"GET {hub.base}hub/api/user -> 200, {hub.user}"
     # No session belongs to a token: what is seen below comes without a browser's cookies and without their checks.
     yield "with a token, neither cookies nor the check of a WebSocket's origin are seen"
+    yield from long_link(hub)
 
 
 def login_error(answer: requests.Response) -> str:
@@ -1158,7 +1172,7 @@ def kernel_channel(hub: Hub):
     try:
         hub.socket(f"{hub.server}api/hubcheck%20%3F").close()
     except Failed as refused:
-        if "(from the user's server)" not in str(refused):
+        if not re.search(r"\(from the (user's server|hub)\)", str(refused)):
             raise Failed(f"a WebSocket's address with a space and a question mark does not pass: {refused}") from None
     yield "a WebSocket's address with a space and a question mark reaches the server"
 
@@ -1358,7 +1372,7 @@ def blocks_shown(hub: Hub):
 # What anybody can see of each rung, and what a user sees of it.
 OUTSIDE = {
     "hub_answers": hub_answers,
-    "login_works": login_page,
+    "login_works": door,
     "kernel_channel": handshake,
     "upload_lands": body_passes,
     "blocks_shown": hub_headers,

@@ -9,7 +9,7 @@ import pytest
 from snippets.check import hubcheck
 from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import CHECK, PYTHON
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, Files
 from tests.harness.measuring.ladder import LADDER
 from tests.harness.measuring.recordings import token
 
@@ -325,6 +325,23 @@ def test_from_outside_it_sees_what_breaks_there(hubs, line, instead, rung, words
         last = hub.check("--megabytes", "2", user="")[-1]
     assert (last["rung"], last["ok"]) == (rung, False)
     assert words in last["said"]
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_a_rule_for_scripts_does_no_harm_where_the_hubs_location_looks_at_none(hubs):
+    """The location that the page shows, in a site that has such a rule."""
+    page = (ROOT / "troubleshooting/scripts-are-not-found/index.md").read_text("utf-8")
+    shown = re.search(r"(?s)```nginx\n(.*?)```", page)[1]
+    name = "nginx/jupyterhub.conf"
+    site, head, rest = PUBLISHED.read(name).partition("    location /jupyter/ {")
+    last = rest[rest.index("    location = /") : rest.index("    # The progress")]
+    rule = "    location ~* \\.(js|css|png|svg)$ {\n        root /var/www/html;\n    }\n"
+    files = Files({name: f"{site}{shown}{last}{rule}}}\n"})
+    assert head
+    with deployment.in_front(hubs(NEWEST), PROXIES["nginx"].servers[-1], "nginx", files):
+        climbed = hubs(NEWEST).check("--megabytes", "1", "--keep-server", user="bob")
+    assert climbed[-1]["ok"], climbed[-1]
+    assert [rung["rung"] for rung in climbed] == LADDER
 
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")

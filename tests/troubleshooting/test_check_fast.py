@@ -593,12 +593,19 @@ ONLY_PYTHON = Answer(
     body=b'{"default": "python3", "kernelspecs": {"python3": {"name": "python3", "spec": {"display_name": "Python 3 (ipykernel)"}}}}',
 )
 APACHE_404 = "<title>404 Not Found</title> <h1>Not Found</h1><p>The requested URL was not found on this server.</p>"
-HUB_404 = "<title>JupyterHub</title> <p>Logout</p> <h1>404 : Not Found</h1> <p>Jupyter has lots of moons, but this is not one...</p>"
+HUB_404 = (
+    '<title>JupyterHub</title> <p>Logout</p> <div class="error"> <h1>404 : Not Found</h1> '
+    "<p>Jupyter has lots of moons, but this is not one...</p> </div> <p>OK</p>"
+)
 PROXY_404 = "<h1>404: Not Found</h1> <p>No service is registered at this URL</p> <i>configurable-http-proxy</i>"
 UNREACHED = nginx(503, "Service Temporarily Unavailable")
 NO_FILE = pages(404, "File not found", "<h1>Error response</h1><p>Error code: 404</p><p>Message: File not found.</p>", Server="nginx")
 WRONG_PASSWORD = jupyters(403, "Forbidden", '<p class="login_error">Invalid username or password</p>')
-LOOP = pages(500, "Internal Server Error", '<title>JupyterHub</title><div class="error"><h1>500 : Redirect loop detected.</h1>')
+LOOP = pages(
+    500,
+    "Internal Server Error",
+    '<title>JupyterHub</title><div class="error"><h1>500 : Redirect loop detected.</h1><p>Redirect loop detected.</p></div>',
+)
 UNSTARTED = jupyters(500, "Internal Server Error", "<h1>500</h1><p>Unhandled error starting server alice</p><p>more</p>")
 CHANNELS = "/channels"
 
@@ -1615,9 +1622,10 @@ def test_a_token_of_an_old_hub_has_no_kind(place):
     replay.change("GET", "/hub/api/user", json_of('{"name": "alice"}'))
     run = climb(place, replay, "--token-file", f"{place.folder}/token.txt", "--until", "login_works")
     assert run.last["ok"], run.last
-    assert run.last["evidence"][-2:] == [
+    assert run.last["evidence"][-3:] == [
         "GET /jupyter/hub/api/user -> 200, alice",
         "with a token, neither cookies nor the check of a WebSocket's origin are seen",
+        "a link of 6000 characters reaches the hub -> 302",
     ]
 
 
@@ -1837,6 +1845,7 @@ def test_the_first_cause_that_fits_is_told():
 
 
 WORDS = {404: "Not Found", 502: "Bad Gateway", 503: "Service Unavailable"}
+# What JupyterHub gives to users' servers, too, where nobody sets another policy.
 OF_THE_HUB = "frame-ancestors 'none'; report-uri /jupyter/hub/security/csp-report"
 HAPROXY = "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>\n"
 
@@ -1850,7 +1859,10 @@ def from_whom(status, text, path="hub/api", **headers):
 @pytest.mark.parametrize(
     ("status", "text", "headers", "name"),
     [
-        (403, "", {"X_JupyterHub_Version": "6.1.1", "Content_Security_Policy": OF_THE_HUB}, "the hub"),
+        (403, "", {"X_JupyterHub_Version": "6.1.1", "Content_Security_Policy": OF_THE_HUB}, "the user's server"),
+        (503, "<title>JupyterHub</title>", {"X_JupyterHub_Version": "6.1.1"}, "the hub"),
+        (302, "", {"X_JupyterHub_Version": "6.1.1", "Location": "/jupyter/hub/user/alice/api"}, "the hub"),
+        (302, "", {"X_JupyterHub_Version": "6.1.1", "Location": "/jupyter/hub/login"}, "the user's server"),
         (403, "", {"X_JupyterHub_Version": "6.1.1", "Server": "nginx"}, "the user's server"),
         (403, "<h1>Blocked by</h1>", {"X_JupyterHub_Version": "6.1.1"}, "the user's server"),
         (404, "<title>JupyterHub</title>", {"Content_Type": "text/html"}, "the hub"),
@@ -1886,6 +1898,7 @@ def test_whose_an_answer_is(status, text, headers, name):
 
 def test_only_the_hub_answers_above_the_users_servers():
     assert from_whom(403, "", "hub/api", X_JupyterHub_Version="6.1.1") == "the hub"
+    assert from_whom(403, "", "hub/user/alice/", X_JupyterHub_Version="6.1.1") == "the hub"
     assert from_whom(500, '{"message": "no", "reason": null}', "hub/api", Content_Type="application/json") == "the hub"
 
 
@@ -2063,6 +2076,13 @@ def test_a_websockets_address_may_be_answered_by_the_server_alone(place):
         "a WebSocket's address with a space and a question mark does not pass: "
         "GET /jupyter/user/alice/api/hubcheck%20%3F -> 404 on the WebSocket: 404 Not Found 404 Not Found nginx (from nginx)"
     )
+
+
+def test_an_older_server_answers_a_websockets_address_with_a_page_like_the_hubs(place):
+    """Of JupyterHub 2.3.1, tried with a hub of 6.1.1."""
+    replay = Replay.of("user")
+    replay.change("GET", "/api/hubcheck%20%3F", pages(404, "Not Found", HUB_404))
+    assert climb(place, replay, "--until", "kernel_channel").last["ok"]
 
 
 @pytest.mark.parametrize(("answer", "certainty"), [(UNREACHED, "certain"), (nginx(414, "Request-URI Too Large"), "certain"), (HUB_404, "")])
