@@ -338,11 +338,11 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         r"Redirect loop detected.*; the user's server answered",
         OneOf(
             (
-                "The user's server has another version of JupyterHub than the hub, and they do not understand each other.",
                 "The user's server does not reach the hub.",
+                "The user's server has another version of JupyterHub than the hub, and they do not understand each other.",
             ),
-            'journalctl --namespace "*" --unit jupyter-NAME on the server: "jupyterhub version … != jupyterhub-singleuser version" is '
-            'the first, "Failed to connect to my Hub" the second.',
+            'journalctl --namespace "*" --unit jupyter-NAME on the server: "Failed to connect to my Hub" is the first. The second is '
+            "rare: versions as far apart as 1.5 and 6.1 worked.",
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),
@@ -1163,7 +1163,7 @@ def kernel_channel(hub: Hub):
     try:
         other = hub.socket(events)
     except Failed as refused:
-        if not re.search(r"-> 404 .*\(from the user's server\)", str(refused)):  # older servers have no events
+        if not re.search(r"-> 404 .*\(from the (user's server|hub)\)", str(refused)):  # older servers have no events
             raise
     else:
         other.close()

@@ -2060,9 +2060,11 @@ def test_scripts_of_another_host_are_not_asked_for(place):
     assert not [url for url in urls(replay) if "cdn" in url or "c.png" in url]
 
 
-def test_an_older_server_has_no_events(place):
+@pytest.mark.parametrize("answer", [jupyters(404, "Not Found", "<h1>404 : Not Found</h1>"), pages(404, "Not Found", HUB_404)])
+def test_an_older_server_has_no_events(place, answer):
+    """The second is of JupyterHub 1.5.0, tried with a hub of 6.1.1."""
     replay = Replay.of("user")
-    replay.change("GET", "/api/events/subscribe", jupyters(404, "Not Found", "<h1>404 : Not Found</h1>"))
+    replay.change("GET", "/api/events/subscribe", answer)
     run = climb(place, replay, "--until", "kernel_channel")
     assert run.last["ok"], run.last
     assert not [line for line in run.last["evidence"] if "subscribe" in line]
