@@ -686,6 +686,9 @@ class Hub:
         """Send a request to a path below the base URL; `Failed` unless the status is one of `expect`."""
         headers = {"X-XSRFToken": self.xsrf(path), "Referer": self.origin + self.base} | options.pop("headers", {})
         response = self.fetch(method, self.url + path, headers=headers, **options)
+        for answer in response.history:
+            if "out of https" in (where := astray(answer.url, urljoin(answer.url, answer.headers["Location"]))):
+                raise Failed(refusal(answer, f"GET {urlsplit(answer.url).path}") + where)
         if expect and response.status_code not in expect:
             raise Failed(refusal(response, f"{method} {self.base}{path}"))
         return response

@@ -327,6 +327,18 @@ def test_from_outside_it_sees_what_breaks_there(hubs, line, instead, rung, words
     assert words in last["said"]
 
 
+def test_a_hub_that_knows_which_addresses_count_as_one_lets_a_visitor_in_whose_address_changes():
+    """By the line that the page on the XSRF cookie shows for the hub's unit."""
+    page = (ROOT / "troubleshooting/xsrf-cookie-does-not-match/index.md").read_text("utf-8")
+    told, unit = re.search(r"`(Environment=JUPYTERHUB_XSRF\S+)`", page)[1], "systemd/jupyterhub.service"
+    (known,) = re.findall(r"(?m)^Environment=.*$", PUBLISHED.read(unit))
+    changing = "proxy_set_header X-Real-IP 192.0.2.$connection_requests; #"
+    files = PUBLISHED.replace("nginx/jupyterhub.conf", "proxy_set_header X-Real-IP", changing).replace(unit, known, f"{known}\n{told}")
+    with deployment.hub(NEWEST, files) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", files):
+        last = hub.check("--until", "login_works")[-1]
+    assert (last["rung"], last["ok"]) == ("login_works", True), last
+
+
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
 def test_a_rule_for_scripts_does_no_harm_where_the_hubs_location_looks_at_none(hubs):
     """The location that the page shows, in a site that has such a rule."""

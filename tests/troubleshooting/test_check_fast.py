@@ -2021,6 +2021,18 @@ def test_port_80_leads_to_the_same_hub(place, target):
     assert (rung["said"], rung["certainty"]) == (f"port 80 leads elsewhere than to {URL}", "one of these")
 
 
+@pytest.mark.parametrize(("target", "ok"), [("http://hub.example.com/jupyter/user/alice/lab", False), (f"{URL}user/alice/lab", True)])
+def test_no_page_of_the_users_leads_out_of_https(place, target, ok):
+    replay = Replay.of("user")
+    replay.change("GET", "https://hub.example.com/jupyter/user/alice/", moved(target, 302))
+    replay.answers["GET", "http://hub.example.com/jupyter/user/alice/lab"] = [moved(f"{URL}user/alice/lab")]
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["ok"] == ok
+    if not ok:
+        words = f"GET /jupyter/user/alice/ -> 302 Moved Permanently: {target} (from nginx); that leads out of https"
+        assert (run.last["said"], run.last["page"]) == (words, "troubleshooting/err-too-many-redirects")
+
+
 # What a page and an application need
 
 
@@ -2030,6 +2042,7 @@ def test_port_80_leads_to_the_same_hub(place, target):
         (nginx(404, "Not Found"), "404 Not Found: 404 Not Found 404 Not Found nginx (from nginx)"),
         (pages(200, "OK", "<h1>Our site</h1>"), "200 OK: Our site (from another program)"),
         (jupyters(404, "Not Found", "<h1>404</h1>"), "404 Not Found: 404 (from the user's server)"),
+        (Answer(403, "Forbidden", (("Content-Type", "text/plain"), ("Server", "Caddy")), b"no"), "403 Forbidden: no (from Caddy)"),
     ],
 )
 def test_a_script_that_does_not_come_is_told(place, answer, words):
