@@ -342,7 +342,7 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
                 "The user's server has another version of JupyterHub than the hub, and they do not understand each other.",
             ),
             'journalctl --namespace "*" --unit jupyter-NAME on the server: "Failed to connect to my Hub" is the first. The second is '
-            "rare: versions as far apart as 1.5 and 6.1 worked.",
+            "rare: servers of much older versions worked when we tried them.",
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),

@@ -341,15 +341,17 @@ def test_a_hub_that_knows_which_addresses_count_as_one_lets_a_visitor_in_whose_a
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
 def test_a_rule_for_scripts_does_no_harm_where_the_hubs_location_looks_at_none(hubs):
-    """The location that the page shows, in a site that has such a rule."""
-    page = (ROOT / "troubleshooting/scripts-are-not-found/index.md").read_text("utf-8")
-    shown = re.search(r"(?s)```nginx\n(.*?)```", page)[1]
+    """As the page says: the hub's other locations are moved into the one that is found first."""
     name = "nginx/jupyterhub.conf"
-    site, head, rest = PUBLISHED.read(name).partition("    location /jupyter/ {")
-    last = rest[rest.index("    location = /") : rest.index("    # The progress")]
+    text = PUBLISHED.read(name)
+    moved = re.findall(r"(?m)^    location ~ \^/jupyter/.*\n(?:        .*\n)+    \}\n", text)
+    assert len(moved) == 2
+    for block in moved:
+        text = text.replace(block, "")
+    (own,) = re.findall(r"(?s)    location /jupyter/ \{\n.*?\n    \}\n", text)
+    inner = own.replace("location /jupyter/", "location ^~ /jupyter/").removesuffix("    }\n") + "".join(moved) + "    }\n"
     rule = "    location ~* \\.(js|css|png|svg)$ {\n        root /var/www/html;\n    }\n"
-    files = Files({name: f"{site}{shown}{last}{rule}}}\n"})
-    assert head
+    files = Files({name: text.replace(own, inner + rule)})
     with deployment.in_front(hubs(NEWEST), PROXIES["nginx"].servers[-1], "nginx", files):
         climbed = hubs(NEWEST).check("--megabytes", "1", "--keep-server", user="bob")
     assert climbed[-1]["ok"], climbed[-1]
