@@ -41,7 +41,10 @@ import time
 import uuid
 from contextlib import suppress
 from functools import cached_property
-from urllib.parse import quote, urljoin, urlsplit
+from html import unescape
+from http.client import responses as STATUS_WORDS
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from xml.etree import ElementTree
 
 LACKING = ""
@@ -51,8 +54,19 @@ try:
 except ImportError as missing:  # --help and --log need neither
     LACKING = missing.name or str(missing)
 
-# What a server says, why it says so, and the page of the guide that tells what to do. The first match counts.
-CAUSES = [
+
+class OneOf(NamedTuple):
+    """Causes of which one holds, and how to find out which."""
+
+    causes: tuple[str, ...]
+    decide: str
+
+
+# Who answers in the place of Jupyter: a reverse proxy, a balancer, a firewall, or nobody knows who.
+BEFORE = r"\(from (?!the hub|the user's server|JupyterHub's own proxy)[^()]*\)"
+# What a server says, why it says so (for certain, or one of several causes), and the page of the guide that tells what to do.
+# The first match counts.
+CAUSES: list[tuple[str, str | OneOf, str]] = [
     (
         r"JupyterHub answers at",
         "The address given is not the hub's. Give the other one, with its https, its port and its path: it ends with the base URL.",
@@ -64,10 +78,58 @@ CAUSES = [
         "deploy/check",
     ),
     (
-        r"the address has no path",
-        "If users see the hub below a path, the address ends with it. If not, the path differs between the reverse proxy and "
-        "JupyterHub: compare c.JupyterHub.bind_url (or base_url) with the proxy's location or ProxyPass.",
+        r"leads (back to itself|in a circle|out of https)",
+        OneOf(
+            (
+                "TLS ends in front of the server that redirects. It sees plain HTTP alone: it sends everybody to HTTPS again, or to http://.",
+                "The server that redirects has a line for port 80 in its site for port 443 too.",
+            ),
+            "look for the certificate: if another machine or service holds it, it is the first.",
+        ),
+        "troubleshooting/err-too-many-redirects",
+    ),
+    (
+        r"leads elsewhere",
+        OneOf(
+            ("Users reach the hub by another address, to which this one sends them.", "A login in front of the hub comes first."),
+            "open the address in a browser. If the hub's page comes, give the address that the browser then shows.",
+        ),
         "deploy/check",
+    ),
+    (
+        r"the address has no path",
+        OneOf(
+            (
+                "Users see the hub below a path, and the address given lacks it.",
+                "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url), and the proxy's location "
+                "or ProxyPass.",
+            ),
+            "look at the path in the address that users open.",
+        ),
+        "deploy/check",
+    ),
+    (
+        r"\(from a firewall\)",
+        "A firewall that reads what users send refuses this request. It has to let everything below the hub's path pass.",
+        "troubleshooting/invalid-response-403-forbidden",
+    ),
+    (
+        r"whose text looks like an attack.*" + BEFORE,
+        "Something before Jupyter reads what users save, and refuses some of it: a firewall, or a rule of the reverse proxy. "
+        "It has to let everything below the hub's path pass.",
+        "troubleshooting/invalid-response-403-forbidden",
+    ),
+    (
+        r"^(PUT|DELETE) .* -> 4(?!13).*" + BEFORE,
+        OneOf(
+            (
+                "What answered lets only some methods of HTTP pass. nginx: limit_except. Apache: LimitExcept. "
+                "JupyterLab needs PUT, PATCH and DELETE too.",
+                "A firewall refuses what the request holds.",
+            ),
+            "look for these words in the files of what answered, and for a firewall's module.",
+        ),
+        "troubleshooting/invalid-response-403-forbidden",
     ),
     (
         r"not the guide's editor",
@@ -76,9 +138,26 @@ CAUSES = [
         "jigsaw/configure",
     ),
     (
-        r"%jigsaw.*(urlopen error|HTTP Error|did not end)",
+        r"%jigsaw.*(urlopen error|HTTP Error)",
         "This is MetaKernel's own %jigsaw, which downloads its page from calysto.github.io, and the server does not reach it.",
         "troubleshooting/jigsaw-urlopen-error",
+    ),
+    (
+        r"%jigsaw did not end",
+        OneOf(
+            (
+                "This is MetaKernel's own %jigsaw, which waits for a page from calysto.github.io.",
+                "The kernel answered before, and is now busy or stuck.",
+            ),
+            "run %jigsaw in a notebook, and wait for its error.",
+        ),
+        "troubleshooting/jigsaw-urlopen-error",
+    ),
+    (
+        r"(part of JupyterLab's page|Blockly) does not load.* -> (200|40\d).*" + BEFORE,
+        "Another rule of the reverse proxy answers for scripts and styles before the hub's own does. nginx: a location for "
+        "\\.(js|css)$ wins over location /jupyter/; with location ^~ /jupyter/ it does not.",
+        "troubleshooting/scripts-are-not-found",
     ),
     (
         r"Blockly does not load",
@@ -92,12 +171,12 @@ CAUSES = [
     ),
     (
         r"certificate has expired",
-        "The certificate has expired, or this machine's clock is ahead.",
+        OneOf(("The certificate has expired.", "This machine's clock is ahead."), "run date on this machine."),
         "troubleshooting/certificate-has-expired",
     ),
     (
         r"certificate is not yet valid",
-        "This machine's clock is behind, or the certificate is for later.",
+        OneOf(("This machine's clock is behind.", "The certificate is for later."), "run date on this machine."),
         "troubleshooting/certificate-is-not-yet-valid",
     ),
     (
@@ -107,7 +186,13 @@ CAUSES = [
     ),
     (
         r"certificate verify failed",
-        "Nobody whom this machine trusts has signed the certificate, or the chain is not whole. For one of your own: --ca-file.",
+        OneOf(
+            (
+                "Nobody whom this machine trusts has signed the certificate. For one of your own: --ca-file.",
+                "The server does not send the intermediate certificates.",
+            ),
+            "openssl s_client -showcerts -connect HOST:443 shows what the server sends.",
+        ),
         "troubleshooting/certificate-is-not-trusted",
     ),
     (
@@ -117,33 +202,51 @@ CAUSES = [
     ),
     (
         r"nginx answers on port 80 alone",
-        "nginx runs without the hub's site: it may have refused the file. nginx -t says why.",
+        OneOf(("nginx refused the hub's file.", "nginx does not read the hub's file."), "nginx -t on the server."),
         "troubleshooting/unknown-directive-ssl",
     ),
     (
         r"Apache answers on port 80 alone",
-        "Apache runs without the hub's site: it may have refused the file. apachectl -t says why.",
+        OneOf(("Apache refused the hub's file.", "The hub's site is not enabled."), "apachectl -t on the server."),
         "troubleshooting/invalid-command-requestheader",
     ),
     (
         r"Connection refused",
-        "Nothing listens on that port: is it the right one, and is the reverse proxy running?",
+        OneOf(
+            ("The port is another one.", "The reverse proxy is not running.", "A firewall refuses."),
+            "ss -ltn on the server shows which ports are open.",
+        ),
         "deploy/reverse-proxy",
     ),
     (
         r"SSL[:_ ]|TLS[:_ ]|wrong version number",
-        "What listens on that port does not speak TLS as it should: is it the reverse proxy?",
+        OneOf(
+            ("Another program than the reverse proxy listens on that port.", "The reverse proxy's site for that port does not use TLS."),
+            "ss -ltnp on the server names the program.",
+        ),
         "deploy/reverse-proxy",
     ),
     (
+        r'api/events/subscribe.*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
+        "The reverse proxy lets WebSockets pass for a list of paths only: a location or Location of its own for kernels and terminals. "
+        "All of the hub needs it.",
+        "troubleshooting/websockets-of-some-paths-only",
+    ),
+    (
+        r"a WebSocket's address with",
+        "The reverse proxy takes the addresses of WebSockets apart. Apache: a RewriteRule to ws://, in place of which "
+        "upgrade=websocket on ProxyPass does it.",
+        "troubleshooting/unsafe-url-with-3f",
+    ),
+    (
         r'Can "Upgrade" only to "WebSocket"|426 ',
-        "The reverse proxy does not tunnel WebSockets. nginx: proxy_set_header Upgrade $http_upgrade and "
+        "A reverse proxy on the way does not tunnel WebSockets. nginx: proxy_set_header Upgrade $http_upgrade and "
         "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.",
         "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
         r'"Connection" must be "Upgrade"',
-        "The reverse proxy does not ask for the upgrade. nginx: proxy_set_header Connection, from the map at the top.",
+        "A reverse proxy on the way does not ask for the upgrade. nginx: proxy_set_header Connection, from the map at the top.",
         "troubleshooting/connection-must-be-upgrade",
     ),
     (
@@ -153,36 +256,60 @@ CAUSES = [
         "troubleshooting/cross-origin-websockets-not-allowed",
     ),
     (
-        r"-> 403 on the WebSocket.*Jupyter Server",
-        "The user's server does not know who asks: the reverse proxy drops the header Cookie (with a token: Authorization), or the login "
-        "has ended meanwhile. The hub's log says \"Couldn't authenticate WebSocket connection\".",
+        r"-> 403 on the WebSocket.*\(from the user's server\)",
+        OneOf(
+            (
+                "The reverse proxy drops the header Cookie (with a token: Authorization).",
+                "The login has ended meanwhile.",
+            ),
+            "log in again, and run the check again. If it is the first, the log of the user's server has "
+            "a line each time: Couldn't authenticate WebSocket connection.",
+        ),
         "deploy/how-the-parts-fit",
     ),
     (
-        r"-> 403 on the WebSocket",
-        "Something before Jupyter refuses WebSockets: a rule of the reverse proxy, or a firewall that reads requests. "
-        "If the hub's log has the request after all, the line above it says why.",
+        r"on the WebSocket.*" + BEFORE,
+        OneOf(
+            (
+                "A rule of the reverse proxy refuses the WebSocket.",
+                "Something between this machine and the server does: a firewall, a program against viruses, a proxy of the network.",
+            ),
+            "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
+        ),
         "deploy/how-the-parts-fit",
     ),
     (
         r"went silent|closed the idle",
-        "The reverse proxy closes idle connections. nginx: proxy_read_timeout and proxy_send_timeout. Apache: timeout= on ProxyPass.",
+        OneOf(
+            (
+                "The reverse proxy closes idle connections. nginx: proxy_read_timeout and proxy_send_timeout. "
+                "Apache: timeout= on ProxyPass.",
+                "A balancer or a firewall in front of it does.",
+            ),
+            "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
+        ),
         "troubleshooting/websocket-closes-when-idle",
     ),
     (
         r"-> 413",
-        "The reverse proxy limits the size of a request. nginx: client_max_body_size.",
+        "What answered limits the size of a request. nginx: client_max_body_size.",
         "troubleshooting/request-entity-too-large",
     ),
     (
         r"arrived all at once",
-        "The reverse proxy holds back the event stream. nginx: proxy_buffering off, for the progress of a starting server.",
+        "A reverse proxy on the way holds back the event stream. nginx: proxy_buffering off, for the progress of a starting server.",
         "troubleshooting/progress-stays-at-zero",
     ),
     (
         r"without Secure",
-        "The hub does not know that users come by HTTPS. nginx: proxy_set_header X-Scheme $scheme. "
-        "Apache: RequestHeader set X-Scheme https.",
+        OneOf(
+            (
+                "The reverse proxy does not tell the hub that users come by HTTPS. nginx: proxy_set_header X-Scheme $scheme. "
+                "Apache: RequestHeader set X-Scheme https.",
+                "TLS ends in front of the reverse proxy, whose $scheme is then http.",
+            ),
+            "look for the certificate: if it is not in the reverse proxy's own file, it is the second.",
+        ),
         "troubleshooting/cookies-without-secure",
     ),
     (
@@ -193,43 +320,127 @@ CAUSES = [
     ),
     (
         r"port 80 answers without",
-        "Another site answers on port 80. Apache: Debian's 000-default takes the machine's own name; disable it.",
+        OneOf(
+            (
+                "Another site answers on port 80. Apache: Debian's 000-default takes the machine's own name; disable it.",
+                "The hub's site has no redirect for port 80.",
+            ),
+            "apachectl -S or nginx -T on the server lists the sites.",
+        ),
         "troubleshooting/debians-page-instead-of-the-hub",
     ),
     (
-        r"Redirect loop detected|TooManyRedirects|Exceeded \d+ redirects",
-        "The reverse proxy goes to the hub's inner port, past the hub's own proxy: it has to name the port in c.JupyterHub.bind_url.",
+        r"a long link.* -> 50[23]\b.*" + BEFORE,
+        "The hub's answer to a long link has a long header, and the reverse proxy has no room for it. nginx: proxy_buffer_size.",
+        "troubleshooting/upstream-sent-too-big-header",
+    ),
+    (
+        r"a long link.* -> 414",
+        "What answered limits the length of addresses. nginx: large_client_header_buffers. Apache: LimitRequestLine.",
+        "troubleshooting/upstream-sent-too-big-header",
+    ),
+    (
+        r"Redirect loop detected.*; the user's server answered",
+        OneOf(
+            (
+                "The user's server does not reach the hub.",
+                "The user's server has another version of JupyterHub than the hub, and they do not understand each other.",
+            ),
+            'journalctl --namespace "*" --unit jupyter-NAME on the server: "Failed to connect to my Hub" is the first. The second is '
+            "rare: servers of much older versions worked when we tried them.",
+        ),
         "troubleshooting/redirected-you-too-many-times",
     ),
     (
-        r"hub/api -> 50[234]\b|-> 50[234]\b.*(Bad Gateway|Service Unavailable|Gateway Time)",
-        "The reverse proxy does not reach JupyterHub: is the hub running, and on the port that the proxy names?",
+        r"TooManyRedirects|Exceeded \d+ redirects",
+        OneOf(
+            ("Cookies do not come back: something drops them on the way.", "Two rules of the reverse proxy send people to each other."),
+            "-v shows the addresses. If they are the hub's and the server's own, it is the first.",
+        ),
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
+        r"Redirect loop detected",
+        OneOf(
+            (
+                "The reverse proxy goes to the hub's inner port, past the hub's own proxy: it has to name the port in "
+                "c.JupyterHub.bind_url.",
+                "The hub's own proxy has lost its way to the user's server: it was restarted without the hub.",
+            ),
+            "restart the hub, and run the check again. If it still fails, it is the first.",
+        ),
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
+        r"hub/api -> 50[234]\b.*" + BEFORE,
+        OneOf(
+            ("The hub does not run.", "The hub listens on another port than the one that the reverse proxy names."),
+            "systemctl status jupyterhub.service and ss -ltn on the server.",
+        ),
         "troubleshooting/bad-gateway-or-service-unavailable",
     ),
     (
-        r"hub/api -> 500",
-        "The reverse proxy itself failed. Apache: is the module proxy_http enabled? Its error log says AH01144 if not.",
+        r"-> 50[234]\b.*" + BEFORE,
+        OneOf(
+            (
+                "What answered gave this request up: it took too long, or it or its answer was too large.",
+                "The hub or its own proxy ended meanwhile.",
+            ),
+            "the error log of what answered, and journalctl --unit jupyterhub.service.",
+        ),
+        "troubleshooting/bad-gateway-or-service-unavailable",
+    ),
+    (
+        r"hub/api -> 500.*\(from Apache\)",
+        OneOf(
+            ("Apache's module proxy_http is not enabled.", "Apache failed in another way."),
+            "its error log says AH01144 if it is the first.",
+        ),
         "troubleshooting/internal-server-error-from-apache",
     ),
     (
         r"hub/api -> .*configurable-http-proxy",
-        "The hub's own proxy runs without the hub: it is left over from an earlier hub.",
+        OneOf(
+            ("The hub's own proxy is left over from an earlier hub, and the hub does not run.", "The hub is starting."),
+            "systemctl status jupyterhub.service on the server.",
+        ),
         "troubleshooting/proxy-of-an-earlier-hub",
     ),
     (
-        r"hub/api -> 404 Not Found: Not Found \(another",
-        "The hub's own proxy runs, but the hub does not: it failed when it started, or is still starting. The hub's log says why.",
+        r"hub/api -> 404.*\(from JupyterHub's own proxy\)",
+        OneOf(
+            ("The hub's own proxy runs, but the hub does not: it failed when it started.", "The hub is still starting."),
+            "the hub's log: journalctl --unit jupyterhub.service.",
+        ),
         "troubleshooting/failed-to-start-proxy",
     ),
     (
-        r"hub/api -> .*\(another program's answer\)",
-        "Another program listens on the port that the reverse proxy names: the hub's own proxy could not start there.",
+        r"hub/api -> (?!30\d).*\(from (another program|nginx or|Apache or)",
+        OneOf(
+            (
+                "Another program listens on the port that the reverse proxy names: the hub's own proxy could not start there.",
+                "Another site, or a login in front of the hub, answers at this address.",
+            ),
+            "ss -ltnp on the server names the program on the hub's port.",
+        ),
         "troubleshooting/address-already-in-use",
     ),
     (
-        r"hub/api -> 404|hub/api -> 30\d",
+        r"hub/api -> (404|30\d).*\(from the hub\)",
         "The path differs between the reverse proxy and JupyterHub: compare c.JupyterHub.bind_url (or base_url) in jupyterhub_config.py "
         "with the proxy's location or ProxyPass.",
+        "troubleshooting/not-found-under-the-base-url",
+    ),
+    (
+        r"hub/api -> (404|30\d)",
+        OneOf(
+            (
+                "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url) in jupyterhub_config.py, "
+                "and the proxy's location or ProxyPass.",
+                "Another site of the reverse proxy answers for this name.",
+            ),
+            "nginx -T or apachectl -S on the server lists the sites.",
+        ),
         "troubleshooting/not-found-under-the-base-url",
     ),
     (
@@ -248,22 +459,46 @@ CAUSES = [
         "deploy/check",
     ),
     (
-        r"Invalid username or password|not allowed",
-        "The password is wrong or has expired, or nobody has allowed this user: Authenticator.allowed_users, allowed_groups or allow_all. "
-        "The hub's log tells which.",
+        r"is not allowed\. \(from the user's server\)",
+        OneOf(
+            ("The token may not enter this server: it lacks the scope 'self' or 'access:servers'.", "The server is another user's."),
+            "make a token in the hub's page Token without naming scopes, and run the check again.",
+        ),
+        "deploy/check",
+    ),
+    (
+        r"hub/login -> 403",
+        OneOf(
+            (
+                "The password is wrong or has expired, or the system does not let the account in.",
+                "Nobody has allowed this user: Authenticator.allowed_users, allowed_groups or allow_all.",
+            ),
+            "the hub's log tells which.",
+        ),
         "troubleshooting/invalid-username-or-password",
     ),
     (
         r"hub/login -> 500.*a capital letter",
-        "JupyterHub changes names to lower case, and there is no account of that name. "
-        "c.Authenticator.username_map gives it its capital letters back.",
+        OneOf(
+            (
+                "JupyterHub changes names to lower case, and there is no account of that name. "
+                "c.Authenticator.username_map gives it its capital letters back.",
+                "The hub failed in another way.",
+            ),
+            "the hub's log says getpwnam if it is the first.",
+        ),
         "troubleshooting/getpwnam-name-not-found",
     ),
     (
         r"Unhandled error starting server",
-        "The hub could not start the server, or have systemd start it: its log says why. If that is "
-        '"Exception occurred in preexec_fn", the hub starts servers itself, and its unit takes away the power to do so: '
-        "User=root, or a CapabilityBoundingSet= without CAP_SETUID.",
+        OneOf(
+            (
+                "The hub starts servers itself, and its unit takes away the power to do so: User=root, or a CapabilityBoundingSet= "
+                "without CAP_SETUID.",
+                "The hub could not have systemd start the server, or the spawner failed.",
+            ),
+            'the hub\'s log says "Exception occurred in preexec_fn" if it is the first.',
+        ),
         "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (
@@ -272,13 +507,29 @@ CAUSES = [
         "troubleshooting/unknown-assignment",
     ),
     (
+        r"Server at http://(?!127\.|localhost|\[::1\])\S+ didn't respond in \d+ seconds",
+        OneOf(
+            (
+                "The user's server runs on another machine or in a container, and does not reach the hub: c.JupyterHub.hub_bind_url "
+                "and hub_connect_url name an address of this machine alone.",
+                "The hub does not reach the user's server at that address.",
+                "The server takes longer to come up than c.Spawner.http_timeout allows, or ends before.",
+            ),
+            'the log of the user\'s server: "Failed to connect to my Hub" is the first.',
+        ),
+        "troubleshooting/server-did-not-respond-in-time",
+    ),
+    (
         r"didn't respond in \d+ seconds",
-        "The user's server takes longer to come up than c.Spawner.http_timeout allows, or ends before: the hub's log tells which.",
+        OneOf(
+            ("The user's server takes longer to come up than c.Spawner.http_timeout allows.", "It ends before."),
+            'journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.',
+        ),
         "troubleshooting/server-did-not-respond-in-time",
     ),
     (
         r"refuses? JupyterLab's scripts",
-        "The reverse proxy adds a Content-Security-Policy under which JupyterLab's pages stay blank.",
+        "The reverse proxy, or something in front of it, adds a Content-Security-Policy under which JupyterLab's pages stay blank.",
         "troubleshooting/jupyterlab-stays-blank",
     ),
     (
@@ -313,12 +564,22 @@ CAUSES = [
     ),
     (
         r"api/kernels -> 500",
-        "The kernel's program cannot be started: kernel.json names one that is not there, or that this user may not run.",
+        OneOf(
+            ("kernel.json names a program that is not there.", "kernel.json names one that this user may not run."),
+            "the words after the semicolon: [Errno 2] is the first, [Errno 13] the second.",
+        ),
         "troubleshooting/error-starting-kernel",
     ),
     (
         r"the kernel did not answer|channels: the WebSocket does not open",
-        "The kernel's program starts and ends again: kernel.json may name a Python in which the kernel is not installed.",
+        OneOf(
+            (
+                "kernel.json names a Python in which the kernel is not installed.",
+                "The kernel's program ends for want of something else: another program, or a variable of the environment.",
+                "The kernel takes longer than --timeout.",
+            ),
+            'journalctl --namespace "*" --unit jupyter-NAME on the server shows the kernel\'s own error.',
+        ),
         "troubleshooting/kernel-restarts-for-ever",
     ),
     (
@@ -332,12 +593,45 @@ CAUSES = [
         "troubleshooting/bad-request-for-a-percent-sign",
     ),
 ]
+# What programs say of themselves in the header Server, and what people call them. nginx and Apache put their name on the answers
+# of what is behind them too.
+NAMED = {
+    r"caddy": "Caddy",
+    r"traefik": "Traefik",
+    r"haproxy": "HAProxy",
+    r"cloudflare": "Cloudflare",
+    r"awselb": "a balancer of AWS",
+    r"big-?ip": "a balancer of F5",
+    r"microsoft-azure": "a gateway of Azure",
+    r"akamai": "Akamai",
+    r"cloudfront": "CloudFront",
+    r"google": "a balancer of Google",
+    r"envoy": "Envoy",
+    r"varnish": "Varnish",
+    r"squid": "Squid",
+    r"nginx|openresty": "nginx or a program behind it",
+    r"apache": "Apache or a program behind it",
+}
+# What the pages of such programs hold.
+PAGES = {
+    r"mod_?security|requested URL was rejected|web application firewall|incapsula|fortiguard|fortiweb|barracuda|sophos|zscaler"
+    r"|blocked by|attack detected": "a firewall",
+    r"configurable-http-proxy": "JupyterHub's own proxy",
+    r"<center>(nginx|openresty)": "nginx",
+    r"<address>Apache|//IETF//DTD HTML 2\.0//EN": "Apache",
+    r"<html><body><h1>\d+ [^<]*</h1>\n": "HAProxy",
+    r"\A404 page not found\s*\Z": "a program in Go, such as Traefik",
+    r"<title>JupyterHub</title>": "the hub",
+    r'<title>Jupyter|\bjupyter-config-data\b|\ACan "Upgrade" only|\A"Connection" must be|\ACross origin websockets': "the user's server",
+}
 # Where the hub listens behind the reverse proxy: by this guide, and by JupyterHub's own default.
 HUB_PORTS = (int("127.0.0.1:800".rpartition(":")[2]), 8000)
 # Below which path users see it, by this guide.
 BASE_URL = "/jupyter/"
 # Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
 SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
+# How long a link is that a course gives to its users.
+LONG_LINK = 6000
 # For what anybody may see: without the token, if there is one.
 ANONYMOUS = {"Authorization": ""}
 
@@ -362,6 +656,7 @@ class Hub:
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
         self.user = options.user
+        self.version = ""  # of JupyterHub, once the hub has said it
         self.undo: list = []  # what takes away again what was made, last first
         self.stops = False  # whether the user's server is stopped at the end
         if options.token:
@@ -396,17 +691,17 @@ class Hub:
         """Send a request to a path below the base URL; `Failed` unless the status is one of `expect`."""
         headers = {"X-XSRFToken": self.xsrf(path), "Referer": self.origin + self.base} | options.pop("headers", {})
         response = self.fetch(method, self.url + path, headers=headers, **options)
+        for answer in response.history:
+            if "out of https" in (where := astray(answer.url, urljoin(answer.url, answer.headers["Location"]))):
+                raise Failed(refusal(answer, f"GET {urlsplit(answer.url).path}") + where)
         if expect and response.status_code not in expect:
-            raise Failed(f"{method} {self.base}{path} -> {response.status_code} {response.reason}: {excerpt(response)}".rstrip(": "))
+            raise Failed(refusal(response, f"{method} {self.base}{path}"))
         return response
 
     def json(self, method: str, path: str, expect=(200,), **options):
         """Like `request`, for answers that must be JSON."""
         response = self.request(method, path, expect, **options)
-        try:
-            return response.json() if response.content else None
-        except ValueError:
-            raise Failed(f"{method} {self.base}{path} -> {response.status_code}, but not JSON: {excerpt(response)}") from None
+        return read(response, f"{method} {self.base}{path}")
 
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a WebSocket below the base URL, with the browser's cookies and origin."""
@@ -422,8 +717,9 @@ class Hub:
                 address, timeout=self.options.timeout, cookie=cookies, origin=self.origin, sslopt=trust, header=headers
             )
         except websocket.WebSocketBadStatusException as refused:
-            said = (refused.resp_body or b"").decode(errors="replace").strip()
-            raise Failed(f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {plain(said)}") from None
+            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, self.url + path)
+            said = f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
+            raise Failed(f"{said} (from {whose(answer)})") from None
         except (websocket.WebSocketTimeoutException, TimeoutError):
             raise Failed(f"GET {self.base}{path}: the WebSocket does not open in {self.options.timeout:g} s") from None
 
@@ -436,16 +732,63 @@ class Hub:
         self.undo.append(lambda: self.request("DELETE", contents, expect=(204, 404)))
         return name
 
-    def put(self, name: str, data: bytes) -> str:
-        """Upload a file into `folder`, in one piece; its quoted path."""
+    def put(self, name: str, data: bytes | str) -> str:
+        """Upload a file into `folder`, in one piece, text as text; its quoted path."""
         path = f"{self.folder}/{quote(name, safe='')}"
         contents = f"{self.server}api/contents/{path}"
-        body = {"type": "file", "format": "base64", "content": base64.b64encode(data).decode()}
+        body = {"type": "file", "format": "base64", "content": base64.b64encode(data).decode()} if isinstance(data, bytes) else None
+        body = body or {"type": "file", "format": "text", "content": data}
         self.request("PUT", contents, expect=(200, 201), json=body, timeout=self.options.spawn_timeout)
         self.undo.append(lambda: self.request("DELETE", contents, expect=(204, 404)))
         # Jupyter moves what is deleted to the user's bin; emptied first, it takes no room there.
         self.undo.append(lambda: self.request("PUT", contents, expect=(200, 201), json=body | {"content": ""}))
         return path
+
+
+def answered(status: int, headers: dict, body: bytes | None, url: str) -> requests.Response:
+    """An answer to a WebSocket's request, in the form of all others."""
+    made = requests.Response()
+    made.status_code, made.url, made._content, made.encoding = status, url, body or b"", "utf-8"
+    made.headers.update(headers or {})
+    return made
+
+
+def whose(response: requests.Response) -> str:
+    """Who gave an answer: "the hub", "the user's server", "JupyterHub's own proxy", a name of what stands before them, or
+    "another program"."""
+    path, text = urlsplit(response.url or "").path, response.text[:20000]
+    servers = re.search("(?<!/hub)/user/", path)
+    if "X-JupyterHub-Version" in response.headers:
+        # Both have this header. Of what is below a user's path, the hub has its own error pages, and sends on to itself.
+        of_the_hub = "<title>JupyterHub</title>" in text or "/hub/user/" in response.headers.get("Location", "")
+        return "the user's server" if servers and not of_the_hub else "the hub"
+    if response.status_code >= 400 or "html" in response.headers.get("Content-Type", ""):
+        for page, name in PAGES.items():
+            if re.search(page, text, re.I):
+                return name
+    with suppress(ValueError):
+        body = json.loads(text)
+        if isinstance(body, dict) and "message" in body and {"reason", "status"} & body.keys():
+            return "the user's server" if servers else "the hub"
+    # The hub's own proxy, where it has no page of the hub's to show.
+    if "Content-Type" not in response.headers and text and text == STATUS_WORDS.get(response.status_code):
+        return "JupyterHub's own proxy"
+    server = response.headers.get("Server", "")
+    return next((name for sign, name in NAMED.items() if re.match(sign, server, re.I)), "another program")
+
+
+def read(response: requests.Response, asked: str):
+    """What an answer in JSON holds; `Failed` if it is none."""
+    try:
+        return response.json() if response.content else None
+    except ValueError:
+        raise Failed(f"{asked} -> {response.status_code}, but not JSON: {excerpt(response)} (from {whose(response)})") from None
+
+
+def refusal(response: requests.Response, asked: str) -> str:
+    """What was asked for, what came instead, and from whom."""
+    said = f"{asked} -> {response.status_code} {response.reason}: {excerpt(response)}".rstrip(": ")
+    return f"{said} (from {whose(response)})"
 
 
 def excerpt(response: requests.Response) -> str:
@@ -456,7 +799,9 @@ def excerpt(response: requests.Response) -> str:
         body = response.json()
         if isinstance(body, dict) and "message" in body:
             return str(body["message"] or "")
-    return plain(response.text)
+    # Around it, the hub's pages have the same menus each time.
+    said = re.search(r'(?s)<div class="error[^>]*>(.*?)</div>', response.text)
+    return plain(said[1] if said else response.text)
 
 
 def plain(text: str) -> str:
@@ -546,6 +891,35 @@ def past_the_proxy(hub: Hub, host: str) -> str:
     return ""
 
 
+def astray(asked: str, target: str) -> str:
+    """What is wrong with the address to which somebody is sent who asked for another one; empty if it is the path alone, or nothing."""
+    first, then = urlsplit(asked), urlsplit(target)
+    if asked == target:
+        return "; that leads back to itself"
+    if first.hostname == then.hostname and first.scheme != then.scheme:
+        return "; that leads out of https" if first.scheme == "https" else ""
+    return "" if (first.hostname, port_of(first)) == (then.hostname, port_of(then)) else "; that leads elsewhere"
+
+
+def circle(hub: Hub, answer: requests.Response) -> str:
+    """What is wrong with where an answer leads, and where that leads on: a way that comes back to where it was is a circle."""
+    trail = [answer.url]
+    with suppress(requests.RequestException):
+        while answer.is_redirect and len(trail) < 8:
+            target = urljoin(answer.url, answer.headers["Location"])
+            if target in trail[:-1]:
+                return f"; that leads in a circle: {' -> '.join([*trail[1:], target])}"
+            trail.append(target)
+            if target == answer.url:
+                break
+            answer = hub.fetch("GET", target, timeout=3, allow_redirects=False, headers=ANONYMOUS)
+    return astray(*trail[:2]) if len(trail) > 1 else ""
+
+
+def port_of(address: SplitResult) -> int | None:
+    return address.port or {"http": 80, "https": 443}.get(address.scheme)
+
+
 def no_hub(hub: Hub, refused: Failed) -> Failed:
     """What is said where no hub answers: the address that was given is judged first, and then the server."""
     seen = str(refused)
@@ -556,8 +930,7 @@ def no_hub(hub: Hub, refused: Failed) -> Failed:
             return Failed(f"{seen}; the address has no path")
         if hub.parts.scheme == "http" and re.search(r" -> 30\d [^:]*: https://", seen):
             return Failed(f"{seen}; the address was {hub.url}, it begins with http://")
-    ours = re.search(r"JupyterHub|nginx|not found on this server|-> 5\d\d|-> 3\d\d|plain HTTP", seen)
-    return refused if ours else Failed(f"{seen} (another program's answer)")
+    return refused
 
 
 def hub_answers(hub: Hub):
@@ -565,18 +938,24 @@ def hub_answers(hub: Hub):
     if hub.parts.scheme == "https":
         yield from certificate(hub)
     try:
-        answer = hub.json("GET", "hub/api", allow_redirects=False)
+        asked = hub.request("GET", "hub/api", expect=(), allow_redirects=False)
+        if asked.status_code != 200:
+            raise Failed(f"{refusal(asked, f'GET {hub.base}hub/api')}{circle(hub, asked)}")
+        answer = read(asked, f"GET {hub.base}hub/api")
     except Failed as refused:
         raise no_hub(hub, refused) from None
     if "version" not in (answer or {}):
-        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]}"))
-    yield f"GET {hub.base}hub/api -> 200, JupyterHub {answer['version']}"
+        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]} (from another program)"))
+    hub.version = answer["version"]
+    yield f"GET {hub.base}hub/api -> 200, JupyterHub {hub.version}"
     if hub.base != "/":
         bare = hub.fetch("GET", hub.url.rstrip("/"), allow_redirects=False)
         target = bare.headers.get("Location", "")
         yield f"GET {hub.base.rstrip('/')} -> {bare.status_code} {target}"
         if not 301 <= bare.status_code <= 308 or not urlsplit(target).path.startswith(hub.base):
             raise Failed(f"no redirect from {hub.base.rstrip('/')} to {hub.base}")
+        if where := astray(bare.url, urljoin(bare.url, target)):
+            raise Failed(f"GET {hub.base.rstrip('/')} -> {bare.status_code}{where} (from {whose(bare)})")
     if hub.parts.scheme == "https" and hub.parts.port in (None, 443):
         try:
             insecure = hub.fetch("GET", f"http://{hub.host}{hub.base}", allow_redirects=False, headers=ANONYMOUS)
@@ -587,6 +966,8 @@ def hub_answers(hub: Hub):
             yield f"GET http://{hub.host}{hub.base} -> {insecure.status_code} {target}"
             if not target.startswith("https://"):
                 raise Failed("port 80 answers without sending people to https://")
+            if urlsplit(target).hostname != hub.parts.hostname or urlsplit(target).port not in (None, 443):
+                raise Failed(f"port 80 leads elsewhere than to {hub.url}")
     if hub.parts.scheme == "https" and hub.parts.port not in HUB_PORTS:
         # What answers on the loopback address, others do not reach by it.
         loopback = itself(hub)
@@ -611,6 +992,21 @@ def login_page(hub: Hub):
         yield "the hub knows this visitor again"
 
 
+def long_link(hub: Hub):
+    """A link of a course reaches the hub, which sends its visitor on with all of it."""
+    address = f"hub/user-redirect/hubcheck?link={'a' * LONG_LINK}"
+    answer = hub.request("GET", address, expect=(), headers=ANONYMOUS, allow_redirects=False)
+    if answer.status_code != 302:
+        raise Failed(refusal(answer, f"a long link: GET {hub.base}hub/user-redirect/hubcheck?… of {LONG_LINK} characters"))
+    yield f"a link of {LONG_LINK} characters reaches the hub -> 302"
+
+
+def door(hub: Hub):
+    """What anybody sees of the login."""
+    yield from login_page(hub)
+    yield from long_link(hub)
+
+
 def log_in(hub: Hub):
     """The user logs in through the hub's form, and the hub's cookies are marked Secure under HTTPS."""
     yield from login_page(hub)
@@ -618,7 +1014,7 @@ def log_in(hub: Hub):
     answer = hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False)
     if answer.status_code != 302:
         capital = "; the name has a capital letter" if hub.user != hub.user.lower() else ""
-        raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}{capital}")
+        raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}{capital} (from {whose(answer)})")
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
     hub.request("GET", "hub/home")
     for cookie in hub.session.cookies:
@@ -626,6 +1022,7 @@ def log_in(hub: Hub):
             if not cookie.secure:
                 raise Failed(f"the cookie {cookie.name} comes without Secure, though the address is https")
             yield f"cookie {cookie.name}: Secure"
+    yield from long_link(hub)
 
 
 def token_works(hub: Hub):
@@ -641,6 +1038,7 @@ def token_works(hub: Hub):
     yield f"GET {hub.base}hub/api/user -> 200, {hub.user}"
     # No session belongs to a token: what is seen below comes without a browser's cookies and without their checks.
     yield "with a token, neither cookies nor the check of a WebSocket's origin are seen"
+    yield from long_link(hub)
 
 
 def login_error(answer: requests.Response) -> str:
@@ -662,14 +1060,44 @@ def server_spawns(hub: Hub):
         if "/spawn-pending/" not in asked.url:
             hub.request("POST", f"{user}/server", expect=(201, 202), timeout=hub.options.spawn_timeout)
         yield from progress(hub, user)
-    page = hub.request("GET", hub.server)
-    if not urlsplit(page.url).path.startswith(hub.base + hub.server):
-        raise Failed(f"GET {hub.base}{hub.server} ends on {page.url}")
+    page = hub.request("GET", hub.server, expect=())
+    own = hub.base + hub.server
+    if page.status_code != 200:
+        loop = "Redirect loop detected"
+        # The hub itself sends on what comes past its own proxy, to the same path below hub/.
+        moved = [answer for answer in page.history if urlsplit(answer.url).path.startswith(own)]
+        on = [urlsplit(urljoin(answer.url, answer.headers["Location"])).path for answer in moved]
+        answers = any(not path.startswith(f"{hub.base}hub/{hub.server}") for path in on)
+        raise Failed(refusal(page, f"GET {own}") + ("; the user's server answered before that" if answers and loop in page.text else ""))
+    if not urlsplit(page.url).path.startswith(own):
+        raise Failed(f"GET {own} ends on {page.url}")
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
+    version = page.headers.get("X-JupyterHub-Version", hub.version)
+    if version != hub.version:
+        yield f"the user's server has JupyterHub {version}, the hub {hub.version}"
     for policy in policies(page):
         scripts = policy.get("script-src", policy.get("default-src"))
         if scripts is not None and any(source not in scripts.split() for source in SCRIPTS):
             raise Failed(f"a policy refuses JupyterLab's scripts: Content-Security-Policy: {page.headers['Content-Security-Policy']}")
+    yield from parts(hub, page)
+
+
+def parts(hub: Hub, page: requests.Response):
+    """The scripts and styles that a page names arrive whole, and as what they are."""
+    size, count = 0, 0
+    for name in dict.fromkeys(re.findall(r"""<(?:script|link)\b[^>]*?\b(?:src|href)=["']([^"']+\.(?:js|css)\b[^"']*)""", page.text)):
+        address = urljoin(page.url, unescape(name))
+        if urlsplit(address).netloc != hub.parts.netloc:
+            continue
+        asked = f"a part of JupyterLab's page does not load: GET {urlsplit(address).path}"
+        try:
+            part = hub.fetch("GET", address, headers={"Referer": page.url, "Sec-Fetch-Site": "same-origin"})
+        except requests.RequestException as broken:
+            raise Failed(f"{asked}: {words(broken)}") from None
+        if part.status_code != 200 or "html" in part.headers.get("Content-Type", ""):
+            raise Failed(refusal(part, asked))
+        size, count = size + len(part.content), count + 1
+    yield f"scripts and styles of this page: {count}, {size / 1e6:.1f} MB"
 
 
 def at_rest(hub: Hub, user: str) -> dict:
@@ -739,6 +1167,22 @@ def kernel_channel(hub: Hub):
     hub.channel = hub.socket(f"{hub.server}api/kernels/{started['id']}/channels")
     hub.undo.append(hub.channel.close)
     yield f"WebSocket {hub.base}{hub.server}api/kernels/…/channels -> {hub.channel.getstatus()}"
+    events = f"{hub.server}api/events/subscribe"
+    try:
+        other = hub.socket(events)
+    except Failed as refused:
+        if not re.search(r"-> 404 .*\(from the (user's server|hub)\)", str(refused)):  # older servers have no events
+            raise
+    else:
+        other.close()
+        yield f"WebSocket {hub.base}{events} -> {other.getstatus()}"
+    # What a user calls a file or a room may hold both. No server has this one, and says so.
+    try:
+        hub.socket(f"{hub.server}api/hubcheck%20%3F").close()
+    except Failed as refused:
+        if not re.search(r"\(from the (user's server|hub)\)", str(refused)):
+            raise Failed(f"a WebSocket's address with a space and a question mark does not pass: {refused}") from None
+    yield "a WebSocket's address with a space and a question mark reaches the server"
 
 
 def reason(hub: Hub) -> str:
@@ -810,6 +1254,8 @@ def execute(hub: Hub, code: str, until: str = "") -> str:
 
 # A space, a percent sign, a hash, a plus, an apostrophe and two letters beyond ASCII.
 AWKWARD = "a b%c#d+e'f ü漢.txt"
+# What a lesson on databases or the web may hold, and a firewall takes for an attack.
+LESSON = "SELECT name FROM users WHERE id = 1 OR 1=1; -- see https://example.com/?id=1\n<script>alert(1)</script>\n../../etc/passwd\n"
 
 
 def handshake(hub: Hub):
@@ -819,7 +1265,8 @@ def handshake(hub: Hub):
     headers["Sec-WebSocket-Key"] = base64.b64encode(os.urandom(16)).decode()
     answer = hub.fetch("GET", hub.origin + path, headers=headers, allow_redirects=False)
     if "X-JupyterHub-Version" not in answer.headers:
-        raise Failed(f"GET {path} -> {answer.status_code} on the WebSocket, and not from the hub: {excerpt(answer)}")
+        said = f"GET {path} -> {answer.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
+        raise Failed(f"{said} (from {whose(answer)})")
     yield f"a WebSocket request reaches the hub -> {answer.status_code}; that it is upgraded, only a user sees"
 
 
@@ -828,7 +1275,7 @@ def body_passes(hub: Hub):
     path, data = f"{hub.base}hub/api/users/hubcheck", b" " * hub.options.megabytes * 10**6
     answer = hub.fetch("POST", hub.origin + path, data=data, allow_redirects=False, timeout=hub.options.spawn_timeout)
     if "X-JupyterHub-Version" not in answer.headers:
-        raise Failed(f"POST {path}, {hub.options.megabytes} MB -> {answer.status_code} {answer.reason}: {excerpt(answer)}")
+        raise Failed(refusal(answer, f"POST {path}, {hub.options.megabytes} MB"))
     yield f"{hub.options.megabytes} MB reach the hub -> {answer.status_code}"
 
 
@@ -871,6 +1318,11 @@ def upload_lands(hub: Hub):
     except Failed as refused:
         raise Failed(f"an encoded slash (%2F) does not pass: {refused}") from None
     yield "%2F in a path passes"
+    try:
+        hub.put("lesson.txt", LESSON)
+    except Failed as refused:
+        raise Failed(f"a file whose text looks like an attack does not pass: {refused}") from None
+    yield "a lesson on databases and the web, as text, passes"
 
 
 def editor(hub: Hub):
@@ -898,7 +1350,7 @@ def editor(hub: Hub):
         return f"this is {whose} %jigsaw, not the guide's editor: Blockly comes from {host[1] if host else 'elsewhere'}"
     answer = hub.fetch("GET", script)
     if answer.status_code != 200:
-        raise Failed(f"Blockly does not load from {script}: {answer.status_code} {answer.reason}")
+        raise Failed(refusal(answer, f"Blockly does not load: GET {script}"))
     yield f"the page of %jigsaw and Blockly, {len(answer.content) / 1e6:.1f} MB, come from here"
     return ""
 
@@ -928,7 +1380,7 @@ def blocks_shown(hub: Hub):
 # What anybody can see of each rung, and what a user sees of it.
 OUTSIDE = {
     "hub_answers": hub_answers,
-    "login_works": login_page,
+    "login_works": door,
     "kernel_channel": handshake,
     "upload_lands": body_passes,
     "blocks_shown": hub_headers,
@@ -972,7 +1424,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
     """Climb until a rung fails, then clean up.
 
     Returns a dictionary for each rung: rung, ok, seconds, evidence (list of lines), and for a failed one
-    said, cause and page. `say` is called with each as it is known.
+    said and its `verdict`. `say` is called with each as it is known.
     """
     results: list[dict] = []
     try:
@@ -998,8 +1450,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             ) as failure:
                 expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
                 said = words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
-                cause, page = next(((c, p) for seen, c, p in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
-                result |= {"ok": False, "said": said, "cause": cause, "page": page}
+                result |= {"ok": False, "said": said} | verdict(said)
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
             results.append(result)
             say(result)
@@ -1012,6 +1463,26 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
                 step()
         hub.options.tell("")
     return results
+
+
+def verdict(said: str) -> dict[str, str]:
+    """What follows from what was said: certainty ("certain", "one of these", "not known"), cause, decide (how to find out which
+    of several causes it is), and page; without a known cause, cause and decide are empty."""
+    cause, page = next(((cause, page) for seen, cause, page in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
+    if isinstance(cause, OneOf):
+        numbered = " ".join(f"({number}) {text}" for number, text in enumerate(cause.causes, 1))
+        return {"certainty": "one of these", "cause": numbered, "decide": cause.decide, "page": page}
+    return {"certainty": "certain" if cause else "not known", "cause": cause, "decide": "", "page": page}
+
+
+def judged(result: dict, guide: str = "") -> list[str]:
+    """A verdict as a person reads it, in lines."""
+    lines = {
+        "certain": [f"Cause: {result['cause']}"],
+        "one of these": [f"One of these: {result['cause']}", f"To decide: {result['decide']}"],
+        "not known": ["The cause is not known."],
+    }
+    return [*lines[result["certainty"]], f"Read: {address(result['page'], guide)}"]
 
 
 def words(failure: Exception) -> str:
@@ -1537,17 +2008,15 @@ def show(result: dict, guide: str = "") -> None:
         print(f"    {line}")
     if not result["ok"]:
         print(f"    {result['said']}")
-        if result["cause"]:
-            print(f"  Likely cause: {result['cause']}")
-        print(f"  Read: {address(result['page'], guide)}")
+        for line in judged(result, guide):
+            print(f"  {line}")
     sys.stdout.flush()
 
 
 def warn(result: dict, guide: str = "") -> None:
     """Print a rung that failed in one line, for a log; of one that holds nothing."""
     if not result["ok"]:
-        parts = [f"{result['rung']} fails: {result['said']}", result["cause"] and f"Likely cause: {result['cause']}"]
-        print(" ".join(" ".join([*filter(None, parts), f"Read: {address(result['page'], guide)}"]).split()), flush=True)
+        print(" ".join(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)]).split()), flush=True)
 
 
 def coloured() -> bool:
@@ -1571,7 +2040,7 @@ def junit(url: str, results: list[dict]) -> bytes:
         case = ElementTree.SubElement(suite, "testcase", classname="hubcheck", name=result["rung"], time=f"{result['seconds']:.2f}")
         if not result["ok"]:
             failure = ElementTree.SubElement(case, "failure", message=printable(result["said"]))
-            failure.text = printable(f"{result['cause']}\nRead: {result['page']}")
+            failure.text = printable("\n".join(judged(result)))
         ElementTree.SubElement(case, "system-out").text = printable("\n".join(result["evidence"]))
     return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
 

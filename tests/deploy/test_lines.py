@@ -26,9 +26,9 @@ LINES = [
         "add_header Cross-Origin-Opener-Policy",
     ),
     ("nginx", OLDER, "proxy_set_header Upgrade ", "", "kernel_channel", 'Can "Upgrade" only to "WebSocket"', "proxy_set_header Upgrade"),
-    ("nginx", OLDER, "http://127.0.0.1:800", "http://127.0.0.1:8009", "hub_answers", "503", "does not reach JupyterHub"),
+    ("nginx", OLDER, "http://127.0.0.1:800", "http://127.0.0.1:8009", "hub_answers", "503", "listens on another port"),
     ("apache", NEWEST, "Cross-Origin-Opener-Policy", "", "blocks_shown", "Cross-Origin-Opener-Policy: none", "Header always set"),
-    ("apache", NEWEST, ":800/jupyter/", ":8009/jupyter/", "hub_answers", "503", "does not reach JupyterHub"),
+    ("apache", NEWEST, ":800/jupyter/", ":8009/jupyter/", "hub_answers", "503", "listens on another port"),
 ]
 
 

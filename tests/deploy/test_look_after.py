@@ -96,7 +96,9 @@ def test_a_fault_is_told_by_one_email_with_its_name_and_then_a_line_for_each_che
         hub.machine.sh("systemctl start jupyterhub-check.timer")
     assert letters(hub, "jupyterhub-check") == "1"
     (letter,) = re.findall(r"(?s)Subject: jupyterhub-check failed on hub\.example\.com\n.*?\n\n(.*?)\n\n", hub.machine.read(MAIL) + "\n")
-    assert re.fullmatch(r"hub_answers fails: GET .* Likely cause: .* Read: troubleshooting/bad-gateway-or-service-unavailable", letter)
+    assert re.fullmatch(
+        r"hub_answers fails: GET .* One of these: .* To decide: .* Read: troubleshooting/bad-gateway-or-service-unavailable", letter
+    )
     lines = hub.machine.sh("journalctl --output cat --unit jupyterhub-check --grep '^hub_answers fails'").stdout.splitlines()
     assert len(lines) == 2
 

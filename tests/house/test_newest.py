@@ -10,7 +10,7 @@ from tests.harness.manifest import ROOT
 from tests.harness.measuring.newest import failures, issue, renamed
 
 BROKEN = """<testsuites><testsuite><testcase classname="tests.test_ladder" name="test_a_user_climbs[nginx]">
-<failure message="AssertionError: ✗ kernel_channel (0.6 s)&#10;  Likely cause: the header&#10;&#10;more">trace</failure></testcase>
+<failure message="AssertionError: ✗ kernel_channel (0.6 s)&#10;  Cause: the header&#10;&#10;more">trace</failure></testcase>
 <testcase classname="tests.test_site" name="test_the_site_builds"/></testsuite></testsuites>"""
 FINE = '<testsuites><testsuite><testcase classname="tests.test_site" name="test_the_site_builds"/></testsuite></testsuites>'
 EMPTY = "<testsuites><testsuite/></testsuites>"

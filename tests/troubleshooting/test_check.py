@@ -9,7 +9,7 @@ import pytest
 from snippets.check import hubcheck
 from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import CHECK, PYTHON
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS
+from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, Files
 from tests.harness.measuring.ladder import LADDER
 from tests.harness.measuring.recordings import token
 
@@ -90,18 +90,18 @@ def test_wrong_use_ends_with_2_and_one_line(machine, arguments, words):
 
 # (the address, words of the failure, words of the advice)
 NO_HUB = [
-    ("http://127.0.0.1:9000/html/", "but not JSON: Welcome (another program's answer)", "Another program listens"),
-    ("http://127.0.0.1:9000/json/", "but no JupyterHub", ""),
-    ("http://127.0.0.1:9000/empty/", "but no JupyterHub", ""),
-    ("http://127.0.0.1:9000/error/", "-> 502 Bad Gateway: 502 Bad Gateway", "The reverse proxy does not reach JupyterHub"),
-    ("http://127.0.0.1:9000/drip/", "no end after", ""),
-    ("http://127.0.0.1:9000/", "-> 404 Not Found; the address has no path", "users see the hub below a path"),
-    ("http://127.0.0.1:9001/", "Connection refused", "Nothing listens on that port: is it the right one"),
-    ("https://127.0.0.1:9001/", "127.0.0.1:9001: [Errno 111] Connection refused", "Nothing listens on that port"),
-    ("http://127.0.0.1:9002/", "no answer from http://127.0.0.1:9002/hub/api in time", ""),
-    ("https://127.0.0.1:9002/", "timed out", ""),
-    ("http://127.0.0.1:9003/", "Connection", ""),
-    ("https://127.0.0.1:9000/html/", "SSL", "does not speak TLS"),
+    ("http://127.0.0.1:9000/html/", "but not JSON: Welcome (from another program)", "Another program listens"),
+    ("http://127.0.0.1:9000/json/", "but no JupyterHub", "Another program listens"),
+    ("http://127.0.0.1:9000/empty/", "but no JupyterHub", "Another program listens"),
+    ("http://127.0.0.1:9000/error/", "-> 502 Bad Gateway: 502 Bad Gateway (from another program)", "The hub does not run"),
+    ("http://127.0.0.1:9000/drip/", "no end after", "The cause is not known."),
+    ("http://127.0.0.1:9000/", "-> 404 Not Found (from another program); the address has no path", "Users see the hub below a path"),
+    ("http://127.0.0.1:9001/", "Connection refused", "The port is another one"),
+    ("https://127.0.0.1:9001/", "127.0.0.1:9001: [Errno 111] Connection refused", "The port is another one"),
+    ("http://127.0.0.1:9002/", "no answer from http://127.0.0.1:9002/hub/api in time", "The cause is not known."),
+    ("https://127.0.0.1:9002/", "timed out", "The cause is not known."),
+    ("http://127.0.0.1:9003/", "Connection", "The cause is not known."),
+    ("https://127.0.0.1:9000/html/", "SSL", "Another program than the reverse proxy listens"),
     ("https://127.0.0.1:9003/", "", ""),
     ("https://no-such-name.invalid/", "no-such-name.invalid", "The host name does not resolve"),
 ]
@@ -188,7 +188,7 @@ def test_an_address_that_is_not_the_hubs_is_told_with_the_one_that_is(behind):
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
 def test_http_is_told_where_the_certificate_is_not_trusted(behind):
     done = behind.machine.exec(PYTHON, f"{CHECK}/hubcheck.py", "http://hub.example.com/jupyter/", check=False)
-    assert "-> 301 Moved Permanently: https://hub.example.com/jupyter/hub/api; the address" in done.stdout
+    assert "-> 301 Moved Permanently: https://hub.example.com/jupyter/hub/api (from nginx); the address" in done.stdout
     assert "The address given begins with http://" in done.stdout
 
 
@@ -246,7 +246,7 @@ def test_who_is_refused_with_the_right_password_is_told_why_in_the_log(behind, u
     finally:
         behind.machine.sh(undone)
     assert (last["said"], last["page"]) == (
-        "POST /jupyter/hub/login -> 403: Invalid username or password",
+        "POST /jupyter/hub/login -> 403: Invalid username or password (from the hub)",
         "troubleshooting/invalid-username-or-password",
     )
     assert words in behind.log()[before:]
@@ -257,8 +257,14 @@ def test_who_is_refused_with_the_right_password_is_told_why_in_the_log(behind, u
 COOKIE = 'set $kept $http_cookie; if ($http_upgrade) { set $kept ""; } proxy_set_header Cookie $kept; proxy_set_header Connection'
 # (in the line of nginx's site, what comes before it, the words of the answer, of the cause, of the hub's log)
 FORBIDDEN = [
-    ("proxy_set_header Connection", COOKIE, "Jupyter Server", "does not know who asks", "Couldn't authenticate WebSocket connection"),
-    ("[^/]+)$ {", "[^/]+)$ { return 403;", "nginx", "before Jupyter refuses", ""),
+    (
+        "proxy_set_header Connection",
+        COOKIE,
+        r"\(from the user's server\)",
+        "drops the header Cookie",
+        "Couldn't authenticate WebSocket connection",
+    ),
+    ("[^/]+)$ {", "[^/]+)$ { return 403;", r"\(from nginx\)", "A rule of the reverse proxy refuses", ""),
 ]
 
 
@@ -319,6 +325,37 @@ def test_from_outside_it_sees_what_breaks_there(hubs, line, instead, rung, words
         last = hub.check("--megabytes", "2", user="")[-1]
     assert (last["rung"], last["ok"]) == (rung, False)
     assert words in last["said"]
+
+
+def test_a_hub_that_knows_which_addresses_count_as_one_lets_a_visitor_in_whose_address_changes():
+    """By the line that the page on the XSRF cookie shows for the hub's unit."""
+    page = (ROOT / "troubleshooting/xsrf-cookie-does-not-match/index.md").read_text("utf-8")
+    told, unit = re.search(r"`(Environment=JUPYTERHUB_XSRF\S+)`", page)[1], "systemd/jupyterhub.service"
+    (known,) = re.findall(r"(?m)^Environment=.*$", PUBLISHED.read(unit))
+    changing = "proxy_set_header X-Real-IP 192.0.2.$connection_requests; #"
+    files = PUBLISHED.replace("nginx/jupyterhub.conf", "proxy_set_header X-Real-IP", changing).replace(unit, known, f"{known}\n{told}")
+    with deployment.hub(NEWEST, files) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", files):
+        last = hub.check("--until", "login_works")[-1]
+    assert (last["rung"], last["ok"]) == ("login_works", True), last
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_a_rule_for_scripts_does_no_harm_where_the_hubs_location_looks_at_none(hubs):
+    """As the page says: the hub's other locations are moved into the one that is found first."""
+    name = "nginx/jupyterhub.conf"
+    text = PUBLISHED.read(name)
+    moved = re.findall(r"(?m)^    location ~ \^/jupyter/.*\n(?:        .*\n)+    \}\n", text)
+    assert len(moved) == 2
+    for block in moved:
+        text = text.replace(block, "")
+    (own,) = re.findall(r"(?s)    location /jupyter/ \{\n.*?\n    \}\n", text)
+    inner = own.replace("location /jupyter/", "location ^~ /jupyter/").removesuffix("    }\n") + "".join(moved) + "    }\n"
+    rule = "    location ~* \\.(js|css|png|svg)$ {\n        root /var/www/html;\n    }\n"
+    files = Files({name: text.replace(own, inner + rule)})
+    with deployment.in_front(hubs(NEWEST), PROXIES["nginx"].servers[-1], "nginx", files):
+        climbed = hubs(NEWEST).check("--megabytes", "1", "--keep-server", user="bob")
+    assert climbed[-1]["ok"], climbed[-1]
+    assert [rung["rung"] for rung in climbed] == LADDER
 
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")

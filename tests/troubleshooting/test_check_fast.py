@@ -320,8 +320,11 @@ def test_a_websocket_has_the_hubs_own_address(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (websocket.WebSocketBadStatusException("refused", 403), "GET /http/a -> 403 on the WebSocket: "),
-        (websocket.WebSocketBadStatusException("refused", 502, resp_body=b" <b>\xff</b>\n"), "GET /http/a -> 502 on the WebSocket: �"),
+        (websocket.WebSocketBadStatusException("refused", 403), "GET /http/a -> 403 on the WebSocket (from another program)"),
+        (
+            websocket.WebSocketBadStatusException("refused", 502, resp_body=b" <b>\xff</b>\n"),
+            "GET /http/a -> 502 on the WebSocket: � (from another program)",
+        ),
         (websocket.WebSocketTimeoutException("late"), "GET /http/a: the WebSocket does not open in 7.5 s"),
         (TimeoutError("late"), "GET /http/a: the WebSocket does not open in 7.5 s"),
     ],
@@ -353,19 +356,32 @@ def test_the_xsrf_cookie_of_the_nearest_path_counts():
 
 
 RESULT = {"rung": "hub_answers", "ok": True, "seconds": 0.06, "evidence": ["one", "two"]}
-FAULT = {"rung": "login_works", "ok": False, "seconds": 2.34, "evidence": [], "said": "seen", "cause": "why", "page": "deploy/check"}
+SURE = {"certainty": "certain", "cause": "why", "decide": "", "page": "deploy/check"}
+OPEN_CHOICE = {"certainty": "one of these", "cause": "(1) this (2) that", "decide": "look", "page": "deploy/check"}
+NOT_KNOWN = {"certainty": "not known", "cause": "", "decide": "", "page": "troubleshooting/a"}
+FAULT = {"rung": "login_works", "ok": False, "seconds": 2.34, "evidence": [], "said": "seen"} | SURE
 
 
 @pytest.mark.parametrize(
     ("result", "guide", "lines"),
     [
         (RESULT, "", ["✓ hub_answers (0.1 s)", "    one", "    two"]),
-        (FAULT, "", ["✗ login_works (2.3 s)", "    seen", "  Likely cause: why", "  Read: deploy/check"]),
-        (FAULT | {"cause": ""}, "https://x/", ["✗ login_works (2.3 s)", "    seen", "  Read: https://x/deploy/check.html"]),
+        (FAULT, "", ["✗ login_works (2.3 s)", "    seen", "  Cause: why", "  Read: deploy/check"]),
         (
-            FAULT | {"cause": "", "page": "troubleshooting/a"},
+            FAULT | OPEN_CHOICE,
             "https://x/",
-            ["✗ login_works (2.3 s)", "    seen", "  Read: https://x/troubleshooting/a/index.html"],
+            [
+                "✗ login_works (2.3 s)",
+                "    seen",
+                "  One of these: (1) this (2) that",
+                "  To decide: look",
+                "  Read: https://x/deploy/check.html",
+            ],
+        ),
+        (
+            FAULT | NOT_KNOWN,
+            "https://x/",
+            ["✗ login_works (2.3 s)", "    seen", "  The cause is not known.", "  Read: https://x/troubleshooting/a/index.html"],
         ),
     ],
 )
@@ -378,8 +394,13 @@ def test_a_rung_is_told_in_lines(capsys, result, guide, lines):
     ("result", "guide", "line"),
     [
         (RESULT, "", ""),
-        (FAULT, "", "login_works fails: seen Likely cause: why Read: deploy/check\n"),
-        (FAULT | {"cause": "", "said": "two\nlines"}, "https://x/", "login_works fails: two lines Read: https://x/deploy/check.html\n"),
+        (FAULT, "", "login_works fails: seen Cause: why Read: deploy/check\n"),
+        (
+            FAULT | OPEN_CHOICE | {"said": "two\nlines"},
+            "https://x/",
+            "login_works fails: two lines One of these: (1) this (2) that To decide: look Read: https://x/deploy/check.html\n",
+        ),
+        (FAULT | NOT_KNOWN, "", "login_works fails: seen The cause is not known. Read: troubleshooting/a\n"),
     ],
 )
 def test_for_a_timer_a_rung_that_holds_is_no_line_and_one_that_fails_is_one(capsys, result, guide, line):
@@ -399,7 +420,7 @@ def test_results_are_written_as_ci_reads_them():
     assert second.attrib == {"classname": "hubcheck", "name": "login_works", "time": "2.34"}
     assert [(part.tag, part.attrib, part.text) for part in first] == [("system-out", {}, "one\ntwo")]
     assert [(part.tag, part.attrib, part.text) for part in second] == [
-        ("failure", {"message": "a bell: �, a letter: ü"}, "why\nRead: deploy/check"),
+        ("failure", {"message": "a bell: �, a letter: ü"}, "Cause: why\nRead: deploy/check"),
         ("system-out", {}, None),
     ]
 
@@ -462,6 +483,26 @@ def json_of(text, status=200, reason="OK", **headers):
 API = json_of('{"version": "6.1.1"}', X_JupyterHub_Version="6.1.1")
 
 
+def jupyters(status, reason, body=""):
+    """A page of the hub or of a user's server, as the path says."""
+    return pages(status, reason, body, X_JupyterHub_Version="6.1.1")
+
+
+def nginx(status, reason):
+    """A page of nginx's own."""
+    title = f"{status} {reason}"
+    text = f"<html>\n<head><title>{title}</title></head>\n<body>\n<center><h1>{title}</h1></center>\n<hr><center>nginx</center>\n"
+    return pages(status, reason, text, Server="nginx")
+
+
+def apache(status, reason):
+    """A page of Apache's own."""
+    head = '<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">'
+    return pages(
+        status, reason, f"{head}\n<html><head>\n<title>{status} {reason}</title>\n</head><body>\n<h1>{reason}</h1>\n", Server="Apache"
+    )
+
+
 def told(status, message):
     """What Jupyter's API says to a request that it does not grant."""
     reason = {400: "Bad Request", 500: "Internal Server Error"}[status]
@@ -483,6 +524,11 @@ def at(method, part, answer):
 
 
 PAST, FUTURE = datetime.datetime(2000, 1, 1), datetime.datetime(2090, 1, 1)
+
+
+def moved(address, status=301):
+    """nginx's own redirect."""
+    return nginx(status, "Moved Permanently").with_header("Location", address)
 
 
 def certified(**changes):
@@ -549,13 +595,20 @@ ONLY_PYTHON = Answer(
     body=b'{"default": "python3", "kernelspecs": {"python3": {"name": "python3", "spec": {"display_name": "Python 3 (ipykernel)"}}}}',
 )
 APACHE_404 = "<title>404 Not Found</title> <h1>Not Found</h1><p>The requested URL was not found on this server.</p>"
-HUB_404 = "<title>JupyterHub</title> <p>Logout</p> <h1>404 : Not Found</h1> <p>Jupyter has lots of moons, but this is not one...</p>"
+HUB_404 = (
+    '<title>JupyterHub</title> <p>Logout</p> <div class="error"> <h1>404 : Not Found</h1> '
+    "<p>Jupyter has lots of moons, but this is not one...</p> </div> <p>OK</p>"
+)
 PROXY_404 = "<h1>404: Not Found</h1> <p>No service is registered at this URL</p> <i>configurable-http-proxy</i>"
-UNREACHED = pages(503, "Service Temporarily Unavailable", "<h1>503 Service Temporarily Unavailable</h1>")
-NO_FILE = pages(404, "File not found", "<h1>Error response</h1><p>Error code: 404</p><p>Message: File not found.</p>")
-WRONG_PASSWORD = pages(403, "Forbidden", '<p class="login_error">Invalid username or password</p>')
-LOOP = pages(500, "Internal Server Error", "<title>JupyterHub</title><h1>500 : Redirect loop detected.</h1>")
-UNSTARTED = pages(500, "Internal Server Error", "<h1>500</h1><p>Unhandled error starting server alice</p><p>more</p>")
+UNREACHED = nginx(503, "Service Temporarily Unavailable")
+NO_FILE = pages(404, "File not found", "<h1>Error response</h1><p>Error code: 404</p><p>Message: File not found.</p>", Server="nginx")
+WRONG_PASSWORD = jupyters(403, "Forbidden", '<p class="login_error">Invalid username or password</p>')
+LOOP = pages(
+    500,
+    "Internal Server Error",
+    '<title>JupyterHub</title><div class="error"><h1>500 : Redirect loop detected.</h1><p>Redirect loop detected.</p></div>',
+)
+UNSTARTED = jupyters(500, "Internal Server Error", "<h1>500</h1><p>Unhandled error starting server alice</p><p>more</p>")
 CHANNELS = "/channels"
 
 
@@ -606,7 +659,7 @@ FAULTS = {
     "bad-gateway-or-service-unavailable": (everywhere(UNREACHED), []),
     "bad-request-for-a-percent-sign": (at("PUT", "/a%20b%25c%23d%2Be%27f%20%C3%BC%E6%BC%A2.txt", told(400, "Bad Request")), []),
     "blank-jigsaw-iframe": (at("GET", "/page.html", framed("frame-ancestors 'none'; sandbox allow-scripts")), []),
-    "blockly-does-not-load": (at("GET", "/blockly.min.js", pages(404, "Not Found", "<h1>404 : Not Found</h1>")), []),
+    "blockly-does-not-load": (at("GET", "/blockly.min.js", jupyters(404, "Not Found", "<h1>404 : Not Found</h1>")), []),
     "can-upgrade-only-to-websocket": (at("GET", CHANNELS, pages(400, "Bad Request", 'Can "Upgrade" only to "WebSocket".')), []),
     "certificate-for-another-name": (certified(called=("other.example.com",)), []),
     "certificate-has-expired": (certified(certified={"not_before": PAST, "not_after": PAST.replace(year=2001)}), []),
@@ -617,13 +670,15 @@ FAULTS = {
     "cookies-without-secure": (at("POST", "/hub/login", insecure), []),
     "cross-origin-websockets-not-allowed": (at("GET", CHANNELS, pages(403, "Forbidden", "Cross origin websockets not allowed")), []),
     "debians-page-instead-of-the-hub": (at("GET", "http://hub.example.com/jupyter/", pages(404, "Not Found", APACHE_404)), []),
+    "err-too-many-redirects": (at("GET", "https://hub.example.com/jupyter/hub/api", moved(f"{URL}hub/api")), []),
     "error-starting-kernel": (unstarted("[Errno 13] Permission denied: '/root/mine/bin/python'"), []),
     "exception-occurred-in-preexec-fn": (at("GET", "/hub/spawn", UNSTARTED), []),
-    "failed-to-start-proxy": (everywhere(pages(404, "Not Found", "Not Found")), []),
+    "failed-to-start-proxy": (everywhere(Answer(404, "Not Found", (("Server", "nginx"),), b"Not Found")), []),
     "file-name-too-long": (unstarted("File name too long (addr='ipc:///srv/homes')"), []),
-    "getpwnam-name-not-found": (at("POST", "/hub/login", pages(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
-    "internal-server-error-from-apache": (everywhere(pages(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
+    "getpwnam-name-not-found": (at("POST", "/hub/login", jupyters(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
+    "internal-server-error-from-apache": (everywhere(apache(500, "Internal Server Error")), []),
     "invalid-command-requestheader": (refused("Apache"), []),
+    "invalid-response-403-forbidden": (at("PUT", "/api/contents/hubcheck-00000000", nginx(403, "Forbidden")), []),
     "invalid-username-or-password": (at("POST", "/hub/login", WRONG_PASSWORD), []),
     "jigsaw-urlopen-error": (says_to_jigsaw("<urlopen error [Errno -2] Name or service not known>"), []),
     "jupyterlab-stays-blank": (at("GET", "/user/alice/lab", at_home), []),
@@ -643,11 +698,18 @@ FAULTS = {
     "progress-stays-at-zero": (starting((6, "{}"), (0, "{}"), (0, '{"ready": true}')), []),
     "proxy-of-an-earlier-hub": (everywhere(pages(404, "Not Found", PROXY_404)), []),
     "redirected-you-too-many-times": (at("GET", "/user/alice/", LOOP), []),
-    "request-entity-too-large": (at("PUT", "/large.bin", pages(413, "Request Entity Too Large")), []),
+    "request-entity-too-large": (at("PUT", "/large.bin", nginx(413, "Request Entity Too Large")), []),
+    "scripts-are-not-found": (at("GET", "/static/lab/main.", nginx(404, "Not Found")), []),
     "server-did-not-respond-in-time": (GAVE_UP, []),
     "unknown-assignment": (starting((0, '{"message": "Server requested"}'), (0, '{"failed": true, "message": "Spawn failed: "}')), []),
     "unknown-directive-ssl": (refused("nginx"), []),
+    "unsafe-url-with-3f": (at("GET", "/api/hubcheck%20%3F", apache(403, "Forbidden")), []),
+    "upstream-sent-too-big-header": (at("GET", "/hub/user-redirect/", UNREACHED), []),
     "websocket-closes-when-idle": (closed_when_idle, ["--idle", "6"]),
+    "websockets-of-some-paths-only": (
+        at("GET", "/api/events/subscribe", pages(400, "Bad Request", 'Can "Upgrade" only to "WebSocket".')),
+        [],
+    ),
     "xsrf-cookie-does-not-match": (new_cookies, []),
 }
 # Who logs in, if not alice.
@@ -662,34 +724,45 @@ NO_HUB = [
     (
         "http://127.0.0.1/html/",
         pages(200, "OK", "<h1>Welcome</h1>"),
-        "but not JSON: Welcome (another program's answer)",
-        "Another program listens",
+        "but not JSON: Welcome (from another program)",
+        "One of these: (1) Another program listens",
     ),
-    ("http://127.0.0.1/json/", json_of('["not", "a hub"]'), '-> 200, but no JupyterHub: ["not", "a hub"]', ""),
-    ("http://127.0.0.1/long/", json_of(f'["{"x" * 300}"]'), f'but no JupyterHub: ["{"x" * 198}', ""),
-    ("http://127.0.0.1/empty/", Answer(), "-> 200, but no JupyterHub: null", ""),
+    (
+        "http://127.0.0.1/json/",
+        json_of('["not", "a hub"]'),
+        '-> 200, but no JupyterHub: ["not", "a hub"]',
+        "One of these: (1) Another program listens",
+    ),
+    (
+        "http://127.0.0.1/long/",
+        json_of(f'["{"x" * 300}"]'),
+        f'but no JupyterHub: ["{"x" * 198}',
+        "One of these: (1) Another program listens",
+    ),
+    ("http://127.0.0.1/empty/", Answer(), "-> 200, but no JupyterHub: null", "One of these: (1) Another program listens"),
     (
         "http://127.0.0.1/error/",
-        pages(502, "Bad Gateway", "<h1>502 Bad Gateway</h1>"),
-        "GET /error/hub/api -> 502 Bad Gateway: 502 Bad Gateway",
-        "does not reach JupyterHub",
+        nginx(502, "Bad Gateway"),
+        "GET /error/hub/api -> 502 Bad Gateway: 502 Bad Gateway 502 Bad Gateway nginx (from nginx)",
+        "One of these: (1) The hub does not run. (2) The hub listens on another port",
     ),
     (
         "http://127.0.0.1/quiet/",
         Answer(403, "Forbidden"),
-        "GET /quiet/hub/api -> 403 Forbidden (another program's answer)",
-        "Another program listens",
+        "GET /quiet/hub/api -> 403 Forbidden (from another program)",
+        "One of these: (1) Another program listens",
     ),
     (
         "http://127.0.0.1/",
         pages(404, "Not Found", "<hr>nginx"),
-        "-> 404 Not Found: nginx; the address has no path",
-        "users see the hub below a path",
+        "-> 404 Not Found: nginx (from another program); the address has no path",
+        "One of these: (1) Users see the hub below a path",
     ),
     (
         "http://127.0.0.1/a/",
         Answer(301, "Moved Permanently", (("Location", "https://127.0.0.1/a/hub/api"),)),
-        "GET /a/hub/api -> 301 Moved Permanently: https://127.0.0.1/a/hub/api; the address was http://127.0.0.1/a/, it begins with http://",
+        "GET /a/hub/api -> 301 Moved Permanently: https://127.0.0.1/a/hub/api (from another program); "
+        "the address was http://127.0.0.1/a/, it begins with http://",
         "The address given begins with http://, and the site wants https://.",
     ),
     (
@@ -698,10 +771,15 @@ NO_HUB = [
         "-> 400 Bad Request: The plain HTTP request was sent",
         "begins with http://",
     ),
-    ("http://127.0.0.1:9001/", None, "Connection refused", "Nothing listens on that port: is it the right one"),
-    ("https://127.0.0.1:9001/", None, "127.0.0.1:9001: [Errno 111] Connection refused", "Nothing listens on that port"),
-    ("http://127.0.0.1/silent/", Answer(silent=True), "no answer from http://127.0.0.1/silent/hub/api in time: ReadTimeout", ""),
-    ("https://127.0.0.1:80/tls/", Answer(), "SSL", "does not speak TLS"),
+    ("http://127.0.0.1:9001/", None, "Connection refused", "One of these: (1) The port is another one."),
+    ("https://127.0.0.1:9001/", None, "127.0.0.1:9001: [Errno 111] Connection refused", "One of these: (1) The port is another one."),
+    (
+        "http://127.0.0.1/silent/",
+        Answer(silent=True),
+        "no answer from http://127.0.0.1/silent/hub/api in time: ReadTimeout",
+        "The cause is not known.",
+    ),
+    ("https://127.0.0.1:80/tls/", Answer(), "SSL", "One of these: (1) Another program than the reverse proxy"),
     (
         "https://no-such-name.invalid/",
         None,
@@ -722,7 +800,7 @@ def test_what_is_no_hub_fails_the_first_rung_with_one_clear_line(place, url, ans
     assert words in said
     assert "0x" not in said
     assert cause in rest[0]
-    assert len(rest) == (2 if cause else 1)
+    assert len(rest) == (3 if run.last["decide"] else 2)
     assert run.last["said"] == said.strip()
 
 
@@ -830,7 +908,7 @@ def test_an_address_that_leads_on_to_a_hub_is_not_taken_for_one(place):
     for address in ("https://hub.example.com/jupyter/", "http://hub.example.com/x/"):
         replay.answers["GET", f"{address}hub/api"] = [Answer(302, "Found", (("Location", "https://hub.example.com/z/hub/api"),))]
     run = place.check(replay, "https://hub.example.com/x/", "--ca-file", place.trusted)
-    assert run.last["said"] == "GET /x/hub/api -> 404 Not Found: nothing recorded (another program's answer)"
+    assert run.last["said"] == "GET /x/hub/api -> 404 Not Found: nothing recorded (from another program)"
 
 
 def test_who_is_refused_on_the_port_hears_of_a_hub_on_another(place):
@@ -1009,11 +1087,12 @@ def test_an_answer_that_is_not_a_hubs_ends_in_a_line_and_no_traceback(place, abo
             ("GET", site): [Answer(301, "", (("Location", "/a/"),))],
             ("GET", f"{site}/hub/login"): [pages(200, "OK")],
             ("GET", f"{site}/hub/api/user"): [json_of(about)],
+            ("GET", f"{site}/hub/user-redirect/hubcheck?link=6000-letters"): [Answer(302, "Found", (("Location", "/a/hub/login"),))],
         }
     )
     run = place.check(replay, f"{site}/", "--token-file", f"{place.folder}/token.txt")
     assert run.last["said"] == f"an answer that is not JupyterHub's: {words}"
-    assert (run.last["cause"], run.last["page"]) == ("", "troubleshooting/index")
+    assert (run.last["certainty"], run.last["cause"], run.last["page"]) == ("not known", "", "troubleshooting/index")
 
 
 # What a user's rungs see
@@ -1156,7 +1235,7 @@ def test_a_kernels_time_is_told_in_milliseconds(place):
 def test_a_terminals_answer_stands_at_the_beginning_of_a_line(place):
     replay = Replay.of("user")
     for url, (kept,) in replay.sockets.items():
-        if not url.endswith(CHANNELS):
+        if "/terminals/" in url:
             words = [
                 '["setup", {}]',
                 '["stdout", "echo 42\\r\\n420 x42"]',
@@ -1168,7 +1247,7 @@ def test_a_terminals_answer_stands_at_the_beginning_of_a_line(place):
     assert climb(place, replay, "--until", "kernel_computes").last["evidence"][-1] == "a terminal answers"
     replay = Replay.of("user")
     for url, (kept,) in replay.sockets.items():
-        if not url.endswith(CHANNELS):
+        if "/terminals/" in url:
             kept["frames"] = [kept["frames"][0], *(["received", text] for text in words[:-1])]
     assert climb(place, replay, "--timeout", "0.8").last["rung"] == "kernel_computes"
 
@@ -1217,7 +1296,10 @@ def test_a_page_with_a_form_is_passed_over(place):
     replay = Replay.of("user")
     replay.change("GET", "/hub/spawn", pages(200, "OK", "<form>"))
     replay.answers["POST", f"{URL}hub/api/users/alice/server"] = [told(400, "alice is already running")]
-    assert climb(place, replay).last["said"] == "POST /jupyter/hub/api/users/alice/server -> 400 Bad Request: alice is already running"
+    assert (
+        climb(place, replay).last["said"]
+        == "POST /jupyter/hub/api/users/alice/server -> 400 Bad Request: alice is already running (from the hub)"
+    )
 
 
 READY = '{"progress": 100, "ready": true, "message": "Server ready"}'
@@ -1258,7 +1340,7 @@ def test_a_hub_that_has_given_a_server_up_says_why_on_the_second_try(place):
     replay = Replay.of("user")
     replay.answers[key] = [told(400, "alice is not starting")]
     run = climb(place, replay)
-    assert run.last["said"] == "GET /jupyter/hub/api/users/alice/server/progress -> 400 Bad Request: alice is not starting"
+    assert run.last["said"] == "GET /jupyter/hub/api/users/alice/server/progress -> 400 Bad Request: alice is not starting (from the hub)"
     assert run.clock.slept[:2] == [1, 1]
     assert urls(replay).count("GET hub/api/users/alice/server/progress") == 3
 
@@ -1336,7 +1418,7 @@ def test_no_kernel_starts_and_a_notebooks_words_say_why(place):
     replay.answers[sessions] = [told(500, "File name too long (addr='ipc:///srv')")]
     run = climb(place, replay)
     assert run.last["said"] == (
-        "POST /jupyter/user/alice/api/kernels -> 500 Internal Server Error: Unhandled error; File name too long (addr='ipc:///srv')"
+        "POST /jupyter/user/alice/api/kernels -> 500 Internal Server Error: Unhandled error (from the user's server); File name too long (addr='ipc:///srv')"
     )
     assert run.last["page"] == "troubleshooting/file-name-too-long"
     (asked,) = [request for request in replay.seen if request["url"].endswith("/api/sessions")]
@@ -1354,7 +1436,7 @@ def test_a_notebooks_request_may_say_nothing(place, answer):
     replay = Replay.of("user")
     replay.change("POST", "/api/kernels", told(500, "Unhandled error"))
     replay.answers["POST", f"{URL}user/alice/api/sessions"] = [answer]
-    assert climb(place, replay).last["said"].endswith("-> 500 Internal Server Error: Unhandled error")
+    assert climb(place, replay).last["said"].endswith("-> 500 Internal Server Error: Unhandled error (from the user's server)")
 
 
 @pytest.mark.parametrize("options", [[], ["--keep-server"]])
@@ -1362,7 +1444,7 @@ def test_a_kernel_that_starts_for_a_notebook_after_all_is_taken_away(place, opti
     replay = Replay.of("user")
     replay.change("POST", "/api/kernels", told(500, "Unhandled error"))
     replay.answers["POST", f"{URL}user/alice/api/sessions"] = [json_of('{"id": "a-session"}', 201, "Created")]
-    assert climb(place, replay, *options).last["said"].endswith("-> 500 Internal Server Error: Unhandled error")
+    assert climb(place, replay, *options).last["said"].endswith("-> 500 Internal Server Error: Unhandled error (from the user's server)")
     assert "DELETE user/alice/api/sessions/a-session" in urls(replay)
 
 
@@ -1542,9 +1624,10 @@ def test_a_token_of_an_old_hub_has_no_kind(place):
     replay.change("GET", "/hub/api/user", json_of('{"name": "alice"}'))
     run = climb(place, replay, "--token-file", f"{place.folder}/token.txt", "--until", "login_works")
     assert run.last["ok"], run.last
-    assert run.last["evidence"][-2:] == [
+    assert run.last["evidence"][-3:] == [
         "GET /jupyter/hub/api/user -> 200, alice",
         "with a token, neither cookies nor the check of a WebSocket's origin are seen",
+        "a link of 6000 characters reaches the hub -> 302",
     ]
 
 
@@ -1553,7 +1636,7 @@ def test_a_hub_without_xsrf_cookies_is_asked_once(place):
     replay = Replay.of("outside")
     replay.change("GET", "/hub/login", lambda answer: answer.with_header("Set-Cookie", ""))
     run = place.check(replay, URL, "--ca-file", place.trusted, "--until", "login_works")
-    assert run.last["evidence"] == ["GET /jupyter/hub/login -> 200"]
+    assert run.last["evidence"] == ["GET /jupyter/hub/login -> 200", "a link of 6000 characters reaches the hub -> 302"]
 
 
 # From outside
@@ -1561,10 +1644,10 @@ def test_a_hub_without_xsrf_cookies_is_asked_once(place):
 
 def test_a_websocket_that_stays_before_the_hub_is_told(place):
     replay = Replay.of("outside")
-    replay.change("GET", "/channels", pages(403, "Forbidden", "<h1>403 Forbidden</h1>"))
+    replay.change("GET", "/channels", nginx(403, "Forbidden"))
     run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
     assert run.last["said"] == (
-        "GET /jupyter/user/hubcheck/api/kernels/none/channels -> 403 on the WebSocket, and not from the hub: 403 Forbidden"
+        "GET /jupyter/user/hubcheck/api/kernels/none/channels -> 403 on the WebSocket: 403 Forbidden 403 Forbidden nginx (from nginx)"
     )
     assert run.last["page"] == "deploy/how-the-parts-fit"
 
@@ -1598,7 +1681,7 @@ def test_a_large_request_is_not_sent_on_to_another_address(place):
     replay = Replay.of("outside")
     replay.change("POST", "/hub/api/users/hubcheck", Answer(307, "Temporary Redirect", (("Location", "/elsewhere"),)))
     run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
-    assert run.last["said"] == "POST /jupyter/hub/api/users/hubcheck, 1 MB -> 307 Temporary Redirect: /elsewhere"
+    assert run.last["said"] == "POST /jupyter/hub/api/users/hubcheck, 1 MB -> 307 Temporary Redirect: /elsewhere (from another program)"
 
 
 def test_of_a_climb_uploads_and_starts_may_take_longer(place):
@@ -1609,6 +1692,7 @@ def test_of_a_climb_uploads_and_starts_may_take_longer(place):
         ("GET", "hub/api/users/alice/server/progress"),
         ("PUT", "user/alice/api/contents/…/large.bin"),
         ("PUT", "user/alice/api/contents/…/a%20b%25c%23d%2Be%27f%20%C3%BC%E6%BC%A2.txt"),
+        ("PUT", "user/alice/api/contents/…/lesson.txt"),
         ("PUT", "user/alice/api/contents/…/page.html"),
     }
     assert {seconds for *_, seconds in waits} == {7, 70, 3}
@@ -1618,7 +1702,7 @@ def test_a_large_request_that_stays_before_the_hub_is_told(place):
     replay = Replay.of("outside")
     replay.change("POST", "/hub/api/users/hubcheck", pages(413, "Request Entity Too Large", "<h1>413</h1>"))
     run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "2")
-    assert run.last["said"] == "POST /jupyter/hub/api/users/hubcheck, 2 MB -> 413 Request Entity Too Large: 413"
+    assert run.last["said"] == "POST /jupyter/hub/api/users/hubcheck, 2 MB -> 413 Request Entity Too Large: 413 (from another program)"
     (asked,) = [request for request in replay.seen if request["method"] == "POST"]
     assert asked["body"] == "<2000000 characters>"
 
@@ -1651,7 +1735,7 @@ def test_for_a_timer_it_is_silent_while_all_holds_and_else_says_one_line(place):
     replay.change("POST", "/hub/api/users/hubcheck", pages(413, "Request Entity Too Large", "<h1>413</h1>"))
     run = place.check(replay, *options)
     assert run.status == 1
-    assert re.fullmatch(r"upload_lands fails: POST .* -> 413 .* Likely cause: .* Read: troubleshooting/request-entity-too-large\n", run.out)
+    assert re.fullmatch(r"upload_lands fails: POST .* -> 413 .* Cause: .* Read: troubleshooting/request-entity-too-large\n", run.out)
 
 
 def test_what_is_not_ascii_is_written_as_it_is(place):
@@ -1751,9 +1835,320 @@ def test_without_its_packages_it_says_how_it_is_run():
 def test_the_first_cause_that_fits_is_told():
     """In the order of the table: what is narrow stands before what is wide."""
     said = {
-        "hub/api -> 404 Not Found: Not Found (another program's answer)": "troubleshooting/failed-to-start-proxy",
-        "hub/api -> 404 Not Found: nginx": "troubleshooting/not-found-under-the-base-url",
-        "-> 403 on the WebSocket: Jupyter Server": "deploy/how-the-parts-fit",
-        "GET hub/api -> 500 Internal": "troubleshooting/internal-server-error-from-apache",
+        "hub/api -> 404 Not Found: Not Found (from JupyterHub's own proxy)": "troubleshooting/failed-to-start-proxy",
+        "hub/api -> 404 Not Found: nginx (from nginx)": "troubleshooting/not-found-under-the-base-url",
+        "-> 403 on the WebSocket: Jupyter Server (from the user's server)": "deploy/how-the-parts-fit",
+        "GET hub/api -> 500 Internal (from Apache)": "troubleshooting/internal-server-error-from-apache",
     }
     assert {words: next(page for seen, _, page in hubcheck.CAUSES if re.search(seen, words)) for words in said} == said
+
+
+# Whose an answer is, and how sure a verdict is
+
+
+WORDS = {404: "Not Found", 502: "Bad Gateway", 503: "Service Unavailable"}
+# What JupyterHub gives to users' servers, too, where nobody sets another policy.
+OF_THE_HUB = "frame-ancestors 'none'; report-uri /jupyter/hub/security/csp-report"
+HAPROXY = "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>\n"
+
+
+def from_whom(status, text, path="hub/api", **headers):
+    answer = answered(status, text, **headers)
+    answer.url = URL + path
+    return hubcheck.whose(answer)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "headers", "name"),
+    [
+        (403, "", {"X_JupyterHub_Version": "6.1.1", "Content_Security_Policy": OF_THE_HUB}, "the user's server"),
+        (503, "<title>JupyterHub</title>", {"X_JupyterHub_Version": "6.1.1"}, "the hub"),
+        (302, "", {"X_JupyterHub_Version": "6.1.1", "Location": "/jupyter/hub/user/alice/api"}, "the hub"),
+        (302, "", {"X_JupyterHub_Version": "6.1.1", "Location": "/jupyter/hub/login"}, "the user's server"),
+        (403, "", {"X_JupyterHub_Version": "6.1.1", "Server": "nginx"}, "the user's server"),
+        (403, "<h1>Blocked by</h1>", {"X_JupyterHub_Version": "6.1.1"}, "the user's server"),
+        (404, "<title>JupyterHub</title>", {"Content_Type": "text/html"}, "the hub"),
+        (404, "<title>Jupyter Server</title>", {"Content_Type": "text/html"}, "the user's server"),
+        (500, '{"message": "no", "reason": null}', {"Content_Type": "application/json"}, "the user's server"),
+        (500, '{"message": "no"}', {"Content_Type": "application/json"}, "another program"),
+        (400, 'Can "Upgrade" only to "WebSocket".', {"Server": "nginx"}, "the user's server"),
+        (404, "<i>configurable-http-proxy</i>", {"Content_Type": "text/html"}, "JupyterHub's own proxy"),
+        (503, "Service Unavailable", {"Server": "nginx"}, "JupyterHub's own proxy"),
+        (503, "Service Unavailable", {"Content_Type": "text/plain; charset=utf-8"}, "another program"),
+        (503, "Not Found", {}, "another program"),
+        (502, "<hr><center>nginx/1.22.1</center>", {"Content_Type": "text/html", "Server": "cloudflare"}, "nginx"),
+        (200, "<hr><center>nginx</center>", {"Content_Type": "text/html"}, "nginx"),
+        (200, "<hr><center>nginx</center>", {"Content_Type": "text/plain"}, "another program"),
+        (404, '<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">', {"Content_Type": "text/html"}, "Apache"),
+        (404, "<address>Apache/2.4.66 (Debian) Server</address>", {}, "Apache"),
+        (503, HAPROXY, {"Content_Type": "text/html"}, "HAProxy"),
+        (404, "404 page not found\n", {"Content_Type": "text/plain; charset=utf-8"}, "a program in Go, such as Traefik"),
+        (403, "The requested URL was rejected. Please consult with your administrator.", {}, "a firewall"),
+        (406, "<p>This error was generated by Mod_Security.</p>", {"Server": "Apache"}, "a firewall"),
+        (502, "", {"Server": "Caddy"}, "Caddy"),
+        (403, "error code: 1020", {"Server": "cloudflare"}, "Cloudflare"),
+        (503, "<center>a page</center>", {"Server": "awselb/2.0"}, "a balancer of AWS"),
+        (503, "Our own page", {"Server": "nginx/1.22.1"}, "nginx or a program behind it"),
+        (503, "Our own page", {"Server": "Apache"}, "Apache or a program behind it"),
+        (520, "", {}, "another program"),
+        (404, "", {"Server": "SimpleHTTP/0.6 Python/3.11"}, "another program"),
+    ],
+)
+def test_whose_an_answer_is(status, text, headers, name):
+    assert from_whom(status, text, "user/alice/api", **headers) == name
+
+
+def test_only_the_hub_answers_above_the_users_servers():
+    assert from_whom(403, "", "hub/api", X_JupyterHub_Version="6.1.1") == "the hub"
+    assert from_whom(403, "", "hub/user/alice/", X_JupyterHub_Version="6.1.1") == "the hub"
+    assert from_whom(500, '{"message": "no", "reason": null}', "hub/api", Content_Type="application/json") == "the hub"
+
+
+# (what was said, how certain the cause is, the page)
+VERDICTS = [
+    ("PUT /a -> 413 Request Entity Too Large (from nginx)", "certain", "request-entity-too-large"),
+    ("PUT /a -> 403 Forbidden: no (from a firewall)", "certain", "invalid-response-403-forbidden"),
+    ("PUT /a -> 403 Forbidden: no (from nginx)", "one of these", "invalid-response-403-forbidden"),
+    ("PUT /a -> 406 Not Acceptable (from another program)", "one of these", "invalid-response-403-forbidden"),
+    ("DELETE /a -> 405 Not Allowed (from Apache)", "one of these", "invalid-response-403-forbidden"),
+    ("PUT /a -> 403 Forbidden: no (from the user's server)", "not known", "index"),
+    ("PUT /a -> 504 Gateway Time-out: 504 (from nginx)", "one of these", "bad-gateway-or-service-unavailable"),
+    ("GET /hub/api -> 503 Service Unavailable (from nginx)", "one of these", "bad-gateway-or-service-unavailable"),
+    ("GET /user/alice/ -> 503 Service Unavailable: 503 (from the hub)", "not known", "index"),
+    ("GET /x/channels -> 403 on the WebSocket: no (from nginx)", "one of these", "deploy/how-the-parts-fit"),
+    ("GET /x/channels -> 504 on the WebSocket: late (from another program)", "one of these", "deploy/how-the-parts-fit"),
+    ("GET /x/channels -> 200 on the WebSocket: Login (from another program)", "one of these", "deploy/how-the-parts-fit"),
+    ("GET /x/channels -> 403 on the WebSocket: no (from a firewall)", "certain", "invalid-response-403-forbidden"),
+    ("GET /x/channels -> 403 on the WebSocket: Jupyter Server (from the user's server)", "one of these", "deploy/how-the-parts-fit"),
+    ("GET /x/channels -> 500 on the WebSocket: no (from the user's server)", "not known", "index"),
+    ("GET /u/api/events/subscribe -> 404 on the WebSocket: no (from nginx)", "certain", "websockets-of-some-paths-only"),
+    ("GET /u/api/events/subscribe -> 403 on the WebSocket: no (from the user's server)", "one of these", "deploy/how-the-parts-fit"),
+    ("GET /hub/api -> 404 Not Found: 404 (from the hub)", "certain", "not-found-under-the-base-url"),
+    ("GET /hub/api -> 404 Not Found: 404 (from Apache)", "one of these", "not-found-under-the-base-url"),
+    ("GET /hub/api -> 200, but not JSON: Login (from nginx or a program behind it)", "one of these", "address-already-in-use"),
+    ("GET /hub/api -> 500 Internal Server Error (from Apache)", "one of these", "internal-server-error-from-apache"),
+    ("GET /hub/api -> 500 Internal Server Error (from the hub)", "not known", "index"),
+    ("Spawn failed: Server at http://127.0.0.1:1/ didn't respond in 30 seconds", "one of these", "server-did-not-respond-in-time"),
+    ("a part of JupyterLab's page does not load: GET /a.js -> 404 Not Found (from nginx)", "certain", "scripts-are-not-found"),
+    ("a part of JupyterLab's page does not load: GET /a.js -> 200 OK: Hello (from another program)", "certain", "scripts-are-not-found"),
+    ("a part of JupyterLab's page does not load: GET /a.js -> 404 Not Found (from the user's server)", "not known", "index"),
+    ("a file whose text looks like an attack does not pass: PUT /a -> 403 (from nginx)", "certain", "invalid-response-403-forbidden"),
+    ("a file whose text looks like an attack does not pass: PUT /a -> 500 (from the user's server)", "not known", "index"),
+    ("GET /u/ -> 500 Internal Server Error: Redirect loop detected. (from the hub)", "one of these", "redirected-you-too-many-times"),
+    ("something that nobody has seen before", "not known", "index"),
+]
+
+
+@pytest.mark.parametrize(("said", "certainty", "page"), VERDICTS)
+def test_a_verdict_is_as_sure_as_what_was_seen(said, certainty, page):
+    told = hubcheck.verdict(said)
+    assert (told["certainty"], told["page"].removeprefix("troubleshooting/")) == (certainty, page)
+    assert bool(told["cause"]) == (certainty != "not known")
+    assert bool(told["decide"]) == (certainty == "one of these")
+
+
+def test_a_server_on_another_machine_is_told_apart_by_its_address():
+    for address, far in (("172.18.0.3", True), ("[fd00::3]", True), ("127.0.0.1", False), ("localhost", False), ("[::1]", False)):
+        told = hubcheck.verdict(f"the server does not start: Spawn failed: Server at http://{address}:8888/ didn't respond in 30 seconds")
+        assert ("does not reach the hub" in told["cause"]) == far
+
+
+def test_of_several_causes_each_has_its_number():
+    assert hubcheck.verdict("certificate has expired") == {
+        "certainty": "one of these",
+        "cause": "(1) The certificate has expired. (2) This machine's clock is ahead.",
+        "decide": "run date on this machine.",
+        "page": "troubleshooting/certificate-has-expired",
+    }
+
+
+# Where a redirect leads
+
+
+API_URL = f"{URL}hub/api"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (API_URL, "leads back to itself"),
+        ("/jupyter/hub/api", "leads back to itself"),
+        ("http://hub.example.com/jupyter/hub/api", "leads out of https"),
+        ("https://sso.example.org/login", "leads elsewhere"),
+        ("https://hub.example.com:8443/jupyter/hub/api", "leads elsewhere"),
+        ("https://hub.example.com:443/other/hub/api", ""),
+        ("/other/hub/api", ""),
+    ],
+)
+def test_the_whole_address_of_a_redirect_is_judged(place, target, words):
+    replay = Replay({("GET", API_URL): [moved(target)]})
+    rung = first_rung(place, replay)
+    told = re.search(r"; that (leads .*)", rung["said"])
+    assert (told[1] if told else "") == words
+    assert rung["page"] == {
+        "": "troubleshooting/not-found-under-the-base-url",
+        "leads elsewhere": "deploy/check",
+    }.get(words, "troubleshooting/err-too-many-redirects")
+
+
+def test_a_way_that_comes_back_is_a_circle(place):
+    there_and_back = {
+        ("GET", API_URL): [moved("http://hub.example.com/jupyter/hub/api")],
+        ("GET", "http://hub.example.com/jupyter/hub/api"): [moved(API_URL)],
+    }
+    rung = first_rung(place, Replay(there_and_back))
+    assert rung["said"].endswith(f"; that leads in a circle: http://hub.example.com/jupyter/hub/api -> {API_URL}")
+    assert rung["page"] == "troubleshooting/err-too-many-redirects"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("http://hub.example.com/jupyter/", "; that leads out of https (from nginx)"),
+        ("https://hub.example.com:8080/jupyter/", "; that leads elsewhere (from nginx)"),
+        ("https://www.example.com/jupyter/", "; that leads elsewhere (from nginx)"),
+    ],
+)
+def test_the_path_without_its_slash_leads_to_the_same_hub(place, target, words):
+    replay = redirecting()
+    replay.answers["GET", URL.rstrip("/")] = [moved(target)]
+    assert first_rung(place, replay)["said"] == f"GET /jupyter -> 301{words}"
+
+
+@pytest.mark.parametrize("target", ["https://www.example.com/jupyter/", "https://hub.example.com:8443/jupyter/"])
+def test_port_80_leads_to_the_same_hub(place, target):
+    replay = redirecting()
+    replay.answers["GET", "http://hub.example.com/jupyter/"] = [moved(target)]
+    rung = first_rung(place, replay)
+    assert (rung["said"], rung["certainty"]) == (f"port 80 leads elsewhere than to {URL}", "one of these")
+
+
+@pytest.mark.parametrize(("target", "ok"), [("http://hub.example.com/jupyter/user/alice/lab", False), (f"{URL}user/alice/lab", True)])
+def test_no_page_of_the_users_leads_out_of_https(place, target, ok):
+    replay = Replay.of("user")
+    replay.change("GET", "https://hub.example.com/jupyter/user/alice/", moved(target, 302))
+    replay.answers["GET", "http://hub.example.com/jupyter/user/alice/lab"] = [moved(f"{URL}user/alice/lab")]
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["ok"] == ok
+    if not ok:
+        words = f"GET /jupyter/user/alice/ -> 302 Moved Permanently: {target} (from nginx); that leads out of https"
+        assert (run.last["said"], run.last["page"]) == (words, "troubleshooting/err-too-many-redirects")
+
+
+# What a page and an application need
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (nginx(404, "Not Found"), "404 Not Found: 404 Not Found 404 Not Found nginx (from nginx)"),
+        (pages(200, "OK", "<h1>Our site</h1>"), "200 OK: Our site (from another program)"),
+        (jupyters(404, "Not Found", "<h1>404</h1>"), "404 Not Found: 404 (from the user's server)"),
+        (Answer(403, "Forbidden", (("Content-Type", "text/plain"), ("Server", "Caddy")), b"no"), "403 Forbidden: no (from Caddy)"),
+    ],
+)
+def test_a_script_that_does_not_come_is_told(place, answer, words):
+    replay = Replay.of("user")
+    replay.change("GET", "/static/lab/main.", answer)
+    run = climb(place, replay)
+    assert run.last["rung"] == "server_spawns"
+    assert re.sub(r"main\.\w+", "main", run.last["said"]) == (
+        f"a part of JupyterLab's page does not load: GET /jupyter/user/alice/static/lab/main.js -> {words}"
+    )
+
+
+def test_a_script_that_breaks_off_is_told(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/static/lab/main.", Answer(silent=True))
+    run = climb(place, replay, "--timeout", "0.8")
+    assert run.last["rung"] == "server_spawns"
+    assert run.last["said"].startswith("a part of JupyterLab's page does not load: GET /jupyter/user/alice/static/lab/main.")
+
+
+def test_scripts_of_another_host_are_not_asked_for(place):
+    replay = Replay.of("user")
+    text = '<script src="https://cdn.example.org/a.js"></script><link rel="stylesheet" href=\'b.css?v=1&amp;w=2\'><link href="c.png">'
+    replay.change("GET", "/user/alice/lab", lambda answer: dataclasses.replace(answer, status=200, body=text.encode()))
+    replay.answers["GET", f"{URL}user/alice/b.css?v=1&w=2"] = [Answer(200, "OK", (("Content-Type", "text/css"),), b"x" * 300_000)]
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["evidence"][-1] == "scripts and styles of this page: 1, 0.3 MB"
+    assert not [url for url in urls(replay) if "cdn" in url or "c.png" in url]
+
+
+@pytest.mark.parametrize("answer", [jupyters(404, "Not Found", "<h1>404 : Not Found</h1>"), pages(404, "Not Found", HUB_404)])
+def test_an_older_server_has_no_events(place, answer):
+    """The second is of JupyterHub 1.5.0, tried with a hub of 6.1.1."""
+    replay = Replay.of("user")
+    replay.change("GET", "/api/events/subscribe", answer)
+    run = climb(place, replay, "--until", "kernel_channel")
+    assert run.last["ok"], run.last
+    assert not [line for line in run.last["evidence"] if "subscribe" in line]
+
+
+def test_a_websockets_address_may_be_answered_by_the_server_alone(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/api/hubcheck%20%3F", nginx(404, "Not Found"))
+    run = climb(place, replay)
+    assert run.last["said"] == (
+        "a WebSocket's address with a space and a question mark does not pass: "
+        "GET /jupyter/user/alice/api/hubcheck%20%3F -> 404 on the WebSocket: 404 Not Found 404 Not Found nginx (from nginx)"
+    )
+
+
+def test_an_older_server_answers_a_websockets_address_with_a_page_like_the_hubs(place):
+    """Of JupyterHub 2.3.1, tried with a hub of 6.1.1."""
+    replay = Replay.of("user")
+    replay.change("GET", "/api/hubcheck%20%3F", pages(404, "Not Found", HUB_404))
+    assert climb(place, replay, "--until", "kernel_channel").last["ok"]
+
+
+@pytest.mark.parametrize(("answer", "certainty"), [(UNREACHED, "certain"), (nginx(414, "Request-URI Too Large"), "certain"), (HUB_404, "")])
+def test_a_long_link_passes(place, answer, certainty):
+    replay = Replay.of("outside")
+    answer = pages(404, "Not Found", answer) if isinstance(answer, str) else answer
+    replay.change("GET", "/hub/user-redirect/", answer)
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    assert run.last["rung"] == "login_works"
+    assert run.last["said"].startswith("a long link: GET /jupyter/hub/user-redirect/hubcheck?… of 6000 characters -> ")
+    assert run.last["certainty"] == (certainty or "not known")
+
+
+def test_a_text_that_looks_like_an_attack_passes(place):
+    replay = Replay.of("user")
+    replay.change("PUT", "/lesson.txt", nginx(403, "Forbidden"))
+    run = climb(place, replay)
+    assert run.last["said"].startswith(
+        "a file whose text looks like an attack does not pass: PUT /jupyter/user/alice/api/contents/hubcheck-"
+    )
+    (asked,) = [request for request in replay.seen if request["url"].endswith("/lesson.txt") and request["method"] == "PUT"]
+    body = json.loads(asked["body"])
+    assert (body["format"], "://" in body["content"], "SELECT" in body["content"]) == ("text", True, True)
+
+
+# Versions, and who sends people on
+
+
+def test_another_version_of_the_users_server_is_told(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/user/alice/lab", lambda answer: answer.with_header("X-JupyterHub-Version", "4.1.6"))
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["ok"], "two versions alone are no fault"
+    assert "the user's server has JupyterHub 4.1.6, the hub 6.1.1" in run.last["evidence"]
+    assert "JupyterHub 4" not in str(climb(place, Replay.of("user"), "--until", "server_spawns").rungs)
+
+
+VERSIONS_DIFFER = "Redirect loop detected. Notebook has jupyterhub version 4.1.6, but the Hub expects 6.1.1."
+
+
+@pytest.mark.parametrize(("on", "cause"), [("/jupyter/hub/user/alice/", "inner port"), ("/jupyter/user/alice/lab", "another version")])
+def test_a_loop_is_told_by_who_has_sent_people_on(place, on, cause):
+    """What the hub adds about versions says nothing: it does so in each loop in which they differ."""
+    replay = Replay.of("user")
+    replay.change("GET", "https://hub.example.com/jupyter/user/alice/", moved(on, 302))
+    page = f'<title>JupyterHub</title>{"menu " * 60}<div class="error"><h1>500 : Internal Server Error</h1><p>{VERSIONS_DIFFER}</p></div>'
+    replay.answers["GET", f"https://hub.example.com{on}"] = [pages(500, "Internal Server Error", page)]
+    run = climb(place, replay)
+    assert run.last["rung"] == "server_spawns"
+    assert VERSIONS_DIFFER in run.last["said"]
+    assert cause in run.last["cause"]
+    assert run.last["certainty"] == "one of these"

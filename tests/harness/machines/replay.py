@@ -44,8 +44,9 @@ FILE = ROOT / "tests/troubleshooting/recorded.json"
 FLEETING = ("accept-encoding", "connection", "content-length", "sec-websocket-key", "sec-websocket-version", "upgrade", "host")
 # What of an answer's headers hubcheck or its libraries read.
 READ = ("content-type", "location", "set-cookie", "content-security-policy", "cross-origin-opener-policy", "server", "x-jupyterhub-version")
-# Longer answers, unless they are errors or the page of %jigsaw, are kept as their length: hubcheck does not read them.
+# Longer answers, unless they are errors or these pages, are kept as their length: hubcheck does not read them.
 LONG = 1500
+WHOLE = ("/blocks.html", "/lab")
 ADDRESS = "192.0.2.10"
 NEVER = "Fri, 31 Dec 2100 23:59:59 GMT"
 
@@ -56,13 +57,18 @@ def recorded() -> dict[str, dict]:
     return json.loads(FILE.read_text("utf-8"))
 
 
+def brief(text: str) -> str:
+    """A text with a name in the place of a long link."""
+    return re.sub("a{1000,}", lambda found: f"{len(found[0])}-letters", text)
+
+
 def asked(method: str, url: str, headers: dict[str, str], body: str) -> dict:
     """A request as it is compared with another: without what chance or a library puts in."""
     kept = {name.title(): value for name, value in headers.items() if name.lower() not in FLEETING}
     if "Cookie" in kept:
         kept["Cookie"] = "; ".join(sorted(kept["Cookie"].split("; ")))
     short = re.sub(r"[A-Za-z0-9+/=]{1000,}| {1000,}", lambda found: f"<{len(found[0])} characters>", body)
-    return {"method": method, "url": url, "headers": dict(sorted(kept.items())), "body": short}
+    return {"method": method, "url": brief(url), "headers": dict(sorted(kept.items())), "body": short}
 
 
 def lasting(header: str) -> str:
@@ -86,7 +92,7 @@ def normal(climb: dict, names: dict[str, str]) -> dict:
         answer["headers"] = [
             [name, lasting(value) if name.lower() == "set-cookie" else value] for name, value in answer["headers"] if name.lower() in READ
         ]
-        if len(answer["body"]) > LONG and answer["status"] < 400 and not exchange["asked"]["url"].endswith("/blocks.html"):
+        if len(answer["body"]) > LONG and answer["status"] < 400 and not exchange["asked"]["url"].endswith(WHOLE):
             answer |= {"body": "", "length": len(answer["body"])}
         for name, value in answer["headers"]:
             if name.lower() == "set-cookie" and (found := re.match(r"([^=]+)=([^;]{8,})", value)):
@@ -111,7 +117,7 @@ def normal(climb: dict, names: dict[str, str]) -> dict:
     ):
         text = re.sub(chance, lambda found, form=form: seen.setdefault(found[0], form.format(len(seen))), text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)", "2026-01-01T00:00:00Z", text)
-    return json.loads(text)
+    return json.loads(brief(text))
 
 
 @dataclass(frozen=True)
@@ -197,7 +203,7 @@ class Replay:
         if folder and folder[0] not in self.renamed.values():
             kept = next((name for _, known in self.answers for name in re.findall(r"hubcheck-\d{8}\b", known)), folder[0])
             self.renamed[kept] = folder[0]
-        known = url
+        known = brief(url)
         for kept, now in self.renamed.items():
             known = known.replace(now, kept)
         body_text = body.decode("latin-1")
@@ -218,7 +224,8 @@ class Replay:
         said = queue.pop(0) if len(queue) > 1 else queue[0]
         path = unquote(known.partition("/files/" if method == "GET" else "/api/contents/")[2])
         if method == "PUT" and said.status < 300 and b'"content"' in body:
-            self.files[path] = base64.b64decode(json.loads(body)["content"])
+            about = json.loads(body)
+            self.files[path] = about["content"].encode() if about["format"] == "text" else base64.b64decode(about["content"])
         if method == "GET" and said.status == 200 and path in self.files:
             said = replace(said, body=self.changed.get(path.partition("/")[2], self.files[path]))
         return said

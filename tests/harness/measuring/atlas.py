@@ -1,7 +1,8 @@
 """The atlas of faults: each folder below troubleshooting/ is a complaint, and here its fault is made and looked at.
 
 A folder holds `index.md` (its front matter names the rung that breaks), `symptom.txt` (what is seen, by where), and the
-fault: `fix.diff`, from the broken files to the published ones, or `fault.sh` and `fix.sh`, which run on the server.
+fault: `fix.diff`, from the broken files to the published ones, or `fault.sh` and `fix.sh`, which run on the server. Where the
+published files themselves do not fit, behind a balancer, it holds `balancer.diff`, from the published files to those that do.
 
 `python -m tests.harness.measuring.atlas NAME...` makes the faults and prints all that is seen: what to write a symptom.txt from.
 """
@@ -31,10 +32,37 @@ from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, Files
 from tests.harness.measuring.ladder import IMPATIENT
+from tests.harness.pairs import WHOLE
 
 ATLAS = ROOT / "troubleshooting"
 VERSION = VERSIONS["jupyterhub"][0]
-KEYS = {"rung", "proxies", "server", "certificate", "address", "user", "check", "needs", "also_called", "headings_also_called"}
+KEYS = {"rung", "proxies", "server", "certificate", "address", "user", "check", "needs", "balancer", "also_called", "headings_also_called"}
+# A server that holds the certificate, and speaks plain HTTP with the one behind it. Of the hub's name it has the addresses that
+# are put in; the published site has all others.
+BALANCER = """
+server {{
+    {listens}
+    server_name balancer.example.com;
+    ssl_certificate     {certificate};
+    ssl_certificate_key {key};
+    if ($scheme = http) {{
+        return 301 https://$host$request_uri;
+    }}
+    location / {{
+        proxy_pass http://127.0.0.1:80;
+        proxy_http_version 1.1;
+        proxy_set_header Host $http_host;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection $jupyterhub_connection;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto https;
+        proxy_buffer_size 12k;
+        proxy_buffering off;
+        proxy_read_timeout 1h;
+        client_max_body_size 0;
+    }}
+}}
+"""
 # The rung below hubcheck's ladder: a server refuses a file.
 BELOW = "config_accepted"
 # How long a browser is watched where nothing is expected, in seconds.
@@ -105,6 +133,19 @@ class Entry:
             if done.returncode:
                 raise Unclear(f"{where} does not lead to what is published: {done.stderr.strip()}")
             return Files({name: Path(work, "snippets", name).read_text("utf-8") for name in names})
+
+    @property
+    def behind_balancer(self) -> Files:
+        """The snippets as they work behind a balancer. Raises `Unclear` if balancer.diff does not fit what is published."""
+        with tempfile.TemporaryDirectory() as work:
+            name = "nginx/jupyterhub.conf"
+            copy = Path(work, "snippets", name)
+            copy.parent.mkdir(parents=True)
+            copy.write_bytes((SNIPPETS / name).read_bytes())
+            done = subprocess.run(["git", "apply", self.folder / "balancer.diff"], cwd=work, capture_output=True, text=True)
+            if done.returncode:
+                raise Unclear(f"{shown(self.folder)}/balancer.diff does not fit what is published: {done.stderr.strip()}")
+            return Files({name: copy.read_text("utf-8").replace("192.0.2.1;", "127.0.0.1;")})
 
     @property
     def proxies(self) -> list[str]:
@@ -229,7 +270,7 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
         before = len(hub.log()) if hub is stage.hub else 0
         machine = stack.enter_context(deployment.beside(hub, entry.about.get("server", PROXIES[proxy].servers[-1])))
         try:
-            deployment.install(machine, proxy, entry.files, _extra(entry, proxy))
+            deployment.install(machine, proxy, entry.files, _extra(entry, proxy, stage))
         except deployment.Refused as refused:
             seen.places["command"] = str(refused)
         options = str(entry.about.get("check", "--megabytes 1")).split()
@@ -255,6 +296,13 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
                 visit.go()
                 patience = SETTLED + (GIVES_UP if entry.rung == "server_spawns" else 0) if expected is None else PATIENCE / 2000
                 engine.wait(lambda: look(visit), timeout=patience, every=0.3)
+        if entry.about.get("balancer"):
+            stack.close()
+            with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, entry.behind_balancer, _extra(entry, proxy, stage)):
+                # Kernels through both servers once a week.
+                last = hub.check("--keep-server", "--until", "kernel_computes" if WHOLE else "login_works", user=user)[-1]
+            if not last["ok"]:
+                raise Unfixed(f"troubleshooting/{entry.name}/balancer.diff mends nothing: {last['rung']}: {last['said']}")
         if entry.script("fix.sh"):
             try:
                 _mend(hub, entry, user, options)
@@ -308,11 +356,16 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
         yield hub
 
 
-def _extra(entry: Entry, proxy: str) -> dict[str, str | bytes]:
-    """What a proxy has beside the snippets: short time limits, and the entry's certificate."""
+def _extra(entry: Entry, proxy: str, stage: Stage) -> dict[str, str | bytes]:
+    """What a proxy has beside the snippets: short time limits, the entry's certificate, and a balancer in front of it."""
     extra: dict[str, str | bytes] = dict(IMPATIENT[proxy])
     if kind := entry.about.get("certificate"):
         extra[VALUES["certificate"]], extra[VALUES["key"]] = certificate(kind)
+    if entry.about.get("balancer"):
+        addresses = ("127.0.1.1", stage.place.address())
+        listens = "\n    ".join(f"listen {address}:443 ssl;\n    listen {address}:80;" for address in addresses)
+        about = {"listens": listens, "certificate": VALUES["certificate"], "key": VALUES["key"]}
+        extra["/etc/nginx/conf.d/zz-balancer.conf"] = BALANCER.format(**about)
     return extra
 
 

@@ -38,5 +38,5 @@ def climb(
 
 
 def tell(rung: dict) -> str:
-    """A failed rung in a few lines: what was seen, the likely cause, and what had held before."""
+    """A failed rung in a few lines: what was seen, the cause, and what had held before."""
     return f"{rung['rung']} fails: {rung['said']}\n{rung['cause']}\nRead {rung['page']}\n{json.dumps(rung['evidence'], indent=1)}"

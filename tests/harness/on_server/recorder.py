@@ -43,7 +43,14 @@ def record(*given: str) -> dict:
         headers = dict(line.split(": ", 1) for line in options["header"]) | {"Cookie": options["cookie"], "Origin": options["origin"]}
         self.kept = {"url": url, "headers": headers, "frames": []}
         sockets.append(self.kept)
-        return connect(self, url, **options)
+        try:
+            return connect(self, url, **options)
+        except websocket.WebSocketBadStatusException as refused:
+            sockets.remove(self.kept)
+            asked = {"method": "GET", "url": url.replace("ws", "http", 1), "headers": headers, "body": ""}
+            said = {"status": refused.status_code, "reason": refused.status_message, "headers": [*map(list, refused.resp_headers.items())]}
+            exchanges.append({"asked": asked, "answered": said | {"body": (refused.resp_body or b"").decode("latin-1")}})
+            raise
 
     def putting(self, payload, *rest, **more):
         if isinstance(payload, str):  # else it closes
