@@ -20,7 +20,7 @@ from sphinx.util import logging
 
 log = logging.getLogger(__name__)
 
-PROGRAMS = {"python", "js", "html"}
+PROGRAMS = {"python", "js", "html", "text"}
 # Lines, from which on a program is a long one.
 LONG = 100
 # The share of all pages that have a word which is left out, and the number of those that have such a heading.
