@@ -624,6 +624,8 @@ PAGES = {
     r"<title>JupyterHub</title>": "the hub",
     r'<title>Jupyter|\bjupyter-config-data\b|\ACan "Upgrade" only|\A"Connection" must be|\ACross origin websockets': "the user's server",
 }
+# The release of the guide that this is from.
+VERSION = "1.0"
 # Where the hub listens behind the reverse proxy: by this guide, and by JupyterHub's own default.
 HUB_PORTS = (int("127.0.0.1:800".rpartition(":")[2]), 8000)
 # Below which path users see it, by this guide.
@@ -2035,6 +2037,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--guide", default="", metavar="URL", help="where your copy of the guide is, for whole addresses")
     parser.add_argument("--log", metavar="FILE", help="read a log, and name the pages that have lines of it; - for what is piped in")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every request to the error stream")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}", help="print which release of the guide this is from")
     options = parser.parse_args(given)
     if options.log is not None:
         if options != parser.parse_args(["--log", options.log, "--guide", options.guide]):
@@ -2166,7 +2169,7 @@ def main(given: list[str] | None = None) -> int:
         options.tell("")
         print("hubcheck: interrupted; what it had started is taken away again", file=sys.stderr)
         return 1
-    written = json.dumps({"url": options.url, "rungs": results}, indent=2, ensure_ascii=False)
+    written = json.dumps({"hubcheck": VERSION, "guide": options.guide, "url": options.url, "rungs": results}, indent=2, ensure_ascii=False)
     if options.json == "-":
         print(written)
     elif options.json:

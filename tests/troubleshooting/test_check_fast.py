@@ -22,6 +22,7 @@ import websocket
 
 from _ext.atlas import symptoms
 from snippets.check import hubcheck
+from tests.harness import releases
 from tests.harness.machines.replay import ADDRESS, Answer, Place, Replay, recorded
 from tests.harness.manifest import MANIFEST, ROOT
 
@@ -142,6 +143,7 @@ HELP = [
     ("--guide URL", "where your copy of the guide is, for whole addresses"),
     ("--log FILE", "read a log, and name the pages that have lines of it; - for what is piped in"),
     ("--verbose", "print every request to the error stream"),
+    ("--version", "print which release of the guide this is from"),
 ]
 
 
@@ -201,6 +203,11 @@ def test_options_are_read_as_what_they_are(place, monkeypatch):
     assert (parsed("-v").verbose, parsed("--verbose").verbose) == (True, True)
     assert parsed("--junit", "out.xml").junit == "out.xml", "a file in this folder"
     assert parsed("--resolve", "a:1:192.0.2.1", "--resolve", "b:2:::1").resolve == ["a:1:192.0.2.1", "b:2:::1"]
+
+
+def test_it_says_which_release_of_the_guide_it_is_from(place):
+    run = place.check(Replay(), "--version")
+    assert (run.status, run.out) == (0, f"hubcheck {releases.rows()[0]['version']}\n")
 
 
 def test_without_a_password_file_it_asks(monkeypatch):
@@ -1722,7 +1729,9 @@ def test_results_are_json_in_place_of_the_text_or_beside_it(place):
     shown = json.loads(run.out)
     assert shown["url"] == URL
     assert [list(rung) for rung in shown["rungs"]] == [["rung", "ok", "seconds", "evidence"]] * 2
-    assert run.out.startswith('{\n  "url": "https://hub.example.com/jupyter/",\n  "rungs": [\n    {\n      "rung": "hub_answers",\n')
+    assert run.out.startswith(
+        '{\n  "hubcheck": "1.0",\n  "guide": "",\n  "url": "https://hub.example.com/jupyter/",\n  "rungs": [\n    {\n      "rung": "hub_answers",\n'
+    )
     run = place.check(Replay.of("outside"), URL, "--ca-file", place.trusted, "--until", "login_works")
     assert run.out.startswith("✓ hub_answers (")
     assert (place.folder / "told.json").read_text("utf-8").endswith("\n}\n")
