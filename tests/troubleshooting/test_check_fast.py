@@ -1730,7 +1730,8 @@ def test_results_are_json_in_place_of_the_text_or_beside_it(place):
     assert shown["url"] == URL
     assert [list(rung) for rung in shown["rungs"]] == [["rung", "ok", "seconds", "evidence"]] * 2
     assert run.out.startswith(
-        '{\n  "hubcheck": "1.0",\n  "guide": "",\n  "url": "https://hub.example.com/jupyter/",\n  "rungs": [\n    {\n      "rung": "hub_answers",\n'
+        '{\n  "hubcheck": "1.0",\n  "guide": "",\n  "url": "https://hub.example.com/jupyter/",\n  "rungs": ['
+        '\n    {\n      "rung": "hub_answers",\n'
     )
     run = place.check(Replay.of("outside"), URL, "--ca-file", place.trusted, "--until", "login_works")
     assert run.out.startswith("✓ hub_answers (")
