@@ -25,11 +25,14 @@ NAME = f"{FOLDER}.tar.gz"
 
 def placed(snippets):
     """{path in the archive: file}, in the order of the paths. What is run from where it lies is in root's home."""
-    saved = tomllib.loads((snippets / "manifest.toml").read_text("utf-8"))["saved_as"]
+    manifest = tomllib.loads((snippets / "manifest.toml").read_text("utf-8"))
+    saved, elsewhere = manifest["saved_as"], manifest["elsewhere"]
     found = {}
     for file in snippets.rglob("*"):
         name = file.relative_to(snippets).as_posix()
         if file.is_file() and name != "manifest.toml" and "__pycache__" not in name and ".egg-info" not in name:
+            if name.split("/")[0] in elsewhere:
+                continue
             place = saved.get(name, f"/root/{name}").removeprefix(f"/root/{FOLDER}")
             found[f"{FOLDER}{place}"] = file
     return dict(sorted(found.items()))

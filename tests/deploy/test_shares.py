@@ -114,7 +114,8 @@ def test_a_tmp_in_memory_is_of_its_users_share_and_empty_again_when_that_is_used
     hub.machine.sh("systemctl set-property --runtime jupyter-mallory.service MemoryMax=400M")
     with pytest.raises(RuntimeError):
         hub.on_server("compute", deployment.BEHIND, "mallory", FULL, "--keep-server", "--timeout", "30")
-    hub.machine.until("! systemctl is-active jupyter-mallory", timeout=30)
+    # Not while it is being ended.
+    hub.machine.until("systemctl show --property ActiveState jupyter-mallory | grep -qE '=(inactive|failed)'", timeout=30)
     assert hub.on_server("compute", deployment.BEHIND, "mallory", "import os\nos.path.exists('/tmp/large')") == "False"
 
 

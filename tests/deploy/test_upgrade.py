@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness import releases
 from tests.harness.machines import faults
-from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, snippets
+from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
 from tests.harness.measuring.ladder import tell
 from tests.harness.site import following
 from tests.harness.site.following import TABS, State
@@ -86,7 +86,7 @@ def upgraded(server, instead):
     """The same machine, on which a reader has typed what the page says while a user worked: what compared, and what the user kept."""
     hub, proxy, old = server
     steps = commands(PAGE, proxy)
-    new = {name: PUBLISHED.read(name) for name in snippets() if name.split("/")[0] not in PROXIES or name.startswith(f"{proxy}/")}
+    new = {name: PUBLISHED.read(name) for name in on_the_server() if name.split("/")[0] not in PROXIES or name.startswith(f"{proxy}/")}
     changed = [name for name in new if old.get(name) != new[name]]
     with faults.watching(hub) as told:
         make, *compare = steps["1. Save the new files and compare"]

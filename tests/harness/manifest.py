@@ -53,6 +53,11 @@ def snippets() -> list[str]:
     )
 
 
+def on_the_server() -> list[str]:
+    """The published files that a reader saves on the hub's machine, as `snippets` names them."""
+    return [name for name in snippets() if name.split("/")[0] not in MANIFEST["elsewhere"]]
+
+
 class Stale(ValueError):
     """A text that is to be changed is not there: a mutation that changes nothing proves nothing."""
 

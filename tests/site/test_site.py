@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from docutils import nodes
 
+from snippets.check import hubcheck
 from tests.harness.machines import engine, images
 from tests.harness.manifest import MANIFEST, NOT_SHOWN, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring.atlas import entries
@@ -108,7 +109,10 @@ def test_no_style_is_one_that_webkit_passes_over():
 
 def test_every_fence_of_configuration_comes_from_a_file(site):
     """Typed into a page is only what a reader sees (`text`) or does at a prompt (`console`)."""
-    lines = ((line.strip(), name) for name in snippets() for line in (SNIPPETS / name).read_text("utf-8").splitlines())
+    texts = {name: (SNIPPETS / name).read_text("utf-8") for name in snippets()}
+    # hubcheck holds what it says itself, as lines that it knows of a log.
+    texts["check/hubcheck.py"] = texts["check/hubcheck.py"].replace(hubcheck.KNOWN, "")
+    lines = ((line.strip(), name) for name, text in texts.items() for line in text.splitlines())
     published = {line: name for line, name in lines if len(line) > 3}
     wrong = []
     for page, tree in site.trees.items():

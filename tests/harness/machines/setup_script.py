@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import HOMES, PUBLISHED, SAVED_AS, VALUES, snippets
+from tests.harness.manifest import HOMES, PUBLISHED, SAVED_AS, VALUES, on_the_server
 
 FOLDER = "/root/metakernel-hub"
 # What is the tests' own lies apart from the machine's files.
@@ -61,7 +61,7 @@ SCRIPT = f'#!/bin/sh\necho "$PWD/${{0##*/}}" >>{CALLED}\n'
 
 def unpacked() -> dict[str, str]:
     """The files of the archive: path on the machine to text."""
-    return {f"{FOLDER}{SAVED_AS.get(name, f'/root/{name}').removeprefix(FOLDER)}": PUBLISHED.read(name) for name in snippets()}
+    return {f"{FOLDER}{SAVED_AS.get(name, f'/root/{name}').removeprefix(FOLDER)}": PUBLISHED.read(name) for name in on_the_server()}
 
 
 def _quick() -> dict[str, str]:
