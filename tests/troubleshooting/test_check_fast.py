@@ -459,6 +459,11 @@ class Broken(Exception):
         (requests.ReadTimeout(request=SimpleNamespace(url="https://x/a?b=c")), "no answer from https://x/a in time: ReadTimeout"),
         (requests.ConnectTimeout(), "no answer from the server in time: ConnectTimeout"),
         (requests.TooManyRedirects("Exceeded 30 redirects."), "Exceeded 30 redirects. TooManyRedirects"),
+        (
+            requests.ConnectionError("Remote end closed connection without response", request=requests.Request("PUT", "https://x/a?b=c")),
+            "PUT /a: Remote end closed connection without response",
+        ),
+        (requests.ConnectionError("refused", request=requests.Request("PUT", "https://x/a")), "refused"),
     ],
 )
 def test_an_error_is_told_in_one_line_without_names_of_objects(failure, words):
@@ -1482,6 +1487,17 @@ def test_an_awkward_name_that_arrives_as_another_is_told(place):
     assert climb(place, replay).last["said"].startswith('the encoded name "a b%c#d+e\'f ü漢.txt" arrived as [')
 
 
+def test_an_encoded_slash_that_arrives_as_a_slash_is_told(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/api/kernelspecs/hubcheck%2Fnone", json_of('{"message": "Not Found", "reason": null}', 404, "Not Found"))
+    run = climb(place, replay)
+    assert run.last["said"] == (
+        "an encoded slash (%2F) arrives as another path: GET /jupyter/user/alice/api/kernelspecs/hubcheck%2Fnone -> 404 Not Found: "
+        "Not Found (from the user's server)"
+    )
+    assert (run.last["certainty"], run.last["page"]) == ("certain", "troubleshooting/not-found-for-an-encoded-slash")
+
+
 # Blocks
 
 
@@ -1645,6 +1661,17 @@ def test_a_hub_without_xsrf_cookies_is_asked_once(place):
     replay.change("GET", "/hub/login", lambda answer: answer.with_header("Set-Cookie", ""))
     run = place.check(replay, URL, "--ca-file", place.trusted, "--until", "login_works")
     assert run.last["evidence"] == ["GET /jupyter/hub/login -> 200", "a link of 6000 characters reaches the hub -> 302"]
+
+
+@pytest.mark.parametrize(("path", "ok"), [("/jupyter/jupyter/hub/", False), ("/jupyter/hub/", True), ("/jupyter/", True), ("/", True)])
+def test_a_cookie_for_a_path_that_nobody_asks_for_is_told(place, path, ok):
+    replay = Replay.of("outside")
+    replay.change("GET", "/hub/login", lambda answer: answer.with_header("Set-Cookie", f"_xsrf=a; Path={path}"))
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--until", "login_works")
+    assert run.last["ok"] == ok
+    if not ok:
+        assert run.last["said"] == f"the cookie _xsrf is for {path}, so no browser brings it back to /jupyter/hub/login"
+        assert (run.last["certainty"], run.last["page"]) == ("certain", "troubleshooting/xsrf-cookie-does-not-match")
 
 
 # From outside
@@ -1946,6 +1973,20 @@ VERDICTS = [
     ("a file whose text looks like an attack does not pass: PUT /a -> 403 (from nginx)", "certain", "invalid-response-403-forbidden"),
     ("a file whose text looks like an attack does not pass: PUT /a -> 500 (from the user's server)", "not known", "index"),
     ("GET /u/ -> 500 Internal Server Error: Redirect loop detected. (from the hub)", "one of these", "redirected-you-too-many-times"),
+    ("GET /hub/api -> 401 Unauthorized: 401 Authorization Required (from nginx)", "certain", "deploy/check"),
+    ("GET /hub/api -> 401 Unauthorized: a login (from another program)", "certain", "deploy/check"),
+    ("GET /hub/api -> 400 Bad Request: No required SSL certificate was sent (from nginx)", "certain", "deploy/check"),
+    ("GET /hub/api -> 400 Bad Request: 400 (from nginx)", "not known", "index"),
+    ("GET /hub/api -> 500 Proxy Error: Error during SSL Handshake (from Apache)", "one of these", "internal-server-error-from-apache"),
+    ("hub.example.com:443: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1000)", "one of these", "deploy/reverse-proxy"),
+    ("GET /hub/api -> 401 Unauthorized: no (from the hub)", "not known", "index"),
+    ("GET /hub/api -> 403 Forbidden: 403 (from nginx)", "one of these", "invalid-response-403-forbidden"),
+    ("GET /hub/api -> 403 Forbidden: no (from the hub)", "not known", "index"),
+    ("PUT /a: Remote end closed connection without response", "one of these", "invalid-response-403-forbidden"),
+    ("GET /a: Remote end closed connection without response", "not known", "index"),
+    ("GET /files/a -> 404 Not Found: 404 (from nginx)", "one of these", "scripts-are-not-found"),
+    ("GET /files/a -> 404 Not Found: 404 (from the user's server)", "not known", "index"),
+    ("the cookie _xsrf is for /a/a/hub/, so no browser brings it back to /a/hub/login", "certain", "xsrf-cookie-does-not-match"),
     ("something that nobody has seen before", "not known", "index"),
 ]
 
@@ -1956,6 +1997,11 @@ def test_a_verdict_is_as_sure_as_what_was_seen(said, certainty, page):
     assert (told["certainty"], told["page"].removeprefix("troubleshooting/")) == (certainty, page)
     assert bool(told["cause"]) == (certainty != "not known")
     assert bool(told["decide"]) == (certainty == "one of these")
+
+
+def test_where_nobody_answers_at_the_hubs_address_tls_may_be_the_cause():
+    assert "speaks TLS" in hubcheck.verdict("GET /hub/api -> 502 Bad Gateway: 502 (from nginx)")["cause"]
+    assert "https://" in hubcheck.verdict("GET /hub/api -> 500 Internal Server Error: no (from Apache)")["cause"]
 
 
 def test_a_server_on_another_machine_is_told_apart_by_its_address():

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from _ext.atlas import source
+from _ext.atlas import strangers as told_on_the_page
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VALUES, VERSIONS
 from tests.harness.measuring import evidence, strangers
 from tests.harness.measuring.ladder import LADDER
@@ -89,3 +91,34 @@ def test_a_climb_is_judged_by_rung_page_and_cause(stranger, failed, verdict):
     rungs = [{"rung": name, "ok": True} for name in LADDER]
     rungs = [rungs[0], failed | {"ok": False, "said": "seen"}] if failed else rungs
     assert strangers.judged(stranger, rungs)[0] == verdict
+
+
+def test_the_page_counts_what_the_check_made_of_them():
+    rows = [evidence.stranger(stranger, "one of" if number % 7 == 3 else "exact") for number, stranger in enumerate(ALL) if stranger.rung]
+    rows += [evidence.stranger(stranger, "silent") for stranger in ALL if not stranger.rung]
+    rows[0] = evidence.stranger(next(stranger for stranger in ALL if stranger.rung), "not known")
+    words, _, *table = told_on_the_page(rows).split("\n")
+    counts = [sum(row["lived"] == {word: True} for row in rows) for word in ("exact", "one of", "not known", "silent")]
+    assert [int(number) for number in re.findall(r"\d+", words)] == [
+        len(ALL),
+        *(sum(stranger.proxy == proxy for stranger in ALL) for proxy in PROXIES),
+        len(ALL) - counts[3],
+        *counts,
+    ]
+    assert len(table) == len(ALL) + 2
+    assert all(any(f"]({stranger.source})" in line for line in table) for stranger in ALL)
+    assert told_on_the_page([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://github.com/jupyterhub/jupyterhub/issues/219", "jupyterhub/jupyterhub #219"),
+        ("https://github.com/a/b/pull/7", "a/b #7"),
+        ("https://www.github.com/a/b/blob/main/c.conf", "a/b"),
+        ("https://gist.github.com/somebody/0f13", "a gist of somebody"),
+        ("https://docs.example.com/a/b.html", "docs.example.com"),
+    ],
+)
+def test_a_source_has_a_short_name(address, name):
+    assert source(address) == name
