@@ -1487,17 +1487,6 @@ def test_an_awkward_name_that_arrives_as_another_is_told(place):
     assert climb(place, replay).last["said"].startswith('the encoded name "a b%c#d+e\'f ü漢.txt" arrived as [')
 
 
-def test_an_encoded_slash_that_arrives_as_a_slash_is_told(place):
-    replay = Replay.of("user")
-    replay.change("GET", "/api/kernelspecs/hubcheck%2Fnone", json_of('{"message": "Not Found", "reason": null}', 404, "Not Found"))
-    run = climb(place, replay)
-    assert run.last["said"] == (
-        "an encoded slash (%2F) arrives as another path: GET /jupyter/user/alice/api/kernelspecs/hubcheck%2Fnone -> 404 Not Found: "
-        "Not Found (from the user's server)"
-    )
-    assert (run.last["certainty"], run.last["page"]) == ("certain", "troubleshooting/not-found-for-an-encoded-slash")
-
-
 # Blocks
 
 
