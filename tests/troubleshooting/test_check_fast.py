@@ -1652,17 +1652,6 @@ def test_a_hub_without_xsrf_cookies_is_asked_once(place):
     assert run.last["evidence"] == ["GET /jupyter/hub/login -> 200", "a link of 6000 characters reaches the hub -> 302"]
 
 
-@pytest.mark.parametrize(("path", "ok"), [("/jupyter/jupyter/hub/", False), ("/jupyter/hub/", True), ("/jupyter/", True), ("/", True)])
-def test_a_cookie_for_a_path_that_nobody_asks_for_is_told(place, path, ok):
-    replay = Replay.of("outside")
-    replay.change("GET", "/hub/login", lambda answer: answer.with_header("Set-Cookie", f"_xsrf=a; Path={path}"))
-    run = place.check(replay, URL, "--ca-file", place.trusted, "--until", "login_works")
-    assert run.last["ok"] == ok
-    if not ok:
-        assert run.last["said"] == f"the cookie _xsrf is for {path}, so no browser brings it back to /jupyter/hub/login"
-        assert (run.last["certainty"], run.last["page"]) == ("certain", "troubleshooting/xsrf-cookie-does-not-match")
-
-
 # From outside
 
 
@@ -1975,7 +1964,7 @@ VERDICTS = [
     ("GET /a: Remote end closed connection without response", "not known", "index"),
     ("GET /files/a -> 404 Not Found: 404 (from nginx)", "one of these", "scripts-are-not-found"),
     ("GET /files/a -> 404 Not Found: 404 (from the user's server)", "not known", "index"),
-    ("the cookie _xsrf is for /a/a/hub/, so no browser brings it back to /a/hub/login", "certain", "xsrf-cookie-does-not-match"),
+    ("GET /u/api/kernelspecs -> 404 Not Found: no (from the user's server)", "certain", "cross-origin-websockets-not-allowed"),
     ("something that nobody has seen before", "not known", "index"),
 ]
 

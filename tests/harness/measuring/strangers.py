@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import PROXIES, ROOT, VALUES
+from tests.harness.manifest import PROXIES, ROOT, VALUES, VERSIONS
 from tests.harness.measuring.ladder import LADDER
 from tests.harness.spending import spent
 
@@ -26,7 +26,6 @@ BESIDE = {
 }
 # What the set-ups need of a server that Debian's package has just installed.
 READY = {"nginx": "true", "apache": "a2enmod --quiet ssl headers rewrite proxy_http proxy_wstunnel && a2dissite --quiet 000-default"}
-STOP = {"nginx": "nginx -s stop", "apache": "apachectl stop"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Front:
         """Have a set-up served by a server that starts anew; what it says of a file that it refuses, of which it then serves nothing."""
         site, (beside,) = SITE[self.proxy], BESIDE[self.proxy]
         row = PROXIES[self.proxy]
-        end = f"test ! -s {row.pid} || {STOP[self.proxy]}; timeout 20 sh -c 'while test -e {row.pid}; do sleep 0.02; done'"
+        end = f"test ! -s {row.pid} || kill $(cat {row.pid}); timeout 20 sh -c 'while test -e {row.pid}; do sleep 0.02; done'"
         script = f"{end}; test {int(stranger.beside)} = 1 || rm -f {beside}\n{row.accepts} || {{ rm {site}; refused=1; }}\n"
         script += f"({deployment.beginning(self.proxy)}) >/root/started 2>&1 || {{ cat /root/started; exit 1; }}\n"
         script += f'test "$refused" || {{ {deployment.LISTENS}; }}; test -z "$refused" || echo REFUSED'
@@ -87,8 +86,8 @@ class Front:
 
 @contextlib.contextmanager
 def front(hub: deployment.Hub, proxy: str) -> Iterator[Front]:
-    """A machine for the set-ups of a reverse proxy, its newest server, in front of a hub."""
-    with deployment.beside(hub, PROXIES[proxy].servers[-1]) as machine:
+    """A machine for the set-ups of a reverse proxy, as the newest Debian has it with its own site, in front of a hub."""
+    with deployment.beside(hub, VERSIONS["debian"][-1]) as machine:
         yield Front(machine, proxy)
 
 
