@@ -3,6 +3,7 @@
 - `{symptom}`: what is seen, from symptom.txt, by where it is seen; in tabs where reverse proxies differ.
 - `{fix}`: fix.diff, by file, or fix.sh as it is typed.
 - `{atlas} rungs`, `{atlas} lines`, `{atlas} check`: every complaint by its rung, by what is seen, and by what hubcheck says.
+- `{atlas} strangers`: what hubcheck made of set-ups that others have published, from the rows "stranger" of build/evidence.json.
 
 The tests read symptom.txt by `symptoms`, and see every line of it.
 """
@@ -25,6 +26,14 @@ PLACES = {
 }
 NAMES = {"nginx": "nginx", "apache": "Apache"}
 CHECKED = "check"
+# What hubcheck made of a set-up of others.
+MADE = {
+    "exact": "names it",
+    "one of": "names it among others",
+    "another": "names other causes",
+    "not known": "names no cause",
+    "silent": "finds nothing",
+}
 
 
 def front(page):
@@ -126,6 +135,10 @@ class Atlas(FromFile):
             for name in ("index.md", "symptom.txt"):
                 self.env.note_dependency(str(page.parent / name))
             entries.append((page.parent.name, title, about, symptoms(page.parent / "symptom.txt")))
+        if self.arguments[0] == "strangers":
+            # The manifest is among the snippets: so this page is read again when what counts has changed.
+            self.env.note_dependency("snippets/manifest.toml")
+            return self.parse_text_to_nodes(strangers([row for row in self.env.evidence if row["kind"] == "stranger"]))
         made = {"rungs": self.rungs, "lines": self.lines, "check": self.check}[self.arguments[0]](entries, here)
         return self.parse_text_to_nodes(made, allow_section_headings=True)
 
@@ -163,6 +176,36 @@ class Atlas(FromFile):
             rows.append(f"| [{title}]({here}{name}/index.md) | `{about.get('rung')}` | {found} |")
         words = f"Of {len(entries)} complaints, the check names {exact} exactly."
         return f"{words}\n\n| Complaint | Rung that breaks | The check |\n|---|---|---|\n" + "\n".join(rows)
+
+
+def strangers(rows):
+    """MyST for what hubcheck made of set-ups of others: numbers, and a table of their faults; empty without rows."""
+    if not rows:
+        return ""
+    made = [(row["by"], *row["fault"].split(": ", 1), row["application"], *row["lived"]) for row in rows]
+    of = {word: sum(row[-1] == word for row in made) for word in MADE}
+    good = sum(row[2] == "none" for row in made)
+    by = " and ".join(f"{sum(row[0] == proxy for row in made)} of {name}" for proxy, name in NAMES.items())
+    words = (
+        f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. Of {of['exact']} the script named the one true cause, and of "
+        f"{of['one of']} the true one among others. It named no cause, or others, for {of['another'] + of['not known']}. In the "
+        f"{good} that work, it found nothing."
+    )
+    rows = "\n".join(
+        f"| {'nothing is wrong' if fault == 'none' else fault} | {NAMES[proxy]} | [{source(address)}]({address}) | {MADE[word]} |"
+        for proxy, _, fault, address, word in sorted(made, key=lambda row: (row[2] == "none", row[2], row[3]))
+    )
+    return f"{words}\n\n| Fault | Server | Source | The check |\n|---|---|---|---|\n{rows}"
+
+
+def source(address):
+    """An address in few words: its host and what tells it from others there."""
+    host, *parts = address.split("://", 1)[1].rstrip("/").split("/")
+    if host.endswith("github.com") and len(parts) > 3 and parts[2] in ("issues", "pull"):
+        return f"{parts[0]}/{parts[1]} #{parts[3]}"
+    if host == "gist.github.com":
+        return f"a gist of {parts[0]}"
+    return f"{parts[0]}/{parts[1]}" if host.endswith("github.com") else host
 
 
 def code(line):

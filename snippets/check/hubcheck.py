@@ -120,7 +120,7 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/invalid-response-403-forbidden",
     ),
     (
-        r"^(PUT|DELETE) .* -> 4(?!13).*" + BEFORE,
+        r"^(PUT|DELETE) (.* -> 4(?!13).*" + BEFORE + "|.*closed connection without response)",
         OneOf(
             (
                 "What answered lets only some methods of HTTP pass. nginx: limit_except. Apache: LimitExcept. "
@@ -219,7 +219,7 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         "deploy/reverse-proxy",
     ),
     (
-        r"SSL[:_ ]|TLS[:_ ]|wrong version number",
+        r"^(?!.* -> \d).*(SSL[:_ ]|TLS[:_ ]|wrong version number)",
         OneOf(
             ("Another program than the reverse proxy listens on that port.", "The reverse proxy's site for that port does not use TLS."),
             "ss -ltnp on the server names the program.",
@@ -251,8 +251,14 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"Cross origin|Cross Origin",
-        "The reverse proxy changes the Host header, so the origin looks foreign. nginx: proxy_set_header Host $http_host. "
-        "Apache: ProxyPreserveHost On.",
+        OneOf(
+            (
+                "The reverse proxy changes the Host header, so the origin looks foreign. nginx: proxy_set_header Host $http_host. "
+                "Apache: ProxyPreserveHost On.",
+                "It changes the Origin header: a line for Origin, which has to go.",
+            ),
+            "the log of the user's server has both, after Blocking Cross Origin: what is not as in the browser's address is changed.",
+        ),
         "troubleshooting/cross-origin-websockets-not-allowed",
     ),
     (
@@ -372,10 +378,20 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/redirected-you-too-many-times",
     ),
     (
+        r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
+        "A login in front of the hub comes first: what answered asks for a password of its own (nginx: auth_basic; Apache: AuthType), "
+        "or for a certificate of the visitor (ssl_verify_client; SSLVerifyClient).",
+        "deploy/check",
+    ),
+    (
         r"hub/api -> 50[234]\b.*" + BEFORE,
         OneOf(
-            ("The hub does not run.", "The hub listens on another port than the one that the reverse proxy names."),
-            "systemctl status jupyterhub.service and ss -ltn on the server.",
+            (
+                "The hub does not run.",
+                "The hub listens on another port than the one that the reverse proxy names.",
+                "One of the two speaks TLS with the other, and the other does not: https:// or http:// in proxy_pass or ProxyPass.",
+            ),
+            "systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.",
         ),
         "troubleshooting/bad-gateway-or-service-unavailable",
     ),
@@ -393,8 +409,12 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
     (
         r"hub/api -> 500.*\(from Apache\)",
         OneOf(
-            ("Apache's module proxy_http is not enabled.", "Apache failed in another way."),
-            "its error log says AH01144 if it is the first.",
+            (
+                "Apache's module proxy_http is not enabled.",
+                "ProxyPass has an address with https://, and the hub does not speak TLS, or SSLProxyEngine On is missing.",
+                "Apache failed in another way.",
+            ),
+            "its error log says AH01144 if it is the first, and SSL if it is the second.",
         ),
         "troubleshooting/internal-server-error-from-apache",
     ),
@@ -424,6 +444,14 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
             "ss -ltnp on the server names the program on the hub's port.",
         ),
         "troubleshooting/address-already-in-use",
+    ),
+    (
+        r"hub/api -> 403\b.*" + BEFORE,
+        OneOf(
+            ("What answered lets only some addresses in. nginx: allow and deny. Apache: Require.", "A firewall refuses."),
+            "look for these words in the files of what answered. Without them, it is the second.",
+        ),
+        "troubleshooting/invalid-response-403-forbidden",
     ),
     (
         r"hub/api -> (404|30\d).*\(from the hub\)",
@@ -555,6 +583,11 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         "Apache: Header always set Cross-Origin-Opener-Policy same-origin.",
         "jigsaw/configure",
     ),
+    (
+        r"api/kernelspecs -> 404 .*\(from the user's server\)",
+        "The reverse proxy changes the Origin header: Jupyter takes every request of its pages for one of another site. The line goes.",
+        "troubleshooting/cross-origin-websockets-not-allowed",
+    ),
     (r"not among the kernels", "The kernel is not installed where this user's server looks.", "troubleshooting/kernel-not-in-the-launcher"),
     (
         r"File name too long",
@@ -591,6 +624,18 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         r"encoded",
         "The reverse proxy decodes paths. Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.",
         "troubleshooting/bad-request-for-a-percent-sign",
+    ),
+    (
+        r" -> 40[345]\b.*" + BEFORE,
+        OneOf(
+            (
+                "Another rule of the reverse proxy answers for this path before the hub's own does. nginx: a location. Apache: a Location, "
+                "an Alias or a RedirectMatch.",
+                "A firewall refuses this request.",
+            ),
+            "look for a part of this path in the files of what answered. If there is none, it is the second.",
+        ),
+        "troubleshooting/scripts-are-not-found",
     ),
 ]
 # What programs say of themselves in the header Server, and what people call them. nginx and Apache put their name on the answers
@@ -1498,6 +1543,8 @@ def words(failure: Exception) -> str:
         return (
             f"no answer from {failure.request.url.partition('?')[0] if failure.request else 'the server'} in time: {type(failure).__name__}"
         )
+    if isinstance(failure, requests.ConnectionError) and failure.request and "closed connection without response" in str(inner):
+        return f"{failure.request.method} {urlsplit(failure.request.url).path}: Remote end closed connection without response"
     if isinstance(failure, requests.TooManyRedirects):
         return f"{failure} TooManyRedirects"
     return " ".join(re.sub(r"<[^<>]*object at 0x[0-9a-f]+>:? ?", "", str(inner)).split())
@@ -1533,8 +1580,8 @@ troubleshooting/bad-gateway-or-service-unavailable hub_answers
     connect() failed (111: Connection refused) while connecting to upstream, … request: "GET …/ HTTP/…", upstream: "http://…/"
     (111)Connection refused: AH00957: http: attempt to connect to … (…) failed
     AH01114: HTTP: failed to make connection to backend: …
-    One of these: (1) The hub does not run. (2) The hub listens on another port than the one that the reverse proxy names.
-    To decide: systemctl status jupyterhub.service and ss -ltn on the server.
+    One of these: (1) The hub does not run. (2) The hub listens on another port … https:// or http:// in proxy_pass or ProxyPass.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.
 troubleshooting/bad-request-for-a-percent-sign upload_lands
     Cause: The reverse proxy decodes paths. Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.
 troubleshooting/blank-jigsaw-iframe blocks_shown
@@ -1583,8 +1630,8 @@ troubleshooting/configurable-http-proxy-not-found hub_answers troubleshooting/ba
     Failed to find proxy ['configurable-http-proxy']
     Failed to start proxy
     FileNotFoundError: [Errno 2] No such file or directory: 'configurable-http-proxy'
-    One of these: (1) The hub does not run. (2) The hub listens on another port than the one that the reverse proxy names.
-    To decide: systemctl status jupyterhub.service and ss -ltn on the server.
+    One of these: (1) The hub does not run. (2) The hub listens on another port … https:// or http:// in proxy_pass or ProxyPass.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.
 troubleshooting/connection-must-be-upgrade kernel_channel
     … | Connecting
     WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 400
@@ -1604,7 +1651,8 @@ troubleshooting/cross-origin-websockets-not-allowed kernel_channel
     403 GET …/user/…/api/kernels/…/channels?session_id=…
     Blocking Cross Origin WebSocket Attempt.  Origin: https://…, Host: …
     Blocking Cross Origin API request for …/user/…/api/events/subscribe.  Origin: https://…, Host: …
-    Cause: The reverse proxy changes the Host header, so the origin looks foreign. … Host $http_host. Apache: ProxyPreserveHost On.
+    One of these: (1) The reverse proxy changes the Host header, so the origin … header: a line for Origin, which has to go.
+    To decide: the log of the user's server has both, after Blocking Cross Origin: what is not as in the browser's address is changed.
 troubleshooting/debians-page-instead-of-the-hub hub_answers
     Apache2 Debian Default Page
     It works!
@@ -1656,8 +1704,8 @@ troubleshooting/internal-server-error-from-apache hub_answers
     The server encountered an internal error or misconfiguration and was unable to complete your request.
     Failed to load resource: the server responded with a status of 500 (Internal Server Error)
     AH01144: No protocol handler was valid for the URL …/ (scheme 'http'). If you … included in the configuration using LoadModule.
-    One of these: (1) Apache's module proxy_http is not enabled. (2) Apache failed in another way.
-    To decide: its error log says AH01144 if it is the first.
+    One of these: (1) Apache's module proxy_http is not enabled. (2) ProxyPass has … On is missing. (3) Apache failed in another way.
+    To decide: its error log says AH01144 if it is the first, and SSL if it is the second.
 troubleshooting/invalid-command-requestheader config_accepted
     AH00526: Syntax error on line … of …/….conf:
     Invalid command 'RequestHeader', perhaps misspelled or defined by a module not included in the server configuration

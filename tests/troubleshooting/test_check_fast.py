@@ -459,6 +459,11 @@ class Broken(Exception):
         (requests.ReadTimeout(request=SimpleNamespace(url="https://x/a?b=c")), "no answer from https://x/a in time: ReadTimeout"),
         (requests.ConnectTimeout(), "no answer from the server in time: ConnectTimeout"),
         (requests.TooManyRedirects("Exceeded 30 redirects."), "Exceeded 30 redirects. TooManyRedirects"),
+        (
+            requests.ConnectionError("Remote end closed connection without response", request=requests.Request("PUT", "https://x/a?b=c")),
+            "PUT /a: Remote end closed connection without response",
+        ),
+        (requests.ConnectionError("refused", request=requests.Request("PUT", "https://x/a")), "refused"),
     ],
 )
 def test_an_error_is_told_in_one_line_without_names_of_objects(failure, words):
@@ -1946,6 +1951,20 @@ VERDICTS = [
     ("a file whose text looks like an attack does not pass: PUT /a -> 403 (from nginx)", "certain", "invalid-response-403-forbidden"),
     ("a file whose text looks like an attack does not pass: PUT /a -> 500 (from the user's server)", "not known", "index"),
     ("GET /u/ -> 500 Internal Server Error: Redirect loop detected. (from the hub)", "one of these", "redirected-you-too-many-times"),
+    ("GET /hub/api -> 401 Unauthorized: 401 Authorization Required (from nginx)", "certain", "deploy/check"),
+    ("GET /hub/api -> 401 Unauthorized: a login (from another program)", "certain", "deploy/check"),
+    ("GET /hub/api -> 400 Bad Request: No required SSL certificate was sent (from nginx)", "certain", "deploy/check"),
+    ("GET /hub/api -> 400 Bad Request: 400 (from nginx)", "not known", "index"),
+    ("GET /hub/api -> 500 Proxy Error: Error during SSL Handshake (from Apache)", "one of these", "internal-server-error-from-apache"),
+    ("hub.example.com:443: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1000)", "one of these", "deploy/reverse-proxy"),
+    ("GET /hub/api -> 401 Unauthorized: no (from the hub)", "not known", "index"),
+    ("GET /hub/api -> 403 Forbidden: 403 (from nginx)", "one of these", "invalid-response-403-forbidden"),
+    ("GET /hub/api -> 403 Forbidden: no (from the hub)", "not known", "index"),
+    ("PUT /a: Remote end closed connection without response", "one of these", "invalid-response-403-forbidden"),
+    ("GET /a: Remote end closed connection without response", "not known", "index"),
+    ("GET /files/a -> 404 Not Found: 404 (from nginx)", "one of these", "scripts-are-not-found"),
+    ("GET /files/a -> 404 Not Found: 404 (from the user's server)", "not known", "index"),
+    ("GET /u/api/kernelspecs -> 404 Not Found: no (from the user's server)", "certain", "cross-origin-websockets-not-allowed"),
     ("something that nobody has seen before", "not known", "index"),
 ]
 
@@ -1956,6 +1975,11 @@ def test_a_verdict_is_as_sure_as_what_was_seen(said, certainty, page):
     assert (told["certainty"], told["page"].removeprefix("troubleshooting/")) == (certainty, page)
     assert bool(told["cause"]) == (certainty != "not known")
     assert bool(told["decide"]) == (certainty == "one of these")
+
+
+def test_where_nobody_answers_at_the_hubs_address_tls_may_be_the_cause():
+    assert "speaks TLS" in hubcheck.verdict("GET /hub/api -> 502 Bad Gateway: 502 (from nginx)")["cause"]
+    assert "https://" in hubcheck.verdict("GET /hub/api -> 500 Internal Server Error: no (from Apache)")["cause"]
 
 
 def test_a_server_on_another_machine_is_told_apart_by_its_address():

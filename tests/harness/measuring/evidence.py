@@ -12,10 +12,14 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from _ext.evidence import KEY, digest, read, standing
 from tests.harness.machines import deployment, engine
 from tests.harness.manifest import BUILD, MANIFEST, PROXIES, PUBLISHED, SNIPPETS, VERSIONS, Files, home, snippets
+
+if TYPE_CHECKING:
+    from tests.harness.measuring.strangers import Stranger
 
 FILE = BUILD / "evidence.json"
 # As they lay when the run began: who edits a file meanwhile gets no evidence for it.
@@ -137,6 +141,12 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
         rungs={name: told["silent"][name] for name in ("server", "hub")},
         lived=told["lived"],
     )
+
+
+def stranger(about: Stranger, verdict: str) -> dict:
+    """What hubcheck made of a set-up that others have published, by a word of `strangers.judged`."""
+    fault = f"{about.name}: {about.fault}"
+    return row("stranger", about.proxy, "", PUBLISHED.folder("check"), [], application=about.source, fault=fault, lived={verdict: True})
 
 
 def lasted(proxy: str, version: str, on: str, figures: dict[str, float]) -> dict:
