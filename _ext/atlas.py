@@ -167,14 +167,15 @@ class Atlas(FromFile):
         return "\n".join(made)
 
     def check(self, entries, here):
-        rows, exact = [], 0
+        rows, exact, among = [], 0, 0
         for name, title, about, lines in entries:
+            several = any(line.strip().startswith("One of these:") for where, _, _, line in lines if where == CHECKED)
             named = {line.partition("Read: ")[2].strip() for where, _, _, line in lines if where == CHECKED and "Read: " in line}
             hit = named == {f"troubleshooting/{name}"}
-            exact += hit
-            found = "names it" if hit else f"names {', '.join(f'`{page}`' for page in sorted(named))}" if named else "finds nothing"
+            exact, among = exact + (hit and not several), among + (hit and several)
+            found = MADE["one of" if several else "exact"] if hit else f"names {', '.join(f'`{page}`' for page in sorted(named))}" if named else "finds nothing"
             rows.append(f"| [{title}]({here}{name}/index.md) | `{about.get('rung')}` | {found} |")
-        words = f"Of {len(entries)} complaints, the check names {exact} exactly."
+        words = f"Of {len(entries)} complaints, the check names {exact} exactly, and {among} among other causes."
         return f"{words}\n\n| Complaint | Rung that breaks | The check |\n|---|---|---|\n" + "\n".join(rows)
 
 
