@@ -173,7 +173,8 @@ class Atlas(FromFile):
             named = {line.partition("Read: ")[2].strip() for where, _, _, line in lines if where == CHECKED and "Read: " in line}
             hit = named == {f"troubleshooting/{name}"}
             exact, among = exact + (hit and not several), among + (hit and several)
-            found = MADE["one of" if several else "exact"] if hit else f"names {', '.join(f'`{page}`' for page in sorted(named))}" if named else "finds nothing"
+            others = f"names {', '.join(f'`{page}`' for page in sorted(named))}" if named else MADE["silent"]
+            found = MADE["one of" if several else "exact"] if hit else others
             rows.append(f"| [{title}]({here}{name}/index.md) | `{about.get('rung')}` | {found} |")
         words = f"Of {len(entries)} complaints, the check names {exact} exactly, and {among} among other causes."
         return f"{words}\n\n| Complaint | Rung that breaks | The check |\n|---|---|---|\n" + "\n".join(rows)
