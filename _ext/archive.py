@@ -30,9 +30,8 @@ def placed(snippets):
     found = {}
     for file in snippets.rglob("*"):
         name = file.relative_to(snippets).as_posix()
-        if file.is_file() and name != "manifest.toml" and "__pycache__" not in name and ".egg-info" not in name:
-            if name.split("/")[0] in elsewhere:
-                continue
+        passed_over = name == "manifest.toml" or "__pycache__" in name or ".egg-info" in name or name.split("/")[0] in elsewhere
+        if file.is_file() and not passed_over:
             place = saved.get(name, f"/root/{name}").removeprefix(f"/root/{FOLDER}")
             found[f"{FOLDER}{place}"] = file
     return dict(sorted(found.items()))
