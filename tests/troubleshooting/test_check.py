@@ -15,9 +15,9 @@ from tests.harness.measuring.recordings import token
 
 HUBCHECK = (SNIPPETS / "check/hubcheck.py").read_text("utf-8")
 NEWEST = VERSIONS["jupyterhub"][0]
-# Answers each request with what its path is named after; on 9002 nobody answers, on 9003 the connection is closed at once.
+# Answers each request with what its path is named after; on 9002 nobody answers; once asked, 9003 closes the connection and 9004 resets it.
 OTHER = """
-import http.server, socket, threading, time
+import http.server, socket, struct, threading, time
 PAGES = {"html": b"<h1>Welcome</h1>", "json": b'["not", "a hub"]', "error": b"<h1>502 Bad Gateway</h1>", "drip": b"x" * 3600}
 PAGES |= {"empty": b"", "hub": b""}
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,12 +31,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(0.5)
         if kind != "drip":
             self.wfile.write(PAGES[kind])
-def closing():
-    server = socket.create_server(("127.0.0.1", 9003))
+def closing(port, linger):
+    server = socket.create_server(("127.0.0.1", port))
     while True:
-        server.accept()[0].close()
+        connection, _ = server.accept()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", linger, 0))
+        connection.recv(65536)
+        connection.close()
 silent = socket.create_server(("127.0.0.1", 9002))
-threading.Thread(target=closing, daemon=True).start()
+threading.Thread(target=closing, args=(9003, False), daemon=True).start()
+threading.Thread(target=closing, args=(9004, True), daemon=True).start()
 http.server.ThreadingHTTPServer(("127.0.0.1", 9000), Handler).serve_forever()
 """
 
@@ -100,7 +104,8 @@ NO_HUB = [
     ("https://127.0.0.1:9001/", "127.0.0.1:9001: [Errno 111] Connection refused", "The port is another one"),
     ("http://127.0.0.1:9002/", "no answer from http://127.0.0.1:9002/hub/api in time", "The cause is not known."),
     ("https://127.0.0.1:9002/", "timed out", "The cause is not known."),
-    ("http://127.0.0.1:9003/", "Connection", "The cause is not known."),
+    ("http://127.0.0.1:9003/", "Remote end closed connection", "The cause is not known."),
+    ("http://127.0.0.1:9004/", "Connection reset by peer", "The cause is not known."),
     ("https://127.0.0.1:9000/html/", "SSL", "Another program than the reverse proxy listens"),
     ("https://127.0.0.1:9003/", "", ""),
     ("https://no-such-name.invalid/", "no-such-name.invalid", "The host name does not resolve"),
