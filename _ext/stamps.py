@@ -115,7 +115,7 @@ def stamp(app, doctree):
                 "", refdomain="std", reftype="ref", reftarget=label(name), refexplicit=True, refwarn=True, refdoc=app.env.docname
             )
             link += nodes.inline("", words[0].upper() + words[1:])
-            block += nodes.paragraph("", "", link, classes=["stamp"])
+            block += nodes.paragraph("", "", link, classes=["stamp", "no-search"])
 
 
 class Tested(FromFile):

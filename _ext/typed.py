@@ -59,7 +59,7 @@ def say(app, doctree):
         )
         where, when = homes(app, rows), max(row["date"] for row in rows)
         link += nodes.inline("", f"{many} of {len(of_the_page)} commands were typed from this page on Debian {where} · {when}")
-        doctree.children[0].append(nodes.paragraph("", "", link, classes=["stamp"]))
+        doctree.children[0].append(nodes.paragraph("", "", link, classes=["stamp", "no-search"]))
 
 
 class Typed(SphinxDirective):

@@ -207,6 +207,14 @@ def build(tree):
     return said, stamps, tested
 
 
+def searched(tree, word):
+    """The pages in which Sphinx's search finds a stem."""
+    said = (tree / "build/html/searchindex.js").read_text("utf-8")
+    index = json.loads(said.removeprefix("Search.setIndex(").removesuffix(")"))
+    found = index["terms"].get(word, [])
+    return {index["docnames"][number] for number in (found if isinstance(found, list) else [found])}
+
+
 def written(tree, *rows):
     (tree / "build/evidence.json").write_text(json.dumps(rows))
 
@@ -234,6 +242,7 @@ def test_the_stamp_follows_file_and_evidence_from_build_to_build(tree, rows):
     said, stamps, tested = build(tree)
     assert said == ""
     assert {name: stamp.text for name, stamp in stamps.items()} == {CONF: STAMP}
+    assert searched(tree, "accept") == {"deploy/tested"}, "what a stamp says is not what a page is about"
     page, _, place = stamps[CONF].a["href"].partition("#")
     assert page == "deploy/tested.html"
     row = tested.find(id=place)
@@ -335,6 +344,7 @@ def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that
         stamps, cells = told("# one\n# two\nout\n$ three")
         assert stamps == ["2 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-26"]
         assert cells == ["Two files", "2 of 3", "12 and 13", "nginx", "2026-11-26"]
+        assert "index" not in searched(tree, "command")
         stamps, _ = told("# one\n# two\nanother\n$ three")
         assert stamps == ["1 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-26"]
         stamps, cells = told("# three")
