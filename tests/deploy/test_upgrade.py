@@ -1,4 +1,4 @@
-"""A reader who set up a server by the last release comes to the files of today by deploy/upgrade.md, and users keep what they have."""
+"""A reader who set up a server by an earlier release comes to the files of today by deploy/upgrade.md, and users keep what they have."""
 
 import re
 import shlex
@@ -24,8 +24,10 @@ STATES = {
         "mv /root/kernel /var/tmp/away", f"mv /var/tmp/away /root/kernel; rm {BEFORE}/*; rmdir {BEFORE}; systemctl start jupyterhub.service"
     ),
 }
-# What a user of the last release keeps, whose servers were the hub's own processes.
-KEPT = {"variable": False, "websocket": False, "login": True, "file": True}
+# What a user of each release keeps; the servers of the first were the hub's own processes.
+KEPT = {"0.9": {"variable": False, "websocket": False, "login": True, "file": True}}
+SINCE = {"variable": True, "websocket": False, "login": True, "file": True}
+RELEASES = [row for row in releases.tagged() if releases.published(row["commit"]).changed != releases.now().changed]
 
 
 def commands(page, proxy):
@@ -48,10 +50,13 @@ def place(name):
     return SAVED_AS.get(name, f"/root/{name}")
 
 
-@pytest.fixture(scope="module", params=PROXIES)
+@pytest.fixture(scope="module", params=[(proxy, row["version"]) for row in RELEASES for proxy in PROXIES], ids="-".join)
 def server(request):
-    """A machine on which somebody followed the last release: the hub, the reverse proxy, and {name: text} of the files saved there."""
-    proxy, commit = PROXIES[request.param], releases.tagged()[0]["commit"]
+    """A machine on which somebody followed a release that was another: the hub, the reverse proxy, {name: text} of the files saved
+    there, and what the release's users keep.
+    """
+    name, version = request.param
+    proxy, commit = PROXIES[name], next(row["commit"] for row in RELEASES if row["version"] == version)
     release, places = releases.published(commit), releases.saved_as(commit)
     others = tuple(f"{name}/" for name in PROXIES if name != proxy.name)
     old = {name: release.read(name) for name in places if not name.startswith(others)}
@@ -63,13 +68,13 @@ def server(request):
         hub.machine.sh(f"rm --force {' '.join(path for name, path in SAVED_AS.items() if name not in places)}")
         hub.machine.sh(f"cd /root/{proxy.name} && sh enable.sh; echo {shlex.quote(OWN)} >>{places[MINE]}")
         old[MINE] += f"{OWN}\n"
-        yield hub, proxy.name, old
+        yield hub, proxy.name, old, KEPT.get(version, SINCE)
 
 
 @pytest.fixture(scope="module")
 def instead(server, site):
     """What was not as the page says of what may be seen as the copy is made, each state made in turn before the upgrade begins."""
-    hub, proxy, _ = server
+    hub, proxy, *_ = server
     reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy])
     with faults.coming_back(hub):
         # Where the reader is when the copy is made.
@@ -84,7 +89,7 @@ def instead(server, site):
 @pytest.fixture(scope="module")
 def upgraded(server, instead):
     """The same machine, on which a reader has typed what the page says while a user worked: what compared, and what the user kept."""
-    hub, proxy, old = server
+    hub, proxy, old, _ = server
     steps = commands(PAGE, proxy)
     new = {name: PUBLISHED.read(name) for name in on_the_server() if name.split("/")[0] not in PROXIES or name.startswith(f"{proxy}/")}
     changed = [name for name in new if old.get(name) != new[name]]
@@ -107,9 +112,9 @@ def test_what_may_be_seen_instead_as_the_copy_is_made_is_what_the_page_says(inst
     assert not instead, "\n\n".join(instead)
 
 
-def test_a_reader_of_the_last_release_comes_to_this_one_and_users_keep_what_they_have(server, upgraded):
-    hub = server[0]
-    assert upgraded["told"]["lived"] == KEPT, upgraded["told"]
+def test_a_reader_of_a_release_comes_to_this_one_and_users_keep_what_they_have(server, upgraded):
+    hub, _, _, kept = server
+    assert upgraded["told"]["lived"] == kept, upgraded["told"]
     for name, text in upgraded["new"].items():
         assert hub.machine.read(place(name)) == text
     shown = re.findall(r"^\+\+\+ (\S+)", upgraded["differ"], re.M)
@@ -123,10 +128,10 @@ def test_a_reader_of_the_last_release_comes_to_this_one_and_users_keep_what_they
 
 
 def test_the_copy_leads_back_and_users_keep_what_they_have(server, upgraded):
-    hub, proxy, old = server
+    hub, proxy, old, _ = server
     with faults.watching(hub) as told, faults.coming_back(hub):
         typed(hub, commands(PAGE, proxy)["The way back"])
-    assert told["lived"] == KEPT, told
+    assert told["lived"] == KEPT["0.9"], told
     assert {name: hub.machine.read(place(name)) for name in old if name.split("/")[0] != "check"} == {
         name: text for name, text in old.items() if name.split("/")[0] != "check"
     }

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.harness.manifest import ROOT, Files
+from tests.harness.manifest import PUBLISHED, ROOT, Files, snippets
 
 FILE = ROOT / "releases.toml"
 # The folders of pages, beside the landing page.
@@ -85,6 +85,11 @@ def published(commit: str) -> Files:
     """The published files of a release, as `Files` whose every file is changed. Raises `NoHistory`."""
     names = [name.removeprefix("snippets/") for name in _names(commit, "snippets/") if name != "snippets/manifest.toml"]
     return Files({name: text(commit, f"snippets/{name}") for name in names})
+
+
+def now() -> Files:
+    """The published files of this tree, as `published` has those of a release."""
+    return Files({name: PUBLISHED.read(name) for name in snippets()})
 
 
 def saved_as(commit: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -30,10 +31,12 @@ class Pages:
 
     parsed: dict[str, BeautifulSoup]
     html: Path
+    _steps: dict[tuple[str, str], list[Save | Type]] = field(default_factory=dict, repr=False)
 
     @classmethod
+    @functools.cache
     def examples(cls, site: guide.Site) -> Pages:
-        """The pages as they are built, with the example values."""
+        """The pages as they are built, with the example values; the same for all who ask."""
         return cls({name: site.pages[path] for name, path in _guide(site.html).items()}, site.html)
 
     @classmethod
@@ -68,8 +71,10 @@ class Pages:
         return found
 
     def steps(self, name: str, tab: str) -> list[Save | Type]:
-        """See `walk.steps`."""
-        return walk.steps(name, self.parsed[name], tab)
+        """See `walk.steps`; each page is read once."""
+        if (name, tab) not in self._steps:
+            self._steps[name, tab] = walk.steps(name, self.parsed[name], tab)
+        return list(self._steps[name, tab])
 
     def instead(self, tab: str) -> list[Instead]:
         """All that the pages say may be seen instead, but for those of troubleshooting, which are about little else."""
