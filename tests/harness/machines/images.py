@@ -130,6 +130,12 @@ def watched() -> Image:
 
 
 @cache
+def certified() -> Image:
+    """The hub's machine of the newest Debian with both web servers, certbot, and an authority; built when first asked for."""
+    return Image("certified", hub(HUBS[-1]).tag, "certified.Containerfile")
+
+
+@cache
 def blocks() -> Image:
     """A stand-in for calysto.github.io: the page that MetaKernel's own %jigsaw downloads, and Blockly from npm."""
     page = (SNIPPETS / "jigsaw" / "Python.html").read_text("utf-8")

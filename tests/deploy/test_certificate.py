@@ -1,0 +1,99 @@
+"""The steps of deploy/certificate.md, typed from there: a certificate is fetched, served, and renewed under an open notebook."""
+
+import pytest
+
+from tests.harness.machines import engine, faults
+from tests.harness.manifest import HUBS, PROXIES
+from tests.harness.measuring import evidence
+from tests.harness.measuring.ladder import tell
+from tests.harness.site import certificate, following
+from tests.harness.site.certificate import ANSWERS, OWN, STATES
+from tests.harness.site.certificate import PAGE as NAME
+from tests.harness.site.following import TABS, State
+
+PROXY_PAGE = "deploy/reverse-proxy.md"
+FETCH, PLACE, TRY, OLD = "fetch-the-certificate", "enter-its-place", "try-the-renewal", "if-browsers-get-the-old-certificate"
+SERVICE = {"nginx": "nginx", "apache": "apache2"}
+pytestmark = pytest.mark.xdist_group("certificate")
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def fetched(request, site, reader):
+    """A reader who has followed the page with one of the reverse proxies, on a machine that is then served by it; the hub; the proxy."""
+    proxy = request.param
+    pages = following.Pages.for_values(site, reader, OWN, (NAME, PROXY_PAGE))
+    with certificate.hub() as hub:
+        machine = hub.machine
+        machine.sh(f"systemctl start {SERVICE[proxy]}")
+        at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS)
+        meet(at_work, FETCH, SERVICE[proxy])
+        at_work.follow(NAME, [FETCH, PLACE])
+        meet(at_work, PLACE, SERVICE[proxy])
+        at_work.follow(PROXY_PAGE, ["save-the-site", "put-it-to-work"])
+        certificate.trusted(machine)
+        at_work.follow(NAME, [TRY])
+        meet(at_work, TRY, SERVICE[proxy])
+        yield at_work, hub, proxy
+
+
+def meet(at_work, section, service, *begins):
+    """What the page says may be seen in a section, or only what `begins` so, made and seen."""
+    for one in at_work.pages.instead(at_work.tab):
+        steps = at_work.pages.block(one.after, at_work.tab) if one.after else []
+        if (
+            one.page == NAME
+            and steps
+            and steps[-1].section == section
+            and (state := STATES.get(one.begins))
+            and one.begins in (begins or STATES)
+        ):
+            made = {"make": state.make.format(service=service), "undo": state.undo.format(service=service)}
+            at_work.meet(one, steps, State(**made, seen=state.seen, cured=state.cured))
+
+
+def renewed(machine, before):
+    """Wait for another certificate in the file than `before`; what new connections get then."""
+    certificate.renew(machine)
+    now, served = certificate.serial(machine)
+    assert now != before, machine.sh("journalctl --unit certbot --no-pager --output cat").stdout
+    return now, served
+
+
+def test_the_certificate_is_fetched_and_served_and_the_ladder_is_climbed(fetched):
+    at_work, hub, _ = fetched
+    assert not at_work.wrong, "\n\n".join(at_work.wrong)
+    in_the_file, served = certificate.serial(hub.machine)
+    assert in_the_file == served
+    last = hub.check("--keep-server", "--megabytes", "1")[-1]
+    assert last["ok"], tell(last)
+
+
+def test_debians_timer_renews_it_under_an_open_notebook_and_new_connections_get_the_new_one(fetched):
+    _, hub, _ = fetched
+    before, _ = certificate.serial(hub.machine)
+    with faults.watching(hub) as told:
+        now, _ = renewed(hub.machine, before)
+        # The old workers of a reload end when they have nothing more to do.
+        engine.wait(lambda: certificate.serial(hub.machine)[1] == now, timeout=10, every=0.5)
+    assert set(told["lived"].values()) == {True}, told
+
+
+def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetched, site, prove):
+    at_work, hub, proxy = fetched
+    meet(at_work, OLD, SERVICE[proxy], "If you see nothing")
+    hub.machine.sh(f"sed -i /renew_hook/d {certificate.CONF}")
+    before, old = certificate.serial(hub.machine)
+    now, served = renewed(hub.machine, before)
+    assert served == old != now
+    find = next(step for step in at_work.pages.steps(NAME, at_work.tab) if getattr(step, "section", "") == OLD)
+    at_work.follow(NAME, [OLD])
+    assert [find.command in told for told in at_work.wrong] == [True], "the hook that the page looks for is gone, and nothing else is wrong"
+    at_work.wrong.clear()
+    meet(at_work, OLD, SERVICE[proxy], "If you see is not active")
+    assert not at_work.wrong, "\n\n".join(at_work.wrong)
+    assert certificate.serial(hub.machine) == (now, now)
+    last, served = renewed(hub.machine, now)
+    assert served == last, "the script of the page reloads from then on"
+    keys = following.Pages.examples(site).commands(at_work.tab)
+    typed = at_work.typed_by_page(lambda step: keys[step.where].key)
+    prove(evidence.typed(NAME, HUBS[-1].split()[-1], proxy, typed[NAME]))
