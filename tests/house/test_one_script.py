@@ -1,6 +1,7 @@
 """The published hubcheck.py is what its parts make, joined as they are written; parts that cannot be joined are named."""
 
 import difflib
+import re
 
 import hubcheck
 import pytest
@@ -124,6 +125,16 @@ def test_every_module_is_a_part_with_a_place_and_fits_one_head():
     files = {path.stem: path.read_text("utf-8") for path in (ROOT / "hubcheck").glob("*.py")}
     assert sorted(files) == sorted(["__init__", "__main__", *hubcheck.PARTS])
     assert not {name: text.count("\n") for name, text in files.items() if text.count("\n") > LONGEST and name not in GENERATED}
+
+
+@pytest.mark.parametrize(
+    ("page", "begins", "pattern"),
+    [("deploy/check-script.md", "## What it is made of", r"`([A-Z ]+)`"), ("CONTRIBUTING.md", "## The check", r"`([a-z_]+)`")],
+)
+def test_who_reads_of_the_parts_finds_all_of_them_in_their_order(page, begins, pattern):
+    text = (ROOT / page).read_text("utf-8").partition(f"\n{begins}\n")[2].partition("\n## ")[0]
+    listed = "\n".join(re.findall(r"^(?:\| `.*?\||- `.*?:)", text, re.M))
+    assert [name.lower().replace(" ", "_") for name in re.findall(pattern, listed)] == [*hubcheck.PARTS]
 
 
 def test_parts_are_joined_as_they_are_written(small, capsys):
