@@ -17,7 +17,7 @@ unexport CI BUILD_NUMBER
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test test-all bench witness mutants durations newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse check test test-all bench witness mutants hubcheck durations newest lint lock clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -64,6 +64,9 @@ durations: .venv/ready ## where the minutes of the last whole run went, kept in 
 	@$(BIN)/python -m tests.harness.measuring.durations
 mutants: .venv/ready ## whether the tests of hubcheck notice what is changed in it; writes build/mutants.json, which the site shows
 	@$(BIN)/python -m tests.harness.measuring.mutants --jobs $(JOBS) $(MUTANTS_OPTIONS)
+
+hubcheck: .venv/ready ## the published script of the check, from its parts in hubcheck/; after each change there
+	@$(BIN)/python -m tests.harness.one_script
 
 newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy
 	@$(BIN)/python -m tests.harness.measuring.newest

@@ -47,12 +47,22 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from xml.etree import ElementTree
 
+# LIBRARIES
+# The two packages of others that a check needs. --help and --log need neither.
+
 LACKING = ""
+requests = websocket = None
 try:
     import requests
     import websocket
-except ImportError as missing:  # --help and --log need neither
+except ImportError as missing:
     LACKING = missing.name or str(missing)
+
+
+# CAUSES ON THE WAY
+# What is seen of an address, a certificate, a connection, a WebSocket or a redirect, and its causes.
+#
+# What the editor says is here too: its errors hold the words of connections, so they are looked at before those.
 
 
 class OneOf(NamedTuple):
@@ -66,7 +76,7 @@ class OneOf(NamedTuple):
 BEFORE = r"\(from (?!the hub|the user's server|JupyterHub's own proxy)[^()]*\)"
 # What a server says, why it says so (for certain, or one of several causes), and the page of the guide that tells what to do.
 # The first match counts.
-CAUSES: list[tuple[str, str | OneOf, str]] = [
+ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     (
         r"JupyterHub answers at",
         "The address given is not the hub's. Give the other one, with its https, its port and its path: it ends with the base URL.",
@@ -377,6 +387,14 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),
+]
+
+
+# CAUSES AT THE HUB
+# What is seen in answers of the hub's API, the login, a user's server, its kernels, its policies and its files, and its causes.
+
+# Rows as those of ON_THE_WAY, and looked at after them.
+AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
         "A login in front of the hub comes first: what answered asks for a password of its own (nginx: auth_basic; Apache: AuthType), "
@@ -638,6 +656,45 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/scripts-are-not-found",
     ),
 ]
+
+
+# VERDICTS
+# From what was seen to a verdict: the cause, how sure that is, and the page to read.
+
+CAUSES = [*ON_THE_WAY, *AT_THE_HUB]
+
+
+def verdict(said: str) -> dict[str, str]:
+    """What follows from what was said: certainty ("certain", "one of these", "not known"), cause, decide (how to find out which
+    of several causes it is), and page; without a known cause, cause and decide are empty."""
+    cause, page = next(((cause, page) for seen, cause, page in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
+    if isinstance(cause, OneOf):
+        numbered = " ".join(f"({number}) {text}" for number, text in enumerate(cause.causes, 1))
+        return {"certainty": "one of these", "cause": numbered, "decide": cause.decide, "page": page}
+    return {"certainty": "certain" if cause else "not known", "cause": cause, "decide": "", "page": page}
+
+
+def judged(result: dict, guide: str = "") -> list[str]:
+    """A verdict as a person reads it, in lines."""
+    lines = {
+        "certain": [f"Cause: {result['cause']}"],
+        "one of these": [f"One of these: {result['cause']}", f"To decide: {result['decide']}"],
+        "not known": ["The cause is not known."],
+    }
+    return [*lines[result["certainty"]], f"Read: {address(result['page'], guide)}"]
+
+
+def address(page: str, guide: str) -> str:
+    """A page of the guide: its path there, or its whole address where the guide's own is known."""
+    if not guide:
+        return page
+    path, mark, part = page.partition("#")
+    return f"{guide.rstrip('/')}/{path}{'/index' if path.startswith('troubleshooting/') else ''}.html{mark}{part}"
+
+
+# RESPONSES
+# What an answer says in words, and who gave it: the hub, a user's server, or something before them.
+
 # What programs say of themselves in the header Server, and what people call them. nginx and Apache put their name on the answers
 # of what is behind them too.
 NAMED = {
@@ -669,22 +726,148 @@ PAGES = {
     r"<title>JupyterHub</title>": "the hub",
     r'<title>Jupyter|\bjupyter-config-data\b|\ACan "Upgrade" only|\A"Connection" must be|\ACross origin websockets': "the user's server",
 }
-# The release of the guide that this is from.
-VERSION = "1.0"
-# Where the hub listens behind the reverse proxy: by this guide, and by JupyterHub's own default.
-HUB_PORTS = (int("127.0.0.1:800".rpartition(":")[2]), 8000)
-# Below which path users see it, by this guide.
-BASE_URL = "/jupyter/"
-# Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
-SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
-# How long a link is that a course gives to its users.
-LONG_LINK = 6000
-# For what anybody may see: without the token, if there is one.
-ANONYMOUS = {"Authorization": ""}
 
 
 class Failed(Exception):
     """A rung that does not hold; its text is what was seen."""
+
+
+def answered(status: int, headers: dict, body: bytes | None, url: str) -> requests.Response:
+    """An answer to a WebSocket's request, in the form of all others."""
+    made = requests.Response()
+    made.status_code, made.url, made._content, made.encoding = status, url, body or b"", "utf-8"
+    made.headers.update(headers or {})
+    return made
+
+
+def whose(response: requests.Response) -> str:
+    """Who gave an answer: "the hub", "the user's server", "JupyterHub's own proxy", a name of what stands before them, or
+    "another program"."""
+    path, text = urlsplit(response.url or "").path, response.text[:20000]
+    servers = re.search("(?<!/hub)/user/", path)
+    if "X-JupyterHub-Version" in response.headers:
+        # Both have this header. Of what is below a user's path, the hub has its own error pages, and sends on to itself.
+        of_the_hub = "<title>JupyterHub</title>" in text or "/hub/user/" in response.headers.get("Location", "")
+        return "the user's server" if servers and not of_the_hub else "the hub"
+    if response.status_code >= 400 or "html" in response.headers.get("Content-Type", ""):
+        for page, name in PAGES.items():
+            if re.search(page, text, re.I):
+                return name
+    with suppress(ValueError):
+        body = json.loads(text)
+        if isinstance(body, dict) and "message" in body and {"reason", "status"} & body.keys():
+            return "the user's server" if servers else "the hub"
+    # The hub's own proxy, where it has no page of the hub's to show.
+    if "Content-Type" not in response.headers and text and text == STATUS_WORDS.get(response.status_code):
+        return "JupyterHub's own proxy"
+    server = response.headers.get("Server", "")
+    return next((name for sign, name in NAMED.items() if re.match(sign, server, re.I)), "another program")
+
+
+def read(response: requests.Response, asked: str):
+    """What an answer in JSON holds; `Failed` if it is none."""
+    try:
+        return response.json() if response.content else None
+    except ValueError:
+        raise Failed(f"{asked} -> {response.status_code}, but not JSON: {excerpt(response)} (from {whose(response)})") from None
+
+
+def refusal(response: requests.Response, asked: str) -> str:
+    """What was asked for, what came instead, and from whom."""
+    said = f"{asked} -> {response.status_code} {response.reason}: {excerpt(response)}".rstrip(": ")
+    return f"{said} (from {whose(response)})"
+
+
+def excerpt(response: requests.Response) -> str:
+    """The part of an answer that a person would read: of a redirect, where it leads, but no query."""
+    if response.is_redirect:
+        return response.headers["Location"].partition("?")[0]
+    with suppress(ValueError):
+        body = response.json()
+        if isinstance(body, dict) and "message" in body:
+            return str(body["message"] or "")
+    # Around it, the hub's pages have the same menus each time.
+    said = re.search(r'(?s)<div class="error[^>]*>(.*?)</div>', response.text)
+    return plain(said[1] if said else response.text)
+
+
+def plain(text: str) -> str:
+    text = re.sub(r"(?s)<(script|style).*?</\1>|<!--.*?-->|<[^>]+>", " ", text)
+    return " ".join(text.split())[:200]
+
+
+def policies(response: requests.Response) -> list[dict[str, str]]:
+    """The Content Security Policies of an answer, each as {directive: sources}; all of them count."""
+    found = []
+    for policy in response.headers.get("Content-Security-Policy", "").split(","):
+        directives = [part.strip().partition(" ") for part in policy.split(";")]
+        found.append({name.lower(): sources for name, _, sources in directives if name})
+    return found
+
+
+def words(failure: Exception) -> str:
+    """An error in one line, without the names that libraries give to their objects."""
+    inner = failure.args[0] if isinstance(failure, requests.ConnectionError) and failure.args else failure
+    reason = getattr(inner, "reason", None)  # of the library below: an error, or its name
+    inner = reason if isinstance(reason, Exception) else inner
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {inner.verify_message}"
+    if isinstance(failure, requests.Timeout):
+        return (
+            f"no answer from {failure.request.url.partition('?')[0] if failure.request else 'the server'} in time: {type(failure).__name__}"
+        )
+    if isinstance(failure, requests.ConnectionError) and failure.request and "closed connection without response" in str(inner):
+        return f"{failure.request.method} {urlsplit(failure.request.url).path}: Remote end closed connection without response"
+    if isinstance(failure, requests.TooManyRedirects):
+        return f"{failure} TooManyRedirects"
+    return " ".join(re.sub(r"<[^<>]*object at 0x[0-9a-f]+>:? ?", "", str(inner)).split())
+
+
+# ADDRESSES
+# Addresses: where one leads, by its words alone; this machine's own; and names that lead elsewhere in this process.
+
+
+def astray(asked: str, target: str) -> str:
+    """What is wrong with the address to which somebody is sent who asked for another one; empty if it is the path alone, or nothing."""
+    first, then = urlsplit(asked), urlsplit(target)
+    if asked == target:
+        return "; that leads back to itself"
+    if first.hostname == then.hostname and first.scheme != then.scheme:
+        return "; that leads out of https" if first.scheme == "https" else ""
+    return "" if (first.hostname, port_of(first)) == (then.hostname, port_of(then)) else "; that leads elsewhere"
+
+
+def port_of(address: SplitResult) -> int | None:
+    return address.port or {"http": 80, "https": 443}.get(address.scheme)
+
+
+def own_address() -> str:
+    """This machine's address in its network, by which others reach it; empty if it has none. Nothing is sent."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unsent:
+        unsent.connect(("192.0.2.1", 9))
+        return unsent.getsockname()[0]
+    return ""
+
+
+def resolve(entries: list[str]) -> None:
+    """Make names lead to given addresses, in this process only; each entry is HOST:PORT:ADDRESS, and holds for ports without their own."""
+    table: dict[tuple[str, int], str] = {}
+    for host, port, address in (entry.split(":", 2) for entry in entries):
+        table[host, int(port)] = address
+        table.setdefault((host, 0), address)
+    ask = socket.getaddrinfo
+
+    def answer(host, port, *rest, **more):
+        return ask(table.get((host, int(port or 0)), table.get((host, 0), host)), port, *rest, **more)
+
+    socket.getaddrinfo = answer
+
+
+# HUB
+# Requests and WebSockets to one hub, as a user's browser sends them, and what has to be taken away again.
+
+# For what anybody may see: without the token, if there is one.
+ANONYMOUS = {"Authorization": ""}
 
 
 class Hub:
@@ -792,77 +975,13 @@ class Hub:
         return path
 
 
-def answered(status: int, headers: dict, body: bytes | None, url: str) -> requests.Response:
-    """An answer to a WebSocket's request, in the form of all others."""
-    made = requests.Response()
-    made.status_code, made.url, made._content, made.encoding = status, url, body or b"", "utf-8"
-    made.headers.update(headers or {})
-    return made
+# REACHING THE HUB
+# The rung hub_answers: the certificate, the hub's API, and, where no hub answers, what is wrong with the address.
 
-
-def whose(response: requests.Response) -> str:
-    """Who gave an answer: "the hub", "the user's server", "JupyterHub's own proxy", a name of what stands before them, or
-    "another program"."""
-    path, text = urlsplit(response.url or "").path, response.text[:20000]
-    servers = re.search("(?<!/hub)/user/", path)
-    if "X-JupyterHub-Version" in response.headers:
-        # Both have this header. Of what is below a user's path, the hub has its own error pages, and sends on to itself.
-        of_the_hub = "<title>JupyterHub</title>" in text or "/hub/user/" in response.headers.get("Location", "")
-        return "the user's server" if servers and not of_the_hub else "the hub"
-    if response.status_code >= 400 or "html" in response.headers.get("Content-Type", ""):
-        for page, name in PAGES.items():
-            if re.search(page, text, re.I):
-                return name
-    with suppress(ValueError):
-        body = json.loads(text)
-        if isinstance(body, dict) and "message" in body and {"reason", "status"} & body.keys():
-            return "the user's server" if servers else "the hub"
-    # The hub's own proxy, where it has no page of the hub's to show.
-    if "Content-Type" not in response.headers and text and text == STATUS_WORDS.get(response.status_code):
-        return "JupyterHub's own proxy"
-    server = response.headers.get("Server", "")
-    return next((name for sign, name in NAMED.items() if re.match(sign, server, re.I)), "another program")
-
-
-def read(response: requests.Response, asked: str):
-    """What an answer in JSON holds; `Failed` if it is none."""
-    try:
-        return response.json() if response.content else None
-    except ValueError:
-        raise Failed(f"{asked} -> {response.status_code}, but not JSON: {excerpt(response)} (from {whose(response)})") from None
-
-
-def refusal(response: requests.Response, asked: str) -> str:
-    """What was asked for, what came instead, and from whom."""
-    said = f"{asked} -> {response.status_code} {response.reason}: {excerpt(response)}".rstrip(": ")
-    return f"{said} (from {whose(response)})"
-
-
-def excerpt(response: requests.Response) -> str:
-    """The part of an answer that a person would read: of a redirect, where it leads, but no query."""
-    if response.is_redirect:
-        return response.headers["Location"].partition("?")[0]
-    with suppress(ValueError):
-        body = response.json()
-        if isinstance(body, dict) and "message" in body:
-            return str(body["message"] or "")
-    # Around it, the hub's pages have the same menus each time.
-    said = re.search(r'(?s)<div class="error[^>]*>(.*?)</div>', response.text)
-    return plain(said[1] if said else response.text)
-
-
-def plain(text: str) -> str:
-    text = re.sub(r"(?s)<(script|style).*?</\1>|<!--.*?-->|<[^>]+>", " ", text)
-    return " ".join(text.split())[:200]
-
-
-def policies(response: requests.Response) -> list[dict[str, str]]:
-    """The Content Security Policies of an answer, each as {directive: sources}; all of them count."""
-    found = []
-    for policy in response.headers.get("Content-Security-Policy", "").split(","):
-        directives = [part.strip().partition(" ") for part in policy.split(";")]
-        found.append({name.lower(): sources for name, _, sources in directives if name})
-    return found
+# Where the hub listens behind the reverse proxy: by this guide, and by JupyterHub's own default.
+HUB_PORTS = (int("127.0.0.1:800".rpartition(":")[2]), 8000)
+# Below which path users see it, by this guide.
+BASE_URL = "/jupyter/"
 
 
 def certificate(hub: Hub):
@@ -919,14 +1038,6 @@ def itself(hub: Hub) -> str:
     return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
 
 
-def own_address() -> str:
-    """This machine's address in its network, by which others reach it; empty if it has none. Nothing is sent."""
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unsent:
-        unsent.connect(("192.0.2.1", 9))
-        return unsent.getsockname()[0]
-    return ""
-
-
 def past_the_proxy(hub: Hub, host: str) -> str:
     """What answers on the hub's own port, past the reverse proxy; empty if nothing does."""
     for port in HUB_PORTS:
@@ -936,16 +1047,6 @@ def past_the_proxy(hub: Hub, host: str) -> str:
             if "X-JupyterHub-Version" in answer.headers:
                 return f"{address} answers past the reverse proxy, without TLS"
     return ""
-
-
-def astray(asked: str, target: str) -> str:
-    """What is wrong with the address to which somebody is sent who asked for another one; empty if it is the path alone, or nothing."""
-    first, then = urlsplit(asked), urlsplit(target)
-    if asked == target:
-        return "; that leads back to itself"
-    if first.hostname == then.hostname and first.scheme != then.scheme:
-        return "; that leads out of https" if first.scheme == "https" else ""
-    return "" if (first.hostname, port_of(first)) == (then.hostname, port_of(then)) else "; that leads elsewhere"
 
 
 def circle(hub: Hub, answer: requests.Response) -> str:
@@ -961,10 +1062,6 @@ def circle(hub: Hub, answer: requests.Response) -> str:
                 break
             answer = hub.fetch("GET", target, timeout=3, allow_redirects=False, headers=ANONYMOUS)
     return astray(*trail[:2]) if len(trail) > 1 else ""
-
-
-def port_of(address: SplitResult) -> int | None:
-    return address.port or {"http": 80, "https": 443}.get(address.scheme)
 
 
 def no_hub(hub: Hub, refused: Failed) -> Failed:
@@ -1025,6 +1122,13 @@ def hub_answers(hub: Hub):
             yield f"{hub.parts.hostname} is {loopback}, this machine itself: check from another one whether port {HUB_PORTS[0]} is open"
         else:
             yield f"port {HUB_PORTS[0]} is not open to this machine"
+
+
+# LOGGING IN
+# The rung login_works: what anybody sees of the login, and a login with a password or a token.
+
+# How long a link is that a course gives to its users.
+LONG_LINK = 6000
 
 
 def login_page(hub: Hub):
@@ -1091,6 +1195,13 @@ def token_works(hub: Hub):
 def login_error(answer: requests.Response) -> str:
     found = re.search(r'(?s)class="login_error[^>]*>(.*?)</p>', answer.text)
     return plain(found[1]) if found else excerpt(answer)
+
+
+# STARTING A SERVER
+# The rung server_spawns: a user's server starts, tells its progress, and sends its page whole.
+
+# Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
+SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
 
 
 def server_spawns(hub: Hub):
@@ -1193,6 +1304,10 @@ def stop_server(hub: Hub, user: str) -> None:
         if not about.get("server") and not about.get("pending"):
             return
         time.sleep(0.1)
+
+
+# KERNELS
+# The rungs kernel_listed, kernel_channel and kernel_computes: a kernel is offered, its WebSockets open, and it answers.
 
 
 def kernel_listed(hub: Hub):
@@ -1299,12 +1414,6 @@ def execute(hub: Hub, code: str, until: str = "") -> str:
             return said
 
 
-# A space, a percent sign, a hash, a plus, an apostrophe and two letters beyond ASCII.
-AWKWARD = "a b%c#d+e'f ü漢.txt"
-# What a lesson on databases or the web may hold, and a firewall takes for an attack.
-LESSON = "SELECT name FROM users WHERE id = 1 OR 1=1; -- see https://example.com/?id=1\n<script>alert(1)</script>\n../../etc/passwd\n"
-
-
 def handshake(hub: Hub):
     """A WebSocket's request reaches the hub; whether it is upgraded, only somebody's server can tell."""
     path = f"{hub.base}user/hubcheck/api/kernels/none/channels"
@@ -1317,29 +1426,13 @@ def handshake(hub: Hub):
     yield f"a WebSocket request reaches the hub -> {answer.status_code}; that it is upgraded, only a user sees"
 
 
-def body_passes(hub: Hub):
-    """A large request reaches the hub, which refuses it because nobody is logged in."""
-    path, data = f"{hub.base}hub/api/users/hubcheck", b" " * hub.options.megabytes * 10**6
-    answer = hub.fetch("POST", hub.origin + path, data=data, allow_redirects=False, timeout=hub.options.spawn_timeout)
-    if "X-JupyterHub-Version" not in answer.headers:
-        raise Failed(refusal(answer, f"POST {path}, {hub.options.megabytes} MB"))
-    yield f"{hub.options.megabytes} MB reach the hub -> {answer.status_code}"
+# UPLOADS
+# The rung upload_lands: a large file, an awkward name, and a text that looks like an attack arrive whole.
 
-
-def hub_headers(hub: Hub):
-    """The hub's pages may be framed by nobody, and keep no tie to a page that opens them."""
-    page = hub.request("GET", "hub/login")
-    if not any("'none'" in policy.get("frame-ancestors", "") for policy in policies(page)):
-        raise Failed(f"the hub's pages may be framed: Content-Security-Policy: {page.headers.get('Content-Security-Policy', 'none')}")
-    yield f"{urlsplit(page.url).path}: {page.headers['Content-Security-Policy']}"
-    yield from opener(page)
-
-
-def opener(page: requests.Response):
-    policy = page.headers.get("Cross-Origin-Opener-Policy")
-    if policy != "same-origin":
-        raise Failed(f"a page that opens a notebook in a new tab keeps a hold on it: Cross-Origin-Opener-Policy: {policy or 'none'}")
-    yield f"Cross-Origin-Opener-Policy: {policy}"
+# A space, a percent sign, a hash, a plus, an apostrophe and two letters beyond ASCII.
+AWKWARD = "a b%c#d+e'f ü漢.txt"
+# What a lesson on databases or the web may hold, and a firewall takes for an attack.
+LESSON = "SELECT name FROM users WHERE id = 1 OR 1=1; -- see https://example.com/?id=1\n<script>alert(1)</script>\n../../etc/passwd\n"
 
 
 def upload_lands(hub: Hub):
@@ -1370,6 +1463,19 @@ def upload_lands(hub: Hub):
     except Failed as refused:
         raise Failed(f"a file whose text looks like an attack does not pass: {refused}") from None
     yield "a lesson on databases and the web, as text, passes"
+
+
+def body_passes(hub: Hub):
+    """A large request reaches the hub, which refuses it because nobody is logged in."""
+    path, data = f"{hub.base}hub/api/users/hubcheck", b" " * hub.options.megabytes * 10**6
+    answer = hub.fetch("POST", hub.origin + path, data=data, allow_redirects=False, timeout=hub.options.spawn_timeout)
+    if "X-JupyterHub-Version" not in answer.headers:
+        raise Failed(refusal(answer, f"POST {path}, {hub.options.megabytes} MB"))
+    yield f"{hub.options.megabytes} MB reach the hub -> {answer.status_code}"
+
+
+# BLOCKS
+# The rung blocks_shown: the editor of %jigsaw, and which pages may be shown in a frame.
 
 
 def editor(hub: Hub):
@@ -1423,6 +1529,25 @@ def blocks_shown(hub: Hub):
     if another:
         raise Failed(another)
 
+
+def hub_headers(hub: Hub):
+    """The hub's pages may be framed by nobody, and keep no tie to a page that opens them."""
+    page = hub.request("GET", "hub/login")
+    if not any("'none'" in policy.get("frame-ancestors", "") for policy in policies(page)):
+        raise Failed(f"the hub's pages may be framed: Content-Security-Policy: {page.headers.get('Content-Security-Policy', 'none')}")
+    yield f"{urlsplit(page.url).path}: {page.headers['Content-Security-Policy']}"
+    yield from opener(page)
+
+
+def opener(page: requests.Response):
+    policy = page.headers.get("Cross-Origin-Opener-Policy")
+    if policy != "same-origin":
+        raise Failed(f"a page that opens a notebook in a new tab keeps a hold on it: Cross-Origin-Opener-Policy: {policy or 'none'}")
+    yield f"Cross-Origin-Opener-Policy: {policy}"
+
+
+# CLIMBING
+# All rungs, from the bottom to the first that fails. At the end, what was made is taken away again.
 
 # What anybody can see of each rung, and what a user sees of it.
 OUTSIDE = {
@@ -1512,57 +1637,8 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
     return results
 
 
-def verdict(said: str) -> dict[str, str]:
-    """What follows from what was said: certainty ("certain", "one of these", "not known"), cause, decide (how to find out which
-    of several causes it is), and page; without a known cause, cause and decide are empty."""
-    cause, page = next(((cause, page) for seen, cause, page in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
-    if isinstance(cause, OneOf):
-        numbered = " ".join(f"({number}) {text}" for number, text in enumerate(cause.causes, 1))
-        return {"certainty": "one of these", "cause": numbered, "decide": cause.decide, "page": page}
-    return {"certainty": "certain" if cause else "not known", "cause": cause, "decide": "", "page": page}
-
-
-def judged(result: dict, guide: str = "") -> list[str]:
-    """A verdict as a person reads it, in lines."""
-    lines = {
-        "certain": [f"Cause: {result['cause']}"],
-        "one of these": [f"One of these: {result['cause']}", f"To decide: {result['decide']}"],
-        "not known": ["The cause is not known."],
-    }
-    return [*lines[result["certainty"]], f"Read: {address(result['page'], guide)}"]
-
-
-def words(failure: Exception) -> str:
-    """An error in one line, without the names that libraries give to their objects."""
-    inner = failure.args[0] if isinstance(failure, requests.ConnectionError) and failure.args else failure
-    reason = getattr(inner, "reason", None)  # of the library below: an error, or its name
-    inner = reason if isinstance(reason, Exception) else inner
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {inner.verify_message}"
-    if isinstance(failure, requests.Timeout):
-        return (
-            f"no answer from {failure.request.url.partition('?')[0] if failure.request else 'the server'} in time: {type(failure).__name__}"
-        )
-    if isinstance(failure, requests.ConnectionError) and failure.request and "closed connection without response" in str(inner):
-        return f"{failure.request.method} {urlsplit(failure.request.url).path}: Remote end closed connection without response"
-    if isinstance(failure, requests.TooManyRedirects):
-        return f"{failure} TooManyRedirects"
-    return " ".join(re.sub(r"<[^<>]*object at 0x[0-9a-f]+>:? ?", "", str(inner)).split())
-
-
-def resolve(entries: list[str]) -> None:
-    """Make names lead to given addresses, in this process only; each entry is HOST:PORT:ADDRESS, and holds for ports without their own."""
-    table: dict[tuple[str, int], str] = {}
-    for host, port, address in (entry.split(":", 2) for entry in entries):
-        table[host, int(port)] = address
-        table.setdefault((host, 0), address)
-    ask = socket.getaddrinfo
-
-    def answer(host, port, *rest, **more):
-        return ask(table.get((host, int(port or 0)), table.get((host, 0), host)), port, *rest, **more)
-
-    socket.getaddrinfo = answer
-
+# KNOWN LINES
+# For --log, a table that is made from the guide's pages of troubleshooting.
 
 # The lines that this guide's pages of troubleshooting publish: "…" is what differs from hub to hub. Above them are the page, the rung
 # that breaks, and the page that hubcheck names where that is another.
@@ -1878,6 +1954,11 @@ deploy/users#6-packages-for-everybody
     ERROR: Could not install packages due to an OSError: [Errno 30] Read-only file system
     Can not perform a '--user' install. User site-packages are not visible in this virtualenv.
 """
+
+
+# LOGS
+# --log: which pages of the guide have lines of a text. No server is asked.
+
 # A line of KNOWN with fewer letters and digits counts only where it stands alone: other programs say it too.
 ALONE = 20
 # Colours of a terminal, as they are, and as journals and syslog write them.
@@ -2054,6 +2135,70 @@ def visible(text: str) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
+# REPORTS
+# The results: as lines for a person, as one line for a timer, and as JUnit's XML.
+
+
+def teller():
+    """A function that shows what goes on in one line that it writes over; only for a person who watches."""
+    watched = sys.stderr.isatty()
+
+    def tell(text: str) -> None:
+        if watched:
+            print(f"\r\033[K{'… ' if text else ''}{text[:70]}", end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def show(result: dict, guide: str = "") -> None:
+    """Print one rung for a person; in colours on a terminal."""
+    colour, plain_again = ("\033[32m" if result["ok"] else "\033[31m", "\033[0m") if coloured() else ("", "")
+    print(f"{colour}{'✓' if result['ok'] else '✗'} {result['rung']}{plain_again} ({result['seconds']:.1f} s)")
+    for line in result["evidence"]:
+        print(f"    {line}")
+    if not result["ok"]:
+        print(f"    {result['said']}")
+        for line in judged(result, guide):
+            print(f"  {line}")
+    sys.stdout.flush()
+
+
+def warn(result: dict, guide: str = "") -> None:
+    """Print a rung that failed in one line, for a log; of one that holds nothing."""
+    if not result["ok"]:
+        print(" ".join(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)]).split()), flush=True)
+
+
+def coloured() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def junit(url: str, results: list[dict]) -> bytes:
+    """The results as CI systems read them: a test case for each rung."""
+    failures = sum(not result["ok"] for result in results)
+    seconds = sum(result["seconds"] for result in results)
+    suite = ElementTree.Element("testsuite", name=f"hubcheck {url}", tests=str(len(results)), failures=str(failures), time=f"{seconds:.2f}")
+    for result in results:
+        case = ElementTree.SubElement(suite, "testcase", classname="hubcheck", name=result["rung"], time=f"{result['seconds']:.2f}")
+        if not result["ok"]:
+            failure = ElementTree.SubElement(case, "failure", message=printable(result["said"]))
+            failure.text = printable("\n".join(judged(result)))
+        ElementTree.SubElement(case, "system-out").text = printable("\n".join(result["evidence"]))
+    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+
+
+def printable(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
+    return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)
+
+
+# COMMAND LINE
+# The options, and what is done by them.
+
+# The release of the guide that this is from.
+VERSION = "1.0"
+
+
 class Arguments(argparse.ArgumentParser):
     """A command line whose faults are told in one line, without all the options before it."""
 
@@ -2063,7 +2208,7 @@ class Arguments(argparse.ArgumentParser):
 
 def arguments(given: list[str]) -> argparse.Namespace:
     """Read the command line; ends with status 2 and a line that says what is wrong."""
-    parser = Arguments(prog="hubcheck", description=(__doc__ or "").splitlines()[0])
+    parser = Arguments(prog="hubcheck", description="Check a JupyterHub from the outside, the way a user's browser meets it.")
     parser.add_argument("url", nargs="?", help="the hub's public address, with its base URL: https://hub.example.com/jupyter/")
     parser.add_argument("--user", default="", help="log in as this user; an ordinary test account is best")
     parser.add_argument("--password-file", metavar="FILE", help="file that holds the password; without it you are asked")
@@ -2132,67 +2277,6 @@ def secret(parser: argparse.ArgumentParser, name: str | None) -> str:
     if not held:
         parser.error(f"nothing in the file: {name}")
     return held
-
-
-def teller():
-    """A function that shows what goes on in one line that it writes over; only for a person who watches."""
-    watched = sys.stderr.isatty()
-
-    def tell(text: str) -> None:
-        if watched:
-            print(f"\r\033[K{'… ' if text else ''}{text[:70]}", end="", file=sys.stderr, flush=True)
-
-    return tell
-
-
-def show(result: dict, guide: str = "") -> None:
-    """Print one rung for a person; in colours on a terminal."""
-    colour, plain_again = ("\033[32m" if result["ok"] else "\033[31m", "\033[0m") if coloured() else ("", "")
-    print(f"{colour}{'✓' if result['ok'] else '✗'} {result['rung']}{plain_again} ({result['seconds']:.1f} s)")
-    for line in result["evidence"]:
-        print(f"    {line}")
-    if not result["ok"]:
-        print(f"    {result['said']}")
-        for line in judged(result, guide):
-            print(f"  {line}")
-    sys.stdout.flush()
-
-
-def warn(result: dict, guide: str = "") -> None:
-    """Print a rung that failed in one line, for a log; of one that holds nothing."""
-    if not result["ok"]:
-        print(" ".join(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)]).split()), flush=True)
-
-
-def coloured() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-
-def address(page: str, guide: str) -> str:
-    """A page of the guide: its path there, or its whole address where the guide's own is known."""
-    if not guide:
-        return page
-    path, mark, part = page.partition("#")
-    return f"{guide.rstrip('/')}/{path}{'/index' if path.startswith('troubleshooting/') else ''}.html{mark}{part}"
-
-
-def junit(url: str, results: list[dict]) -> bytes:
-    """The results as CI systems read them: a test case for each rung."""
-    failures = sum(not result["ok"] for result in results)
-    seconds = sum(result["seconds"] for result in results)
-    suite = ElementTree.Element("testsuite", name=f"hubcheck {url}", tests=str(len(results)), failures=str(failures), time=f"{seconds:.2f}")
-    for result in results:
-        case = ElementTree.SubElement(suite, "testcase", classname="hubcheck", name=result["rung"], time=f"{result['seconds']:.2f}")
-        if not result["ok"]:
-            failure = ElementTree.SubElement(case, "failure", message=printable(result["said"]))
-            failure.text = printable("\n".join(judged(result)))
-        ElementTree.SubElement(case, "system-out").text = printable("\n".join(result["evidence"]))
-    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
-
-
-def printable(text: str) -> str:
-    """Text without the characters that XML cannot hold."""
-    return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)
 
 
 def main(given: list[str] | None = None) -> int:

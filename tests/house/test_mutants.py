@@ -1,6 +1,10 @@
 """`make mutants` tells by line which change of a script no test notices, and tries none twice."""
 
 import json
+import shutil
+import subprocess
+import sys
+import tomllib
 
 import pytest
 
@@ -77,3 +81,17 @@ def test_what_no_test_notices_is_told_by_line_and_nothing_is_tried_twice(tree, c
         file.write("\n\ndef test_large():\n    assert small.half(5) == 'large'\n")
     mutants.prepare()
     assert mutants.results() == {}, "the tests are others, and what was found by the old ones counts no more"
+
+
+def test_where_hubcheck_is_changed_its_tests_have_all_that_they_import_and_read(tmp_path, monkeypatch):
+    """mutmut copies what it is told to, and tests/; the test that is run there reads a file of the root."""
+    monkeypatch.setattr(mutants, "FOLDER", tmp_path / "laid out")
+    mutants.prepare()
+    there = tmp_path / "mutants"
+    for name in (*tomllib.loads(mutants.SETTINGS)["tool"]["mutmut"]["also_copy"], "tests", "pyproject.toml", f"snippets/{mutants.SCRIPT}"):
+        source, target = mutants.FOLDER / name, there / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "which_release", mutants.TEST, mutants.LOG_TEST]
+    done = subprocess.run(command, cwd=there, capture_output=True, text=True)
+    assert "\n1 passed, " in done.stdout, done.stdout + done.stderr

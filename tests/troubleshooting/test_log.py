@@ -134,7 +134,7 @@ def test_what_other_programs_print_leads_nowhere():
 
 
 def test_the_table_is_what_the_pages_publish():
-    assert known.TABLE.search(known.SCRIPT.read_text("utf-8"))[0] == known.table(), "python -m tests.harness.measuring.known writes it"
+    assert known.TABLE.search(known.PART.read_text("utf-8"))[0] == known.table(), "python -m tests.harness.measuring.known writes it"
 
 
 def test_nearly_every_entry_was_captured_and_is_in_the_table():

@@ -1,4 +1,4 @@
-"""Writes the table KNOWN of hubcheck from what troubleshooting/ publishes: python -m tests.harness.measuring.known
+"""Writes the table KNOWN of hubcheck from what troubleshooting/ publishes, and hubcheck anew: python -m tests.harness.measuring.known
 
 The site takes its patterns from there. Each line of a symptom.txt, and each that the table "Elsewhere in this guide" has as code,
 becomes a pattern: "…" stands in the place of what differs from hub to hub, such as names, addresses, paths and counts.
@@ -12,11 +12,12 @@ from collections.abc import Iterable
 
 from _ext.atlas import CHECKED, symptoms
 from snippets.check import hubcheck
-from tests.harness.manifest import SNIPPETS, VALUES
+from tests.harness import one_script
+from tests.harness.manifest import ROOT, VALUES
 from tests.harness.measuring import captures
 from tests.harness.measuring.atlas import ATLAS, entries
 
-SCRIPT = SNIPPETS / "check/hubcheck.py"
+PART = one_script.PACKAGE / "known_lines.py"
 TABLE = re.compile(r'(?<=^KNOWN = r"""\n).*?(?=^"""$)', re.M | re.S)
 BASE = re.escape(VALUES["base_url"].rstrip("/"))
 # What a hub has of its own: (what it looks like in a line, what stands for it).
@@ -97,11 +98,11 @@ def table() -> str:
 
 
 def main() -> int:
-    text = SCRIPT.read_text("utf-8")
+    text = PART.read_text("utf-8")
     made = TABLE.sub(lambda _: table(), text, count=1)
-    SCRIPT.write_text(made, "utf-8")
-    print(f"{SCRIPT.name}: {'as it was' if made == text else 'written'}")
-    return 0
+    PART.write_text(made, "utf-8")
+    print(f"{PART.relative_to(ROOT)}: {'as it was' if made == text else 'written'}")
+    return one_script.main()
 
 
 if __name__ == "__main__":

@@ -38,9 +38,11 @@ NEEDED = [
     "tests/__init__.py",
     "tests/harness/__init__.py",
     "tests/harness/manifest.py",
+    "tests/harness/releases.py",
     "tests/harness/machines/__init__.py",
     "tests/harness/machines/replay.py",
     "snippets/manifest.toml",
+    "releases.toml",
     "_ext/atlas.py",
     "requirements.txt",
 ]
@@ -51,7 +53,7 @@ pythonpath = ["."]
 
 [tool.mutmut]
 source_paths = ["snippets/{SCRIPT}"]
-also_copy = ["_ext", "snippets/manifest.toml", "troubleshooting"]
+also_copy = ["_ext", "releases.toml", "snippets/manifest.toml", "troubleshooting"]
 pytest_add_cli_args_test_selection = ["{TEST}", "{LOG_TEST}"]
 timeout_multiplier = 2.0
 timeout_constant = 4.0

@@ -1,0 +1,25 @@
+"""The check that readers run, in parts: each imports only from those before it. `make hubcheck` joins them, in this order.
+
+The one file is published: snippets/check/hubcheck.py.
+"""
+
+PARTS = (
+    "libraries",
+    "causes_on_the_way",
+    "causes_at_the_hub",
+    "verdicts",
+    "responses",
+    "addresses",
+    "hub",
+    "reaching_the_hub",
+    "logging_in",
+    "starting_a_server",
+    "kernels",
+    "uploads",
+    "blocks",
+    "climbing",
+    "known_lines",
+    "logs",
+    "reports",
+    "command_line",
+)

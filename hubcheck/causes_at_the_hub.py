@@ -1,0 +1,269 @@
+"""What is seen in answers of the hub's API, the login, a user's server, its kernels, its policies and its files, and its causes."""
+
+from __future__ import annotations
+
+from .causes_on_the_way import BEFORE, OneOf
+
+# Rows as those of ON_THE_WAY, and looked at after them.
+AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
+    (
+        r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
+        "A login in front of the hub comes first: what answered asks for a password of its own (nginx: auth_basic; Apache: AuthType), "
+        "or for a certificate of the visitor (ssl_verify_client; SSLVerifyClient).",
+        "deploy/check",
+    ),
+    (
+        r"hub/api -> 50[234]\b.*" + BEFORE,
+        OneOf(
+            (
+                "The hub does not run.",
+                "The hub listens on another port than the one that the reverse proxy names.",
+                "One of the two speaks TLS with the other, and the other does not: https:// or http:// in proxy_pass or ProxyPass.",
+            ),
+            "systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.",
+        ),
+        "troubleshooting/bad-gateway-or-service-unavailable",
+    ),
+    (
+        r"-> 50[234]\b.*" + BEFORE,
+        OneOf(
+            (
+                "What answered gave this request up: it took too long, or it or its answer was too large.",
+                "The hub or its own proxy ended meanwhile.",
+            ),
+            "the error log of what answered, and journalctl --unit jupyterhub.service.",
+        ),
+        "troubleshooting/bad-gateway-or-service-unavailable",
+    ),
+    (
+        r"hub/api -> 500.*\(from Apache\)",
+        OneOf(
+            (
+                "Apache's module proxy_http is not enabled.",
+                "ProxyPass has an address with https://, and the hub does not speak TLS, or SSLProxyEngine On is missing.",
+                "Apache failed in another way.",
+            ),
+            "its error log says AH01144 if it is the first, and SSL if it is the second.",
+        ),
+        "troubleshooting/internal-server-error-from-apache",
+    ),
+    (
+        r"hub/api -> .*configurable-http-proxy",
+        OneOf(
+            ("The hub's own proxy is left over from an earlier hub, and the hub does not run.", "The hub is starting."),
+            "systemctl status jupyterhub.service on the server.",
+        ),
+        "troubleshooting/proxy-of-an-earlier-hub",
+    ),
+    (
+        r"hub/api -> 404.*\(from JupyterHub's own proxy\)",
+        OneOf(
+            ("The hub's own proxy runs, but the hub does not: it failed when it started.", "The hub is still starting."),
+            "the hub's log: journalctl --unit jupyterhub.service.",
+        ),
+        "troubleshooting/failed-to-start-proxy",
+    ),
+    (
+        r"hub/api -> (?!30\d).*\(from (another program|nginx or|Apache or)",
+        OneOf(
+            (
+                "Another program listens on the port that the reverse proxy names: the hub's own proxy could not start there.",
+                "Another site, or a login in front of the hub, answers at this address.",
+            ),
+            "ss -ltnp on the server names the program on the hub's port.",
+        ),
+        "troubleshooting/address-already-in-use",
+    ),
+    (
+        r"hub/api -> 403\b.*" + BEFORE,
+        OneOf(
+            ("What answered lets only some addresses in. nginx: allow and deny. Apache: Require.", "A firewall refuses."),
+            "look for these words in the files of what answered. Without them, it is the second.",
+        ),
+        "troubleshooting/invalid-response-403-forbidden",
+    ),
+    (
+        r"hub/api -> (404|30\d).*\(from the hub\)",
+        "The path differs between the reverse proxy and JupyterHub: compare c.JupyterHub.bind_url (or base_url) in jupyterhub_config.py "
+        "with the proxy's location or ProxyPass.",
+        "troubleshooting/not-found-under-the-base-url",
+    ),
+    (
+        r"hub/api -> (404|30\d)",
+        OneOf(
+            (
+                "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url) in jupyterhub_config.py, "
+                "and the proxy's location or ProxyPass.",
+                "Another site of the reverse proxy answers for this name.",
+            ),
+            "nginx -T or apachectl -S on the server lists the sites.",
+        ),
+        "troubleshooting/not-found-under-the-base-url",
+    ),
+    (
+        r"no redirect",
+        "The path without its last slash leads nowhere. Apache: RedirectMatch. nginx: a location that ends in a slash does it by itself.",
+        "troubleshooting/not-found-without-the-last-slash",
+    ),
+    (
+        r"does not know this token",
+        "The token has expired, was revoked, or is another hub's.",
+        "deploy/check",
+    ),
+    (
+        r"not authorized with current scopes|-> 403.*scope",
+        "The token may not do this. It needs the scope 'self', as tokens have that a user makes for themselves without naming scopes.",
+        "deploy/check",
+    ),
+    (
+        r"is not allowed\. \(from the user's server\)",
+        OneOf(
+            ("The token may not enter this server: it lacks the scope 'self' or 'access:servers'.", "The server is another user's."),
+            "make a token in the hub's page Token without naming scopes, and run the check again.",
+        ),
+        "deploy/check",
+    ),
+    (
+        r"hub/login -> 403",
+        OneOf(
+            (
+                "The password is wrong or has expired, or the system does not let the account in.",
+                "Nobody has allowed this user: Authenticator.allowed_users, allowed_groups or allow_all.",
+            ),
+            "the hub's log tells which.",
+        ),
+        "troubleshooting/invalid-username-or-password",
+    ),
+    (
+        r"hub/login -> 500.*a capital letter",
+        OneOf(
+            (
+                "JupyterHub changes names to lower case, and there is no account of that name. "
+                "c.Authenticator.username_map gives it its capital letters back.",
+                "The hub failed in another way.",
+            ),
+            "the hub's log says getpwnam if it is the first.",
+        ),
+        "troubleshooting/getpwnam-name-not-found",
+    ),
+    (
+        r"Unhandled error starting server",
+        OneOf(
+            (
+                "The hub starts servers itself, and its unit takes away the power to do so: User=root, or a CapabilityBoundingSet= "
+                "without CAP_SETUID.",
+                "The hub could not have systemd start the server, or the spawner failed.",
+            ),
+            'the hub\'s log says "Exception occurred in preexec_fn" if it is the first.',
+        ),
+        "troubleshooting/exception-occurred-in-preexec-fn",
+    ),
+    (
+        r"Spawn failed:$",
+        "systemd did not start the user's server: the hub's log says why, in systemd's words, such as \"Unknown assignment\".",
+        "troubleshooting/unknown-assignment",
+    ),
+    (
+        r"Server at http://(?!127\.|localhost|\[::1\])\S+ didn't respond in \d+ seconds",
+        OneOf(
+            (
+                "The user's server runs on another machine or in a container, and does not reach the hub: c.JupyterHub.hub_bind_url "
+                "and hub_connect_url name an address of this machine alone.",
+                "The hub does not reach the user's server at that address.",
+                "The server takes longer to come up than c.Spawner.http_timeout allows, or ends before.",
+            ),
+            'the log of the user\'s server: "Failed to connect to my Hub" is the first.',
+        ),
+        "troubleshooting/server-did-not-respond-in-time",
+    ),
+    (
+        r"didn't respond in \d+ seconds",
+        OneOf(
+            ("The user's server takes longer to come up than c.Spawner.http_timeout allows.", "It ends before."),
+            'journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.',
+        ),
+        "troubleshooting/server-did-not-respond-in-time",
+    ),
+    (
+        r"refuses? JupyterLab's scripts",
+        "The reverse proxy, or something in front of it, adds a Content-Security-Policy under which JupyterLab's pages stay blank.",
+        "troubleshooting/jupyterlab-stays-blank",
+    ),
+    (
+        r"frame-ancestors 'none'",
+        "The user's server forbids every frame. c.ContentsManager.files_handler_class in jupyter_server_config.py "
+        "lifts that for files/ alone.",
+        "troubleshooting/blank-jigsaw-iframe",
+    ),
+    (
+        r"not sandboxed",
+        "Something replaces the policy of files/ and drops its sandbox: a page there then acts as the user. "
+        "Repeat 'sandbox allow-scripts'.",
+        "jigsaw/configure",
+    ),
+    (
+        r"every page of the server may be framed",
+        "frame-ancestors 'self' is set for the whole server: pages of other users may frame it. Set it for files/ alone.",
+        "jigsaw/configure",
+    ),
+    (
+        r"Opener-Policy",
+        "nginx: add_header Cross-Origin-Opener-Policy same-origin always. "
+        "Apache: Header always set Cross-Origin-Opener-Policy same-origin.",
+        "jigsaw/configure",
+    ),
+    (
+        r"api/kernelspecs -> 404 .*\(from the user's server\)",
+        "The reverse proxy changes the Origin header: Jupyter takes every request of its pages for one of another site. The line goes.",
+        "troubleshooting/cross-origin-websockets-not-allowed",
+    ),
+    (r"not among the kernels", "The kernel is not installed where this user's server looks.", "troubleshooting/kernel-not-in-the-launcher"),
+    (
+        r"File name too long",
+        "The user's home lies so deep that a kernel's sockets have no room for their paths: "
+        "JUPYTER_RUNTIME_DIR in jupyter_server_config.py.",
+        "troubleshooting/file-name-too-long",
+    ),
+    (
+        r"api/kernels -> 500",
+        OneOf(
+            ("kernel.json names a program that is not there.", "kernel.json names one that this user may not run."),
+            "the words after the semicolon: [Errno 2] is the first, [Errno 13] the second.",
+        ),
+        "troubleshooting/error-starting-kernel",
+    ),
+    (
+        r"the kernel did not answer|channels: the WebSocket does not open",
+        OneOf(
+            (
+                "kernel.json names a Python in which the kernel is not installed.",
+                "The kernel's program ends for want of something else: another program, or a variable of the environment.",
+                "The kernel takes longer than --timeout.",
+            ),
+            'journalctl --namespace "*" --unit jupyter-NAME on the server shows the kernel\'s own error.',
+        ),
+        "troubleshooting/kernel-restarts-for-ever",
+    ),
+    (
+        r"encoded slash",
+        "The reverse proxy refuses encoded slashes. Apache: AllowEncodedSlashes NoDecode. nginx: no path after the address in proxy_pass.",
+        "troubleshooting/not-found-for-an-encoded-slash",
+    ),
+    (
+        r"encoded",
+        "The reverse proxy decodes paths. Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.",
+        "troubleshooting/bad-request-for-a-percent-sign",
+    ),
+    (
+        r" -> 40[345]\b.*" + BEFORE,
+        OneOf(
+            (
+                "Another rule of the reverse proxy answers for this path before the hub's own does. nginx: a location. Apache: a Location, "
+                "an Alias or a RedirectMatch.",
+                "A firewall refuses this request.",
+            ),
+            "look for a part of this path in the files of what answered. If there is none, it is the second.",
+        ),
+        "troubleshooting/scripts-are-not-found",
+    ),
+]

@@ -1,0 +1,9 @@
+"""The two packages of others that a check needs. --help and --log need neither."""
+
+LACKING = ""
+requests = websocket = None
+try:
+    import requests
+    import websocket
+except ImportError as missing:
+    LACKING = missing.name or str(missing)

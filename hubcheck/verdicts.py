@@ -1,0 +1,38 @@
+"""From what was seen to a verdict: the cause, how sure that is, and the page to read."""
+
+from __future__ import annotations
+
+import re
+
+from .causes_at_the_hub import AT_THE_HUB
+from .causes_on_the_way import ON_THE_WAY, OneOf
+
+CAUSES = [*ON_THE_WAY, *AT_THE_HUB]
+
+
+def verdict(said: str) -> dict[str, str]:
+    """What follows from what was said: certainty ("certain", "one of these", "not known"), cause, decide (how to find out which
+    of several causes it is), and page; without a known cause, cause and decide are empty."""
+    cause, page = next(((cause, page) for seen, cause, page in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
+    if isinstance(cause, OneOf):
+        numbered = " ".join(f"({number}) {text}" for number, text in enumerate(cause.causes, 1))
+        return {"certainty": "one of these", "cause": numbered, "decide": cause.decide, "page": page}
+    return {"certainty": "certain" if cause else "not known", "cause": cause, "decide": "", "page": page}
+
+
+def judged(result: dict, guide: str = "") -> list[str]:
+    """A verdict as a person reads it, in lines."""
+    lines = {
+        "certain": [f"Cause: {result['cause']}"],
+        "one of these": [f"One of these: {result['cause']}", f"To decide: {result['decide']}"],
+        "not known": ["The cause is not known."],
+    }
+    return [*lines[result["certainty"]], f"Read: {address(result['page'], guide)}"]
+
+
+def address(page: str, guide: str) -> str:
+    """A page of the guide: its path there, or its whole address where the guide's own is known."""
+    if not guide:
+        return page
+    path, mark, part = page.partition("#")
+    return f"{guide.rstrip('/')}/{path}{'/index' if path.startswith('troubleshooting/') else ''}.html{mark}{part}"
