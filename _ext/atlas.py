@@ -108,7 +108,6 @@ class Symptom(FromFile):
 class Fix(FromFile):
     def run(self):
         script, diff = self.read("fix.sh"), self.read("fix.diff")
-        diff = diff if diff.exists() else self.read("balancer.diff")
         if script.exists():
             return self.made(fence(script.read_text("utf-8").rstrip(), "sh"), script)
         parts = []

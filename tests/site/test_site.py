@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("site")
 HUBCHECK = (SNIPPETS / "check/hubcheck.py").read_text("utf-8")
 
 # What the page of a complaint shows of its folder.
-SHOWN = ("symptom.txt", "fix.diff", "fix.sh", "balancer.diff")
+SHOWN = ("symptom.txt", "fix.diff", "fix.sh")
 # Requests that a browser makes by itself, without a click.
 LOADED = {"script": "src", "img": "src", "iframe": "src", "object": "data", "source": "srcset", "video": "src", "link": "href"}
 PLACEHOLDER = re.compile(

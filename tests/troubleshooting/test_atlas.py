@@ -101,9 +101,9 @@ def test_the_entry_is_whole(entry):
         assert entry.expected(proxy), f"troubleshooting/{entry.name}/symptom.txt: nothing that a person sees with {proxy}"
         read = [line for place, _, line in entry.expected(proxy) if place == "check" and "Read: " in line]
         assert len(read) == 1, f"troubleshooting/{entry.name}/symptom.txt: not one 'Read: ' in [check] for {proxy}"
-    made = [name for name in ("fix.diff", "fault.sh", "balancer.diff") if (entry.folder / name).exists()]
-    assert len(made) == 1 or entry.about.get("certificate"), f"troubleshooting/{entry.name}: one of fix.diff, fault.sh, balancer.diff"
-    assert bool(entry.about.get("balancer")) == ("balancer.diff" in made), f"troubleshooting/{entry.name}: balancer.diff goes with balancer"
+    made = [name for name in ("fix.diff", "fault.sh") if (entry.folder / name).exists()]
+    other = entry.about.get("certificate") or entry.about.get("balancer")
+    assert len(made) == (0 if other else 1), f"troubleshooting/{entry.name}: fix.diff or fault.sh, or a certificate or a balancer"
     assert bool(entry.script("fault.sh")) == bool(entry.script("fix.sh")), f"troubleshooting/{entry.name}: fault.sh goes with fix.sh"
 
 

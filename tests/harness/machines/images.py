@@ -136,6 +136,12 @@ def certified() -> Image:
 
 
 @cache
+def balancer() -> Image:
+    """A machine with HAProxy; built when first asked for."""
+    return Image("balancer", BASE.format(SUITE), "balancer.Containerfile")
+
+
+@cache
 def blocks() -> Image:
     """A stand-in for calysto.github.io: the page that MetaKernel's own %jigsaw downloads, and Blockly from npm."""
     page = (SNIPPETS / "jigsaw" / "Python.html").read_text("utf-8")

@@ -2,7 +2,7 @@
 
 A folder holds `index.md` (its front matter names the rung that breaks), `symptom.txt` (what is seen, by where), and the
 fault: `fix.diff`, from the broken files to the published ones, or `fault.sh` and `fix.sh`, which run on the server. Where the
-published files themselves do not fit, behind a balancer, it holds `balancer.diff`, from the published files to those that do.
+published files themselves do not fit, behind a `balancer`, the published difference leads to those that do.
 
 `python -m tests.harness.measuring.atlas NAME...` makes the faults and prints all that is seen: what to write a symptom.txt from.
 """
@@ -28,7 +28,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page
 from _ext.atlas import PLACES, symptoms
 from tests.harness.browsers import user_browser
 from tests.harness.browsers.user_browser import APPLICATIONS, PATIENCE
-from tests.harness.machines import deployment, engine, images
+from tests.harness.machines import balancer, deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, Files
 from tests.harness.measuring.ladder import IMPATIENT
@@ -133,19 +133,6 @@ class Entry:
             if done.returncode:
                 raise Unclear(f"{where} does not lead to what is published: {done.stderr.strip()}")
             return Files({name: Path(work, "snippets", name).read_text("utf-8") for name in names})
-
-    @property
-    def behind_balancer(self) -> Files:
-        """The snippets as they work behind a balancer. Raises `Unclear` if balancer.diff does not fit what is published."""
-        with tempfile.TemporaryDirectory() as work:
-            name = "nginx/jupyterhub.conf"
-            copy = Path(work, "snippets", name)
-            copy.parent.mkdir(parents=True)
-            copy.write_bytes((SNIPPETS / name).read_bytes())
-            done = subprocess.run(["git", "apply", self.folder / "balancer.diff"], cwd=work, capture_output=True, text=True)
-            if done.returncode:
-                raise Unclear(f"{shown(self.folder)}/balancer.diff does not fit what is published: {done.stderr.strip()}")
-            return Files({name: copy.read_text("utf-8").replace("192.0.2.1;", "127.0.0.1;")})
 
     @property
     def proxies(self) -> list[str]:
@@ -298,11 +285,13 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
                 engine.wait(lambda: look(visit), timeout=patience, every=0.3)
         if entry.about.get("balancer"):
             stack.close()
-            with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, entry.behind_balancer, _extra(entry, proxy, stage)):
+            with deployment.in_front(
+                hub, PROXIES[proxy].servers[-1], proxy, balancer.files(proxy, "http", "127.0.0.1"), _extra(entry, proxy, stage)
+            ):
                 # Kernels through both servers once a week.
                 last = hub.check("--keep-server", "--until", "kernel_computes" if WHOLE else "login_works", user=user)[-1]
             if not last["ok"]:
-                raise Unfixed(f"troubleshooting/{entry.name}/balancer.diff mends nothing: {last['rung']}: {last['said']}")
+                raise Unfixed(f"snippets/balancer/{proxy}-http.diff mends nothing of {entry.name}: {last['rung']}: {last['said']}")
         if entry.script("fix.sh"):
             try:
                 _mend(hub, entry, user, options)

@@ -216,8 +216,9 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
     ".js": _script,
     ".html": _script,
 }
-# What is no configuration: the check has tests and a score of its own, and the rest is read by pip.
-ELSEWHERE = ("check/", "workflow/", "kernel/my_kernel/", "jupyterhub/requirements", "course/requirements.txt")
+# What is no configuration: the check has tests and a score of its own, and the rest is read by pip. Of each part of the differences
+# for a balancer, test_balancer sees what breaks without it.
+ELSEWHERE = ("check/", "balancer/", "workflow/", "kernel/my_kernel/", "jupyterhub/requirements", "course/requirements.txt")
 
 
 def kind(name: str) -> str:

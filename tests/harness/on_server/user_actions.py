@@ -10,6 +10,7 @@ import json
 import pathlib
 import pickle
 import re
+import socket
 import ssl
 import statistics
 import subprocess
@@ -593,6 +594,24 @@ def redirected(url: str, *paths: str) -> dict[str, list]:
     """By path, the status of the answer and the address to which it sends."""
     answers = {path: requests.get(url + path, verify=CA, allow_redirects=False) for path in paths}
     return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
+
+
+def past(address: str, port: str, host: str, claimed: str, line: str) -> int:
+    """The status that somebody gets who asks a machine's port themselves for the login page; 0 where the connection ends without one.
+
+    They claim to be another, in a header, and in a `line` of the PROXY protocol if there is one.
+    """
+    with socket.create_connection((address, int(port)), timeout=5) as plain:
+        try:
+            if line:
+                plain.sendall(line.encode())
+            context = ssl.create_default_context(cafile=CA)
+            way = context.wrap_socket(plain, server_hostname=host) if port == "443" else plain
+            way.sendall(f"GET /jupyter/hub/login HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: {claimed}\r\n\r\n".encode())
+            said = way.recv(64).decode("latin-1")
+        except OSError:
+            return 0
+        return int(said.split()[1]) if said.startswith("HTTP/") else 0
 
 
 def sign_in(url: str, user: str) -> str:
