@@ -158,6 +158,8 @@
 
   const enliven = (form) => {
     form.addEventListener("input", ({ target }) => {
+      // What is pasted often ends with a space, which nobody sees.
+      if (/^\s|\s$/.test(target.value)) target.value = target.value.trim();
       const typed = { ...values };
       for (const input of form.elements) {
         if (input.name && input.name !== target.name && input.getAttribute("aria-invalid") !== "true") typed[input.name] = input.value;

@@ -4,9 +4,9 @@
 set -eu
 # Of two sites with one name nginx serves the first that it reads, and only warns.
 if nginx -t 2>&1 | grep -qF 'conflicting server name "hub.example.com"'; then
-    others=$(nginx -T 2>/dev/null | awk -v host=hub.example.com '
+    others=$(nginx -T 2>/dev/null | awk -v host=hub.example.com -v ours=/etc/nginx/conf.d/jupyterhub.conf: '
         /^# configuration file / { file = $4 }
-        index(tolower($0), host) && file !~ /jupyterhub.conf:$/ { print substr(file, 1, length(file) - 1) }' | sort -u | paste -s -d ' ')
+        index(tolower($0), host) && file != ours { print substr(file, 1, length(file) - 1) }' | sort -u | paste -s -d ' ')
     echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
     exit 1
 fi

@@ -14,7 +14,10 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-case $user in '' | -* | *[!a-z0-9._-]*) proxy='' ;; esac
+case $user in
+    '' | -*) proxy='' ;;
+    *[!a-z0-9._-]*) echo "setup.sh: $user: a user's name has small letters, digits, dots, - and _ alone." >&2 && exit 1 ;;
+esac
 if [ -z "$proxy" ]; then
     echo "usage: sh setup.sh nginx|apache [--user alice] [--dry-run]" >&2
     exit 1
@@ -23,6 +26,8 @@ if [ "$(id -u)" != 0 ]; then
     echo "setup.sh: only root can do this. Run sudo -i first." >&2
     exit 1
 fi
+# Who is root by a plain "su" still has a user's PATH.
+PATH=$PATH:/usr/sbin
 exec 9</root
 if ! flock --nonblock 9; then
     echo "setup.sh: it is running already. Wait until it has ended." >&2
@@ -82,6 +87,9 @@ else
     problem "the program ss is missing: apt-get install iproute2"
 fi
 
+# Another guide's hub may be there too. Its packages would be replaced.
+[ ! -e /opt/jupyterhub ] || [ -e /root/jupyterhub/install.sh ] ||
+    problem "/opt/jupyterhub is there already, and not by this guide. Move it away, if you do not need it."
 [ -e root/check/hubcheck.py ] || problem "the files are not beside $here/setup.sh: unpack the whole archive."
 # A file that differs, and that this script has neither copied nor was copying when it was
 # cut off, is somebody's own.
@@ -92,8 +100,9 @@ for file in $files; do
         problem "/$file is there already, with other content. Move it away, if you do not need it."
     fi
 done
-sites=$(grep -RlsE --exclude=jupyterhub.conf '^[^#]*\b(server_name|Server(Name|Alias))\s(.*\s)?hub.example.com(:[0-9]+)?(\s|;|$)' \
-    /etc/nginx/*-enabled /etc/nginx/conf.d /etc/apache2/*-enabled | paste -s -d ' ')
+sites=$(grep -RlsiE '^[^#]*\b(server_name|Server(Name|Alias))\s(.*\s)?hub.example.com(:[0-9]+)?(\s|;|$)' \
+    /etc/nginx/*-enabled /etc/nginx/conf.d /etc/apache2/*-enabled |
+    grep -vxE '/etc/(nginx/conf.d|apache2/sites-enabled)/jupyterhub.conf' | paste -s -d ' ')
 [ -z "$sites" ] || problem "another site has the name hub.example.com already: $sites"
 if [ -n "$wrong" ]; then
     echo "setup.sh: nothing was changed." >&2

@@ -175,13 +175,21 @@ REFUSED = {
         f"install -D /etc/hosts {CONFIG}",
         f"{CONFIG} is there already, with other content. Move it away, if you do not need it.",
     ),
+    "an environment of another guide": (
+        f"mkdir -p {VALUES['environment']}/bin",
+        f"{VALUES['environment']} is there already, and not by this guide. Move it away, if you do not need it.",
+    ),
     "a site of nginx": (
         f"mkdir -p /etc/nginx/sites-enabled; echo 'server {{ server_name a.b {HOST}; }}' >/etc/nginx/sites-enabled/old",
         f"another site has the name {HOST} already: /etc/nginx/sites-enabled/old",
     ),
     "a site of nginx's own folder": (
-        f"mkdir -p /etc/nginx/conf.d; echo '  server_name {HOST};' >/etc/nginx/conf.d/old.conf",
+        f"mkdir -p /etc/nginx/conf.d; echo '  server_name {HOST.upper()};' >/etc/nginx/conf.d/old.conf",
         f"another site has the name {HOST} already: /etc/nginx/conf.d/old.conf",
+    ),
+    "a site of nginx whose file has the same name": (
+        f"mkdir -p /etc/nginx/sites-enabled; echo 'server_name {HOST};' >/etc/nginx/sites-enabled/jupyterhub.conf",
+        f"another site has the name {HOST} already: /etc/nginx/sites-enabled/jupyterhub.conf",
     ),
     "a site of Apache": (
         f"mkdir -p /etc/apache2/sites-enabled; echo '  ServerAlias {HOST}' >/etc/apache2/sites-enabled/old.conf",
@@ -240,12 +248,24 @@ def test_nobody_but_root_gets_further(machine):
     assert (done.returncode, done.stderr) == (1, "setup.sh: only root can do this. Run sudo -i first.\n")
 
 
-@pytest.mark.parametrize(
-    "words", [[], ["caddy"], ["nginx", "--user"], ["nginx", "--user", "a;b"], ["nginx", "--user", "-a"], ["nginx", "-x"]]
-)
+@pytest.mark.parametrize("words", [[], ["caddy"], ["nginx", "--user"], ["nginx", "--user", ""], ["nginx", "--user", "-a"], ["nginx", "-x"]])
 def test_what_it_does_not_know_it_answers_with_its_usage(machine, words):
     done = run(machine, *words)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", USAGE)
+
+
+@pytest.mark.parametrize("name", ["Alice", "al ice", "a;b", "b\u00f6b"])
+def test_a_name_that_no_account_can_have_is_refused(machine, name):
+    done = run(machine, "nginx", "--user", name)
+    told = f"setup.sh: {name}: a user's name has small letters, digits, dots, - and _ alone.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+
+
+def test_with_the_path_of_a_user_it_finds_the_programs_of_root(machine):
+    """As after "su", which leaves the PATH as it was."""
+    done = run(machine, "nginx", path="/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games")
+    assert not done.returncode, done.stderr
+    assert whole(machine) == []
 
 
 def test_a_second_one_beside_the_first_is_refused(machine):
@@ -263,10 +283,12 @@ def test_where_the_name_leads_elsewhere_there_is_a_warning(machine, address):
     assert (done.returncode, done.stderr) == (0, warning if address == "10.9.9.9" else "")
 
 
-def test_the_guides_own_site_is_no_other_site(machine):
-    assert not run(machine, "nginx").returncode
-    machine.sh("mkdir -p /etc/nginx/sites-enabled; ln -s ../conf.d/jupyterhub.conf /etc/nginx/sites-enabled/jupyterhub.conf")
-    done = run(machine, "nginx", "--dry-run")
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_guides_own_site_is_no_other_site(machine, proxy):
+    assert not run(machine, proxy).returncode
+    if proxy == "apache":
+        machine.sh("cd /etc/apache2; mkdir sites-enabled; ln -s ../sites-available/jupyterhub.conf sites-enabled/jupyterhub.conf")
+    done = run(machine, proxy, "--dry-run")
     assert not done.returncode, done.stderr
 
 

@@ -237,6 +237,13 @@ def test_a_key_that_is_the_certificate_is_refused_until_one_of_them_changes(page
     assert both in page.locator("pre", has_text="ssl_certificate_key").inner_text()
 
 
+def test_spaces_around_a_value_that_is_pasted_are_left_out(page):
+    type_in(page, {"host": " lab.example.org", "base_url": "/lab/ "})
+    assert refusals(page) == {}
+    assert [page.locator(f"#value-{field}").input_value() for field in ("host", "base_url")] == ["lab.example.org", "/lab/"]
+    assert "location /lab/ {" in page.locator("pre", has_text="server_name lab.example.org;").first.inner_text()
+
+
 OWN = reader_values.OWN
 
 

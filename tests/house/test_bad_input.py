@@ -81,6 +81,8 @@ def with_the_hubs_name(proxy):
         yield {path: "include /etc/nginx-elsewhere/*;", elsewhere: site}, elsewhere
         spread = site.replace(f"server_name {VALUES['host']}", f'server_name\n one.example.com\n "{VALUES["host"].upper()}"')
         yield {path: "", "/etc/nginx/sites-enabled/zz": spread}, "/etc/nginx/sites-enabled/zz"
+        namesake = "/etc/nginx/sites-enabled/jupyterhub.conf"
+        yield {"/etc/nginx/sites-enabled/zz": "", namesake: site}, namesake
     else:
         for spelt in SPELT.values():
             yield {path: site.replace(NAME, spelt)}, path

@@ -103,12 +103,13 @@ def ready(machine: engine.Container) -> None:
     machine.sh(f"sh {APART}/again", programs | {f"{APART}/files.tar": engine.archive(put)})
 
 
-COMMAND = f"env --chdir=/root PATH={STANDINS}:/usr/sbin:/usr/bin:/sbin:/bin setsid --wait /bin/sh metakernel-hub/setup.sh"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+COMMAND = f"env --chdir=/root PATH={STANDINS}:{PATH} setsid --wait /bin/sh metakernel-hub/setup.sh"
 
 
-def run(machine: engine.Container, *arguments: str, user: str = "", umask: str = "022") -> subprocess.CompletedProcess:
+def run(machine: engine.Container, *arguments: str, user: str = "", umask: str = "022", path: str = PATH) -> subprocess.CompletedProcess:
     """Run setup.sh as if on a terminal of its own; what it said. Raises subprocess.TimeoutExpired after a minute."""
-    words = ("sh", "-c", f'umask {umask}; exec "$@"', "sh", *COMMAND.split(), *arguments)
+    words = ("sh", "-c", f'umask {umask}; exec "$@"', "sh", *COMMAND.replace(PATH, path).split(), *arguments)
     return machine.exec(*words, check=False, user=user or None, timeout=60)
 
 
