@@ -33,7 +33,9 @@ def balanced():
 
 
 def seen(balanced, way):
-    """Whom the hub's log names as the client, whether the path without its last slash leads on, what is found past the balancer, and how cookies are."""
+    """Whom the hub's log names as the client, whether the path without its last slash leads on, what is got past the balancer, and
+    whether a login's cookies are Secure.
+    """
     name = f"asked-{next(TURN)}"
     balanced.asked("claim", URL, name)
     with contextlib.suppress(TimeoutError):
