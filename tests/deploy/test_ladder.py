@@ -2,10 +2,8 @@
 
 import pytest
 
-from tests.harness.machines import existing_site
-from tests.harness.machines.deployment import in_front
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
-from tests.harness.measuring.ladder import IMPATIENT, LADDER, climb, tell
+from tests.harness.measuring.ladder import IMPATIENT, LADDER, climb
 from tests.harness.pairs import pairs
 
 SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
@@ -35,17 +33,6 @@ def test_another_port_than_443_works(hubs, version, proxy, kind):
     url = f"https://{VALUES['host']}:8443{VALUES['base_url']}"
     rungs = climb(hubs(version), proxy, kind, "--keep-server", "--megabytes", "1", files=files, extra=extra, user="bob", url=url)
     assert rungs[-1]["ok"], rungs[-1]["told"]
-
-
-@pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
-@pytest.mark.parametrize(("proxy", "kind"), NEWEST)
-def test_beside_a_site_that_the_host_has_already_both_work(hubs, version, proxy, kind):
-    """The hub's lines in that site's own file, as the page says."""
-    hub, (files, extra) = hubs(version), existing_site.merged(proxy)
-    with in_front(hub, kind, proxy, files, extra):
-        last = hub.check("--keep-server", "--megabytes", "1", user="bob")[-1]
-        assert last["ok"], tell(last)
-        assert hub.on_server("arrived", f"https://{VALUES['host']}/") == [[f"https://{VALUES['host']}/", 200]]
 
 
 @pytest.mark.parametrize("version", VERSIONS["jupyterhub"])

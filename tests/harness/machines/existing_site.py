@@ -1,73 +1,121 @@
-"""A site that the hub's host has already, at / of the same name; and the hub's lines in that site's own file, as its page says."""
+"""A site that the hub's host has already, at / of the same name, with headers, limits and rules of its own; it includes the hub."""
 
 from __future__ import annotations
 
-from tests.harness.manifest import PUBLISHED, VALUES, Files
+from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, Files
 
 HOST, CERTIFICATE, KEY = VALUES["host"], VALUES["certificate"], VALUES["key"]
 # Where it lies. Apache takes sites in the order of the alphabet, nginx those of this folder first.
 PATHS = {"nginx": "/etc/nginx/conf.d/a-site.conf", "apache": "/etc/apache2/sites-enabled/a-site.conf"}
+# Where nginx has read the hub's file for all sites before.
+LATER = PATHS | {"nginx": "/etc/nginx/conf.d/z-site.conf"}
 SITES = {
-    "nginx": f"""
+    "nginx": """
 server {{
     listen 80;
-    server_name {HOST};
+    server_name {host};
     location / {{ return 200 "a site"; }}
-    %s
+    {plain}
 }}
 server {{
     listen 443 ssl;
-    server_name {HOST};
-    ssl_certificate {CERTIFICATE};
-    ssl_certificate_key {KEY};
+    server_name {host};
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    root /srv/site;
+    client_max_body_size 1m;
+    proxy_read_timeout 4s;
+    proxy_set_header X-Other site;
+    add_header X-Frame-Options DENY always;
+    add_header Content-Security-Policy "default-src 'self'" always;
+    error_page 502 503 /maintenance.html;
+    location ~ \\.(js|css|png|svg|html)$ {{ expires 30d; try_files $uri =404; }}
+    location ~ /\\. {{ deny all; }}
     location / {{ return 200 "a site"; }}
-    %s
+    {tls}
 }}
 """,
-    "apache": f"""
+    "apache": """
 <VirtualHost *:80>
-    ServerName {HOST}
+    ServerName {host}
     DocumentRoot /var/www/html
-    %s
+    {plain}
 </VirtualHost>
 <VirtualHost *:443>
-    ServerName {HOST}
+    ServerName {host}
     SSLEngine on
-    SSLCertificateFile {CERTIFICATE}
-    SSLCertificateKeyFile {KEY}
+    SSLCertificateFile {certificate}
+    SSLCertificateKeyFile {key}
     DocumentRoot /var/www/html
-    %s
+    Timeout 4
+    Header always set X-Frame-Options DENY
+    {policy}
+    RequestHeader set X-Other site
+    <FilesMatch "\\.(js|css|svg)$">
+        Header set Cache-Control "max-age=2592000"
+    </FilesMatch>
+    <LocationMatch "^/.*/\\.">
+        Require all denied
+    </LocationMatch>
+    {tls}
 </VirtualHost>
 """,
 }
-TO_HTTPS = {
+PLAINEST = {
+    "nginx": """
+server {{
+    listen 80;
+    server_name {host};
+    location / {{ return 200 "a site"; }}
+}}
+server {{
+    listen 443 ssl;
+    server_name {host};
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    location / {{ return 200 "a site"; }}
+}}
+""",
+    "apache": """
+<VirtualHost *:80>
+    ServerName {host}
+    DocumentRoot /var/www/html
+</VirtualHost>
+<VirtualHost *:443>
+    ServerName {host}
+    SSLEngine on
+    SSLCertificateFile {certificate}
+    SSLCertificateKeyFile {key}
+    DocumentRoot /var/www/html
+</VirtualHost>
+""",
+}
+POLICY = "Header set Content-Security-Policy \"default-src 'self'\""
+# What the page has the owner of such a site write into it, and into such a line.
+PLAIN = {
     "nginx": "location /jupyter { return 301 https://$host$request_uri; }",
-    "apache": f"Redirect permanent /jupyter https://{HOST}/jupyter",
+    "apache": f"AllowEncodedSlashes On\n    RedirectMatch permanent ^/jupyter(.*)$ https://{HOST}/jupyter$1",
 }
-# In the published file: how a server's block begins, from where on its lines are taken, and what is left out of them.
-PARTS = {
-    "nginx": ("server {", "    access_log ", "    location = / {\n        return 302 /jupyter/hub/;\n    }\n"),
-    "apache": ("<VirtualHost", "    CustomLog ", "    RedirectMatch ^/$ /jupyter/hub/\n"),
-}
-ENDS = {"nginx": "\n}", "apache": "\n</VirtualHost>"}
+TLS = {"nginx": "include /etc/nginx/jupyterhub-location.conf;", "apache": "Include /etc/apache2/jupyterhub-location.conf"}
+ELSEWHERE = ' "expr=%{REQUEST_URI} !~ m#^/jupyter/#"'
+FRAGMENTS = {"nginx": ("nginx-http", "nginx-location"), "apache": ("apache-server", "apache-location")}
+
+
+def site(proxy: str, plain: str = "", tls: str = "", elsewhere: str = "") -> str:
+    """The site's own file, with lines of the hub's in it, or without."""
+    return SITES[proxy].format(host=HOST, certificate=CERTIFICATE, key=KEY, plain=plain, tls=tls, policy=POLICY + elsewhere)
 
 
 def beside(proxy: str, host: str = HOST) -> dict[str, str]:
-    """The site's own file (path: content), without a word of the hub; `host` is its name."""
-    return {PATHS[proxy]: (SITES[proxy] % ("", "")).replace(HOST, host)}
+    """A site's own file (path: content) that needs no module but TLS, without a word of the hub; `host` is its name."""
+    return {PATHS[proxy]: PLAINEST[proxy].format(host=host, certificate=CERTIFICATE, key=KEY)}
 
 
-def merged(proxy: str) -> tuple[Files, dict[str, str]]:
-    """What is left of the published files, and the site's own file with the hub's lines in it.
+def included(proxy: str, files: Files = PUBLISHED, elsewhere: str = ELSEWHERE) -> tuple[Files, dict[str, str]]:
+    """What is in place of the published site, and beside it: the site's own file, and the published lines that it includes.
 
-    Raises ValueError if the published file has not what is to be left out.
+    `elsewhere` keeps the site's policy from the hub's pages.
     """
-    name, (begins, first, left_out) = f"{proxy}/jupyterhub.conf", PARTS[proxy]
-    before, _, block = PUBLISHED.read(name).split(begins)
-    lines = first + block.partition(first)[2].rpartition(ENDS[proxy])[0]
-    if left_out not in lines:
-        raise ValueError(f"snippets/{name} does not hold {left_out!r}")
-    extra = {}
-    if proxy == "nginx":  # It reads files in the order of the alphabet.
-        before, extra = "", {"/etc/nginx/conf.d/00-jupyterhub.conf": before}
-    return Files({name: before}), extra | {PATHS[proxy]: SITES[proxy] % (TO_HTTPS[proxy], lines.replace(left_out, ""))}
+    whole, location = (f"beside/{name}.conf" for name in FRAGMENTS[proxy])
+    extra = {LATER[proxy]: site(proxy, PLAIN[proxy], TLS[proxy], elsewhere), SAVED_AS[location]: files.read(location)}
+    return Files({f"{proxy}/jupyterhub.conf": files.read(whole)}), extra | {"/srv/site/index.html": "a site"}
