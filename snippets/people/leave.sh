@@ -59,5 +59,6 @@ for _ in $(seq 5); do
         exit
     fi
 done
-left=$(pgrep --list-name --uid "$uid" | paste --serial --delimiters ,)
-stop "$name is locked out of the machine, but not of all: $(echo "$said" | tail -n 1)$left. Run this again."
+# The last line of what went wrong with the hub, and the programs that still run.
+left=$({ echo "$said" | tail -n 1; pgrep --list-name --uid "$uid"; } | grep . | paste --serial --delimiters ,)
+stop "$name is locked out of the machine, but not of all: $left. Run this again."

@@ -222,14 +222,16 @@ def test_who_cannot_be_locked_out_is_not_said_to_be_out(machine):
 
 
 def test_who_is_not_out_of_all_is_named_with_the_reason(machine):
-    config = SAVED_AS[CONFIG]
-    machine.machine.put({config: "raise RuntimeError('of an administrator')\n"})
+    """The hub cannot be asked, and a program runs on: here because nothing ends it."""
+    config, program = SAVED_AS[CONFIG], "/usr/local/sbin/pkill"
+    machine.machine.put({config: "raise RuntimeError('of an administrator')\n", program: "#!/bin/sh\n"})
+    number = machine.machine.sh("sleep 9999 >/dev/null 2>&1 & echo $!", user="bob").stdout.strip()
     try:
-        status, said = script(machine, "leave", "bob")
+        told = script(machine, "leave", "bob")
     finally:
-        machine.machine.put({config: PUBLISHED.read(CONFIG)})
-    assert status == 1
-    assert said == ["leave.sh: bob is locked out of the machine, but not of all: RuntimeError: of an administrator. Run this again."]
+        machine.machine.sh(f"rm {program}; kill -KILL {number}", {config: PUBLISHED.read(CONFIG)})
+    reasons = f"RuntimeError: of an administrator,{number} sleep"
+    assert told == (1, [f"leave.sh: bob is locked out of the machine, but not of all: {reasons}. Run this again."])
 
 
 # The course's environment.

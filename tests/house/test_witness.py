@@ -188,6 +188,14 @@ def test_a_worker_that_hangs_is_ended_and_named(tmp_path):
     assert notes[0] == "silent for too long, and so ended; what is left of it is tried the next time"
 
 
+def test_each_line_that_is_asked_for_is_looked_at_also_where_two_are_of_one_file():
+    whole = witness.wanted([NAME], None)[NAME]
+    first, last = whole[0].directive.first, whole[-1].directive.last
+    asked = witness.wanted([f"{NAME}:{first}", f"snippets/{NAME}:{last}"], None)[NAME]
+    assert {change.directive.first for change in asked} == {first, whole[-1].directive.first}
+    assert witness.wanted([f"{NAME}:{first}", NAME], None)[NAME] == witness.wanted([NAME, f"{NAME}:{first}"], None)[NAME] == whole
+
+
 def test_what_the_command_cannot_do_it_says_in_one_line(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["witness", "caddy/Caddyfile"])
     monkeypatch.setattr(witness.engine, "ensure", lambda say: None)

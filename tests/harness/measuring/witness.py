@@ -169,7 +169,8 @@ def wanted(only: list[str], since: str | None) -> dict[str, list[Change]]:
             name, _, line = asked.removeprefix("snippets/").partition(":")
             if name not in files():
                 raise ValueError(f"snippets/{name} is no published file that has directives; there are {', '.join(files())}")
-            where[name] = {int(line)} if line else None
+            before = where.get(name, set())
+            where[name] = before | {int(line)} if line and before is not None else None
     return {
         name: [
             change
