@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.browsers.user_browser import APPLICATIONS
-from tests.harness.machines import engine
+from tests.harness.machines import engine, existing_site
 from tests.harness.manifest import PROXIES, VALUES, VERSIONS
 from tests.harness.measuring import evidence
 from tests.harness.pairs import pairs
@@ -56,3 +56,18 @@ def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
     elsewhere = [request for request in user.requests if f"//{VALUES['host']}/" not in request]
     assert not elsewhere, "the editor asks another host"
     prove(proof)
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_blocks_run_where_the_hub_is_included_in_another_site(desks, proxy):
+    """That site has headers by which a browser would keep the editor out of its frame, and a rule for scripts."""
+    desk = desks(VERSIONS["jupyterhub"][0])
+    files, extra = existing_site.included(proxy)
+    with desk.behind(proxy, files=files, extra=extra):
+        notebook = desk.user().open("JupyterLab", desk.notebook(f"beside-{proxy}/first.ipynb", CELL))
+        notebook.run()
+        editor = notebook.editor().shown()
+        editor.drag("Text", 0, 300, 120)
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
