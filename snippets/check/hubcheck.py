@@ -1899,6 +1899,8 @@ troubleshooting/xsrf-cookie-does-not-match login_works
 deploy/reverse-proxy#workers
     AH00484: server reached MaxRequestWorkers setting
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
+deploy/faults#another-version-of-jupyterhub
+    jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
 deploy/reverse-proxy#slow-clients
     AH01084: pass request body failed to … (…)
 deploy/configure-jupyterhub#address-and-base-url-one-option

@@ -1,8 +1,9 @@
-# The hub and its own proxy may open few files, and a class leaves the proxy one of them.
+# The hub and its own proxy may open few files, and a class leaves the proxy one of them. The hub is there once the class is.
 mkdir --parents /etc/systemd/system/jupyterhub.service.d
 cat >/etc/systemd/system/jupyterhub.service.d/limit.conf <<'END'
 [Service]
 LimitNOFILE=64
+ExecStartPost=timeout 30 sh -c 'until test -e /run/class; do sleep 0.1; done'
 END
 cat >/root/class.py <<'END'
 import contextlib, os, socket, time, urllib.request
@@ -26,6 +27,7 @@ while True:
                     break
                 time.sleep(0.01)
             continue
+        open("/run/class", "w").close()
     time.sleep(0.2)
 END
 python3 /root/class.py >/dev/null 2>&1 &
