@@ -25,7 +25,9 @@ def seen():
     with engine.run(images.hub(OLDER).tag) as machine:
         package = base64.b64decode(machine.sh(HOLDS).stdout)
     with deployment.hub(NEWEST, files) as hub, deployment.in_front(hub, "trixie", "nginx"):
-        hub.machine.sh(f"mkdir {PLACE} && tar --extract --gzip --file /root/older.tar.gz --directory {PLACE}", {"/root/older.tar.gz": package})
+        hub.machine.sh(
+            f"mkdir {PLACE} && tar --extract --gzip --file /root/older.tar.gz --directory {PLACE}", {"/root/older.tar.gz": package}
+        )
         return hub.check("--until", "kernel_computes"), hub.log(), hub.machine.sh(OWN).stdout.strip()
 
 
