@@ -227,7 +227,7 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         "deploy/reverse-proxy",
     ),
     (
-        r'api/events/subscribe(?! -> 50[23]).*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
+        r'api/events/subscribe(?! -> 50\d).*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
         "The reverse proxy lets WebSockets pass for a list of paths only: a location or Location of its own for kernels and terminals. "
         "All of the hub needs it.",
         "troubleshooting/websockets-of-some-paths-only",
@@ -434,7 +434,7 @@ CAUSES: list[tuple[str, str | OneOf, str]] = [
         OneOf(
             (
                 "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
-                "The hub runs no more, or hangs, and its own proxy is still there.",
+                "The hub runs no more, and its own proxy is still there.",
             ),
             'the hub\'s log has the reason beside each 503: "connect EMFILE" is the first, "connect ECONNREFUSED" the second.',
         ),
@@ -1651,7 +1651,7 @@ troubleshooting/connect-emfile hub_answers
     Error: connect EMFILE …
     Failed to get custom error page: Error: connect EMFILE …
     code: 'EMFILE',
-    One of these: (1) The hub's own proxy may open no more files: LimitNOFILE in … more, or hangs, and its own proxy is still there.
+    One of these: (1) The hub's own proxy may open no more files: LimitNOFILE in … runs no more, and its own proxy is still there.
     To decide: the hub's log has the reason beside each 503: "connect EMFILE" is the first, "connect ECONNREFUSED" the second.
 troubleshooting/connection-must-be-upgrade kernel_channel
     … | Connecting

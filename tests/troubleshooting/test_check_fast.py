@@ -1971,6 +1971,7 @@ VERDICTS = [
     ("GET /user/alice/ -> 503 Service Unavailable: Service Unavailable (from JupyterHub's own proxy)", "one of these", "connect-emfile"),
     ("GET /x/channels -> 503 on the WebSocket: Service Unavailable (from JupyterHub's own proxy)", "one of these", "connect-emfile"),
     ("GET /x/channels -> 502 on the WebSocket: 502 (from nginx)", "one of these", "bad-gateway-or-service-unavailable"),
+    ("GET /u/api/events/subscribe -> 504 on the WebSocket: late (from nginx)", "one of these", "deploy/how-the-parts-fit"),
     ("GET /u/api/events/subscribe -> 502 on the WebSocket: 502 (from Apache)", "one of these", "bad-gateway-or-service-unavailable"),
     ("a WebSocket's address with a space does not pass: GET /a -> 502 (from Apache)", "one of these", "bad-gateway-or-service-unavailable"),
     ("Blockly does not load: GET /blockly.js -> 502 (from nginx)", "one of these", "bad-gateway-or-service-unavailable"),
