@@ -19,8 +19,10 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
                 "The hub does not run.",
                 "The hub listens on another port than the one that the reverse proxy names.",
                 "One of the two speaks TLS with the other, and the other does not: https:// or http:// in proxy_pass or ProxyPass.",
+                "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
             ),
-            "systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.",
+            "systemctl status jupyterhub.service and ss -ltn on the server show the first two. If pages come at times, or the hub's log "
+            "says EMFILE, it is the fourth.",
         ),
         "troubleshooting/bad-gateway-or-service-unavailable",
     ),
@@ -30,8 +32,9 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             (
                 "What answered gave this request up: it took too long, or it or its answer was too large.",
                 "The hub or its own proxy ended meanwhile.",
+                "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
             ),
-            "the error log of what answered, and journalctl --unit jupyterhub.service.",
+            "the error log of what answered, and journalctl --unit jupyterhub.service, which says EMFILE if it is the third.",
         ),
         "troubleshooting/bad-gateway-or-service-unavailable",
     ),
@@ -54,6 +57,17 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             "systemctl status jupyterhub.service on the server.",
         ),
         "troubleshooting/proxy-of-an-earlier-hub",
+    ),
+    (
+        r"-> 503\b.*\(from JupyterHub's own proxy\)",
+        OneOf(
+            (
+                "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
+                "The hub runs no more, and its own proxy is still there.",
+            ),
+            'the hub\'s log has the reason beside each 503: "connect EMFILE" is the first, "connect ECONNREFUSED" the second.',
+        ),
+        "troubleshooting/connect-emfile",
     ),
     (
         r"hub/api -> 404.*\(from JupyterHub's own proxy\)",
@@ -180,7 +194,8 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"didn't respond in \d+ seconds",
         OneOf(
             ("The user's server takes longer to come up than c.Spawner.http_timeout allows.", "It ends before."),
-            'journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.',
+            'journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did. '
+            '"Failed at step CHDIR": its home is missing, or closed to the user.',
         ),
         "troubleshooting/server-did-not-respond-in-time",
     ),

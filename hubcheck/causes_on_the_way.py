@@ -113,7 +113,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/scripts-are-not-found",
     ),
     (
-        r"Blockly does not load",
+        r"Blockly does not load(?!.* -> 50\d)",
         "The user's server does not send Blockly: extra_static_paths in jupyter_server_config.py.",
         "troubleshooting/blockly-does-not-load",
     ),
@@ -180,13 +180,13 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/reverse-proxy",
     ),
     (
-        r'api/events/subscribe.*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
+        r'api/events/subscribe(?! -> 50\d).*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
         "The reverse proxy lets WebSockets pass for a list of paths only: a location or Location of its own for kernels and terminals. "
         "All of the hub needs it.",
         "troubleshooting/websockets-of-some-paths-only",
     ),
     (
-        r"a WebSocket's address with",
+        r"a WebSocket's address with(?!.* -> 50\d)",
         "The reverse proxy takes the addresses of WebSockets apart. Apache: a RewriteRule to ws://, in place of which "
         "upgrade=websocket on ProxyPass does it.",
         "troubleshooting/unsafe-url-with-3f",
@@ -227,7 +227,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/how-the-parts-fit",
     ),
     (
-        r"on the WebSocket.*" + BEFORE,
+        r"-> (?!50[23])\d+ on the WebSocket.*" + BEFORE,
         OneOf(
             (
                 "A rule of the reverse proxy refuses the WebSocket.",

@@ -16,8 +16,8 @@ troubleshooting/bad-gateway-or-service-unavailable hub_answers
     connect() failed (111: Connection refused) while connecting to upstream, … request: "GET …/ HTTP/…", upstream: "http://…/"
     (111)Connection refused: AH00957: http: attempt to connect to … (…) failed
     AH01114: HTTP: failed to make connection to backend: …
-    One of these: (1) The hub does not run. (2) The hub listens on another port … https:// or http:// in proxy_pass or ProxyPass.
-    To decide: systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.
+    One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
 troubleshooting/bad-request-for-a-percent-sign upload_lands
     Cause: The reverse proxy decodes paths. Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.
 troubleshooting/blank-jigsaw-iframe blocks_shown
@@ -66,8 +66,14 @@ troubleshooting/configurable-http-proxy-not-found hub_answers troubleshooting/ba
     Failed to find proxy ['configurable-http-proxy']
     Failed to start proxy
     FileNotFoundError: [Errno 2] No such file or directory: 'configurable-http-proxy'
-    One of these: (1) The hub does not run. (2) The hub listens on another port … https:// or http:// in proxy_pass or ProxyPass.
-    To decide: systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.
+    One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
+troubleshooting/connect-emfile hub_answers
+    Error: connect EMFILE …
+    Failed to get custom error page: Error: connect EMFILE …
+    code: 'EMFILE',
+    One of these: (1) The hub's own proxy may open no more files: LimitNOFILE in … runs no more, and its own proxy is still there.
+    To decide: the hub's log has the reason beside each 503: "connect EMFILE" is the first, "connect ECONNREFUSED" the second.
 troubleshooting/connection-must-be-upgrade kernel_channel
     … | Connecting
     WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 400
@@ -117,6 +123,14 @@ troubleshooting/exception-occurred-in-preexec-fn server_spawns
     500 GET …/hub/spawn
     One of these: (1) The hub starts servers itself, and its unit takes away the … systemd start the server, or the spawner failed.
     To decide: the hub's log says "Exception occurred in preexec_fn" if it is the first.
+troubleshooting/failed-at-step-chdir server_spawns troubleshooting/server-did-not-respond-in-time
+    Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+    jupyter-….service: Changing to the requested working directory failed: Permission denied
+    jupyter-….service: Failed at step CHDIR spawning …/jupyterhub-singleuser: Permission denied
+    …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
+    the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+    One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
 troubleshooting/failed-to-start-proxy hub_answers
     Not Found
     Failed to start proxy
@@ -189,12 +203,12 @@ troubleshooting/kernel-that-only-root-sees kernel_listed troubleshooting/kernel-
     Cause: The kernel is not installed where this user's server looks.
 troubleshooting/no-home-directory server_spawns troubleshooting/server-did-not-respond-in-time
     Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
-    Couldn't set CWD to /home/… ([Errno 2] No such file or directory: '/home/…')
-    PermissionError: [Errno 13] Permission denied: '/home/…'
+    jupyter-….service: Changing to the requested working directory failed: No such file or directory
+    jupyter-….service: Failed at step CHDIR spawning …/jupyterhub-singleuser: No such file or directory
     …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
-    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
 troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did-not-respond-in-time
     Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     Failed to write cookie secret to …/.local/share/jupyter/runtime/jupyter_cookie_secret: [Errno 28] No space left on device
@@ -202,7 +216,7 @@ troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did
     …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
-    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
@@ -267,7 +281,7 @@ troubleshooting/server-did-not-respond-in-time server_spawns
     TimeoutError: Server at http://…/user/…/api didn't respond in … seconds
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
-    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
 troubleshooting/unknown-assignment server_spawns
     Spawn failed:
     {progress: 100, failed: true, message: Spawn failed: }
@@ -306,6 +320,10 @@ troubleshooting/xsrf-cookie-does-not-match login_works
 deploy/reverse-proxy#workers
     AH00484: server reached MaxRequestWorkers setting
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
+deploy/faults#another-version-of-jupyterhub
+    jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
+deploy/reverse-proxy#slow-clients
+    AH01084: pass request body failed to … (…)
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open

@@ -170,7 +170,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/scripts-are-not-found",
     ),
     (
-        r"Blockly does not load",
+        r"Blockly does not load(?!.* -> 50\d)",
         "The user's server does not send Blockly: extra_static_paths in jupyter_server_config.py.",
         "troubleshooting/blockly-does-not-load",
     ),
@@ -237,13 +237,13 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/reverse-proxy",
     ),
     (
-        r'api/events/subscribe.*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
+        r'api/events/subscribe(?! -> 50\d).*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
         "The reverse proxy lets WebSockets pass for a list of paths only: a location or Location of its own for kernels and terminals. "
         "All of the hub needs it.",
         "troubleshooting/websockets-of-some-paths-only",
     ),
     (
-        r"a WebSocket's address with",
+        r"a WebSocket's address with(?!.* -> 50\d)",
         "The reverse proxy takes the addresses of WebSockets apart. Apache: a RewriteRule to ws://, in place of which "
         "upgrade=websocket on ProxyPass does it.",
         "troubleshooting/unsafe-url-with-3f",
@@ -284,7 +284,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/how-the-parts-fit",
     ),
     (
-        r"on the WebSocket.*" + BEFORE,
+        r"-> (?!50[23])\d+ on the WebSocket.*" + BEFORE,
         OneOf(
             (
                 "A rule of the reverse proxy refuses the WebSocket.",
@@ -408,8 +408,10 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
                 "The hub does not run.",
                 "The hub listens on another port than the one that the reverse proxy names.",
                 "One of the two speaks TLS with the other, and the other does not: https:// or http:// in proxy_pass or ProxyPass.",
+                "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
             ),
-            "systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.",
+            "systemctl status jupyterhub.service and ss -ltn on the server show the first two. If pages come at times, or the hub's log "
+            "says EMFILE, it is the fourth.",
         ),
         "troubleshooting/bad-gateway-or-service-unavailable",
     ),
@@ -419,8 +421,9 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             (
                 "What answered gave this request up: it took too long, or it or its answer was too large.",
                 "The hub or its own proxy ended meanwhile.",
+                "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
             ),
-            "the error log of what answered, and journalctl --unit jupyterhub.service.",
+            "the error log of what answered, and journalctl --unit jupyterhub.service, which says EMFILE if it is the third.",
         ),
         "troubleshooting/bad-gateway-or-service-unavailable",
     ),
@@ -443,6 +446,17 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             "systemctl status jupyterhub.service on the server.",
         ),
         "troubleshooting/proxy-of-an-earlier-hub",
+    ),
+    (
+        r"-> 503\b.*\(from JupyterHub's own proxy\)",
+        OneOf(
+            (
+                "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
+                "The hub runs no more, and its own proxy is still there.",
+            ),
+            'the hub\'s log has the reason beside each 503: "connect EMFILE" is the first, "connect ECONNREFUSED" the second.',
+        ),
+        "troubleshooting/connect-emfile",
     ),
     (
         r"hub/api -> 404.*\(from JupyterHub's own proxy\)",
@@ -569,7 +583,8 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"didn't respond in \d+ seconds",
         OneOf(
             ("The user's server takes longer to come up than c.Spawner.http_timeout allows.", "It ends before."),
-            'journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.',
+            'journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did. '
+            '"Failed at step CHDIR": its home is missing, or closed to the user.',
         ),
         "troubleshooting/server-did-not-respond-in-time",
     ),
@@ -1656,8 +1671,8 @@ troubleshooting/bad-gateway-or-service-unavailable hub_answers
     connect() failed (111: Connection refused) while connecting to upstream, … request: "GET …/ HTTP/…", upstream: "http://…/"
     (111)Connection refused: AH00957: http: attempt to connect to … (…) failed
     AH01114: HTTP: failed to make connection to backend: …
-    One of these: (1) The hub does not run. (2) The hub listens on another port … https:// or http:// in proxy_pass or ProxyPass.
-    To decide: systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.
+    One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
 troubleshooting/bad-request-for-a-percent-sign upload_lands
     Cause: The reverse proxy decodes paths. Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.
 troubleshooting/blank-jigsaw-iframe blocks_shown
@@ -1706,8 +1721,14 @@ troubleshooting/configurable-http-proxy-not-found hub_answers troubleshooting/ba
     Failed to find proxy ['configurable-http-proxy']
     Failed to start proxy
     FileNotFoundError: [Errno 2] No such file or directory: 'configurable-http-proxy'
-    One of these: (1) The hub does not run. (2) The hub listens on another port … https:// or http:// in proxy_pass or ProxyPass.
-    To decide: systemctl status jupyterhub.service and ss -ltn on the server. If neither tells, the error log of what answered does.
+    One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
+troubleshooting/connect-emfile hub_answers
+    Error: connect EMFILE …
+    Failed to get custom error page: Error: connect EMFILE …
+    code: 'EMFILE',
+    One of these: (1) The hub's own proxy may open no more files: LimitNOFILE in … runs no more, and its own proxy is still there.
+    To decide: the hub's log has the reason beside each 503: "connect EMFILE" is the first, "connect ECONNREFUSED" the second.
 troubleshooting/connection-must-be-upgrade kernel_channel
     … | Connecting
     WebSocket connection to 'wss://…/user/…/api/kernels/…/channels?session_id=…' … handshake: Unexpected response code: 400
@@ -1757,6 +1778,14 @@ troubleshooting/exception-occurred-in-preexec-fn server_spawns
     500 GET …/hub/spawn
     One of these: (1) The hub starts servers itself, and its unit takes away the … systemd start the server, or the spawner failed.
     To decide: the hub's log says "Exception occurred in preexec_fn" if it is the first.
+troubleshooting/failed-at-step-chdir server_spawns troubleshooting/server-did-not-respond-in-time
+    Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+    jupyter-….service: Changing to the requested working directory failed: Permission denied
+    jupyter-….service: Failed at step CHDIR spawning …/jupyterhub-singleuser: Permission denied
+    …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
+    the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
+    One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
 troubleshooting/failed-to-start-proxy hub_answers
     Not Found
     Failed to start proxy
@@ -1829,12 +1858,12 @@ troubleshooting/kernel-that-only-root-sees kernel_listed troubleshooting/kernel-
     Cause: The kernel is not installed where this user's server looks.
 troubleshooting/no-home-directory server_spawns troubleshooting/server-did-not-respond-in-time
     Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
-    Couldn't set CWD to /home/… ([Errno 2] No such file or directory: '/home/…')
-    PermissionError: [Errno 13] Permission denied: '/home/…'
+    jupyter-….service: Changing to the requested working directory failed: No such file or directory
+    jupyter-….service: Failed at step CHDIR spawning …/jupyterhub-singleuser: No such file or directory
     …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
-    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
 troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did-not-respond-in-time
     Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     Failed to write cookie secret to …/.local/share/jupyter/runtime/jupyter_cookie_secret: [Errno 28] No space left on device
@@ -1842,7 +1871,7 @@ troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did
     …'s server never showed up at http://…/user/…/ after … seconds. Giving up.
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
-    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
@@ -1907,7 +1936,7 @@ troubleshooting/server-did-not-respond-in-time server_spawns
     TimeoutError: Server at http://…/user/…/api didn't respond in … seconds
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
-    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the last lines say why it ended, if it did.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
 troubleshooting/unknown-assignment server_spawns
     Spawn failed:
     {progress: 100, failed: true, message: Spawn failed: }
@@ -1946,6 +1975,10 @@ troubleshooting/xsrf-cookie-does-not-match login_works
 deploy/reverse-proxy#workers
     AH00484: server reached MaxRequestWorkers setting
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
+deploy/faults#another-version-of-jupyterhub
+    jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
+deploy/reverse-proxy#slow-clients
+    AH01084: pass request body failed to … (…)
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open

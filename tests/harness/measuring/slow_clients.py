@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.harness.machines import deployment
-from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, Files
+from tests.harness.machines import deployment, engine, images
+from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS, Files
 from tests.harness.measuring.ladder import IMPATIENT
 from tests.harness.on_server import raw_client
 
@@ -61,6 +61,53 @@ def everything(hub: deployment.Hub, seconds: float, without: Mapping[str, dict])
     with ThreadPoolExecutor() as pool:
         bare = {proxy: pool.submit(loitered, proxy, seconds=seconds, **options) for proxy, options in without.items()}
         return patient(hub, seconds), {proxy: future.result() for proxy, future in bare.items()}
+
+
+# Node's own limit for a whole request, for which the hub's own proxy has no option; it looks twice a second who is beyond it.
+LIMITED = """
+const http = require("node:http");
+const create = http.createServer;
+const limits = {{ requestTimeout: {0}, headersTimeout: {0}, connectionsCheckingInterval: 500 }};
+http.createServer = (...given) => create({{ ...(typeof given[0] === "object" ? given.shift() : {{}}), ...limits }}, ...given);
+"""
+# Takes uploads in the hub's place, whole.
+TAKER = """
+import http.server
+
+class Taker(http.server.BaseHTTPRequestHandler):
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(201)
+        self.end_headers()
+
+http.server.ThreadingHTTPServer(("127.0.0.1", 881), Taker).serve_forever()
+"""
+BEGIN = """
+cd /root
+python3 taker.py >/dev/null 2>&1 &
+NODE_OPTIONS="--require /root/limited.js" configurable-http-proxy --ip 127.0.0.1 --port {port} --api-ip 127.0.0.1 --api-port 801 \\
+  --default-target http://127.0.0.1:881 >/dev/null 2>&1 &
+timeout 30 bash -c 'until : </dev/tcp/127.0.0.1/881 && : </dev/tcp/127.0.0.1/{port}; do sleep 0.1; done' 2>/dev/null
+"""
+
+
+def beyond(limit: float, seconds: float, files: Files = PUBLISHED) -> dict[str, tuple[list, str]]:
+    """By proxy, the words of `raw_client.steady` about an upload that takes so many seconds, and the proxy's error log.
+
+    The hub's own proxy, behind either newest server in turn, allows a request `limit` seconds in place of Node's five minutes.
+    """
+    version, path = VERSIONS["jupyterhub"][0], f"{VALUES['environment']}/bin"
+    with engine.run(images.hub(version).tag, options=deployment.NAMED) as machine:
+        put = {"/root/limited.js": LIMITED.format(round(1000 * limit)), "/root/taker.py": TAKER}
+        put[f"{deployment.CHECK}/ca.pem"] = deployment.authority().cert_pem.bytes()
+        machine.sh(f"export PATH={path}:$PATH\n{BEGIN.format(port=VALUES['hub'].rpartition(':')[2])}", put)
+        seen, hub = {}, deployment.Hub(machine, version, {})
+        for name, proxy in PROXIES.items():
+            with deployment.in_front(hub, proxy.servers[-1], name, files) as front:
+                said = deployment.on_server(machine, "raw_client", "steady", str(seconds), deployment.URL, f"{deployment.CHECK}/ca.pem")
+                log = next(log for log in proxy.logs if "error" in log)
+                seen[name] = said, front.sh(f"cat {log}").stdout
+    return seen
 
 
 @dataclass

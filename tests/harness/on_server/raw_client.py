@@ -213,6 +213,20 @@ def unanswered(seconds: float, url: str, authority: str, address: str = "", port
     return together(clients)
 
 
+def steady(seconds: str, url: str, authority: str) -> list:
+    """The words of `talk` about an upload of 20 kB a second that takes so many seconds."""
+    pieces = round(5 * float(seconds))
+    connection = opened(url, authority)
+    try:
+        connection.sendall(request("PUT", url, "steady", "Connection: close", f"Content-Length: {4000 * pieces}"))
+        for _ in range(pieces):
+            time.sleep(0.2)
+            connection.sendall(b"a" * 4000)
+    except OSError:  # the other side has had enough; it may have said why
+        pass
+    return talk(connection, b"")
+
+
 def crowd(host: str, count: str) -> int:
     """The status of an answer on port 80 to one who asks while so many others there are at the first letter; 0 for none."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -321,6 +321,24 @@ def patiently(seconds: str, *urls: str) -> dict[str, dict]:
     return seen
 
 
+def opened_together(url: str, user: str, *names: str) -> dict[str, int]:
+    """By the path of a notebook, the status with which it is opened to be edited together, as jupyter-collaboration's page asks."""
+    hub = enter(url, user)
+    headers = {"X-XSRFToken": hub.xsrf(hub.server)}
+    try:
+        return {
+            name: hub.fetch(
+                "PUT",
+                f"{hub.url}{hub.server}api/collaboration/session/{quote(name, safe='')}",
+                json={"format": "json", "type": "notebook"},
+                headers=headers,
+            ).status_code
+            for name in names
+        }
+    finally:
+        leave(hub)
+
+
 class Slow(io.BytesIO):
     """What is read from it comes at two kilobytes a second."""
 

@@ -1,0 +1,6 @@
+mkdir --parents /etc/systemd/system/jupyterhub.service.d
+cat >/etc/systemd/system/jupyterhub.service.d/open-files.conf <<'END'
+[Service]
+LimitNOFILE=65536
+END
+systemctl daemon-reload

@@ -1,0 +1,1 @@
+chown --recursive mallory: /home/mallory
