@@ -82,12 +82,14 @@ def test_each_command_of_the_page_prints_what_it_says(balanced, site, prove, pro
 
 
 @pytest.mark.parametrize(("proxy", "way"), ROWS)
-def test_a_user_climbs_the_ladder_through_both(balanced, proxy, way):
+def test_a_user_climbs_the_ladder_through_both(balanced, prove, proxy, way):
     with balanced.behind(proxy, way):
         rungs = balanced.check("--idle", "6")
         assert rungs[-1]["ok"], tell(rungs[-1])
         assert [rung["rung"] for rung in rungs] == LADDER
         assert seen(balanced, way) == {"logged": "the client", "redirected": True, "past": REFUSED[way], "secure": True}
+    version = balanced.front.sh("haproxy -v").stdout.split()[2].partition("-")[0]
+    prove(evidence.row("accepted", "HAProxy", version, [balancer.difference(proxy, way)], home=balanced.hub.suite))
 
 
 # A line of a difference, what is in its place, and what is no longer as above.

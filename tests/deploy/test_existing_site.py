@@ -51,21 +51,25 @@ def test_of_the_published_site_nothing_is_left_out_but_what_is_the_sites_own(pro
 
 
 def lived(hub, proxy, *options, files=PUBLISHED, elsewhere=existing_site.ELSEWHERE):
-    """The rungs that are climbed where the hub is included, and what the site answers at its own address and on port 80."""
+    """The rungs that are climbed where the hub is included, what the site answers at its own address and on port 80, and the proxy's
+    version.
+    """
     made, extra = existing_site.included(proxy, files, elsewhere)
-    with in_front(hub, PROXIES[proxy].servers[-1], proxy, made, extra):
+    with in_front(hub, PROXIES[proxy].servers[-1], proxy, made, extra) as server:
         rungs = hub.check("--keep-server", "--megabytes", "2", *options, user="bob")
-        return rungs, hub.on_server("redirected", ROOT, "", "jupyter"), hub.on_server("at", "127.0.0.1", VALUES["host"], "/jupyter/")
+        answers, at = hub.on_server("redirected", ROOT, "", "jupyter"), hub.on_server("at", "127.0.0.1", VALUES["host"], "/jupyter/")
+        return rungs, answers, at, evidence.reported(server, proxy)
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_a_user_climbs_the_ladder_and_the_site_is_as_it_was(hubs, proxy):
-    rungs, answers, at = lived(hubs(NEWEST), proxy, "--idle", "6")
+def test_a_user_climbs_the_ladder_and_the_site_is_as_it_was(hubs, prove, proxy):
+    rungs, answers, at, version = lived(hubs(NEWEST), proxy, "--idle", "6")
     assert rungs[-1]["ok"], tell(rungs[-1])
     assert [rung["rung"] for rung in rungs] == LADDER
     assert answers[""] == [200, ""]
     assert answers["jupyter"] == [301, URL]
     assert at["80 /jupyter/"] == [301, URL]
+    prove(evidence.read_beside(proxy, version, hubs(NEWEST).suite))
 
 
 # Of what differs from the published site, or has to be said in the site's own file: what is changed, and the rung that breaks.
