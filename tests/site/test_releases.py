@@ -34,13 +34,17 @@ def test_what_is_said_of_the_files_of_a_release_is_what_git_has(version):
 
 
 def test_the_page_lists_the_files_that_have_changed_since_each_release_and_no_other(site):
-    tables = site.pages[site.html / "deploy/upgrade.html"].select("article table")
-    assert len(tables) == len(TAGGED)
-    for table, row in zip(tables, TAGGED.values(), strict=True):
+    page = site.pages[site.html / "deploy/upgrade.html"]
+    heads = [head.find_parent("p") for head in page.select("article p > strong") if head.text.startswith("Since ")]
+    assert [head.strong.text for head in heads] == [f"Since {version}" for version in TAGGED]
+    for head, row in zip(heads, TAGGED.values(), strict=True):
         old = releases.published(row["commit"])
         differ = {name for name in snippets() if old.changed.get(name) != (SNIPPETS / name).read_text("utf-8")}
-        told = [cell.text for cell in table.select("tbody tr > td:first-child")]
+        # The one right below it, or words that there is none.
+        below = head.find_next_sibling()
+        told = [cell.text for cell in below.select("tbody tr > td:first-child")]
         assert sorted(told) == sorted(differ | (old.changed.keys() - set(snippets())))
+        assert bool(told) == (below.get_text(strip=True) != "No file has changed.")
 
 
 @pytest.mark.parametrize("version", TAGGED)
@@ -91,7 +95,7 @@ def test_a_reader_with_an_old_address_arrives_at_the_new_page(with_moved_pages):
             assert page.locator("h1").inner_text().startswith("New")
 
 
-@pytest.mark.parametrize(("old", "instead"), [('commit = ""', 'commit = "abc"'), ("[[release]]", "[[release"), ("date = ", "day = ")])
+@pytest.mark.parametrize(("old", "instead"), [("[release.files]", "[release.texts]"), ("[[release]]", "[[release"), ("date = ", "day = ")])
 def test_a_table_that_is_not_right_is_refused_in_one_line(tmp_path, old, instead):
     tree = small_copy_of_the_tree(tmp_path / "tree")
     (tree / "index.md").write_text("# A guide\n", "utf-8")
