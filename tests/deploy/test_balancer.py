@@ -70,11 +70,8 @@ def test_each_command_of_the_page_prints_what_it_says(balanced, site, prove, pro
     with balanced.behind(proxy, way, PUBLISHED, modules=False) as machine:
         machine.put({SAVED_AS[name]: balancer.files(proxy, way, balanced.address).read(name)})
         at_work = following.Reader(machine, pages, TABS[proxy])
-        may_be = [one for one in pages.instead(TABS[proxy]) if one.page == NAME]
-        for one in may_be:
-            at_work.meet(one, pages.block(one.after, TABS[proxy]), STATES[one.begins])
+        assert at_work.meet_all(NAME, STATES)
         at_work.follow(NAME)
-        assert may_be
         assert not at_work.wrong, "\n\n".join(at_work.wrong)
         assert seen(balanced, way)["logged"] == "the client"
     keys = pages.commands(TABS[proxy])

@@ -1,5 +1,7 @@
 """The steps of deploy/certificate.md, typed from there: a certificate is fetched, served, and renewed under an open notebook."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.harness.machines import engine, faults
@@ -9,7 +11,7 @@ from tests.harness.measuring.ladder import tell
 from tests.harness.site import certificate, following
 from tests.harness.site.certificate import ANSWERS, OWN, STATES
 from tests.harness.site.certificate import PAGE as NAME
-from tests.harness.site.following import TABS, State
+from tests.harness.site.following import TABS
 
 PROXY_PAGE = "deploy/reverse-proxy.md"
 FETCH, PLACE, TRY, OLD = "fetch-the-certificate", "enter-its-place", "try-the-renewal", "if-browsers-get-the-old-certificate"
@@ -26,29 +28,23 @@ def fetched(request, site, reader):
         machine = hub.machine
         machine.sh(f"systemctl start {SERVICE[proxy]}")
         at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS)
-        meet(at_work, FETCH, SERVICE[proxy])
+        at_work.meet_all(NAME, states(SERVICE[proxy]), FETCH)
         at_work.follow(NAME, [FETCH, PLACE])
-        meet(at_work, PLACE, SERVICE[proxy])
+        at_work.meet_all(NAME, states(SERVICE[proxy]), PLACE)
         at_work.follow(PROXY_PAGE, ["save-the-site", "put-it-to-work"])
         certificate.trusted(machine)
         at_work.follow(NAME, [TRY])
-        meet(at_work, TRY, SERVICE[proxy])
+        at_work.meet_all(NAME, states(SERVICE[proxy]), TRY)
         yield at_work, hub, proxy
 
 
-def meet(at_work, section, service, *begins):
-    """What the page says may be seen in a section, or only what `begins` so, made and seen."""
-    for one in at_work.pages.instead(at_work.tab):
-        steps = at_work.pages.block(one.after, at_work.tab) if one.after else []
-        if (
-            one.page == NAME
-            and steps
-            and steps[-1].section == section
-            and (state := STATES.get(one.begins))
-            and one.begins in (begins or STATES)
-        ):
-            made = {"make": state.make.format(service=service), "undo": state.undo.format(service=service)}
-            at_work.meet(one, steps, State(**made, seen=state.seen, cured=state.cured))
+def states(service, *begins):
+    """STATES, or only those that `begins` so, with the name of the web server in them."""
+    chosen = {one: state for one, state in STATES.items() if one in (begins or STATES)}
+    return {
+        one: replace(state, make=state.make.format(service=service), undo=state.undo.format(service=service))
+        for one, state in chosen.items()
+    }
 
 
 def renewed(machine, before):
@@ -80,7 +76,7 @@ def test_debians_timer_renews_it_under_an_open_notebook_and_new_connections_get_
 
 def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetched, site, prove):
     at_work, hub, proxy = fetched
-    meet(at_work, OLD, SERVICE[proxy], "If you see nothing")
+    at_work.meet_all(NAME, states(SERVICE[proxy], "If you see nothing"), OLD)
     hub.machine.sh(f"sed -i /renew_hook/d {certificate.CONF}")
     before, old = certificate.serial(hub.machine)
     now, served = renewed(hub.machine, before)
@@ -89,7 +85,7 @@ def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetc
     at_work.follow(NAME, [OLD])
     assert [find.command in told for told in at_work.wrong] == [True], "the hook that the page looks for is gone, and nothing else is wrong"
     at_work.wrong.clear()
-    meet(at_work, OLD, SERVICE[proxy], "If you see is not active")
+    at_work.meet_all(NAME, states(SERVICE[proxy], "If you see is not active"), OLD)
     assert not at_work.wrong, "\n\n".join(at_work.wrong)
     assert certificate.serial(hub.machine) == (now, now)
     last, served = renewed(hub.machine, now)

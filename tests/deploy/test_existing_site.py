@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.harness.machines import deployment, engine, existing_site, images
+from tests.harness.machines import deployment, existing_site, images
 from tests.harness.machines.deployment import URL, in_front
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring import evidence
@@ -88,10 +88,7 @@ def test_without_it_a_rung_breaks(hubs, proxy, changed, rung):
 @pytest.fixture(scope="module")
 def machine():
     """A booted machine with a hub and both web servers, neither of them running."""
-    images.prepare(lambda line: None, [images.certified()])
-    with engine.run(images.certified().tag, options=deployment.NAMED, boot=True) as booted:
-        hub = deployment.prepare(booted, HUBS[-1])
-        deployment.start(hub)
+    with deployment.hub(HUBS[-1], image=lambda _: images.certified()) as hub:
         yield hub
 
 
@@ -108,10 +105,7 @@ def test_each_command_of_the_page_prints_what_it_says(machine, site, prove, prox
         at_work.follow(PAGE, ["save-the-files-and-include-them"])
         machine.machine.put({place: written[place]})
         at_work.follow(PAGE, without=["save-the-files-and-include-them"])
-        may_be = [one for one in pages.instead(TABS[proxy]) if one.page == PAGE]
-        for one in may_be:
-            at_work.meet(one, pages.block(one.after, TABS[proxy]), STATES[one.begins])
-        assert may_be
+        assert at_work.meet_all(PAGE, STATES)
         assert not at_work.wrong, "\n\n".join(at_work.wrong)
         last = machine.check("--keep-server", "--megabytes", "1")[-1]
         assert last["ok"], tell(last)

@@ -52,24 +52,20 @@ systemd-run --quiet --unit pebble --setenv PEBBLE_VA_NOSLEEP=1 --setenv PEBBLE_W
 @contextlib.contextmanager
 def hub() -> Iterator[deployment.Hub]:
     """A booted hub whose machine has both web servers, neither of them running, certbot, and an authority that certbot asks."""
-    images.prepare(lambda line: None, [images.certified()])
-    with engine.run(images.certified().tag, options=deployment.NAMED, boot=True) as machine:
-        hub = deployment.prepare(machine, HUBS[-1])
-        chain, key = deployment.certificate("127.0.0.1")
-        asks = "server = https://127.0.0.1:14000/dir\n"
-        trust = {"/root/pebble/ca.pem": deployment.authority().cert_pem.bytes()}
+    chain, key = deployment.certificate("127.0.0.1")
+    files = {
+        "/root/pebble/ca.pem": deployment.authority().cert_pem.bytes(),
+        "/root/pebble/config.json": json.dumps({"pebble": PEBBLE}),
+        "/root/pebble/cert.pem": chain,
+        "/root/pebble/key.pem": key,
+        "/etc/letsencrypt/cli.ini": "server = https://127.0.0.1:14000/dir\n",
         # Debian's timer starts certbot without what a shell has told it.
-        told = "[Service]\nEnvironment=REQUESTS_CA_BUNDLE=/root/pebble/ca.pem\n"
-        machine.sh(
-            START,
-            trust
-            | {"/root/pebble/config.json": json.dumps({"pebble": PEBBLE}), "/root/pebble/cert.pem": chain, "/root/pebble/key.pem": key}
-            | {"/etc/letsencrypt/cli.ini": asks, "/etc/systemd/system/certbot.service.d/tests.conf": told},
-        )
-        machine.sh("echo export REQUESTS_CA_BUNDLE=/root/pebble/ca.pem >>/root/.profile; systemctl daemon-reload")
-        machine.until("bash -c '</dev/tcp/127.0.0.1/15000'")
-        deployment.start(hub)
-        yield hub
+        "/etc/systemd/system/certbot.service.d/tests.conf": "[Service]\nEnvironment=REQUESTS_CA_BUNDLE=/root/pebble/ca.pem\n",
+    }
+    with deployment.hub(HUBS[-1], image=lambda _: images.certified()) as made:
+        made.machine.sh(f"{START}echo export REQUESTS_CA_BUNDLE=/root/pebble/ca.pem >>/root/.profile; systemctl daemon-reload", files)
+        made.machine.until("bash -c '</dev/tcp/127.0.0.1/15000'")
+        yield made
 
 
 def trusted(machine: engine.Container) -> None:

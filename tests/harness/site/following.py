@@ -208,6 +208,17 @@ class Reader:
             return False
         return True
 
+    def meet_all(self, name: str, states: Mapping[str, State], section: str = "") -> int:
+        """Make and meet what a page, or one of its sections, says may be seen after a block of commands; how often."""
+        met = 0
+        for one in self.pages.instead(self.tab):
+            if one.page == name and one.after and one.begins in states:
+                commands = self.pages.block(one.after, self.tab)
+                if section in ("", commands[-1].section):
+                    self.meet(one, commands, states[one.begins])
+                    met += 1
+        return met
+
     def meet(self, instead: Instead, commands: Sequence[Type], state: State) -> None:
         """Make a state, and type the block of commands after which the page says that it shows; then undo it.
 
