@@ -1,6 +1,5 @@
 """What each user gets of the machine, and what is kept for others: each limit is met by force; and how deploy/shares.md changes it."""
 
-import contextlib
 import re
 
 import pytest
@@ -118,11 +117,8 @@ def test_a_tmp_in_memory_is_of_its_users_share_and_empty_again_when_that_is_used
     # Not while it is being ended; on a busy machine the hub itself learns of that later, and whoever was too quick tries again.
     hub.machine.until("systemctl show --property ActiveState jupyter-mallory | grep -qE '=(inactive|failed)'", timeout=30)
 
-    def left():
-        with contextlib.suppress(RuntimeError):
-            return hub.on_server("compute", deployment.BEHIND, "mallory", "import os\nos.path.exists('/tmp/large')")
-
-    assert engine.wait(left, timeout=60, every=2) == "False"
+    there = "import os\nos.path.exists('/tmp/large')"
+    assert engine.wait(lambda: hub.on_server("compute", deployment.BEHIND, "mallory", there), timeout=60, every=2) == "False"
 
 
 # What a program says to the system's log, past its server's own lines: noise that does not get smaller when it is packed.
