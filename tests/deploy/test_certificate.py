@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.harness.machines import engine, faults
+from tests.harness.machines.faults import SERVICE
 from tests.harness.manifest import HUBS, PROXIES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
@@ -15,7 +16,6 @@ from tests.harness.site.following import TABS
 
 PROXY_PAGE = "deploy/reverse-proxy.md"
 FETCH, PLACE, TRY, OLD = "fetch-the-certificate", "enter-its-place", "try-the-renewal", "if-browsers-get-the-old-certificate"
-SERVICE = {"nginx": "nginx", "apache": "apache2"}
 pytestmark = pytest.mark.xdist_group("certificate")
 
 
@@ -69,8 +69,12 @@ def test_debians_timer_renews_it_under_an_open_notebook_and_new_connections_get_
     before, _ = certificate.serial(hub.machine)
     with faults.watching(hub) as told:
         now, _ = renewed(hub.machine, before)
+
+        def served_anew():
+            assert certificate.serial(hub.machine) == (now, now)
+
         # The old workers of a reload end when they have nothing more to do.
-        engine.wait(lambda: certificate.serial(hub.machine)[1] == now, timeout=10, every=0.5)
+        engine.wait(served_anew, timeout=10, every=0.5)
     assert set(told["lived"].values()) == {True}, told
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.harness.machines import deployment, existing_site, images
 from tests.harness.machines.deployment import URL, in_front
+from tests.harness.machines.faults import SERVICE
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
@@ -95,11 +96,10 @@ def machine():
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_each_command_of_the_page_prints_what_it_says(machine, site, prove, proxy):
     """The site is there first; the lines that the page has its reader write stand in its file before the commands are typed."""
-    service = {"nginx": "nginx", "apache": "apache2"}[proxy]
     pages, written = following.Pages.examples(site), existing_site.included(proxy)[1]
     place = existing_site.LATER[proxy]
     modules = {"nginx": "true", "apache": "a2enmod --quiet ssl headers; a2dissite --quiet 000-default"}[proxy]
-    machine.machine.sh(f"{modules}; systemctl start {service}", {place: existing_site.site(proxy), "/srv/site/index.html": "a site"})
+    machine.machine.sh(f"{modules}; systemctl start {SERVICE[proxy]}", {place: existing_site.site(proxy), "/srv/site/index.html": "a site"})
     at_work = following.Reader(machine.machine, pages, TABS[proxy])
     try:
         at_work.follow(PAGE, ["save-the-files-and-include-them"])
@@ -110,6 +110,6 @@ def test_each_command_of_the_page_prints_what_it_says(machine, site, prove, prox
         last = machine.check("--keep-server", "--megabytes", "1")[-1]
         assert last["ok"], tell(last)
     finally:
-        machine.machine.sh(f"systemctl stop {service}")
+        machine.machine.sh(f"systemctl stop {SERVICE[proxy]}")
     keys = pages.commands(TABS[proxy])
     prove(evidence.typed(PAGE, HUBS[-1].split()[-1], proxy, [keys[step.where].key for step in at_work.typed]))

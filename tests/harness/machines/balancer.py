@@ -107,9 +107,8 @@ def balanced() -> Iterator[Balanced]:
         front = stack.enter_context(engine.run(images.balancer().tag, network=network))
         front.put({"/etc/haproxy/both.pem": chain + key})
         hub = stack.enter_context(deployment.hub(HUBS[0], network=network))
-        known = engine.known({VALUES["host"]: front.address()})
-        client = stack.enter_context(engine.run(images.hub(HUBS[0]).tag, network=network, options=known))
+        client = stack.enter_context(deployment.stranger(hub, network, front.address()))
         passwords = {f"{deployment.CHECK}/{user}.txt": password for user, password in hub.passwords.items()}
         check = {f"{deployment.CHECK}/hubcheck.py": hub.files.read("check/hubcheck.py")}
-        client.put(check | passwords | {f"{deployment.CHECK}/ca.pem": deployment.authority().cert_pem.bytes()})
+        client.put(check | passwords)
         yield Balanced(hub, front, client, front.address())

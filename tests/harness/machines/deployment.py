@@ -214,9 +214,9 @@ def hub(
 
 
 @contextlib.contextmanager
-def stranger(hub: Hub, network: str) -> Iterator[engine.Container]:
-    """Another machine on a hub's network, which knows the hub by its name, for the length of a `with` block."""
-    known = engine.known({hub.values["host"]: hub.machine.address()})
+def stranger(hub: Hub, network: str, address: str = "") -> Iterator[engine.Container]:
+    """Another machine on a hub's network, for the length of a `with` block. It finds the hub's name there, or at another `address`."""
+    known = engine.known({hub.values["host"]: address or hub.machine.address()})
     with engine.run(images.hub(hub.version).tag, network=network, options=known) as machine:
         machine.put({f"{CHECK}/ca.pem": authority().cert_pem.bytes()})
         yield machine
