@@ -30,7 +30,12 @@ def placed(snippets):
     found = {}
     for file in snippets.rglob("*"):
         name = file.relative_to(snippets).as_posix()
-        passed_over = name == "manifest.toml" or "__pycache__" in name or ".egg-info" in name or name.split("/")[0] in elsewhere
+        passed_over = (
+            name.endswith(("manifest.toml", "proxy.toml"))
+            or "__pycache__" in name
+            or ".egg-info" in name
+            or name.split("/")[0] in elsewhere
+        )
         if file.is_file() and not passed_over:
             place = saved.get(name, f"/root/{name}").removeprefix(f"/root/{FOLDER}")
             found[f"{FOLDER}{place}"] = file

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.manifest import HUBS, MANIFEST, PROXIES, ROOT, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
+from tests.harness.manifest import EVERY_PROXY, HUBS, MANIFEST, ROOT, SAVED_AS, SNIPPETS, VALUES, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.measuring.syntax import newest
 
-PROXY_SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in newest(proxy.servers)]
+PROXY_SERVERS = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in newest(proxy.servers)]
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
-from tests.harness.measuring.ladder import IMPATIENT, LADDER, climb
+from tests.harness.manifest import EVERY_PROXY, HUBS, VALUES, VERSIONS
+from tests.harness.measuring.ladder import LADDER, climb
 from tests.harness.pairs import pairs
 
-SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
-NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in PROXIES.values()]
+SERVERS = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in proxy.servers]
+NEWEST = [(proxy.name, proxy.servers[-1]) for proxy in EVERY_PROXY.values()]
 
 
 # Each JupyterHub behind each server; on each further Debian as the hub's own, behind the newest server of each proxy.
@@ -18,7 +18,9 @@ CLIMBS = [(*server, hub) for server in SERVERS for hub in HUBS if hub in VERSION
 def test_a_user_climbs_the_ladder(hubs, prove, version, proxy, kind):
     """The whole of it on the newest release of each proxy; on older ones with a server that runs already, and less to upload."""
     options = ("--idle", "6") if (proxy, kind) in NEWEST else ("--keep-server", "--megabytes", "2")
-    rungs = climb(hubs(version), proxy, kind, *options, extra=IMPATIENT[proxy], user="alice" if (proxy, kind) in NEWEST else "bob")
+    rungs = climb(
+        hubs(version), proxy, kind, *options, extra=EVERY_PROXY[proxy].impatient, user="alice" if (proxy, kind) in NEWEST else "bob"
+    )
     assert rungs[-1]["ok"], rungs[-1]["told"]
     assert [rung["rung"] for rung in rungs] == LADDER
     prove(rungs[-1]["proof"])
@@ -27,9 +29,7 @@ def test_a_user_climbs_the_ladder(hubs, prove, version, proxy, kind):
 @pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
 @pytest.mark.parametrize(("proxy", "kind"), NEWEST)
 def test_another_port_than_443_works(hubs, version, proxy, kind):
-    name = f"{proxy}/jupyterhub.conf"
-    files = PUBLISHED.replace(name, {"nginx": "443 ssl", "apache": ":443"}[proxy], {"nginx": "8443 ssl", "apache": ":8443"}[proxy])
-    extra = {"/etc/apache2/conf-enabled/port.conf": "Listen 8443\n"} if proxy == "apache" else {}
+    files, extra = EVERY_PROXY[proxy].changed("port"), EVERY_PROXY[proxy].extra.get("port", {})
     url = f"https://{VALUES['host']}:8443{VALUES['base_url']}"
     rungs = climb(hubs(version), proxy, kind, "--keep-server", "--megabytes", "1", files=files, extra=extra, user="bob", url=url)
     assert rungs[-1]["ok"], rungs[-1]["told"]

@@ -6,10 +6,10 @@ The faults that people complain of are in the atlas (test_atlas.py).
 import pytest
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring import syntax
 from tests.harness.measuring.bench import KEPT
-from tests.harness.measuring.ladder import IMPATIENT, climb, tell
+from tests.harness.measuring.ladder import climb, tell
 
 NO_ANSWER = 0
 NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
@@ -37,7 +37,7 @@ def test_without_the_line_the_ladder_breaks(hubs, proxy, version, line, instead,
     files = PUBLISHED.replace(f"{proxy}/jupyterhub.conf", line, instead)
     # bob's server runs all the time.
     options = ["--keep-server", "--megabytes", "1"]
-    last = climb(hubs(version), proxy, PROXIES[proxy].servers[1], *options, files=files, extra=IMPATIENT[proxy], user="bob")[-1]
+    last = climb(hubs(version), proxy, PROXIES[proxy].servers[1], *options, files=files, extra=EVERY_PROXY[proxy].impatient, user="bob")[-1]
     assert (last["rung"], last["ok"]) == (rung, False), tell(last) if not last["ok"] else "the ladder holds without it"
     assert words in last["said"], tell(last)
     assert advice in last["cause"], tell(last)

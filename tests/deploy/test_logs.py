@@ -56,7 +56,7 @@ def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, ver
     with deployment.in_front(hub, SUITE, proxy) as machine:
         secrets = deployment.on_server(hub.machine, "log_traces", "use", URL, "alice", port, PROXY_PID)
         left = found(machine, secrets)
-        log = f"{PROXIES[proxy].logs[0].rpartition('/')[0]}/jupyterhub.log"
+        log = PROXIES[proxy].log
         told = requests_in(machine.exec("setpriv", "--reuid=nobody", "--regid=adm", "--clear-groups", "cat", log).stdout)
         open_to_all = machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
     assert {"the password", TOKEN, TYPED, XSRF, SESSION, "the cookie jupyterhub-user-alice"} <= secrets.keys()

@@ -27,29 +27,92 @@ def home(name: str) -> tuple[str, str]:
     return version, suite or HOMES[0]
 
 
+# Beside a reverse proxy's files, what is known of it.
+FACTS = "proxy.toml"
+
+
 @dataclass(frozen=True)
 class Proxy:
-    """A row of `[proxies]`: how a reverse proxy is started, checked and read."""
+    """A reverse proxy: a row of the manifest, and snippets/NAME/proxy.toml.
+
+    - servers: where it is tried, the newest last: Debian's releases, or a name that `install` knows.
+    - label: its name in sentences. site: which of its files has the site. service: systemd's name for it.
+    - packages: what Debian calls it. install: by server, Debian's release and the commands that make it ready there, for what
+      is more than a package.
+    - start: what Debian does when it is installed. pid: where it writes its number once it runs; "" if `start` returns no sooner.
+    - accepts: the server's own check, warns: what its warnings look like. reports: prints its version.
+    - log, error_log, other_log: of the hub's site, of what goes wrong, of other sites. A log that begins with "journalctl" is a command.
+    - header: what it says of itself in the header Server; "" for nothing.
+    - too_large: the statuses of a body that is as large as Jupyter takes, and of one that is larger.
+    - kept: seconds for which it resumes a TLS session.
+    - tells: which headers it tells the hub beside those that every one tells.
+    - changes: by what they are for, edits (text, what comes instead) of the site. extra: files that belong to such a change, or with
+      which it is impatient where its site says nothing.
+    - cannot: by behaviour, in one sentence for its page, what it does not do; a test sees that it still does not.
+    """
 
     name: str
-    packages: list[str]
-    start: str
-    pid: str
-    accepts: str
-    reports: str
-    logs: list[str]
     servers: list[str]
+    label: str
+    site: str
+    service: str
+    start: str
+    accepts: str
+    warns: str
+    reports: str
+    log: str
+    error_log: str
+    header: str
+    too_large: list[int]
+    kept: int
+    packages: list[str] = field(default_factory=list)
+    install: dict[str, list[str]] = field(default_factory=dict)
+    pid: str = ""
+    other_log: str = ""
+    tells: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, list[list[str]]] = field(default_factory=dict)
+    extra: dict[str, dict[str, str]] = field(default_factory=dict)
+    cannot: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def site_file(self) -> str:
+        """The file that has the site, as `snippets` names it."""
+        return f"{self.name}/{self.site}"
+
+    @property
+    def impatient(self) -> dict[str, str]:
+        """Files (path: text) with which the server gives up after four seconds where its site says nothing else."""
+        return self.extra.get("impatient", {})
+
+    @property
+    def systemd(self) -> bool:
+        """Whether it needs systemd on the machine that it is tried on."""
+        return self.start.startswith("systemctl ")
+
+    def changed(self, what: str) -> Files:
+        """The published files with one of its `changes`."""
+        files = PUBLISHED
+        for old, new in self.changes[what]:
+            files = files.replace(self.site_file, old, new)
+        return files
 
 
-PROXIES = {name: Proxy(name, **row) for name, row in MANIFEST["proxies"].items()}
+def _proxies(table: str) -> dict[str, Proxy]:
+    rows = MANIFEST.get(table, {})
+    return {name: Proxy(name, rows[name], **tomllib.loads((SNIPPETS / name / FACTS).read_text("utf-8"))) for name in rows}
+
+
+PROXIES = _proxies("proxies")
+FURTHER_PROXIES = _proxies("further_proxies")
+EVERY_PROXY = PROXIES | FURTHER_PROXIES
 
 
 def snippets() -> list[str]:
-    """Every published file, as a path below snippets/, the manifest apart."""
+    """Every published file, as a path below snippets/: all but what is known of them."""
     return sorted(
         str(path.relative_to(SNIPPETS))
         for path in SNIPPETS.rglob("*")
-        if path.is_file() and path.name != "manifest.toml" and "__pycache__" not in path.parts and ".egg-info" not in str(path)
+        if path.is_file() and path.name not in ("manifest.toml", FACTS) and "__pycache__" not in path.parts and ".egg-info" not in str(path)
     )
 
 

@@ -83,7 +83,7 @@ def text(commit: str, name: str) -> str:
 
 def published(commit: str) -> Files:
     """The published files of a release, as `Files` whose every file is changed. Raises `NoHistory`."""
-    names = [name.removeprefix("snippets/") for name in _names(commit, "snippets/") if name != "snippets/manifest.toml"]
+    names = [name.removeprefix("snippets/") for name in _names(commit, "snippets/") if not name.endswith(("manifest.toml", "proxy.toml"))]
     return Files({name: text(commit, f"snippets/{name}") for name in names})
 
 

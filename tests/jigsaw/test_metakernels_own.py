@@ -61,7 +61,7 @@ def run_behind(desk, proxy, application, files=PUBLISHED):
         notebook.page.close()
 
         def logged():
-            lines = server.sh(f"grep -v /favicons/ {PROXIES[proxy].logs[1].replace('access', 'jupyterhub')}").stdout.splitlines()
+            lines = server.sh(f"grep -v /favicons/ {PROXIES[proxy].log}").stdout.splitlines()
             if sum("/channels" in line for line in lines) < 2:
                 raise RuntimeError("not every WebSocket is logged yet")
             return lines

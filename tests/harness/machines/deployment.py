@@ -19,7 +19,7 @@ from typing import Any
 import trustme
 
 from tests.harness.machines import engine, images
-from tests.harness.manifest import HOMES, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files, Stale, home
+from tests.harness.manifest import EVERY_PROXY, HOMES, PUBLISHED, SAVED_AS, VALUES, Files, Stale, home
 from tests.harness.spending import spent
 
 CHECK = "/root/check"
@@ -242,8 +242,9 @@ def beginning(proxy: str) -> str:
 
     A server's command returns before; who then asks it to reload finds nobody to ask.
     """
-    row = PROXIES[proxy]
-    return f"ulimit -Sn 1024; {row.start} && timeout 20 sh -c 'until test -s {row.pid}; do sleep 0.02; done'"
+    row = EVERY_PROXY[proxy]
+    runs = f"timeout 20 sh -c 'until test -s {row.pid}; do sleep 0.02; done'" if row.pid else "true"
+    return f"ulimit -Sn 1024; {row.start} && {runs}"
 
 
 def begin(machine: engine.Container, proxy: str) -> None:
@@ -258,6 +259,11 @@ def enable(machine: engine.Container, proxy: str) -> None:
         raise Refused(done.stdout + done.stderr)
 
 
+def reading(log: str) -> str:
+    """The shell's words that print a log of a reverse proxy: a file, or what systemd's journal has."""
+    return log if log.startswith("journalctl ") else f"cat {log}"
+
+
 # The status by which a machine says that it could not even begin.
 BROKEN = 99
 
@@ -267,9 +273,19 @@ LISTENS = "for turn in $(seq 100); do grep -qE ':(01BB|20FB) 0*:0000 0A' /proc/n
 
 
 @contextlib.contextmanager
-def beside(hub: Hub, kind: str) -> Iterator[engine.Container]:
-    """A machine of a kind that has the hub's own loopback address, for the length of a `with` block."""
-    with engine.run(images.server(kind).tag, network=f"container:{hub.machine.id}") as machine:
+def beside(hub: Hub, kind: str, proxy: str = "") -> Iterator[engine.Container]:
+    """A machine of a kind that has the hub's own loopback address, for the length of a `with` block; see `images.server`."""
+    with server(kind, proxy, network=f"container:{hub.machine.id}") as machine:
+        yield machine
+
+
+@contextlib.contextmanager
+def server(kind: str, proxy: str = "", network: str = "none", options: tuple[str, ...] = ()) -> Iterator[engine.Container]:
+    """A machine of a kind with nothing running, for the length of a `with` block; booted, its proxy stopped, if that needs systemd."""
+    boot = bool(proxy) and EVERY_PROXY[proxy].systemd
+    with engine.run(images.server(kind, proxy).tag, network=network, options=options, boot=boot) as machine:
+        if boot:
+            machine.sh(f"systemctl stop {EVERY_PROXY[proxy].service}")
         yield machine
 
 
@@ -302,7 +318,7 @@ def in_front(
     hub: Hub, kind: str, proxy: str, files: Files = PUBLISHED, extra: Mapping[str, str | bytes] | None = None
 ) -> Iterator[engine.Container]:
     """A reverse proxy in front of a hub, for the length of a `with` block; the rest is as for `install`."""
-    with beside(hub, kind) as machine:
+    with beside(hub, kind, proxy) as machine:
         install(machine, proxy, files, extra, hub.values)
         yield machine
 
@@ -311,7 +327,7 @@ def in_front(
 def alone(proxy: str, kind: str, files: Files = PUBLISHED, extra: Mapping[str, str | bytes] | None = None) -> Iterator[engine.Container]:
     """A reverse proxy with no hub behind it; the port of this machine that leads there is its `port(443)`."""
     options = (*NAMED, "--publish", "127.0.0.1::443")
-    with engine.network() as network, engine.run(images.server(kind).tag, network=network, options=options) as machine:
+    with engine.network() as network, server(kind, proxy, network, options) as machine:
         install(machine, proxy, files, extra)
         yield machine
 
@@ -319,6 +335,7 @@ def alone(proxy: str, kind: str, files: Files = PUBLISHED, extra: Mapping[str, s
 def report(hub: Hub, proxy: str, machine: engine.Container) -> str:
     """The logs of every machine, for a failed test."""
     parts = [f"--- JupyterHub {hub.version}\n{hub.log()[-3000:]}"]
-    for log in PROXIES[proxy].logs:
-        parts.append(f"--- {log}\n{machine.sh(f'tail -n 30 {log}', check=False).stdout}")
+    row = EVERY_PROXY[proxy]
+    for log in dict.fromkeys(filter(None, (row.error_log, row.log, row.other_log))):
+        parts.append(f"--- {log}\n{machine.sh(f'{reading(log)} | tail -n 30', check=False).stdout}")
     return "\n".join(parts)

@@ -14,9 +14,9 @@ from typing import Any
 
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, UNIT, URL
-from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, Files
+from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files
 
-SERVICE = {"nginx": "nginx", "apache": "apache2"}
+SERVICE = {name: proxy.service for name, proxy in EVERY_PROXY.items()}
 CONFIG = "jupyterhub/jupyterhub_config.py"
 STATE, PROXY_PID = "/var/lib/jupyterhub", "/run/jupyterhub-proxy.pid"
 # Small disks, which can be filled: {what: (folder, whose)}.
@@ -41,17 +41,18 @@ def booted(name: str, files: Files = PUBLISHED, network: str = "none") -> Iterat
 
 
 @contextlib.contextmanager
-def gateway(hub: deployment.Hub, kind: str) -> Iterator[engine.Container]:
-    """A booted machine with both reverse proxies, neither running, that has the hub's own loopback address."""
-    with engine.run(images.server(kind).tag, network=f"container:{hub.machine.id}", boot=True) as machine:
-        machine.sh("systemctl stop nginx apache2")
+def gateway(hub: deployment.Hub, kind: str, proxy: str = "") -> Iterator[engine.Container]:
+    """A booted machine with the reverse proxies of every page, or a further one; none runs. It has the hub's own loopback address."""
+    with engine.run(images.server(kind, proxy).tag, network=f"container:{hub.machine.id}", boot=True) as machine:
+        machine.sh(f"systemctl stop {' '.join(SERVICE[name] for name in ([proxy] if proxy in FURTHER_PROXIES else PROXIES))}")
         yield machine
 
 
 def serve(gateway: engine.Container, proxy: str, files: Files = PUBLISHED) -> None:
-    """Let one of the reverse proxies work, from `files`; the other is stopped."""
-    others = [SERVICE[name] for name in SERVICE if name != proxy]
-    gateway.sh(f"systemctl stop {' '.join(others)}; systemctl start {SERVICE[proxy]}", deployment.placed(proxy, files))
+    """Let one of the reverse proxies work, from `files`; the others of its machine are stopped."""
+    others = [SERVICE[name] for name in PROXIES if name != proxy and proxy in PROXIES]
+    stop = f"systemctl stop {' '.join(others)}; " if others else ""
+    gateway.sh(f"{stop}systemctl start {SERVICE[proxy]}", deployment.placed(proxy, files))
     deployment.enable(gateway, proxy)
     gateway.sh(deployment.LISTENS)
 
@@ -215,7 +216,7 @@ def boot_with_old_numbers(hub: deployment.Hub, files: Files) -> list[str]:
 def rotate(gateway: engine.Container, proxy: str) -> str:
     """Rotate a reverse proxy's logs as Debian does every night; the log's new place."""
     gateway.sh(f"logrotate --force /etc/logrotate.d/{SERVICE[proxy]}")
-    return f"/var/log/{SERVICE[proxy]}/jupyterhub.log"
+    return EVERY_PROXY[proxy].log
 
 
 def replace_certificate(gateway: engine.Container) -> str:

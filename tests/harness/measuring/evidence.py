@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from _ext.evidence import KEY, digest, read, standing
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import BUILD, MANIFEST, PROXIES, PUBLISHED, SNIPPETS, VERSIONS, Files, home, snippets
+from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, PUBLISHED, SNIPPETS, VERSIONS, Files, home, snippets
 
 if TYPE_CHECKING:
     from tests.harness.measuring.strangers import Stranger
@@ -52,12 +52,12 @@ def row(kind: str, by: str, version: str, used: Iterable[str], proves: Iterable[
 
 def reported(machine: engine.Container, proxy: str) -> str:
     """A reverse proxy's version, as the server itself tells it."""
-    return machine.sh(PROXIES[proxy].reports).stdout.strip()
+    return machine.sh(EVERY_PROXY[proxy].reports).stdout.strip()
 
 
 def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
     """What it proves that a machine accepted the published files; the arguments are as in `accept.everything`."""
-    if what in PROXIES:
+    if what in EVERY_PROXY:
         return [row("accepted", what, reported(machine, what), PUBLISHED.folder(what), on=where)]
     if what == "systemd":
         return [row("accepted", what, machine.sh("systemctl --version").stdout.split()[1], [UNIT], on=where)]
@@ -117,7 +117,7 @@ def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, appli
         reported(machine, proxy),
         [*PUBLISHED.folder(proxy), *DEPLOYED, UNIT],
         [name for name in DEPLOYED if name.startswith(("jigsaw/", "jupyter/"))],
-        on=PROXIES[proxy].servers[-1],
+        on=EVERY_PROXY[proxy].servers[-1],
         home=hub.suite,
         jupyterhub=hub.version,
         application=application,
@@ -138,7 +138,7 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
         reported(machine, proxy) if machine else hub.version,
         [*(PUBLISHED.folder(proxy) if proxy else []), *DEPLOYED, UNIT],
         [],
-        on=PROXIES[proxy].servers[-1] if machine else "",
+        on=EVERY_PROXY[proxy].servers[-1] if machine else "",
         home=hub.suite,
         jupyterhub=hub.version,
         fault=fault,

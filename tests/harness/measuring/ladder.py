@@ -9,11 +9,6 @@ from tests.harness.manifest import MANIFEST, PUBLISHED, Files
 from tests.harness.measuring import evidence
 
 LADDER = MANIFEST["ladder"]
-# Where nothing else is said, these servers give up after four seconds instead of a minute.
-IMPATIENT = {
-    "nginx": {"/etc/nginx/conf.d/impatient.conf": "proxy_read_timeout 4s;\nproxy_send_timeout 4s;\n"},
-    "apache": {"/etc/apache2/conf-enabled/impatient.conf": "Timeout 4\n"},
-}
 
 
 def climb(

@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS, Files
-from tests.harness.measuring.ladder import IMPATIENT
+from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS, Files
 from tests.harness.on_server import raw_client
 
 ELSEWHERE = 8443
@@ -17,7 +16,7 @@ ELSEWHERE = 8443
 
 def loitered(proxy: str, files: Files, seconds: float, extra: Mapping[str, str | bytes] | None = None) -> dict[str, float | None]:
     """The words of `raw_client.loiter` on a proxy's newest server, with no hub behind it."""
-    with deployment.alone(proxy, PROXIES[proxy].servers[-1], files, extra) as machine, deployment.authority().cert_pem.tempfile() as ca:
+    with deployment.alone(proxy, EVERY_PROXY[proxy].servers[-1], files, extra) as machine, deployment.authority().cert_pem.tempfile() as ca:
         return raw_client.loiter(seconds, deployment.URL, ca, "127.0.0.1", machine.port(443))
 
 
@@ -35,7 +34,7 @@ def unanswered(proxy: str, seconds: float, files: Files = PUBLISHED) -> dict[str
     Apache gives a body three seconds in place of 30, so that it is soon seen which rate lengthens them.
     """
     kind, hasty = PROXIES[proxy].servers[-1], files.replace("apache/jupyterhub.conf", "body=30", "body=3")
-    with deployment.alone(proxy, kind, hasty, IMPATIENT[proxy]) as machine, deployment.authority().cert_pem.tempfile() as ca:
+    with deployment.alone(proxy, kind, hasty, EVERY_PROXY[proxy].impatient) as machine, deployment.authority().cert_pem.tempfile() as ca:
         machine.sh(DEAF.format(VALUES["hub"]))
         return raw_client.unanswered(seconds, deployment.URL, ca, "127.0.0.1", machine.port(443), MEGABYTES[proxy])
 
@@ -105,8 +104,7 @@ def beyond(limit: float, seconds: float, files: Files = PUBLISHED) -> dict[str, 
         for name, proxy in PROXIES.items():
             with deployment.in_front(hub, proxy.servers[-1], name, files) as front:
                 said = deployment.on_server(machine, "raw_client", "steady", str(seconds), deployment.URL, f"{deployment.CHECK}/ca.pem")
-                log = next(log for log in proxy.logs if "error" in log)
-                seen[name] = said, front.sh(f"cat {log}").stdout
+                seen[name] = said, front.sh(deployment.reading(proxy.error_log)).stdout
     return seen
 
 
@@ -128,5 +126,5 @@ def smuggled(hub: deployment.Hub, proxy: str, kind: str) -> Smuggled:
     before = len(hub.log())
     with deployment.in_front(hub, kind, proxy) as machine:
         answers = deployment.on_server(hub.machine, "raw_client", "smuggle", deployment.URL, f"{deployment.CHECK}/ca.pem")
-        own = machine.sh(f"cat {PROXIES[proxy].logs[0].rpartition('/')[0]}/jupyterhub.log").stdout
+        own = machine.sh(deployment.reading(EVERY_PROXY[proxy].log)).stdout
         return Smuggled(answers, hidden(hub.log()[before:]), hidden(own))

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files, snippets
+from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, HUBS, PROXIES, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files, snippets
 from tests.harness.measuring import evidence
 from tests.harness.pairs import QUICK
 
@@ -33,18 +33,20 @@ def proxy(machine: engine.Container, name: str, files: Files = PUBLISHED) -> str
 
     Raises `deployment.Refused` with the server's own words if it does not accept them, or warns.
     """
-    row = PROXIES[name]
+    row = EVERY_PROXY[name]
     # A script that asks the server to reload needs it running; one that restarts it by `service` does not, and here
     # that restart is left out: it takes seconds and checks nothing more.
     start = "true" if "service " in files.read(f"{name}/enable.sh") else deployment.beginning(name)
     # Where one runs, another's script changes nothing.
-    pids = " ".join(other.pid for other in PROXIES.values() if other is not row)
+    pids = " ".join(other.pid for other in PROXIES.values() if other is not row and name in PROXIES)
     alone = f"for pid in {pids}; do while [ -s $pid ]; do kill $(cat $pid) 2>/dev/null || rm $pid; sleep 0.05; done; done"
     # The server runs before the files are there.
+    # The script of a further one restarts it by systemd, which these machines have.
+    quiet = {} if row.systemd else QUIET
     script = f"{alone}; PATH=/root/quiet:$PATH; {start} && tar -xC / && sh /root/{name}/enable.sh && {row.accepts}"
-    done = machine.exec("sh", "-c", script, input=engine.archive(deployment.placed(name, files) | QUIET), check=False)
+    done = machine.exec("sh", "-c", script, input=engine.archive(deployment.placed(name, files) | quiet), check=False)
     said = in_the_tree("".join(line for line in (done.stdout + done.stderr).splitlines(True) if not line.startswith("Enabling ")))
-    if done.returncode or re.search(r"\[(warn|error|emerg|alert|crit)\]|AH\d{5}|deprecated", said):
+    if done.returncode or re.search(row.warns, said):
         version = machine.sh(row.reports, check=False).stdout.strip()
         raise deployment.Refused(f"{name} {version} does not accept snippets/{name}: {said.strip()}")
     return said
@@ -82,12 +84,18 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
 
 
 @contextlib.contextmanager
-def machine(name: str) -> Iterator[engine.Container]:
-    """A machine with nothing running: a server's kind, or a kind of the hub's machine in `HUBS`, with the install scripts in /root."""
-    image = images.hub(name) if name in HUBS else images.server(name)
-    with engine.run(image.tag, options=(*deployment.NAMED, *deployment.IPV6)) as running:
-        if name in HUBS:
-            running.put({f"/root/{script}": PUBLISHED.read(script) for script in snippets() if script.endswith("/install.sh")})
+def machine(name: str, proxy: str = "") -> Iterator[engine.Container]:
+    """A machine with nothing running: a server's kind, or a kind of the hub's machine in `HUBS`, with the install scripts in /root.
+
+    A server has the reverse proxies that every page names, or a further `proxy`.
+    """
+    options = (*deployment.NAMED, *deployment.IPV6)
+    if name not in HUBS:
+        with deployment.server(name, proxy, options=options) as running:
+            yield running
+        return
+    with engine.run(images.hub(name).tag, options=options) as running:
+        running.put({f"/root/{script}": PUBLISHED.read(script) for script in snippets() if script.endswith("/install.sh")})
         yield running
 
 
@@ -102,20 +110,23 @@ def everything() -> dict[tuple[str, str], Exception | list[dict]]:
     Returns {(what, machine): verdict}, where what is a proxy's name, "systemd" or "python", and the verdict is
     what it proves that a snippet is accepted (rows of `evidence`), else the `deployment.Refused` that says why not.
     """
-    asked: dict[str, list[tuple[str, Callable[[engine.Container], object]]]] = {
-        name: [("python", python)]
+    asked: dict[tuple[str, str], list[tuple[str, Callable[[engine.Container], object]]]] = {
+        (name, ""): [("python", python)]
         for name in newest(HUBS)  # first, since they take longest
     }
-    for name, row in PROXIES.items():
+    for name, row in EVERY_PROXY.items():
         for kind in newest(row.servers):
-            asked.setdefault(kind, []).append((name, lambda machine, name=name: proxy(machine, name)))
+            asked.setdefault((kind, name if name in FURTHER_PROXIES else ""), []).append(
+                (name, lambda machine, name=name: proxy(machine, name))
+            )
     for suite in newest(VERSIONS["debian"]):
-        asked.setdefault(suite, []).append(("systemd", unit))
+        asked.setdefault((suite, ""), []).append(("systemd", unit))
 
-    def ask(where: str) -> dict[tuple[str, str], Exception | list[dict]]:
+    def ask(which: tuple[str, str]) -> dict[tuple[str, str], Exception | list[dict]]:
         answers: dict[tuple[str, str], Exception | list[dict]] = {}
-        with machine(where) as running:
-            for what, check in asked[where]:
+        where, _ = which
+        with machine(*which) as running:
+            for what, check in asked[which]:
                 try:
                     check(running)
                     answers[what, where] = evidence.accepted(what, where, running)

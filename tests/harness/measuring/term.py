@@ -172,7 +172,7 @@ class Term:
 
 def _lived(hub: deployment.Hub, gateway: engine.Container, proxy: str, version: str, patience: float = PATIENCE) -> Term:
     seen = live(hub, gateway, proxy, patience)
-    log = PROXIES[proxy].logs[0]
+    log = PROXIES[proxy].error_log
     said = gateway.sh(f"cat {log}.1 {log}", check=False).stdout[-4000:]
     gateway.sh(f"systemctl restart {faults.SERVICE[proxy]}; {NOW}")
     with tabs(hub, patience) as ask:
