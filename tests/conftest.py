@@ -8,7 +8,7 @@ import pytest
 from tests.harness import pairs, spending
 from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import BUILD, PROXIES, VERSIONS
+from tests.harness.manifest import BUILD, EVERY_PROXY, VERSIONS
 from tests.harness.measuring import durations, evidence, syntax
 from tests.harness.site import guide, one_download
 
@@ -152,14 +152,14 @@ def hubs(stack):
     return kept(stack, hub_with_bob)
 
 
-@pytest.fixture(scope="module", params=[(proxy, {}) for proxy in PROXIES], ids=PROXIES)
+@pytest.fixture(scope="module", params=[pytest.param((proxy, {}), id=proxy, marks=pairs.marks(proxy)) for proxy in EVERY_PROXY])
 def front(request, hubs):
     """The newest hub behind a reverse proxy that the tests of a file share; in turn each with the published files.
 
     A test with a parameter of its own, (proxy, options of `deployment.in_front`), gets that one.
     """
     hub, (proxy, options) = hubs(VERSIONS["jupyterhub"][0]), request.param
-    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, **options):
+    with deployment.in_front(hub, EVERY_PROXY[proxy].servers[-1], proxy, **options):
         yield hub
 
 

@@ -10,6 +10,7 @@ from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERS
 from tests.harness.measuring import syntax
 from tests.harness.measuring.bench import KEPT
 from tests.harness.measuring.ladder import climb, tell
+from tests.harness.pairs import further_weekly
 
 NO_ANSWER = 0
 NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
@@ -52,7 +53,7 @@ def test_without_the_sandbox_the_ladder_breaks():
     assert "sandbox allow-scripts" in last["cause"], tell(last)
 
 
-@pytest.mark.parametrize(("proxy", "kind"), [(proxy, kind) for proxy in PROXIES for kind in PROXIES[proxy].servers])
+@pytest.mark.parametrize(("proxy", "kind"), further_weekly((proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in proxy.servers))
 def test_a_refused_websocket_holds_up_nobody_else(idle, proxy, kind):
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy):
@@ -76,11 +77,11 @@ def test_nginx_takes_the_longest_name_that_a_host_may_have():
         syntax.proxy(machine, "nginx", files)
 
 
-@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize("proxy", further_weekly(EVERY_PROXY))
 def test_while_no_hub_answers_pages_are_told_to_come_back(idle, proxy):
     """By 503: a kernel that is well would be given up at 502."""
     hub = deployment.prepare(idle(NEWEST), NEWEST)
-    with deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy):
+    with deployment.in_front(hub, EVERY_PROXY[proxy].servers[-1], proxy):
         seen = hub.on_server("redirected", deployment.URL, "hub/", "user/alice/api/kernels")
     assert {path: status for path, (status, _) in seen.items()} == dict.fromkeys(seen, 503)
 

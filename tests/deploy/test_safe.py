@@ -4,42 +4,33 @@ import pytest
 
 from tests.harness.machines import deployment, engine, existing_site
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring.tls import offered
 from tests.harness.on_server import raw_client
+from tests.harness.pairs import changed, further_weekly
 
 NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
-SERVERS = [(proxy.name, kind) for proxy in PROXIES.values() for kind in proxy.servers]
+each = pytest.mark.parametrize("proxy", further_weekly(EVERY_PROXY))
 
 
-# Seconds for which a session is kept: by nginx's line, and by Debian's own for Apache.
-KEPT = {"nginx": 86400, "apache": 300}
-
-
-@pytest.mark.parametrize(("proxy", "kind"), SERVERS)
+@pytest.mark.parametrize(("proxy", "kind"), further_weekly((proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in proxy.servers))
 def test_tls_is_what_mozilla_calls_intermediate_and_sessions_are_kept_without_tickets(proxy, kind):
     """A ticket would be encrypted by a key that stays until the server is restarted. In TLS 1.3 a kept session looks like one."""
     weaknesses, sessions, ciphers = offered(proxy, kind)
     assert not weaknesses
     # What computers with instructions for AES take, and what others do.
     assert {name.rpartition("ECDSA-")[2] for name in ciphers} >= {"AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"}
-    assert sessions == {"TLSv1_2": [True, False, 0], "TLSv1_3": [True, True, KEPT[proxy]]}
+    kept = EVERY_PROXY[proxy].kept
+    assert sessions == {"TLSv1_2": [bool(kept), False, 0], "TLSv1_3": [bool(kept), bool(kept), kept]}
 
 
-@pytest.mark.parametrize("proxy", PROXIES)
+@each
 def test_with_every_cipher_allowed_older_tls_is_still_refused(proxy):
     """On the oldest server, which would speak it."""
-    ciphers = PUBLISHED.replace(f"{proxy}/jupyterhub.conf", "ECDHE+AESGCM:ECDHE+CHACHA20", "ALL:@SECLEVEL=0")
-    weaknesses, *_ = offered(proxy, PROXIES[proxy].servers[0], ciphers)
+    weaknesses, *_ = offered(proxy, EVERY_PROXY[proxy].servers[0], EVERY_PROXY[proxy].changed("ciphers"))
     assert "ciphers" in weaknesses
     assert "tls_versions" not in weaknesses
-
-
-ADDRESS = {"nginx": "proxy_set_header X-Real-IP", "apache": "RequestHeader set   X-Real-IP"}
-
-
-WITHOUT_THE_ADDRESS = [(proxy, {"files": PUBLISHED.replace(f"{proxy}/jupyterhub.conf", line, "")}) for proxy, line in ADDRESS.items()]
 
 
 @newest
@@ -51,7 +42,8 @@ def test_every_answer_asks_for_https_and_names_no_version_of_the_server(front, v
         if " http:" not in what:
             assert headers.get("Strict-Transport-Security") == "max-age=63072000", f"snippets of the reverse proxy: no HSTS on {what}"
             assert headers.get("Cross-Origin-Opener-Policy") == "same-origin", f"snippets of the reverse proxy: no COOP on {what}"
-        assert headers.get("Server") in ("nginx", "Apache"), f"{what} names {headers.get('Server')}"
+        assert headers.get("Server", "") in {proxy.header for proxy in EVERY_PROXY.values()}, f"{what} names {headers.get('Server')}"
+        assert "Via" not in headers, f"{what} goes via {headers['Via']}"
 
 
 @newest
@@ -137,13 +129,12 @@ TOLD = {
     "X-Forwarded-For": CLIENT,
     "X-Scheme": "https",
     "X-Forwarded-Proto": "https",
-    "X-Forwarded-Host": f"{VALUES['host']}:443",
-    "X-Forwarded-Port": {"nginx": "443", "apache": None},
+    "X-Forwarded-Host": None,
+    "X-Forwarded-Port": None,
     "Forwarded": None,
 }
 # What else the hub gets by each request that is no WebSocket's.
 ALWAYS = {"Connection": "close", "version": "HTTP/1.1"}
-THEIR_LINES = {"nginx": ("proxy_set_header X-", "proxy_set_header Forwarded"), "apache": ("RequestHeader",)}
 
 
 def arrives(idle, proxy, kind, files=PUBLISHED):
@@ -154,25 +145,23 @@ def arrives(idle, proxy, kind, files=PUBLISHED):
     return {name: reached.get(name) for name in TOLD | ALWAYS}
 
 
-@pytest.mark.parametrize(
-    ("proxy", "kind"), [(proxy.name, kind) for proxy in PROXIES.values() for kind in (proxy.servers[0], proxy.servers[-1])]
-)
+OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in (proxy.servers[0], proxy.servers[-1])]
+
+
+@pytest.mark.parametrize(("proxy", "kind"), further_weekly(OLDEST_AND_NEWEST))
 def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_up(idle, proxy, kind):
-    told = {name: told[proxy] if isinstance(told, dict) else told for name, told in TOLD.items()}
-    assert arrives(idle, proxy, kind) == told | ALWAYS
+    own = {name: value.format(host=VALUES["host"]) for name, value in EVERY_PROXY[proxy].tells.items()}
+    assert arrives(idle, proxy, kind) == TOLD | own | ALWAYS
 
 
-@pytest.mark.parametrize("proxy", PROXIES)
+@each
 def test_without_the_lines_each_made_up_header_reaches_the_hub(idle, proxy):
-    files = PUBLISHED
-    for line in THEIR_LINES[proxy]:
-        files = files.replace(f"{proxy}/jupyterhub.conf", line, "")
-    believed = arrives(idle, proxy, PROXIES[proxy].servers[-1], files)
+    believed = arrives(idle, proxy, EVERY_PROXY[proxy].servers[-1], EVERY_PROXY[proxy].changed("headers"))
     assert [name for name in TOLD if f"made-up-{name}" not in (believed[name] or "")] == []
 
 
 @newest
-@pytest.mark.parametrize("front", WITHOUT_THE_ADDRESS, ids=ADDRESS, indirect=True)
+@changed("address")
 def test_without_the_line_a_client_is_believed(front, version):
     assert "203.0.113.9" in claimed(front, "without-the-line")
 
@@ -238,14 +227,14 @@ def test_a_home_is_open_to_other_users_until_its_mode_says_otherwise(hubs, versi
     assert refused(machine, "/home/carol/.")
 
 
-@pytest.mark.parametrize("proxy", PROXIES)
+@each
 def test_the_reverse_proxy_works_with_a_key_that_nobody_else_reads(proxy):
     key = VALUES["key"]
 
     def read(user):
         return "PRIVATE KEY" in machine.exec("cat", key, user=user, check=False).stdout
 
-    with deployment.alone(proxy, PROXIES[proxy].servers[-1]) as machine, deployment.authority().cert_pem.tempfile() as ca:
+    with deployment.alone(proxy, EVERY_PROXY[proxy].servers[-1]) as machine, deployment.authority().cert_pem.tempfile() as ca:
         machine.sh(f"chmod 755 $(dirname {key}); chmod 644 {key}")
         assert read("nobody")
         # As the page says.

@@ -48,6 +48,8 @@ class Proxy:
     - tells: which headers it tells the hub beside those that every one tells.
     - changes: by what they are for, edits (text, what comes instead) of the site. extra: files that belong to such a change, or with
       which it is impatient where its site says nothing.
+    - passes: by server, or for "every" one, which of `raw_client.attempts` it passes on, having read it by the older standard, and what
+      is answered.
     - cannot: by behaviour, in one sentence for its page, what it does not do; a test sees that it still does not.
     """
 
@@ -72,6 +74,7 @@ class Proxy:
     tells: dict[str, str] = field(default_factory=dict)
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
+    passes: dict[str, dict[str, list]] = field(default_factory=dict)
     cannot: dict[str, str] = field(default_factory=dict)
 
     @property

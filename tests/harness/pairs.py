@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import covertable
 import pytest
+
+from tests.harness.manifest import EVERY_PROXY, PROXIES
 
 LISTED = Path(__file__).resolve().parents[1] / "weekly.toml"
 # Whether all rows run, as `make test-all` has it.
@@ -18,6 +20,12 @@ WHOLE = os.environ.get("WHOLE") == "1"
 # Whether only the newest of everything is asked, as `make check` has it.
 QUICK = os.environ.get("QUICK") == "1"
 WEEKLY = pytest.mark.weekly("each pair of its values meets in another row")
+FURTHER = pytest.mark.weekly("of a further proxy, what runs every time is that it takes its files, and a climb")
+
+
+def marks(proxy: str) -> list[pytest.MarkDecorator]:
+    """Those of a row of a test that runs every time for the reverse proxies of every page, and weekly for the further ones."""
+    return [] if proxy in PROXIES else [FURTHER]
 
 
 def listed() -> list[re.Pattern[str]]:
@@ -58,6 +66,20 @@ def pairs(rows: Sequence[Any]) -> list[Any]:
     values = [tuple(map(str, getattr(row, "values", row))) for row in rows]
     chosen = covering(values)
     return _marked(rows, [row in chosen for row in values])
+
+
+def further_weekly(rows: Iterable[Any]) -> list[Any]:
+    """Parameters for pytest, one for each row: a reverse proxy's name, or a tuple that begins with it; see `marks`."""
+    listed = [row if isinstance(row, tuple) else (row,) for row in rows]
+    return [pytest.param(*row, marks=marks(row[0])) for row in listed]
+
+
+def changed(what: str) -> pytest.MarkDecorator:
+    """The fixture `front` as each reverse proxy with one of its `changes`."""
+    rows = [
+        pytest.param((proxy.name, {"files": proxy.changed(what)}), id=proxy.name, marks=marks(proxy.name)) for proxy in EVERY_PROXY.values()
+    ]
+    return pytest.mark.parametrize("front", rows, indirect=True)
 
 
 def in_turn(rows: Sequence[Any], by: Callable[[tuple], Hashable] = lambda values: id(values[0])) -> list[Any]:

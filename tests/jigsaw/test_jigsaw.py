@@ -8,16 +8,23 @@ from playwright.sync_api import expect
 
 from tests.harness.browsers.user_browser import APPLICATIONS
 from tests.harness.machines import engine, existing_site
-from tests.harness.manifest import PROXIES, VALUES, VERSIONS
+from tests.harness.manifest import FURTHER_PROXIES, PROXIES, VALUES, VERSIONS
 from tests.harness.measuring import evidence
-from tests.harness.pairs import pairs
+from tests.harness.pairs import marks, pairs
 
 CELL = "%jigsaw Python --workspace first-blocks"
 # Where blocks are seen to come back after a restart and a reload: each application and reverse proxy once.
 BACK = {("JupyterLab", "apache", VERSIONS["jupyterhub"][0]), ("Notebook 7", "nginx", VERSIONS["jupyterhub"][0])}
 
 
-@pytest.mark.parametrize(("application", "proxy", "version"), pairs([*itertools.product(APPLICATIONS, PROXIES, VERSIONS["jupyterhub"])]))
+# Each further reverse proxy in one of them, weekly.
+ROWS = [
+    *pairs([*itertools.product(APPLICATIONS, PROXIES, VERSIONS["jupyterhub"])]),
+    *(pytest.param("JupyterLab", proxy, VERSIONS["jupyterhub"][0], marks=marks(proxy)) for proxy in FURTHER_PROXIES),
+]
+
+
+@pytest.mark.parametrize(("application", "proxy", "version"), ROWS)
 def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
     desk = desks(version)
     folder = f"{proxy}-{application}"

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Lo
 from tests.harness.browsers import other_web
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, VALUES, Files
+from tests.harness.manifest import EVERY_PROXY, NEWEST, PUBLISHED, VALUES, Files
 from tests.harness.pairs import WHOLE
 from tests.harness.spending import spent
 
@@ -374,7 +374,7 @@ class Desk:
 
     def behind(self, proxy: str, kind: str = "", **options) -> contextlib.AbstractContextManager[engine.Container]:
         """A reverse proxy in front of the hub; `options` go to `deployment.in_front`."""
-        return deployment.in_front(self.hub, kind or PROXIES[proxy].servers[-1], proxy, **options)
+        return deployment.in_front(self.hub, kind or EVERY_PROXY[proxy].servers[-1], proxy, **options)
 
     def user(self, name: str = "alice") -> User:
         """A user who has logged in; one profile for each."""

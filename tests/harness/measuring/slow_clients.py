@@ -25,7 +25,7 @@ DEAF = (
     "perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => \"{}\", Listen => 9) or die; fork and exit; sleep' >/dev/null 2>&1"
 )
 # nginx waits for a whole body before it asks the hub; 8 MB are more than a connection holds on its way.
-MEGABYTES = {"nginx": 8, "apache": 0}
+MEGABYTES = {"nginx": 8}
 
 
 def unanswered(proxy: str, seconds: float, files: Files = PUBLISHED) -> dict[str, float | None]:
@@ -33,10 +33,10 @@ def unanswered(proxy: str, seconds: float, files: Files = PUBLISHED) -> dict[str
 
     Apache gives a body three seconds in place of 30, so that it is soon seen which rate lengthens them.
     """
-    kind, hasty = PROXIES[proxy].servers[-1], files.replace("apache/jupyterhub.conf", "body=30", "body=3")
+    kind, hasty = EVERY_PROXY[proxy].servers[-1], files.replace("apache/jupyterhub.conf", "body=30", "body=3")
     with deployment.alone(proxy, kind, hasty, EVERY_PROXY[proxy].impatient) as machine, deployment.authority().cert_pem.tempfile() as ca:
         machine.sh(DEAF.format(VALUES["hub"]))
-        return raw_client.unanswered(seconds, deployment.URL, ca, "127.0.0.1", machine.port(443), MEGABYTES[proxy])
+        return raw_client.unanswered(seconds, deployment.URL, ca, "127.0.0.1", machine.port(443), MEGABYTES.get(proxy, 0))
 
 
 def patient(hub: deployment.Hub, seconds: float) -> dict[str, dict]:
@@ -53,6 +53,12 @@ def patient(hub: deployment.Hub, seconds: float) -> dict[str, dict]:
         urls = {"nginx": deployment.URL, "apache": f"https://{VALUES['host']}:{ELSEWHERE}{VALUES['base_url']}"}
         seen = hub.on_server("patiently", str(seconds), *urls.values())
     return {proxy: seen[url] for proxy, url in urls.items()}
+
+
+def patient_behind(hub: deployment.Hub, proxy: str, seconds: float) -> dict:
+    """The words of `user_actions.patiently` of one reverse proxy alone, the newest of its servers."""
+    with deployment.in_front(hub, EVERY_PROXY[proxy].servers[-1], proxy):
+        return hub.on_server("patiently", str(seconds), deployment.URL)[deployment.URL]
 
 
 def everything(hub: deployment.Hub, seconds: float, without: Mapping[str, dict]) -> tuple[dict[str, dict], dict[str, dict]]:
