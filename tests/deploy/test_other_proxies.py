@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from _ext.proxies import PARTS
 from tests.harness.machines import deployment
-from tests.harness.manifest import FURTHER_PROXIES, HOMES, HUBS, PROXIES, ROOT, home
+from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, HOMES, HUBS, PROXIES, PUBLISHED, ROOT, home
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.pairs import marks
@@ -48,6 +49,15 @@ def test_what_it_cannot_is_said_on_its_page(site, proxy):
         plain = words.replace("`", "")
         assert plain in text.replace("`", ""), f"deploy/{proxy}.md: {words}"
         assert plain in said.replace("`", ""), f"deploy/other-proxies.md: {words}"
+
+
+@pytest.mark.parametrize("proxy", EVERY_PROXY)
+def test_each_part_names_words_of_its_files(proxy):
+    """Or says in a sentence what holds, or that it cannot; "" for what it does by itself."""
+    row = EVERY_PROXY[proxy]
+    text = "\n".join(PUBLISHED.read(name) for name in PUBLISHED.folder(proxy))
+    assert row.parts.keys() == PARTS.keys()
+    assert [words for words in row.parts.values() if not words.endswith(".") and words not in text] == []
 
 
 FIFTH = """[further_proxies]

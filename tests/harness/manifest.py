@@ -48,6 +48,8 @@ class Proxy:
       which it is impatient where its site says nothing.
     - passes: by server, or for "every" one, which of `raw_client.attempts` it passes on, having read it by the older standard, and what
       is answered.
+    - parts: by what a reverse proxy has to do (`_ext.proxies.PARTS`), the words of its files that have it done; "" if it does it by
+      itself, and a sentence where the page says more.
     - states: by the words with which its page says what may be seen instead, how that is made, as `following.State` has it.
     - cannot: by behaviour, in one sentence for its page, what it does not do; a test sees that it still does not.
     """
@@ -75,6 +77,7 @@ class Proxy:
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
     passes: dict[str, dict[str, list]] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
     states: dict[str, dict] = field(default_factory=dict)
     cannot: dict[str, str] = field(default_factory=dict)
 
