@@ -8,7 +8,7 @@ from tests.harness.machines import bare, deployment, reader_values, troubles
 from tests.harness.manifest import FURTHER_PROXIES, HOMES, MANIFEST, PROXIES, ROOT, VALUES
 from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import in_turn
-from tests.harness.site import balancer_page, certificate, existing_site_page, following, removal
+from tests.harness.site import balancer_page, certificate, existing_site_page, faster_page, following, removal
 from tests.harness.site.following import TABS, State
 from tests.harness.site.walk import Type
 
@@ -19,6 +19,7 @@ ELSEWHERE = {
     "deploy/certificate.md": "tests/deploy/test_certificate.py",
     "deploy/class.md": "tests/deploy/test_idle.py",
     "deploy/existing-site.md": "tests/deploy/test_existing_site.py",
+    "deploy/faster.md": "tests/deploy/test_faster.py",
     "deploy/look-after.md": "tests/deploy/test_look_after.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
@@ -247,7 +248,9 @@ def test_each_thing_that_may_be_seen_instead_is_made_or_listed_with_what_makes_i
     said = {(one.page, one.begins): one for tab in TABS.values() for one in pages.instead(tab)}
     rows = {(row["page"], row["begins"]): row for row in NOT_MADE}
     assert not rows.keys() - said.keys(), "no page says so any more"
-    states = dict.fromkeys(ELSEWHERE, ()) | {page.PAGE: page.STATES for page in (balancer_page, certificate, existing_site_page, removal)}
+    states = dict.fromkeys(ELSEWHERE, ()) | {
+        page.PAGE: page.STATES for page in (balancer_page, certificate, existing_site_page, faster_page, removal)
+    }
     made = {key for key, one in said.items() if one.begins in states.get(one.page, STATES) and one.after}
     assert said.keys() - made - rows.keys() == set()
     assert not made & rows.keys(), "the walk makes it now"
