@@ -1,0 +1,50 @@
+#!/bin/sh
+# Lays the key beside the certificate, checks the configuration, then makes HAProxy read
+# it. What is there already is looked at before anything is changed. Run as root.
+set -eu
+debians=/etc/haproxy/haproxy.cfg
+site=/etc/haproxy/jupyterhub.cfg
+link=/etc/haproxy/jupyterhub.crt
+for file in "$link" "$link.key"; do
+    if [ -e "$file" ] && [ ! -L "$file" ]; then
+        echo "$file is there already, and is no link: move it away. Nothing was changed." >&2
+        exit 1
+    fi
+done
+# A line there comes before what the unit says, and HAProxy would never read the site.
+if grep -sq '^\s*CONFIG=' /etc/default/haproxy; then
+    echo "/etc/default/haproxy has a line CONFIG=: put a # before it. Nothing was changed." >&2
+    exit 1
+fi
+# Two sites of HAProxy may share a port, and each connection goes to one of them by chance.
+others=$(awk '$1 == "bind" && $2 ~ /:(80|443)(,|$)/ { print FILENAME ":" FNR }' "$debians" | paste -s -d ' ')
+if [ "$others" ]; then
+    echo "Another site of HAProxy has port 80 or 443: $others. Nothing was changed." >&2
+    exit 1
+fi
+# Two programs cannot. (The kernel writes 80 as 0050, and 0A if somebody listens there.)
+for port in 80 443; do
+    sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
+    for socket in $sockets; do
+        process=$(find /proc/[0-9]*/fd -lname "socket:?$socket?" -printf '%h/..' -quit 2>/dev/null || true)
+        program=$(cat "$process/comm" 2>/dev/null || echo unknown)
+        if [ "$program" != haproxy ]; then
+            echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
+            exit 1
+        fi
+    done
+done
+sum=$(md5sum <"$debians" | cut -d ' ' -f 1)
+if ! dpkg-query --show --showformat='${Conffiles}' haproxy | grep -qF "$debians $sum"; then
+    echo "Somebody has changed $debians. It stays as it is; what it says below \"global\" holds for this site too."
+fi
+ln -sf /etc/ssl/certs/hub.crt "$link"
+ln -sf /etc/ssl/private/hub.key "$link.key"
+haproxy -c -V -f "$debians" -f "$site"
+systemctl daemon-reload
+# A reload keeps WebSockets, but also the list of files with which HAProxy was started.
+if tr '\0' ' ' <"/proc/$(systemctl show --property MainPID --value haproxy)/cmdline" | grep -qF " $site "; then
+    systemctl reload haproxy
+else
+    systemctl restart haproxy
+fi
