@@ -23,15 +23,15 @@ if [ "$others" ]; then
     exit 1
 fi
 # Two programs cannot. (The kernel writes 80 as 0050, and 0A if somebody listens there.)
+running=$(tr '\0' ' ' <"/proc/$(systemctl show --property MainPID --value haproxy)/cmdline" | grep -F " $site " || true)
 for port in 80 443; do
+    [ "$running" ] && break
     sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
     for socket in $sockets; do
         process=$(find /proc/[0-9]*/fd -lname "socket:?$socket?" -printf '%h/..' -quit 2>/dev/null || true)
         program=$(cat "$process/comm" 2>/dev/null || echo unknown)
-        if [ "$program" != haproxy ]; then
-            echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
-            exit 1
-        fi
+        echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
+        exit 1
     done
 done
 sum=$(md5sum <"$debians" | cut -d ' ' -f 1)
@@ -43,7 +43,7 @@ ln -sf /etc/ssl/private/hub.key "$link.key"
 haproxy -c -V -f "$debians" -f "$site"
 systemctl daemon-reload
 # A reload keeps WebSockets, but also the list of files with which HAProxy was started.
-if tr '\0' ' ' <"/proc/$(systemctl show --property MainPID --value haproxy)/cmdline" | grep -qF " $site "; then
+if [ "$running" ]; then
     systemctl reload haproxy
 else
     systemctl restart haproxy
