@@ -11,7 +11,12 @@ for file in "$link" "$link.key"; do
         exit 1
     fi
 done
-# A line there comes before what the unit says, and HAProxy would never read the site.
+# By this file of the unit HAProxy reads the site; a line CONFIG= elsewhere comes before it.
+systemctl daemon-reload
+if ! systemctl show --property Environment haproxy | grep -qF "$site"; then
+    echo "jupyterhub.conf is not in /etc/systemd/system/haproxy.service.d. Nothing was changed." >&2
+    exit 1
+fi
 if grep -sq '^\s*CONFIG=' /etc/default/haproxy; then
     echo "/etc/default/haproxy has a line CONFIG=: put a # before it. Nothing was changed." >&2
     exit 1
@@ -23,7 +28,8 @@ if [ "$others" ]; then
     exit 1
 fi
 # Two programs cannot. (The kernel writes 80 as 0050, and 0A if somebody listens there.)
-running=$(tr '\0' ' ' <"/proc/$(systemctl show --property MainPID --value haproxy)/cmdline" | grep -F " $site " || true)
+process=/proc/$(systemctl show --property MainPID --value haproxy)
+running=$({ tr '\0' ' ' <"$process/cmdline" | grep -F " $site "; } 2>/dev/null || true)
 for port in 80 443; do
     [ "$running" ] && break
     sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
@@ -41,7 +47,6 @@ fi
 ln -sf /etc/ssl/certs/hub.crt "$link"
 ln -sf /etc/ssl/private/hub.key "$link.key"
 haproxy -c -V -f "$debians" -f "$site"
-systemctl daemon-reload
 # A reload keeps WebSockets, but also the list of files with which HAProxy was started.
 if [ "$running" ]; then
     systemctl reload haproxy
