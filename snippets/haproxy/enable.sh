@@ -2,7 +2,7 @@
 # Lays the key beside the certificate, checks the configuration, then makes HAProxy read
 # it. What is there already is looked at before anything is changed. Run as root.
 set -eu
-debians=/etc/haproxy/haproxy.cfg
+first=/etc/haproxy/haproxy.cfg
 site=/etc/haproxy/jupyterhub.cfg
 link=/etc/haproxy/jupyterhub.crt
 for file in "$link" "$link.key"; do
@@ -22,7 +22,7 @@ if grep -sq '^\s*CONFIG=' /etc/default/haproxy; then
     exit 1
 fi
 # Two sites of HAProxy may share a port, and each connection goes to one of them by chance.
-others=$(awk '$1 == "bind" && $2 ~ /:(80|443)(,|$)/ { print FILENAME ":" FNR }' "$debians" | paste -s -d ' ')
+others=$(awk '$1 == "bind" && $2 ~ /:(80|443)(,|$)/ { print FILENAME ":" FNR }' "$first" | paste -s -d ' ')
 if [ "$others" ]; then
     echo "Another site of HAProxy has port 80 or 443: $others. Nothing was changed." >&2
     exit 1
@@ -40,13 +40,13 @@ for port in 80 443; do
         exit 1
     done
 done
-sum=$(md5sum <"$debians" | cut -d ' ' -f 1)
-if ! dpkg-query --show --showformat='${Conffiles}' haproxy | grep -qF "$debians $sum"; then
-    echo "Somebody has changed $debians. It stays as it is; what it says below \"global\" holds for this site too."
+sum=$(md5sum <"$first" | cut -d ' ' -f 1)
+if ! dpkg-query --show --showformat='${Conffiles}' haproxy | grep -qF "$first $sum"; then
+    echo "Somebody has changed $first. It stays as it is; what it says below \"global\" holds for this site too."
 fi
 ln -sf /etc/ssl/certs/hub.crt "$link"
 ln -sf /etc/ssl/private/hub.key "$link.key"
-haproxy -c -V -f "$debians" -f "$site"
+haproxy -c -V -f "$first" -f "$site"
 # A reload keeps WebSockets, but also the list of files with which HAProxy was started.
 if [ "$running" ]; then
     systemctl reload haproxy
