@@ -156,7 +156,8 @@ def headers(url: str) -> dict[str, dict[str, str]]:
     seen = {}
     for method, address in [*((method, url + path) for method, path in paths), *(("GET", address) for address in own)]:
         answer = requests.request(method, address, verify=CA, allow_redirects=False)
-        seen[f"{method} {address} {answer.status_code}"] = dict(answer.headers)
+        # Some servers write the names in lower case, which means the same.
+        seen[f"{method} {address} {answer.status_code}"] = {name.title(): value for name, value in answer.headers.items()}
     return seen
 
 
@@ -188,11 +189,16 @@ def arrived(*urls: str) -> list[list]:
 class Standin(http.server.BaseHTTPRequestHandler):
     """A server that answers with the headers it was asked with, and the protocol's version; in the type that the query names."""
 
+    # Not every reverse proxy compresses what comes by an older one.
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
+        text = json.dumps(dict(self.headers) | {"version": self.request_version}).encode()
         self.send_response(200)
         self.send_header("Content-Type", urlsplit(self.path).query or "application/json")
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(json.dumps(dict(self.headers) | {"version": self.request_version}).encode())
+        self.wfile.write(text)
 
     def log_message(self, *words: object) -> None:
         pass
