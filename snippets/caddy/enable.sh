@@ -24,13 +24,14 @@ if echo 'import /etc/caddy/sites/*.caddyfile' | $as_caddy $caddy adapt --adapter
     stop "Another site has the name hub.example.com already: ${others:-in a file that one of /etc/caddy/sites includes}."
 fi
 # Two programs cannot share a port. (The kernel writes 80 as 0050, and 0A if somebody
-# listens there.)
+# listens there. What caddy's user holds is the Caddy that runs.)
 for port in 80 443; do
-    sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
+    sockets=$(awk -v port="$(printf ':%04X$' "$port")" -v ours="$(id -u caddy)" \
+        '$2 ~ port && $4 == "0A" && $8 != ours { print $10 }' /proc/net/tcp*)
     for socket in $sockets; do
         process=$(find /proc/[0-9]*/fd -lname "socket:?$socket?" -printf '%h/..' -quit 2>/dev/null || true)
         program=$(cat "$process/comm" 2>/dev/null || echo unknown)
-        [ "$program" = caddy ] || stop "Port $port is taken by another program, $program: stop that first."
+        stop "Port $port is taken by another program, $program: stop that first."
     done
 done
 # The group adm may read what Caddy logs, and nobody else: who was here, and their files' names.
