@@ -3,7 +3,6 @@
 # anything is changed. Run as root.
 set -eu
 caddy=/opt/caddy/bin/caddy
-as_caddy="runuser -u caddy --"
 stop() {
     echo "$* Nothing was changed." >&2
     exit 1
@@ -18,7 +17,7 @@ if [ -s $theirs ]; then
 fi
 # Of two sites with one name Caddy takes the one that also names the port. All names are
 # asked for from Caddy itself, since files include others.
-if echo 'import /etc/caddy/sites/*.caddyfile' | $as_caddy $caddy adapt --adapter caddyfile --config /dev/stdin 2>/dev/null |
+if echo 'import /etc/caddy/sites/*.caddyfile' | $caddy adapt --adapter caddyfile --config /dev/stdin 2>/dev/null |
     grep -qiF '"hub.example.com"'; then
     others=$(grep -liF hub.example.com /etc/caddy/sites/*.caddyfile | paste -s -d ' ')
     stop "Another site has the name hub.example.com already: ${others:-in a file that one of /etc/caddy/sites includes}."
@@ -40,7 +39,9 @@ install -d -o caddy -g adm -m 2750 /var/log/caddy
 # makes a log that caddy cannot write to.
 install -d -o caddy -g caddy -m 700 /run/caddy
 install -o caddy -m 400 /etc/ssl/private/hub.key /run/caddy/hub.key
-$as_caddy $caddy validate --adapter caddyfile --config /etc/caddy/jupyterhub.caddyfile
+said=$(runuser -u caddy -- $caddy validate --adapter caddyfile --config /etc/caddy/jupyterhub.caddyfile 2>&1) || wrong=yes
+echo "$said" | grep -vE '"level":"info"|import glob pattern'
+[ -z "${wrong:-}" ] || stop "Caddy does not accept the site."
 # A restart, since a reload keeps the program that runs.
 systemctl daemon-reload
 systemctl restart caddy
