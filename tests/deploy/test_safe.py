@@ -141,8 +141,8 @@ def arrives(idle, proxy, kind, files=PUBLISHED):
     """What the hub would get of TOLD and ALWAYS; a client has made up all headers of TOLD."""
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy, files):
-        reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
-    return {name: reached.get(name) for name in TOLD | ALWAYS}
+        reached = {name.lower(): value for name, value in hub.on_server("forwarded", URL, CLIENT, *TOLD).items()}
+    return {name: reached.get(name.lower()) for name in TOLD | ALWAYS}
 
 
 OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in (proxy.servers[0], proxy.servers[-1])]
