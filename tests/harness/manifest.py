@@ -43,7 +43,7 @@ class Proxy:
     - header: what it says of itself in the header Server; "" for nothing.
     - too_large: the statuses of a body that is as large as Jupyter takes, and of one that is larger.
     - kept: seconds for which it resumes a TLS session.
-    - tells: which headers it tells the hub beside those that every one tells.
+    - tells: which headers it tells the hub beside those that every one tells; "" for one of those that it does not tell.
     - changes: by what they are for, edits (text, what comes instead) of the site, or (file, text, what comes instead) of another of
       its files. extra: files that belong to such a change, or with which it is impatient where its site says nothing.
     - passes: by server, or for "every" one, which of `raw_client.attempts` it passes on, having read it by the older standard, and what
