@@ -21,8 +21,11 @@ for _ in $(seq 100); do
 done
 kill $pid 2>/dev/null || true
 wait $pid || true
-if grep -E ' ERR | FTL |command traefik error' "$folder/said" >"$folder/wrong" || ! grep -q 'Adding route for hub.example.com' "$folder/said"; then
-    sed "s|$folder/hub.key|/run/traefik/hub.key|g; s|$folder/|/etc/traefik/|g; s|^20[^ ]* ||" "$folder/wrong" >&2
+grep -E ' ERR | FTL |command traefik error' "$folder/said" >"$folder/wrong" || true
+# A misspelt word at the margin it passes over in silence, with all that stands below it.
+grep -nHE '^[^ #]' "$folder"/sites/*.yaml | grep -vE ':(http|tcp|udp|tls):' | sed 's/$/ is no word of Traefik/' >>"$folder/wrong" || true
+if [ -s "$folder/wrong" ] || ! grep -q 'Adding route for hub.example.com' "$folder/said"; then
+    sed "s|$folder/hub.key|/run/traefik/hub.key|g; s|$folder/|/etc/traefik/|g; s|^20[^ ]* ||; s|github.com[^ ]* > ||" "$folder/wrong" >&2
     echo "Traefik does not take its files." >&2
     exit 1
 fi

@@ -19,16 +19,15 @@ if [ "$pid" != 0 ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$ours"; th
     exit 1
 fi
 # Two programs cannot share a port. (The kernel writes 80 as 0050, and 0A if somebody
-# listens there.)
+# listens there; the eighth word is the user.)
 for port in 80 443; do
-    sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
+    sockets=$(awk -v port="$(printf ':%04X$' "$port")" -v own="$(id -u traefik)" \
+        '$2 ~ port && $4 == "0A" && $8 != own { print $10 }' /proc/net/tcp*)
     for socket in $sockets; do
         process=$(find /proc/[0-9]*/fd -lname "socket:?$socket?" -printf '%h/..' -quit 2>/dev/null || true)
         program=$(cat "$process/comm" 2>/dev/null || echo unknown)
-        if ! grep -qs traefik.service "$process/cgroup"; then
-            echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
-            exit 1
-        fi
+        echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
+        exit 1
     done
 done
 sh "$(dirname "$0")/check.sh"
