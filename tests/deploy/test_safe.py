@@ -145,7 +145,9 @@ def arrives(idle, proxy, kind, files=PUBLISHED):
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy, files):
         reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
-    return {name: reached.get(name) for name in TOLD | ALWAYS}
+    # A header's name may come in capitals or not.
+    heard = {name.lower(): value for name, value in reached.items()}
+    return {name: heard.get(name.lower()) for name in TOLD | ALWAYS}
 
 
 OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in (proxy.servers[0], proxy.servers[-1])]
