@@ -44,7 +44,7 @@ def test_scripts_arrive_a_third_as_large_and_a_sixth_smaller_than_at_the_lowest_
     disk, first = weigh(front)
     weak = "compression" in EVERY_PROXY[proxy].cannot
     assert (1 / 3 < disk <= 1 / 2) if weak else disk <= 1 / 3
-    assert (first > 0.85) if weak else first <= 0.85
+    assert (first > 0.85) if weak or "level" in EVERY_PROXY[proxy].cannot else first <= 0.85
 
 
 @newest
