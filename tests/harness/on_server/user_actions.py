@@ -6,6 +6,7 @@
 import http.client
 import http.server
 import io
+import itertools
 import json
 import pathlib
 import pickle
@@ -636,6 +637,52 @@ def past(address: str, port: str, host: str, claimed: str, line: str) -> int:
         except OSError:
             return 0
         return int(said.split()[1]) if said.startswith("HTTP/") else 0
+
+
+def at_both(first: str, second: str, user: str) -> list[list[bool]]:
+    """Whether a browser is logged in at each of two hubs of one host: after a login at the first, one at the second, and a logout there."""
+    hubs = [visitor(url, user) for url in (first, second)]
+    hubs[1].session.cookies = hubs[0].session.cookies
+
+    def inside() -> list[bool]:
+        return ["/hub/home" in urlsplit(hub.request("GET", "hub/home").url).path for hub in hubs]
+
+    told = []
+    for hub in hubs:
+        list(hubcheck.log_in(hub))
+        told.append(inside())
+    hubs[1].request("GET", "hub/logout")
+    return [*told, inside()]
+
+
+def by_turns(url: str, user: str, *addresses: str) -> dict:
+    """What a user's climb comes to each of whose connections goes to the next of some addresses in place of the hub's own.
+
+    The rungs that hold, the words of the one that does not, and by address how many connections went there.
+    """
+    host, turn, went, find = urlsplit(url).hostname, itertools.cycle(addresses), dict.fromkeys(addresses, 0), socket.getaddrinfo
+
+    def found(name: str, *rest, **more):
+        if name == host:
+            name = next(turn)
+            went[name] += 1
+        return find(name, *rest, **more)
+
+    socket.getaddrinfo = found
+    hub, held, words = visitor(url, user, "--megabytes", "2", "--keep-server"), [], ""
+    # So that no connection is kept for a second request.
+    hub.session.headers["Connection"] = "close"
+    try:
+        for name, rung in hubcheck.INSIDE.items():
+            list(rung(hub))
+            held.append(name)
+    except (hubcheck.Failed, requests.RequestException) as error:
+        words = str(error)
+    finally:
+        with suppress(hubcheck.Failed, requests.RequestException):
+            leave(hub)
+        socket.getaddrinfo = find
+    return {"held": held, "words": words, "went": list(went.values())}
 
 
 def sign_in(url: str, user: str) -> str:
