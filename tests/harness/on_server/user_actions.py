@@ -23,7 +23,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import hubcheck
 import pexpect
@@ -616,9 +616,10 @@ def administer(url: str, user: str, method: str, path: str) -> int:
 
 
 def redirected(url: str, *paths: str) -> dict[str, list]:
-    """By path, the status of the answer and the address to which it sends."""
+    """By path, the status of the answer and the address to which it sends, whole as a browser makes it: a server may leave its own out."""
     answers = {path: requests.get(url + path, verify=CA, allow_redirects=False) for path in paths}
-    return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
+    to = {path: answer.headers.get("Location", "") for path, answer in answers.items()}
+    return {path: [answer.status_code, to[path] and urljoin(answer.url, to[path])] for path, answer in answers.items()}
 
 
 def past(address: str, port: str, host: str, claimed: str, line: str) -> int:
