@@ -165,7 +165,7 @@ def headers(url: str) -> dict[str, dict[str, str]]:
 def at(address: str, host: str, *paths: str) -> dict[str, list]:
     """By port and path, what a client gets who asks for a host at an address of this machine: the status, and where it is sent.
 
-    Where it is sent nowhere, the first characters of the page.
+    Where it is sent nowhere, the first characters of the page. A server that speaks no TLS for that host has status 0, and its words.
     """
     trust, said = ssl.create_default_context(cafile=CA), {}
     trust.check_hostname = False
@@ -173,8 +173,12 @@ def at(address: str, host: str, *paths: str) -> dict[str, list]:
         for path in paths:
             connection = http.client.HTTPConnection(address, port, timeout=10)
             connection.connect()
-            if port == 443:
-                connection.sock = trust.wrap_socket(connection.sock, server_hostname=host)
+            try:
+                if port == 443:
+                    connection.sock = trust.wrap_socket(connection.sock, server_hostname=host)
+            except ssl.SSLError as refused:
+                said[f"{port} {path}"] = [0, str(refused)]
+                continue
             connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
             said[f"{port} {path}"] = [answer.status, answer.getheader("Location") or answer.read(20).decode()]
