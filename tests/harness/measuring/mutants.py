@@ -22,13 +22,15 @@ from collections import Counter
 from pathlib import Path
 
 from _ext.evidence import digest
-from tests.harness.manifest import BUILD, ROOT
+from tests.harness.manifest import BUILD, EVERY_PROXY, FACTS, ROOT
 from tests.harness.measuring.evidence import replace
 
 FILE = BUILD / "mutants.json"
 # mutmut works in a folder of its own, with what the tests need and nothing else.
 FOLDER = BUILD / "mutmut"
 SCRIPT = "check/hubcheck.py"
+# What is known of each reverse proxy, in a folder of its own: the tests read it before they begin.
+FOLDERS = [f"snippets/{name}" for name in EVERY_PROXY]
 TEST = "tests/troubleshooting/test_check_fast.py"
 LOG_TEST = "tests/troubleshooting/test_log_fast.py"
 NEEDED = [
@@ -42,6 +44,7 @@ NEEDED = [
     "tests/harness/machines/__init__.py",
     "tests/harness/machines/replay.py",
     "snippets/manifest.toml",
+    *(f"{folder}/{FACTS}" for folder in FOLDERS),
     "releases.toml",
     "_ext/atlas.py",
     "requirements.txt",
@@ -53,7 +56,7 @@ pythonpath = ["."]
 
 [tool.mutmut]
 source_paths = ["snippets/{SCRIPT}"]
-also_copy = ["_ext", "releases.toml", "snippets/manifest.toml", "troubleshooting"]
+also_copy = {json.dumps(["_ext", "releases.toml", "snippets/manifest.toml", *FOLDERS, "troubleshooting"])}
 pytest_add_cli_args_test_selection = ["{TEST}", "{LOG_TEST}"]
 timeout_multiplier = 2.0
 timeout_constant = 4.0
