@@ -195,6 +195,15 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/certificate-for-another-name",
     ),
     (
+        # What OpenSSL says of a certificate under VERIFY_X509_STRICT alone, which Python sets since 3.13.
+        r"certificate verify failed: ((CA cert does not include|Using cert extension requires) |Missing .* Key Identifier|"
+        r".* marked critical|Path length (invalid|given) |Key usage keyCertSign |(Issuer|Subject) name empty|"
+        r"Empty Subject Alternative |Subject empty and |.* explicit ECC parameters|cert info signature and )",
+        "Python 3.13 and newer refuse a certificate that departs from the standard in this way: the site's own, or its authority's. "
+        "Browsers, curl and older Pythons may accept it. Get a new one that has what is named here.",
+        "troubleshooting/certificate-is-not-trusted#only-new-pythons-refuse-it",
+    ),
+    (
         r"certificate verify failed",
         OneOf(
             (

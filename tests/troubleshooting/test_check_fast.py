@@ -479,6 +479,94 @@ def test_a_certificate_that_is_refused_is_told_in_openssls_words():
     assert hubcheck.words(error) == "certificate verify failed: certificate has expired"
 
 
+STRICT = "troubleshooting/certificate-is-not-trusted#only-new-pythons-refuse-it"
+NOT_TRUSTED = "troubleshooting/certificate-is-not-trusted"
+
+
+@pytest.mark.parametrize(
+    ("said", "page"),
+    [
+        ("CA cert does not include key usage extension", STRICT),
+        ("Missing Authority Key Identifier", STRICT),
+        ("Missing Subject Key Identifier", STRICT),
+        ("Authority Key Identifier marked critical", STRICT),
+        ("Basic Constraints of CA cert not marked critical", STRICT),
+        ("Path length given without key usage keyCertSign", STRICT),
+        ("Path length invalid for non-CA cert", STRICT),
+        ("Key usage keyCertSign invalid for non-CA cert", STRICT),
+        ("Issuer name empty", STRICT),
+        ("Subject name empty", STRICT),
+        ("Empty Subject Alternative Name extension", STRICT),
+        ("Subject empty and Subject Alt Name extension not critical", STRICT),
+        ("Using cert extension requires at least X509v3", STRICT),
+        ("Certificate public key has explicit ECC parameters", STRICT),
+        ("cert info signature and signature algorithm mismatch", STRICT),
+        ("self-signed certificate", NOT_TRUSTED),
+        ("self-signed certificate in certificate chain", NOT_TRUSTED),
+        ("unable to get local issuer certificate", NOT_TRUSTED),
+        # Older Pythons say it too.
+        ("invalid CA certificate", NOT_TRUSTED),
+        ("unhandled critical extension", NOT_TRUSTED),
+    ],
+)
+def test_what_new_pythons_alone_refuse_is_told_apart_from_a_certificate_that_nobody_has_signed(said, page):
+    told = hubcheck.verdict(f"certificate verify failed: {said}")
+    assert told["page"] == page
+    assert (told["certainty"], "Python 3.13" in told["cause"]) == (("certain", True) if page == STRICT else ("one of these", False))
+
+
+NO_USE, NO_IDENTIFIER = "CA cert does not include key usage extension", "Missing Authority Key Identifier"
+
+
+def departing(name, lacking):
+    """A certificate and its key, in PEM, for a name, and its authority: one of the two lacks what the standard asks for."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    now = datetime.datetime.now(datetime.UTC)
+    authority, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+
+    def issued(called, key, *extensions):
+        names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one)]) for one in (called, "an authority")]
+        made = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).public_key(key.public_key())
+        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+        made = made.not_valid_after(now + datetime.timedelta(days=90))
+        for extension in extensions:
+            made = made.add_extension(extension, isinstance(extension, (x509.BasicConstraints, x509.KeyUsage)))
+        return made.sign(authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    use = [x509.KeyUsage(False, False, False, False, False, True, True, False, False)] if lacking != NO_USE else []
+    known = [x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())] if lacking != NO_IDENTIFIER else []
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
+    signs = issued("an authority", authority, x509.BasicConstraints(True, None), identifier, *use)
+    leaf = issued(name, own, x509.SubjectAlternativeName([x509.DNSName(name)]), *known)
+    key = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return leaf + key, signs
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("lacking", [NO_USE, NO_IDENTIFIER])
+def test_a_certificate_that_departs_from_the_standard_is_refused_by_new_pythons_alone(place, monkeypatch, lacking, strict):
+    own, signs = departing("hub.example.com", lacking)
+    (place.folder / "hub.pem").write_bytes(own)
+    serves = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serves.load_cert_chain(place.folder / "hub.pem")
+    monkeypatch.setattr(Place, "context", lambda self: serves)
+    made = ssl.create_default_context
+
+    def context(*given, **more):
+        """As Python 3.13 makes it, or one before it."""
+        one = made(*given, **more)
+        one.verify_flags = one.verify_flags | ssl.VERIFY_X509_STRICT if strict else one.verify_flags & ~ssl.VERIFY_X509_STRICT
+        return one
+
+    monkeypatch.setattr(ssl, "create_default_context", context)
+    run = place.check(Replay(), URL, "--ca-file", place.file("authority.pem", signs.decode()))
+    assert (f"certificate verify failed: {lacking}" in run.last["said"]) == strict
+    assert (run.last["page"] == STRICT) == strict
+
+
 # The faults of troubleshooting/
 
 
