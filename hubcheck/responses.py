@@ -112,6 +112,11 @@ def plain(text: str) -> str:
     return " ".join(text.split())[:200]
 
 
+def visible(text: str) -> str:
+    """A text without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def policies(response: requests.Response) -> list[dict[str, str]]:
     """The Content Security Policies of an answer, each as {directive: sources}; all of them count."""
     found = []

@@ -823,6 +823,11 @@ def plain(text: str) -> str:
     return " ".join(text.split())[:200]
 
 
+def visible(text: str) -> str:
+    """A text without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def policies(response: requests.Response) -> list[dict[str, str]]:
     """The Content Security Policies of an answer, each as {directive: sources}; all of them count."""
     found = []
@@ -2185,11 +2190,6 @@ def read_log(name: str, guide: str) -> int:
     return 1 if likely else 0
 
 
-def visible(text: str) -> str:
-    """A text without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
-
-
 # REPORTS
 # The results: as lines for a person, as one line for a timer, and as JUnit's XML.
 
@@ -2200,7 +2200,7 @@ def teller():
 
     def tell(text: str) -> None:
         if watched:
-            print(f"\r\033[K{'… ' if text else ''}{text[:70]}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{'… ' if text else ''}{visible(text[:70])}", end="", file=sys.stderr, flush=True)
 
     return tell
 
@@ -2210,9 +2210,9 @@ def show(result: dict, guide: str = "") -> None:
     colour, plain_again = ("\033[32m" if result["ok"] else "\033[31m", "\033[0m") if coloured() else ("", "")
     print(f"{colour}{'✓' if result['ok'] else '✗'} {result['rung']}{plain_again} ({result['seconds']:.1f} s)")
     for line in result["evidence"]:
-        print(f"    {line}")
+        print(f"    {in_a_line(line)}")
     if not result["ok"]:
-        print(f"    {result['said']}")
+        print(f"    {in_a_line(result['said'])}")
         for line in judged(result, guide):
             print(f"  {line}")
     sys.stdout.flush()
@@ -2221,7 +2221,12 @@ def show(result: dict, guide: str = "") -> None:
 def warn(result: dict, guide: str = "") -> None:
     """Print a rung that failed in one line, for a log; of one that holds nothing."""
     if not result["ok"]:
-        print(" ".join(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)]).split()), flush=True)
+        print(in_a_line(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)])), flush=True)
+
+
+def in_a_line(text: str) -> str:
+    """What a server or a kernel has said, as a line of a terminal, which obeys nothing of it."""
+    return visible(" ".join(text.split()))
 
 
 def coloured() -> bool:
@@ -2357,6 +2362,8 @@ def main(given: list[str] | None = None) -> int:
         print("hubcheck: interrupted; what it had started is taken away again", file=sys.stderr)
         return 1
     written = json.dumps({"hubcheck": VERSION, "guide": options.guide, "url": options.url, "rungs": results}, indent=2, ensure_ascii=False)
+    # JSON itself lets a terminal's signs pass that are no ASCII.
+    written = "".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in written)
     if options.json == "-":
         print(written)
     elif options.json:

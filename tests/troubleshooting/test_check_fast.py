@@ -415,6 +415,22 @@ def test_for_a_timer_a_rung_that_holds_is_no_line_and_one_that_fails_is_one(caps
     assert capsys.readouterr().out == line
 
 
+OBEYED = "a\n b \x1b]0;title\x07\x9b2J \u202e"
+
+
+def test_a_terminal_obeys_nothing_of_what_a_server_has_said(place, capsys):
+    hubcheck.show(RESULT | {"evidence": [OBEYED]})
+    hubcheck.show(FAULT | {"said": OBEYED})
+    hubcheck.warn(FAULT | {"said": OBEYED})
+    said = capsys.readouterr().out
+    assert said.count("a b �]0;title��2J �") == 3
+    assert all(letter.isprintable() or letter == "\n" for letter in said)
+    page = pages(200, "OK", f"{OBEYED}\U000e0001ü").with_header("Content-Type", "text/html; charset=utf-8")
+    run = place.check(Replay(everything=page), "http://127.0.0.1/a/", "--json")
+    assert all(letter.isprintable() or letter == "\n" for letter in run.out)
+    assert "\x9b2J \u202e\U000e0001ü" in json.loads(run.out)["rungs"][0]["said"], "JSON has it all the same"
+
+
 def test_results_are_written_as_ci_reads_them():
     results = [RESULT, FAULT | {"said": "a bell: \x07, a letter: ü"}]
     written = hubcheck.junit(URL, results)

@@ -8,10 +8,11 @@ import tracemalloc
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from snippets.check import hubcheck
+from tests.harness.fuzzing import examples
 
 IN_USE = "Uncaught Exception: listen EADDRINUSE: address already in use 192.0.2.1:9000"
 EXPIRED = "certificate verify failed: certificate has expired"
@@ -319,7 +320,7 @@ def test_nothing_is_lost_where_a_text_is_cut(tmp_path, capsys):
     assert "".join(hubcheck.pieces(io.BytesIO("€".encode() * 1_500_000 + b"\n"))).count("�") == 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: f"{text}\n{EXPIRED}\r\n{text}".encode("utf-16", "replace")))
 def test_whatever_is_in_a_file_it_ends_with_one_of_three(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "any.log"
@@ -338,7 +339,7 @@ def test_whatever_is_in_a_file_it_ends_with_one_of_three(tmp_path_factory, data)
 LINES = [line for _, _, lines in hubcheck.known() for line in lines]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.sampled_from(LINES), st.text(max_size=30), st.lists(st.sampled_from(LINES) | st.text(max_size=60), max_size=6))
 def test_a_published_line_is_found_whatever_is_in_its_gaps_and_around_it(line, own, others):
     # What comes from a terminal's colours or another line is no gap.

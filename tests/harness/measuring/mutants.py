@@ -39,6 +39,7 @@ NEEDED = [
     "tests/troubleshooting/recorded.json",
     "tests/__init__.py",
     "tests/harness/__init__.py",
+    "tests/harness/fuzzing.py",
     "tests/harness/manifest.py",
     "tests/harness/releases.py",
     "tests/harness/machines/__init__.py",
