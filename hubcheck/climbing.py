@@ -90,7 +90,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             ) as failure:
                 expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
                 said = words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
-                result |= {"ok": False, "said": said} | verdict(said)
+                result |= {"ok": False, "said": said} | verdict(said, hub.front)
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
             results.append(result)
             say(result)

@@ -127,7 +127,7 @@ def hub_answers(hub: Hub):
     except Failed as refused:
         raise no_hub(hub, refused) from None
     if "version" not in (answer or {}):
-        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]} (from another program)"))
+        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]} (from {whose(asked)})"))
     hub.version = answer["version"]
     yield f"GET {hub.base}hub/api -> 200, JupyterHub {hub.version}"
     if hub.base != "/":

@@ -1999,6 +1999,11 @@ def from_whom(status, text, path="hub/api", **headers):
         (503, "Service Unavailable", {"Server": "nginx"}, "JupyterHub's own proxy"),
         (503, "Service Unavailable", {"Content_Type": "text/plain; charset=utf-8"}, "another program"),
         (503, "Not Found", {}, "another program"),
+        (500, "Internal Server Error", {}, "JupyterHub's own proxy"),
+        (502, "Bad Gateway", {}, "a program in Go, such as Traefik"),
+        (502, "Bad Gateway", {"Server": "Caddy"}, "a program in Go, such as Traefik"),
+        (502, "Bad Gateway", {"Content_Type": "text/plain"}, "another program"),
+        (503, "no available server\n", {"Content_Type": "text/plain; charset=utf-8"}, "a program in Go, such as Traefik"),
         (502, "<hr><center>nginx/1.22.1</center>", {"Content_Type": "text/html", "Server": "cloudflare"}, "nginx"),
         (200, "<hr><center>nginx</center>", {"Content_Type": "text/html"}, "nginx"),
         (200, "<hr><center>nginx</center>", {"Content_Type": "text/plain"}, "another program"),
@@ -2090,6 +2095,137 @@ def test_a_verdict_is_as_sure_as_what_was_seen(said, certainty, page):
     assert (told["certainty"], told["page"].removeprefix("troubleshooting/")) == (certainty, page)
     assert bool(told["cause"]) == (certainty != "not known")
     assert bool(told["decide"]) == (certainty == "one of these")
+
+
+# (what was said, which proxy other answers have named, what the cause or how to decide says, the page)
+OTHERS = [
+    ("GET /hub/api -> 502 Bad Gateway (from Caddy)", "", "reverse_proxy", "bad-gateway-or-service-unavailable"),
+    ("GET /hub/api -> 503 Service Unavailable: 503 (from HAProxy)", "", "HAProxy's own check", "bad-gateway-or-service-unavailable"),
+    (
+        "GET /hub/api -> 502 Bad Gateway: Bad Gateway (from a program in Go, such as Traefik)",
+        "",
+        "the server's url",
+        "bad-gateway-or-service-unavailable",
+    ),
+    (
+        "GET /hub/api -> 404 Not Found: 404 page not found (from a program in Go, such as Traefik)",
+        "",
+        "no router",
+        "not-found-under-the-base-url",
+    ),
+    ("GET /hub/api -> 404 Not Found (from Caddy)", "", "handle_path", "not-found-under-the-base-url"),
+    ("GET /hub/api -> 404 Not Found: 404 : Not Found (from the hub)", "Caddy", "handle_path", "not-found-under-the-base-url"),
+    ("GET /hub/api -> 200, but no JupyterHub: null (from Caddy)", "", "empty page and status 200", "not-found-under-the-base-url"),
+    ("GET /hub/api -> 200, but not JSON: Welcome (from Caddy)", "", "Another program listens", "address-already-in-use"),
+    ("GET /hub/api -> 401 Unauthorized (from Caddy)", "", "basic_auth", "deploy/check"),
+    ("GET /hub/api -> 401 Unauthorized: 401 Unauthorized (from a program in Go, such as Traefik)", "", "basicAuth", "deploy/check"),
+    (
+        "GET /hub/api -> 403 Forbidden: Forbidden (from a program in Go, such as Traefik)",
+        "",
+        "ipAllowList",
+        "invalid-response-403-forbidden",
+    ),
+    ("PUT /a, 20 MB -> 413 Request Entity Too Large (from Caddy)", "", "max_size", "request-entity-too-large"),
+    ("PUT /a, 20 MB -> 413 Payload Too Large: 413 (from HAProxy)", "", "deny_status 413", "request-entity-too-large"),
+    (
+        "PUT /a -> 413 Request Entity Too Large (from a program in Go, such as Traefik)",
+        "",
+        "maxRequestBodyBytes",
+        "request-entity-too-large",
+    ),
+    ("the cookie a comes without Secure, though the address is https", "Caddy", "header_up X-Scheme {scheme}", "cookies-without-secure"),
+    ("the reverse proxy closed the idle WebSocket within 6 s: x", "Caddy", "stream_timeout", "websocket-closes-when-idle"),
+    ("no redirect from /jupyter to /jupyter/", "Caddy", "redir /jupyter", "not-found-without-the-last-slash"),
+    (
+        'GET /x/channels -> 400 on the WebSocket: Can "Upgrade" only to "WebSocket". (from the user\'s server)',
+        "Caddy",
+        "header_up",
+        "can-upgrade-only-to-websocket",
+    ),
+]
+OF_TWO = r"\bnginx|Apache|apachectl|proxy_pass|ProxyPass|[{}]\w+\||limit_except|a location"
+
+
+@pytest.mark.parametrize(("said", "front", "words", "page"), OTHERS)
+def test_nobody_behind_another_reverse_proxy_is_told_to_change_a_line_of_nginx(said, front, words, page):
+    told = hubcheck.verdict(said, front)
+    assert told["page"].removeprefix("troubleshooting/") == page
+    assert words in f"{told['cause']} {told['decide']}"
+    assert not re.search(OF_TWO, f"{told['cause']} {told['decide']}")
+
+
+def test_each_cause_has_words_that_fit_each_reverse_proxy():
+    texts = [
+        text for _, cause, _ in hubcheck.CAUSES for text in (cause if isinstance(cause, str) else " ".join((*cause.causes, cause.decide)),)
+    ]
+    about = {name for text in texts for name in re.findall(r"{(\w+)\|", text)}
+    for proxy, own in hubcheck.OTHER_PROXIES.items():
+        assert own.keys() <= about, proxy
+        told = [hubcheck.fitting(text, proxy) for text in texts]
+        assert not [text for text in told if re.search(r"[{]\w+[|]|  | \.(?!js)|\.\.", text)], proxy
+        alone = [text for text in told if re.search(OF_TWO, text) and "on port 80 alone" not in text]
+        # What nginx or Apache alone shows.
+        assert [text[:40] for text in alone if not re.match(r"(nginx refused|Apache refused|Apache's module)", text)] == [], proxy
+    known = [hubcheck.fitting(text, "") for text in texts]
+    assert known == [hubcheck.fitting(text, "nginx") for text in texts]
+    assert not [text for text in known if re.search(r"{\w+\|", text)]
+
+
+def test_where_answers_name_two_reverse_proxies_the_words_are_those_of_nginx_and_apache():
+    hub = opened()
+    assert hub.front == ""
+    for headers, front in (
+        ({"Via": "1.1 Caddy", "Server": "TornadoServer/6.6.1"}, "Caddy"),
+        ({"Server": "Caddy"}, "Caddy"),
+        ({"Server": "nginx"}, ""),
+    ):
+        hub.seen.update(hubcheck.proxies(answered(**headers)))
+        assert hub.front == front
+    assert "client_max_body_size" in hubcheck.verdict("PUT /a -> 413 (from nginx)", "Caddy")["cause"]
+    assert "client_max_body_size" in hubcheck.verdict("PUT /a -> 413 (from another program)")["cause"]
+    assert "max_size" in hubcheck.verdict("PUT /a -> 413 (from another program)", "Caddy")["cause"]
+
+
+def test_a_climb_remembers_which_reverse_proxy_has_answered(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/hub/api", lambda answer: answer.with_header("Server", "").with_header("Via", "1.1 Caddy"))
+    for key, given in replay.answers.items():
+        replay.answers[key] = [answer.with_header("Server", "") for answer in given]
+    replay.change("GET", "/hub/api", API.with_header("Via", "1.1 Caddy"))
+    replay.change("POST", "/hub/login", insecure)
+    run = climb(place, replay)
+    assert run.last["page"] == "troubleshooting/cookies-without-secure"
+    assert "header_up X-Scheme {scheme}" in run.last["cause"]
+    assert "nginx" not in run.last["cause"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "whose", "page"),
+    [
+        # As Caddy 2.11.7, Traefik 3.7.15 and HAProxy 3.0.11 answered.
+        (Answer(502, "Bad Gateway", (("Server", "Caddy"),)), "Caddy", "bad-gateway-or-service-unavailable"),
+        (Answer(200, "OK", (("Server", "Caddy"),)), "Caddy", "not-found-under-the-base-url"),
+        (Answer(502, "Bad Gateway", (), b"Bad Gateway"), "a program in Go, such as Traefik", "bad-gateway-or-service-unavailable"),
+        (Answer(504, "Gateway Timeout", (), b"Gateway Timeout"), "a program in Go, such as Traefik", "bad-gateway-or-service-unavailable"),
+        (Answer(403, "Forbidden", (), b"Forbidden"), "a program in Go, such as Traefik", "invalid-response-403-forbidden"),
+        (
+            Answer(503, "Service Unavailable", (("Content-Type", "text/plain; charset=utf-8"),), b"no available server\n"),
+            "a program in Go, such as Traefik",
+            "bad-gateway-or-service-unavailable",
+        ),
+        (
+            Answer(404, "Not Found", (("Content-Type", "text/plain; charset=utf-8"),), b"404 page not found\n"),
+            "a program in Go, such as Traefik",
+            "not-found-under-the-base-url",
+        ),
+        (pages(503, "Service Unavailable", HAPROXY), "HAProxy", "bad-gateway-or-service-unavailable"),
+    ],
+)
+def test_an_answer_of_another_reverse_proxy_is_told_as_its_own(place, answer, whose, page):
+    run = place.check(Replay(everything=answer), "http://127.0.0.1/a/")
+    assert run.last["said"].endswith(f"(from {whose})")
+    assert run.last["page"] == f"troubleshooting/{page}"
+    assert not re.search(OF_TWO, run.last["cause"] + run.last["decide"])
 
 
 def test_where_nobody_answers_at_the_hubs_address_tls_may_be_the_cause():
