@@ -346,6 +346,16 @@ def test_a_websocket_that_does_not_open_is_told(monkeypatch, error, words):
     assert str(failed.value) == words
 
 
+def test_a_websocket_that_is_refused_is_told_with_who_refused_it(monkeypatch):
+    def fails():
+        raise websocket.WebSocketBadStatusException("refused", 403, resp_headers={"x-jupyterhub-version": "6.1.1"})
+
+    _, hub = connecting(monkeypatch, fails)
+    with pytest.raises(hubcheck.Failed) as failed:
+        hub.socket("user/alice/api/kernels/1/channels")
+    assert str(failed.value).endswith("-> 403 on the WebSocket (from the user's server)")
+
+
 def test_the_xsrf_cookie_of_the_nearest_path_counts():
     hub = opened()
     assert hub.xsrf("hub/login") == ""
@@ -446,6 +456,17 @@ def test_results_are_written_as_ci_reads_them():
         ("failure", {"message": "a bell: �, a letter: ü"}, "Cause: why\nRead: deploy/check"),
         ("system-out", {}, None),
     ]
+
+
+def test_ci_is_told_how_many_rungs_fail():
+    suite = ElementTree.fromstring(hubcheck.junit(URL, [RESULT, RESULT, FAULT]))
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+
+
+def test_without_the_guides_address_its_pages_are_named(capsys):
+    hubcheck.show(FAULT)
+    hubcheck.warn(FAULT)
+    assert re.findall(r"Read: (\S+)", capsys.readouterr().out) == ["deploy/check"] * 2
 
 
 def test_xml_holds_what_it_can_hold():
@@ -1739,6 +1760,20 @@ def test_a_token_that_is_no_users_is_told(place, about, words):
     assert climb(place, replay, "--token-file", f"{place.folder}/token.txt").last["said"] == words
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (json_of('{"message": "Missing or invalid credentials.", "status": 403}', 403, "Forbidden"), "the hub does not know this token"),
+        (json_of('{"message": "Missing or invalid credentials.", "status": 401}', 401, "Unauthorized"), "the hub does not know this token"),
+        (moved(f"{URL}hub/login", 302), "-> 302 Moved Permanently: https://hub.example.com/jupyter/hub/login"),
+    ],
+)
+def test_a_token_that_the_hub_does_not_take_is_told(place, answer, words):
+    replay = Replay.of("token")
+    replay.change("GET", "/hub/api/user", answer)
+    assert words in climb(place, replay, "--token-file", f"{place.folder}/token.txt").last["said"]
+
+
 def test_a_token_of_an_old_hub_has_no_kind(place):
     replay = Replay.of("token")
     replay.change("GET", "/hub/api/user", json_of('{"name": "alice"}'))
@@ -1828,6 +1863,32 @@ def test_a_large_request_that_stays_before_the_hub_is_told(place):
 
 
 # How it goes on and how it ends
+
+
+def test_how_long_it_took_is_told_in_seconds_that_went_by(place):
+    evidence = [line for rung in climb(place, Replay.of("user")).rungs for line in rung["evidence"]]
+    told = [float(seconds) for line in evidence for seconds in re.findall(r" in ([\d.]+) s$", line)]
+    assert max(told) < 60, evidence
+
+
+def test_a_server_without_any_kernel_is_told(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/api/kernelspecs", json_of('{"default": "python3", "kernelspecs": {}}'))
+    assert climb(place, replay).last["said"] == "my_kernel is not among the kernels: none"
+
+
+def test_where_the_hub_does_not_answer_no_other_address_is_looked_for(place):
+    replay = there(URL)
+    replay.answers["GET", "https://hub.example.com/other/hub/api"] = [nginx(502, "Bad Gateway")]
+    rung = first_rung(place, replay, url="https://hub.example.com/other/")
+    assert "JupyterHub answers at" not in rung["said"]
+    assert rung["page"] == "troubleshooting/bad-gateway-or-service-unavailable"
+
+
+def test_a_server_that_answers_on_port_80_alone_is_named_though_it_leads_to_https(place):
+    place.ports = {80: "http"}
+    rung = first_rung(place, Replay(everything=moved(URL)))
+    assert rung["said"].endswith("; nginx answers on port 80 alone")
 
 
 def test_it_climbs_no_further_than_it_is_told(place):

@@ -122,6 +122,16 @@ def test_spaces_and_colours_do_not_matter(text):
     assert line[begin:end] == "two spaces and a line"
 
 
+def test_each_place_of_a_text_is_looked_at_in_its_order():
+    text = "who answers today, alas\nnobody here answers today, alas\nwho answers today, alas"
+    assert seen(text) == {"nobody … answers today, alas…": ("nobody here answers today, alas", 0, 31)}
+
+
+def test_a_line_of_twenty_letters_may_be_broken_and_a_shorter_one_may_not():
+    for line, found in (("aaaaa bbbbb ccccc ddddd", True), ("aaaaa bbbbb ccccc dddd", False)):
+        assert bool(seen(line.replace(" ", "\n", 1), table=f"a\n    {line}\n")) == found
+
+
 def test_a_page_of_a_browser_may_break_lines_anywhere_but_a_log_with_gaps_may_not():
     assert seen("a line\nthat a  browser\r\n\nbreaks") == {"a line that a browser breaks": ("a line that a browser breaks", 0, 28)}
     assert seen("a line\nthat a ", "browser\nbreaks")
@@ -157,6 +167,12 @@ def test_what_holds_more_comes_first_and_what_has_the_same_comes_together():
     assert told("") == []
     # A line that many publish tells less of each: 27 letters of two pages against 23 of one.
     assert told(f"{both}\na line that a browser breaks") == [["third"], ["first", "second"]]
+    # 44 letters of two pages against 23 of one.
+    twice = "a line of two pages that holds twice as many letters as the other"
+    table = hubcheck.known(f"a x\n    {twice[:56]}\nb y\n    {twice[:56]}\nc z\n    a line that a browser breaks\n")
+    assert hubcheck.weight(twice[:56]) == 44
+    both = hubcheck.found([f"{twice[:56]}\na line that a browser breaks"], table)
+    assert [[page for page, _, _ in group] for group in hubcheck.answers(both, table)] == [["c"], ["a", "b"]]
     # Of the same worth, a page of which less is missing comes first.
     same = "the very same line of both"
     table = hubcheck.known(f"a x\n    {same}\n    another of the first\nb y\n    {same}\n")
