@@ -22,7 +22,8 @@ from collections import Counter
 from pathlib import Path
 
 from _ext.evidence import digest
-from tests.harness.manifest import BUILD, EVERY_PROXY, FACTS, ROOT
+from _ext.manifest import FACTS
+from tests.harness.manifest import BUILD, EVERY_PROXY, ROOT
 from tests.harness.measuring.evidence import replace
 
 FILE = BUILD / "mutants.json"
@@ -48,6 +49,7 @@ NEEDED = [
     *(f"{folder}/{FACTS}" for folder in FOLDERS),
     "releases.toml",
     "_ext/atlas.py",
+    "_ext/manifest.py",
     "requirements.txt",
 ]
 # A mutant that waits for ever is given twice the time of its tests, and some seconds.
