@@ -12,7 +12,7 @@ from .kernels import handshake, kernel_channel, kernel_computes, kernel_listed
 from .libraries import requests, websocket
 from .logging_in import door, log_in, token_works
 from .reaching_the_hub import hub_answers
-from .responses import Failed, words
+from .responses import Failed, shortened, words
 from .starting_a_server import server_spawns
 from .uploads import body_passes, upload_lands
 from .verdicts import verdict
@@ -76,7 +76,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             hub.options.tell(name)
             try:
                 for line in limited(rung, hub):
-                    evidence.append(line)
+                    evidence.append(shortened(line))
             except (
                 Failed,
                 TooLong,
@@ -89,7 +89,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
                 ValueError,
             ) as failure:
                 expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
-                said = words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
+                said = shortened(words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}")
                 result |= {"ok": False, "said": said} | verdict(said, hub.front)
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
             results.append(result)

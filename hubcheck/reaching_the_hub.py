@@ -110,7 +110,7 @@ def no_hub(hub: Hub, refused: Failed) -> Failed:
             return Failed(seen.partition(": ")[0] + found)
         if " -> 404" in seen and hub.base == "/":
             return Failed(f"{seen}; the address has no path")
-        if hub.parts.scheme == "http" and re.search(r" -> 30\d [^:]*: https://", seen):
+        if hub.parts.scheme == "http" and "leads elsewhere" not in seen and re.search(r" -> 30\d [^:]*: https://", seen):
             return Failed(f"{seen}; the address was {hub.url}, it begins with http://")
     return refused
 

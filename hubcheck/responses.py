@@ -30,6 +30,8 @@ NAMED = {
     r"nginx|openresty": "nginx or a program behind it",
     r"apache": "Apache or a program behind it",
 }
+# Characters of what is told of one thing.
+LONGEST = 900
 # Traefik does not say its name.
 IN_GO = "a program in Go, such as Traefik"
 # What the pages of such programs hold.
@@ -118,6 +120,11 @@ def excerpt(response: requests.Response) -> str:
 def plain(text: str) -> str:
     text = re.sub(r"(?s)<(script|style).*?</\1>|<!--.*?-->|<[^>]+>", " ", text)
     return " ".join(text.split())[:200]
+
+
+def shortened(text: str) -> str:
+    """A text with its beginning and its end: a server may say as much as it likes, and what is said is looked through many times."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
 def visible(text: str) -> str:

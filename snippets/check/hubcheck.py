@@ -844,6 +844,8 @@ NAMED = {
     r"nginx|openresty": "nginx or a program behind it",
     r"apache": "Apache or a program behind it",
 }
+# Characters of what is told of one thing.
+LONGEST = 900
 # Traefik does not say its name.
 IN_GO = "a program in Go, such as Traefik"
 # What the pages of such programs hold.
@@ -932,6 +934,11 @@ def excerpt(response: requests.Response) -> str:
 def plain(text: str) -> str:
     text = re.sub(r"(?s)<(script|style).*?</\1>|<!--.*?-->|<[^>]+>", " ", text)
     return " ".join(text.split())[:200]
+
+
+def shortened(text: str) -> str:
+    """A text with its beginning and its end: a server may say as much as it likes, and what is said is looked through many times."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
 def visible(text: str) -> str:
@@ -1222,7 +1229,7 @@ def no_hub(hub: Hub, refused: Failed) -> Failed:
             return Failed(seen.partition(": ")[0] + found)
         if " -> 404" in seen and hub.base == "/":
             return Failed(f"{seen}; the address has no path")
-        if hub.parts.scheme == "http" and re.search(r" -> 30\d [^:]*: https://", seen):
+        if hub.parts.scheme == "http" and "leads elsewhere" not in seen and re.search(r" -> 30\d [^:]*: https://", seen):
             return Failed(f"{seen}; the address was {hub.url}, it begins with http://")
     return refused
 
@@ -1758,7 +1765,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             hub.options.tell(name)
             try:
                 for line in limited(rung, hub):
-                    evidence.append(line)
+                    evidence.append(shortened(line))
             except (
                 Failed,
                 TooLong,
@@ -1771,7 +1778,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
                 ValueError,
             ) as failure:
                 expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
-                said = words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
+                said = shortened(words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}")
                 result |= {"ok": False, "said": said} | verdict(said, hub.front)
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
             results.append(result)

@@ -2289,6 +2289,30 @@ def test_an_answer_of_another_reverse_proxy_is_told_as_its_own(place, answer, wh
     assert not re.search(OF_TWO, run.last["cause"] + run.last["decide"])
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(502, "a long link -> 502 " * 2000, (("Server", "nginx"),)),
+        Answer(302, "Found", (("Location", f"https://elsewhere.example.com/{'a' * 60_000}"), ("Server", "nginx"))),
+    ],
+    ids=["reason", "address"],
+)
+def test_a_server_that_says_much_is_told_in_short_and_at_once(place, answer):
+    began = time.monotonic()
+    run = place.check(Replay(everything=answer), "http://127.0.0.1/a/")
+    assert time.monotonic() - began < 5
+    assert len(run.last["said"]) < 1000
+    assert run.last["said"].startswith("GET /a/hub/api -> ")
+    assert "(from nginx" in run.last["said"]
+
+
+def test_who_is_sent_on_to_another_host_is_not_told_that_https_alone_is_missing(place):
+    answer = nginx(302, "Found").with_header("Location", "https://login.example.org/")
+    run = place.check(Replay(everything=answer), "http://127.0.0.1/a/")
+    assert run.last["certainty"] == "one of these"
+    assert "A login in front of the hub" in run.last["cause"]
+
+
 def test_where_nobody_answers_at_the_hubs_address_tls_may_be_the_cause():
     assert "speaks TLS" in hubcheck.verdict("GET /hub/api -> 502 Bad Gateway: 502 (from nginx)")["cause"]
     assert "https://" in hubcheck.verdict("GET /hub/api -> 500 Internal Server Error: no (from Apache)")["cause"]

@@ -58,7 +58,8 @@ HEADERS = st.lists(
 ANSWERS = st.builds(
     Answer,
     st.sampled_from([200, 201, 204, 302, 308, 400, 401, 403, 404, 413, 426, 500, 502, 503]) | st.integers(200, 999),
-    st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=30),
+    st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=30)
+    | st.sampled_from(["a long link -> 502 " * 2000, "(from " * 9000, "-> 4" * 9000]),
     HEADERS,
     TEXTS.map(lambda text: text.encode("utf-8", "replace")) | st.binary(max_size=200),
 )
