@@ -41,6 +41,12 @@ class TooLong(Exception):
     """A rung that did not end."""
 
 
+def broken() -> tuple[type[Exception], ...]:
+    """What answers bring about that are not a hub's; asked for once the packages are there."""
+    ours = (Failed, TooLong, requests.RequestException, websocket.WebSocketException)
+    return (*ours, OSError, LookupError, TypeError, AttributeError, ValueError)
+
+
 def limited(rung, hub: Hub):
     """A rung's evidence; `TooLong` if it takes longer than all its time limits together: an answer may come byte by byte."""
     options = hub.options
@@ -77,17 +83,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             try:
                 for line in limited(rung, hub):
                     evidence.append(shortened(line))
-            except (
-                Failed,
-                TooLong,
-                requests.RequestException,
-                websocket.WebSocketException,
-                OSError,
-                LookupError,
-                TypeError,
-                AttributeError,
-                ValueError,
-            ) as failure:
+            except broken() as failure:
                 expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
                 said = shortened(words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}")
                 result |= {"ok": False, "said": said} | verdict(said, hub.front)
@@ -99,7 +95,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
     finally:
         hub.options.tell("cleaning up" if hub.undo else "")
         for step in reversed(hub.undo):
-            with suppress(Failed, requests.RequestException, websocket.WebSocketException, OSError):
+            with suppress(*broken()):
                 step()
         hub.options.tell("")
     return results

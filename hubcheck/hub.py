@@ -61,7 +61,10 @@ class Hub:
         # Named for each request: the environment's REQUESTS_CA_BUNDLE would win over the session's own setting.
         options = {"timeout": self.options.timeout, "verify": self.options.ca_file or True} | options
         self.log(f"{method} {address}")
-        response = self.session.request(method, address, **options)
+        try:
+            response = self.session.request(method, address, **options)
+        except UnicodeError:
+            raise requests.exceptions.InvalidHeader(f"{method} {address}: the answer leads to an address that cannot be read") from None
         for answer in (*response.history, response):
             self.seen.update(proxies(answer))
             self.log(f"  {answer.status_code} {answer.request.method} {answer.url} in {answer.elapsed.total_seconds():.2f} s")

@@ -1063,7 +1063,10 @@ class Hub:
         # Named for each request: the environment's REQUESTS_CA_BUNDLE would win over the session's own setting.
         options = {"timeout": self.options.timeout, "verify": self.options.ca_file or True} | options
         self.log(f"{method} {address}")
-        response = self.session.request(method, address, **options)
+        try:
+            response = self.session.request(method, address, **options)
+        except UnicodeError:
+            raise requests.exceptions.InvalidHeader(f"{method} {address}: the answer leads to an address that cannot be read") from None
         for answer in (*response.history, response):
             self.seen.update(proxies(answer))
             self.log(f"  {answer.status_code} {answer.request.method} {answer.url} in {answer.elapsed.total_seconds():.2f} s")
@@ -1730,6 +1733,12 @@ class TooLong(Exception):
     """A rung that did not end."""
 
 
+def broken() -> tuple[type[Exception], ...]:
+    """What answers bring about that are not a hub's; asked for once the packages are there."""
+    ours = (Failed, TooLong, requests.RequestException, websocket.WebSocketException)
+    return (*ours, OSError, LookupError, TypeError, AttributeError, ValueError)
+
+
 def limited(rung, hub: Hub):
     """A rung's evidence; `TooLong` if it takes longer than all its time limits together: an answer may come byte by byte."""
     options = hub.options
@@ -1766,17 +1775,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             try:
                 for line in limited(rung, hub):
                     evidence.append(shortened(line))
-            except (
-                Failed,
-                TooLong,
-                requests.RequestException,
-                websocket.WebSocketException,
-                OSError,
-                LookupError,
-                TypeError,
-                AttributeError,
-                ValueError,
-            ) as failure:
+            except broken() as failure:
                 expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
                 said = shortened(words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}")
                 result |= {"ok": False, "said": said} | verdict(said, hub.front)
@@ -1788,7 +1787,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
     finally:
         hub.options.tell("cleaning up" if hub.undo else "")
         for step in reversed(hub.undo):
-            with suppress(Failed, requests.RequestException, websocket.WebSocketException, OSError):
+            with suppress(*broken()):
                 step()
         hub.options.tell("")
     return results

@@ -2009,6 +2009,20 @@ def test_what_cannot_be_taken_away_keeps_the_rest_from_nothing(place):
     assert "DELETE hub/api/users/alice/server" in urls(replay)
 
 
+@pytest.mark.parametrize("address", ["\x80", "http://[", "https://hub.example.com:99999/"])
+def test_a_redirect_that_cannot_be_read_keeps_the_rest_of_the_cleaning_up_from_nothing(place, address):
+    replay = Replay.of("user")
+    replay.change("DELETE", "/page.html", Answer(302, "Found", (("Location", address),)))
+    run = climb(place, replay)
+    assert run.last["ok"]
+    assert "DELETE hub/api/users/alice/server" in urls(replay)
+
+
+def test_a_redirect_that_cannot_be_read_is_told(place):
+    run = place.check(Replay(everything=Answer(302, "Found", (("Location", "\x80"),))), "http://127.0.0.1/a/")
+    assert run.last["said"] == "GET http://127.0.0.1/a/hub/api: the answer leads to an address that cannot be read"
+
+
 def test_without_its_packages_it_says_how_it_is_run():
     script = "import sys; sys.modules['websocket'] = None; import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", script, hubcheck.__file__, URL], capture_output=True, text=True)
