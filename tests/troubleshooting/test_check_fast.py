@@ -2448,6 +2448,7 @@ def test_a_script_that_breaks_off_is_told(place):
     run = climb(place, replay, "--timeout", "0.8")
     assert run.last["rung"] == "server_spawns"
     assert run.last["said"].startswith("a part of JupyterLab's page does not load: GET /jupyter/user/alice/static/lab/main.")
+    assert "in time: ReadTimeout" in run.last["said"]
 
 
 def test_scripts_of_another_host_are_not_asked_for(place):
