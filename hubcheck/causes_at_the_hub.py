@@ -111,7 +111,8 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"hub/api -> 403\b.*" + BEFORE,
         OneOf(
             (
-                "What answered lets only some addresses in, such as a balancer's. {allow|nginx: allow, deny or return 403. Apache: Require.}",
+                "What answered lets only some addresses in, such as a balancer's. "
+                "{allow|nginx: allow, deny or return 403. Apache: Require.}",
                 "A firewall refuses.",
             ),
             "look for these words in the files of what answered. Without them, it is the second.",

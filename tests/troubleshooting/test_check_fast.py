@@ -2198,7 +2198,7 @@ OTHERS = [
         "GET /hub/api -> 403 Forbidden: Forbidden (from a program in Go, such as Traefik)",
         "",
         "ipAllowList",
-        "invalid-response-403-forbidden",
+        "forbidden-for-everybody",
     ),
     ("PUT /a, 20 MB -> 413 Request Entity Too Large (from Caddy)", "", "max_size", "request-entity-too-large"),
     ("PUT /a, 20 MB -> 413 Payload Too Large: 413 (from HAProxy)", "", "deny_status 413", "request-entity-too-large"),
@@ -2282,7 +2282,7 @@ def test_a_climb_remembers_which_reverse_proxy_has_answered(place):
         (Answer(200, "OK", (("Server", "Caddy"),)), "Caddy", "not-found-under-the-base-url"),
         (Answer(502, "Bad Gateway", (), b"Bad Gateway"), "a program in Go, such as Traefik", "bad-gateway-or-service-unavailable"),
         (Answer(504, "Gateway Timeout", (), b"Gateway Timeout"), "a program in Go, such as Traefik", "bad-gateway-or-service-unavailable"),
-        (Answer(403, "Forbidden", (), b"Forbidden"), "a program in Go, such as Traefik", "invalid-response-403-forbidden"),
+        (Answer(403, "Forbidden", (), b"Forbidden"), "a program in Go, such as Traefik", "forbidden-for-everybody"),
         (
             Answer(503, "Service Unavailable", (("Content-Type", "text/plain; charset=utf-8"),), b"no available server\n"),
             "a program in Go, such as Traefik",
