@@ -7,14 +7,13 @@ import pytest
 from tests.harness.machines import deployment, existing_site, images
 from tests.harness.machines.deployment import URL, in_front
 from tests.harness.machines.faults import SERVICE
-from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.site import following
 from tests.harness.site.existing_site_page import PAGE, STATES
 from tests.harness.site.following import TABS
 
-NEWEST = VERSIONS["jupyterhub"][0]
 ROOT = f"https://{VALUES['host']}/"
 # What the published sites have that is the site's own business here, or is said in another way.
 LEFT = {
@@ -86,10 +85,10 @@ def test_without_it_a_rung_breaks(hubs, proxy, changed, rung):
     assert (last["rung"], last["ok"]) == (rung, False)
 
 
-@pytest.fixture(scope="module")
-def machine():
+@pytest.fixture(scope="module", params=NEWEST_ON)
+def machine(request):
     """A booted machine with a hub and both web servers, neither of them running."""
-    with deployment.hub(HUBS[-1], image=lambda _: images.certified()) as hub:
+    with deployment.hub(NEWEST_ON[request.param], image=images.certified) as hub:
         yield hub
 
 
@@ -112,4 +111,4 @@ def test_each_command_of_the_page_prints_what_it_says(machine, site, prove, prox
     finally:
         machine.machine.sh(f"systemctl stop {SERVICE[proxy]}")
     keys = pages.commands(TABS[proxy])
-    prove(evidence.typed(PAGE, HUBS[-1].split()[-1], proxy, [keys[step.where].key for step in at_work.typed]))
+    prove(evidence.typed(PAGE, machine.suite, proxy, [keys[step.where].key for step in at_work.typed]))

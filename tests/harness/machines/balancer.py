@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import HUBS, PROXIES, SAVED_AS, SNIPPETS, VALUES, Files, Stale
+from tests.harness.manifest import NEWEST_ON, SAVED_AS, SNIPPETS, VALUES, Files, Stale
 
 # How a balancer speaks with the reverse proxy, as the published differences are called.
 WAYS = ("http", "proxy-protocol")
@@ -82,7 +82,7 @@ class Balanced:
             "for pid in $(pidof haproxy); do kill $pid; done; haproxy -D -f /etc/haproxy/haproxy.cfg", {"/etc/haproxy/haproxy.cfg": said}
         )
         made = changed or files(proxy, way, self.address)
-        with deployment.beside(self.hub, PROXIES[proxy].servers[-1]) as machine:
+        with deployment.beside(self.hub, self.hub.suite) as machine:
             if modules:
                 machine.sh(MODULES[proxy])
             deployment.install(machine, proxy, made)
@@ -98,15 +98,15 @@ class Balanced:
 
 
 @contextlib.contextmanager
-def balanced() -> Iterator[Balanced]:
-    """A hub of the newest kind on a network with a balancer and a client."""
-    images.prepare(lambda line: None, [images.balancer()])
+def balanced(suite: str) -> Iterator[Balanced]:
+    """The newest hub on a network with a balancer and a client; hub, reverse proxy and balancer are of a Debian release."""
+    images.prepare(lambda line: None, [images.balancer(suite)])
     chain, key = deployment.certificate(VALUES["host"])
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(engine.network())
-        front = stack.enter_context(engine.run(images.balancer().tag, network=network))
+        front = stack.enter_context(engine.run(images.balancer(suite).tag, network=network))
         front.put({"/etc/haproxy/both.pem": chain + key})
-        hub = stack.enter_context(deployment.hub(HUBS[0], network=network))
+        hub = stack.enter_context(deployment.hub(NEWEST_ON[suite], network=network))
         client = stack.enter_context(deployment.stranger(hub, network, front.address()))
         passwords = {f"{deployment.CHECK}/{user}.txt": password for user, password in hub.passwords.items()}
         check = {f"{deployment.CHECK}/hubcheck.py": hub.files.read("check/hubcheck.py")}
