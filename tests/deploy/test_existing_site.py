@@ -7,7 +7,7 @@ import pytest
 from tests.harness.machines import deployment, existing_site, faults, images
 from tests.harness.machines.deployment import URL, in_front
 from tests.harness.machines.faults import SERVICE
-from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
 from tests.harness.manifest import ROOT as GUIDE
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
@@ -15,7 +15,6 @@ from tests.harness.site import following
 from tests.harness.site.existing_site_page import PAGE, STATES, STATES_OF_TWO
 from tests.harness.site.following import TABS
 
-NEWEST = VERSIONS["jupyterhub"][0]
 ROOT = f"https://{VALUES['host']}/"
 # What the published sites have that is the site's own business here, or is said in another way.
 LEFT = {
@@ -87,10 +86,10 @@ def test_without_it_a_rung_breaks(hubs, proxy, changed, rung):
     assert (last["rung"], last["ok"]) == (rung, False)
 
 
-@pytest.fixture(scope="module")
-def machine():
+@pytest.fixture(scope="module", params=NEWEST_ON)
+def machine(request):
     """A booted machine with a hub and both web servers, neither of them running."""
-    with deployment.hub(HUBS[-1], image=lambda _: images.certified()) as hub:
+    with deployment.hub(NEWEST_ON[request.param], image=images.certified) as hub:
         yield hub
 
 
@@ -117,11 +116,11 @@ def followed(request, machine, site):
         hub.machine.sh(f"systemctl stop {SERVICE[proxy]}")
 
 
-def typed(at_work, proxy):
+def typed(at_work, hub, proxy):
     """What is proved by a reader who has met nothing wrong."""
     assert not at_work.wrong, "\n\n".join(at_work.wrong)
     keys = at_work.pages.commands(TABS[proxy])
-    return evidence.typed(PAGE, HUBS[-1].split()[-1], proxy, [keys[step.where].key for step in at_work.typed])
+    return evidence.typed(PAGE, hub.suite, proxy, [keys[step.where].key for step in at_work.typed])
 
 
 def test_each_command_of_the_page_prints_what_it_says(followed, prove):
@@ -129,7 +128,7 @@ def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     assert at_work.meet_all(PAGE, STATES, "put-it-to-work")
     last = hub.check("--keep-server", "--megabytes", "1")[-1]
     assert last["ok"], tell(last)
-    prove(typed(at_work, proxy))
+    prove(typed(at_work, hub, proxy))
 
 
 SECOND = f"{ROOT}second/"
@@ -167,7 +166,7 @@ def test_two_hubs_share_a_host_and_nothing_else(two, prove):
     hub.machine.sh("systemctl is-active jupyter-alice second-alice")
     assert hub.on_server("at_both", URL, SECOND, "bob") == [[True, False], [True, True], [True, False]]
     assert hub.on_server("at", "127.0.0.1", VALUES["host"], "/second/")["80 /second/"] == [301, SECOND]
-    prove(typed(at_work, proxy))
+    prove(typed(at_work, hub, proxy))
 
 
 def test_with_the_same_name_for_both_units_a_server_at_one_hub_ends_that_at_the_other(two):

@@ -20,6 +20,8 @@ HOMES = VERSIONS["homes"]
 NEWEST = VERSIONS["jupyterhub"][0]
 # The kinds of the hub's machine: a JupyterHub on the first of Debian's releases, and the newest on each of the others.
 HUBS = [*VERSIONS["jupyterhub"], *(f"{NEWEST} on {suite}" for suite in HOMES[1:])]
+# By Debian release, that of them with the newest JupyterHub; the newest release is first.
+NEWEST_ON = {suite: NEWEST if suite == HOMES[0] else f"{NEWEST} on {suite}" for suite in reversed(HOMES)}
 
 
 def home(name: str) -> tuple[str, str]:

@@ -160,6 +160,22 @@ def test_a_later_run_adds_to_the_file_and_replaces_what_it_saw_again(file):
     assert evidence.read(file) == [other, again]
 
 
+def test_commands_of_a_page_that_two_tests_have_typed_come_together_where_both_typed_on_the_same_machine(file):
+    def typed(suite, key, date):
+        return evidence.typed("deploy/look-after.md", suite, "nginx", [key]) | {"date": date}
+
+    evidence.merge([typed("trixie", "# one", "2029-01-01"), typed("bookworm", "# three", "2029-01-01")])
+    evidence.merge([typed("trixie", "# two", "2030-01-01")])
+    assert [(row["on"], [*row["lived"]], row["date"]) for row in evidence.read(file)] == [
+        ("bookworm", ["# three"], "2029-01-01"),
+        ("trixie", ["# one", "# two"], "2030-01-01"),
+    ]
+    changed = typed("trixie", "# two", "2030-01-01")
+    file.write_text(json.dumps([changed | {"files": changed["files"] | {CONF: "0" * 64}, "lived": {"# one": True}}]))
+    evidence.merge([changed])
+    assert [[*row["lived"]] for row in evidence.read(file)] == [["# two"]], "what was typed with other files counts no more"
+
+
 def test_what_is_no_evidence_is_refused_in_one_line(tmp_path):
     (tmp_path / "whole.json").write_text("{}[")
     command = [sys.executable, "-m", "tests.harness.measuring.evidence", tmp_path / "whole.json"]

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import EVERY_PROXY, HUBS, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files, Stale
+from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files, Stale
 
 # How a balancer speaks with the reverse proxy, as the published differences are called.
 WAYS = ("http", "https", "proxy-protocol")
@@ -124,7 +124,7 @@ class Balanced:
     @contextlib.contextmanager
     def served(self, proxy: str, made: Files, modules: bool = True) -> Iterator[engine.Container]:
         """A reverse proxy from files at the hub, and what the balancers do as before."""
-        with deployment.beside(self.hub, EVERY_PROXY[proxy].servers[-1], proxy) as machine:
+        with deployment.beside(self.hub, self.hub.suite, proxy) as machine:
             if modules:
                 machine.sh(MODULES.get(proxy, "true"))
             deployment.install(machine, proxy, made)
@@ -173,16 +173,16 @@ def equip(client: engine.Container, hub: deployment.Hub) -> None:
 
 
 @contextlib.contextmanager
-def balanced() -> Iterator[Balanced]:
-    """A hub of the newest kind on a network with two balancers and a client."""
-    images.prepare(lambda line: None, [images.balancer()])
+def balanced(suite: str) -> Iterator[Balanced]:
+    """The newest hub on a network with two balancers and a client; hub, reverse proxy and balancers are of a Debian release."""
+    images.prepare(lambda line: None, [images.balancer(suite)])
     chain, key = deployment.certificate(VALUES["host"])
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(engine.network())
-        fronts = [stack.enter_context(engine.run(images.balancer().tag, network=network)) for _ in range(2)]
+        fronts = [stack.enter_context(engine.run(images.balancer(suite).tag, network=network)) for _ in range(2)]
         for front in fronts:
             front.put({"/etc/haproxy/both.pem": chain + key})
-        hub = stack.enter_context(deployment.hub(HUBS[0], network=network))
+        hub = stack.enter_context(deployment.hub(NEWEST_ON[suite], network=network))
         client = stack.enter_context(deployment.stranger(hub, network, fronts[0].address()))
         equip(client, hub)
         yield Balanced(hub, *fronts, client, network)

@@ -173,16 +173,22 @@ def set_up(sha256: str, values: str, suite: str, proxy: str) -> dict:
 
 
 def merge(rows: list[dict]) -> None:
-    """Add rows to the file; of those of the same versions, the newer stay. Rows of files that have changed since go."""
+    """Add rows to the file; of those of the same versions, the newer stay. Rows of files that have changed since go.
+
+    Of one page's commands, several tests may each type some: what was typed of it on the same machines comes together.
+    """
     if not rows:
         return
     try:
         before = read(FILE)
     except ValueError:
         before = []
-    newest_last = sorted([*before, *rows], key=lambda row: row["date"])
-    of = {tuple(row[key] for key in KEY): row for row in newest_last}
-    replace(FILE, [of[key] for key in sorted(of) if standing([of[key]], SNIPPETS)])
+    of: dict[tuple, dict] = {}
+    for one in sorted((row for row in [*before, *rows] if standing([row], SNIPPETS)), key=lambda row: row["date"]):
+        key = tuple(one[name] for name in KEY)
+        earlier = of[key]["lived"] if key in of and one["kind"] == "typed" else {}
+        of[key] = one | {"lived": earlier | one["lived"]}
+    replace(FILE, [of[key] for key in sorted(of)])
 
 
 def replace(path: Path, value: object) -> None:
