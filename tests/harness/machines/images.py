@@ -140,6 +140,12 @@ def certified() -> Image:
 
 
 @cache
+def kernels() -> Image:
+    """The hub's machine of the newest Debian with kernels from PyPI and the programs that they run; built when first asked for."""
+    return Image("kernels", hub(HUBS[-1]).tag, "kernels.Containerfile", {}, _tree(SNIPPETS / "kernels", "kernels"))
+
+
+@cache
 def balancer() -> Image:
     """A machine with HAProxy; built when first asked for."""
     return Image("balancer", BASE.format(SUITE), "balancer.Containerfile")

@@ -218,8 +218,17 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 }
 # What is no configuration: the check has tests and a score of its own, and the rest is read by pip. Of each part of the differences
 # for a balancer, test_balancer sees what breaks without it; what stands beside another site is the published site's, but for what
-# test_existing_site sees.
-ELSEWHERE = ("check/", "balancer/", "beside/", "workflow/", "kernel/my_kernel/", "jupyterhub/requirements", "course/requirements.txt")
+# test_existing_site sees. What a script for more kernels is for, test_other_kernels sees, which fetches them.
+ELSEWHERE = (
+    "check/",
+    "balancer/",
+    "beside/",
+    "workflow/",
+    "kernels/",
+    "kernel/my_kernel/",
+    "jupyterhub/requirements",
+    "course/requirements.txt",
+)
 
 
 def kind(name: str) -> str:
