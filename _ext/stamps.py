@@ -2,6 +2,7 @@
 
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
 - `{tested} climbs NAME`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
+- `{tested} kernels`: what kernels from PyPI do.
 - `{tested} archive`: its SHA-256, and the table of the machines that archives of just these bytes have set up.
 """
 
@@ -35,6 +36,19 @@ TERM = {
     "one_more": ("Memory for each old process", "{:.0f} MB"),
     "full": ("Memory if old processes had all places", "{:,.0f} MB"),
     "hub_memory": ("Most memory of configurable-http-proxy", "{:.0f} MB"),
+}
+# What a kernel does: its word in the evidence, and the column's.
+DOES = {
+    "starts": "Starts",
+    "computes": "Computes",
+    "draws": "Draws",
+    "fails": "Errors",
+    "completes": "Completion",
+    "inspects": "Help",
+    "asks": "Asks for input",
+    "interrupts": "Interrupt",
+    "restarts": "Restart",
+    "blocks": "Blocks shown",
 }
 
 
@@ -128,7 +142,14 @@ class Tested(FromFile):
         rows, (what, *names) = self.env.evidence, self.arguments
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
-        tables = {"climbs": self.climbs, "blocks": self.blocks, "faults": self.faults, "term": self.term, "files": self.files}
+        tables = {
+            "climbs": self.climbs,
+            "blocks": self.blocks,
+            "faults": self.faults,
+            "term": self.term,
+            "files": self.files,
+            "kernels": self.kernels,
+        }
         return (tables | {"archive": self.archive})[what](rows, *names)
 
     def table(self, head, rows):
@@ -195,6 +216,23 @@ class Tested(FromFile):
                     row["date"],
                 ]
                 for row in made
+            ],
+        )
+
+    def kernels(self, rows):
+        """Those that install first. Of those that do not, the words that were seen; of those that do, the program that they run."""
+        seen = sorted((row for row in rows if row["kind"] == "kernel"), key=lambda row: (not row["lived"]["computes"], row["by"]))
+        return self.table(
+            ["Package", "Kernel", "With", *DOES.values(), "Run on"],
+            [
+                [
+                    f"{code(row['by'])} {row['version']}".strip(),
+                    row["application"],
+                    (row["on"] if row["lived"]["computes"] else code(row["on"])) or "—",
+                    *("yes" if row["lived"].get(word) else "no" for word in DOES),
+                    row["date"],
+                ]
+                for row in seen
             ],
         )
 

@@ -11,6 +11,9 @@ from tests.harness.machines.deployment import URL
 from tests.harness.manifest import HUBS, PROXIES, VALUES
 from tests.harness.measuring import evidence, other_kernels
 from tests.harness.measuring.other_kernels import BROKEN, DOES, KERNELS, LACKING
+from tests.harness.site import following
+from tests.harness.site.following import TABS
+from tests.harness.site.other_kernels_page import PAGE, STATES
 
 BIN = f"{VALUES['environment']}/bin"
 SPECS = f"{VALUES['environment']}/share/jupyter/kernels"
@@ -45,6 +48,11 @@ def test_a_kernel_does_what_the_page_says(desk, prove, name):
     does = other_kernels.does(kernel, seen)
     without = kernel.cannot | (frozenset() if kernel.draws else {"draws"})
     assert {word for word in DOES if not does[word]} == without, json.dumps(seen)[:4000]
+    # The editor's blocks make Python; it is shown in each kernel all the same.
+    notebook = desk.user().open("JupyterLab", desk.notebook(f"blocks/{name}.ipynb", "%jigsaw Python", kernel=name))
+    notebook.run()
+    notebook.editor().shown()
+    does["blocks"] = True
     program = desk.hub.machine.sh(kernel.version).stdout.strip() if kernel.version else ""
     prove(evidence.kernel(desk.hub, kernel.package, release(desk, kernel.package), kernel.shows, program, does))
 
@@ -99,14 +107,6 @@ def test_a_picture_is_in_the_notebook(desk, name, cell):
     assert any("image/png" in output.get("data", {}) for output in saved["cells"][0]["outputs"])
 
 
-@pytest.mark.parametrize("name", KERNELS)
-def test_jigsaw_shows_its_blocks_in_every_kernel(desk, name):
-    """What they make is Python: Run hands it to the notebook's own kernel, whichever language that knows."""
-    notebook = desk.user().open("JupyterLab", desk.notebook(f"blocks/{name}.ipynb", "%jigsaw Python", kernel=name))
-    notebook.run()
-    notebook.editor().shown()
-
-
 MAGICS = {
     "%shell id -un": "bob",
     "%%file kept.txt\nhello": "Created file",
@@ -124,6 +124,24 @@ def test_magics_do_what_the_page_says_as_the_user_alone(desk, name):
     seen = act(desk, "cells", name, *MAGICS)
     for (magic, words), told in zip(MAGICS.items(), seen, strict=True):
         assert words in told["said"] + told["errors"], (magic, told)
+
+
+# The page's steps
+
+
+def test_each_command_of_the_page_prints_what_it_says(desk, site, prove):
+    reader = following.Reader(desk.hub.machine, following.Pages.examples(site), TABS["nginx"])
+    reader.follow(PAGE)
+    assert len(reader.typed) > 10
+    assert not reader.wrong, "\n\n".join(reader.wrong)
+    met = reader.meet_all(PAGE, STATES)
+    assert not reader.wrong, "\n\n".join(reader.wrong)
+    assert met == len(STATES)
+    # The second version computes, by its own program and in its own environment.
+    old, new = (act(desk, "cells", name, "6*7", "%python import sys; sys.prefix") for name in ("octave-old", "octave"))
+    assert ["42" in one[0]["said"] for one in (old, new)] == [True, True]
+    assert ("/opt/octave-old" in old[1]["said"], "/opt/jupyterhub" in new[1]["said"]) == (True, True)
+    prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
 
 
 # Bad input

@@ -112,6 +112,7 @@ def test_every_published_file_can_have_evidence():
     rows += [climbed(proxy=proxy) for proxy in PROXIES] + [evidence.booted(hub())]
     rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
     rows += [evidence.read_beside(program, "1.0", "trixie") for program in evidence.READ_BESIDE]
+    rows.append(evidence.kernel(hub(), "octave_kernel", "1.1.1", "Octave", "", {"computes": True}))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [name for name in snippets() if name.startswith(("setup/", "people/", "course/", "care/")) and name.endswith(".sh")]
     rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))

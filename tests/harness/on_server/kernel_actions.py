@@ -104,7 +104,8 @@ def exercise(url: str, user: str, name: str, told: str) -> dict:
     """What a kernel does of what it is `told`, by word; a step that it is not told to take is not there.
 
     "computes", "draws", "fails", "asks" (with the answer), "endless" and "kept" are cells; "completes" and "inspects" are words at the
-    end of which somebody presses Tab, or Shift and Tab. The last are "restarted", by a cell that needs what was kept, and "ended".
+    end of which somebody presses Tab, or Shift and Tab. After a restart it computes "anew", and "gone" is what a cell
+    says that needs what was kept. At last it is "ended".
     """
     steps = json.loads(told)
     hub = user_actions.enter(url, user, "--kernel", name, "--timeout", "90", "--keep-server")
@@ -128,10 +129,12 @@ def exercise(url: str, user: str, name: str, told: str) -> dict:
             seen["asks"] = kernel.run(steps["asks"], "bob")
         if "endless" in steps:
             seen["endless"] = kernel.run(steps["endless"], interrupt=True)
-            seen["after"] = kernel.run(steps["keeps"]) if seen["endless"]["status"] in ("ok", "error", "aborted") else {"said": ""}
+            seen["after"] = (
+                kernel.run(steps["keeps"]) if seen["endless"]["status"] in ("ok", "error", "aborted") else {"said": "", "errors": ""}
+            )
         kernel.restart()
-        seen["restarted"] = kernel.run(steps["keeps"])
         seen["anew"] = kernel.run(steps["computes"])
+        seen["gone"] = kernel.run(steps["keeps"])
         hub.request("DELETE", f"{hub.server}api/kernels/{kernel.id}", (204,))
         seen["ended"] = kernel.id not in [one["id"] for one in hub.json("GET", f"{hub.server}api/kernels")]
     finally:
