@@ -153,5 +153,15 @@ def cells(url: str, user: str, name: str, *codes: str) -> list[dict]:
         user_actions.leave(hub)
 
 
+def interrupted(url: str, user: str, name: str, code: str, after: str) -> list[dict]:
+    """What comes of a cell that is interrupted after a second, and of the next one."""
+    hub = user_actions.enter(url, user, "--kernel", name, "--timeout", "90", "--keep-server")
+    try:
+        kernel = Kernel(hub)
+        return [kernel.run(code, interrupt=True), kernel.run(after)]
+    finally:
+        user_actions.leave(hub)
+
+
 if __name__ == "__main__":
     print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

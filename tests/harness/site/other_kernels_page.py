@@ -25,4 +25,5 @@ STATES = {
         ],
     ),
     "If you see Skipping calysto_scheme as it is not installed": State(WITHOUT, AGAIN),
+    "If you see NoSuchKernel": State("true", typed=[f"cd {FOLDER}", f"{BIN}/python try_kernel.py mi_kernel '6 * 7' 42"]),
 }
