@@ -39,6 +39,7 @@ TERM = {
 }
 # What a kernel does: its word in the evidence, and the column's.
 DOES = {
+    "installs": "Installs",
     "starts": "Starts",
     "computes": "Computes",
     "draws": "Draws",
