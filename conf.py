@@ -4,7 +4,6 @@ import gc
 import os
 import re
 import sys
-import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -13,7 +12,11 @@ ROOT = Path(__file__).parent
 # A build is over before there is much to collect: without looking for it, a tenth faster.
 gc.disable()
 sys.path.insert(0, str(ROOT / "_ext"))
-MANIFEST = tomllib.loads((ROOT / "snippets/manifest.toml").read_text("utf-8"))
+sys.path.append(str(ROOT))
+
+from _ext import manifest  # noqa: E402
+
+MANIFEST = manifest.table(ROOT / "snippets/manifest.toml")
 
 
 def words(items):
@@ -29,7 +32,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
 extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values", "sizes"]
-extensions += ["archive", "known", "search", "sums", "publish"]
+extensions += ["archive", "proxies", "known", "search", "sums", "publish"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]

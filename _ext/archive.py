@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import io
 import tarfile
-import tomllib
 from pathlib import Path
 
 from docutils import nodes
@@ -19,25 +18,19 @@ from evidence import renewed
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
+from _ext import manifest
+
 FOLDER = "metakernel-hub"
 NAME = f"{FOLDER}.tar.gz"
 
 
 def placed(snippets):
     """{path in the archive: file}, in the order of the paths. What is run from where it lies is in root's home."""
-    manifest = tomllib.loads((snippets / "manifest.toml").read_text("utf-8"))
-    saved, elsewhere = manifest["saved_as"], manifest["elsewhere"]
-    found = {}
+    known, found = manifest.read(snippets), {}
     for file in snippets.rglob("*"):
         name = file.relative_to(snippets).as_posix()
-        passed_over = (
-            name.endswith(("manifest.toml", "proxy.toml"))
-            or "__pycache__" in name
-            or ".egg-info" in name
-            or name.split("/")[0] in elsewhere
-        )
-        if file.is_file() and not passed_over:
-            place = saved.get(name, f"/root/{name}").removeprefix(f"/root/{FOLDER}")
+        if manifest.published(file, snippets) and name.split("/")[0] not in known["elsewhere"]:
+            place = known["saved_as"].get(name, f"/root/{name}").removeprefix(f"/root/{FOLDER}")
             found[f"{FOLDER}{place}"] = file
     return dict(sorted(found.items()))
 

@@ -9,12 +9,14 @@ The tests read symptom.txt by `symptoms`, and see every line of it.
 """
 
 import re
-import tomllib
 from pathlib import Path
 
 import yaml
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
+
+from _ext import manifest
+from _ext.manifest import LABELS
 
 PLACES = {
     "browser": "In the browser",
@@ -24,7 +26,6 @@ PLACES = {
     "proxy": "In the reverse proxy's error log",
     "check": "From the check",
 }
-NAMES = {"nginx": "nginx", "apache": "Apache"}
 CHECKED = "check"
 # What hubcheck made of a set-up of others.
 MADE = {
@@ -65,7 +66,7 @@ def tabbed(parts):
     common = "\n".join(of.pop("", []))
     if not of:
         return common
-    tabs = "\n".join(f"````````{{group-tab}} {NAMES.get(proxy, proxy)}\n{chr(10).join(text)}\n````````" for proxy, text in of.items())
+    tabs = "\n".join(f"````````{{group-tab}} {LABELS.get(proxy, proxy)}\n{chr(10).join(text)}\n````````" for proxy, text in of.items())
     return f"{common}\n`````````{{tabs}}\n{tabs}\n`````````\n"
 
 
@@ -74,7 +75,7 @@ class FromFile(SphinxDirective):
 
     @property
     def manifest(self):
-        return tomllib.loads((Path(self.env.srcdir) / "snippets/manifest.toml").read_text("utf-8"))
+        return manifest.read(Path(self.env.srcdir) / "snippets")
 
     def read(self, name):
         path = Path(self.env.doc2path(self.env.docname)).parent / name
@@ -118,7 +119,7 @@ class Fix(FromFile):
             body = hunks.partition("\n")[2].rstrip("\n")
             proxy = name.split("/")[0]
             where = self.manifest["saved_as"].get(name, name)
-            parts.append((proxy if proxy in NAMES else "", f"In `{where}`:\n\n{fence(body, 'diff')}"))
+            parts.append((proxy if proxy in LABELS else "", f"In `{where}`:\n\n{fence(body, 'diff')}"))
         return self.made(tabbed(parts if len({proxy for proxy, _ in parts}) > 1 else [("", text) for _, text in parts]), diff)
 
 
@@ -186,14 +187,14 @@ def strangers(rows):
     made = [(row["by"], *row["fault"].split(": ", 1), row["application"], *row["lived"]) for row in rows]
     of = {word: sum(row[-1] == word for row in made) for word in MADE}
     good = sum(row[2] == "none" for row in made)
-    by = " and ".join(f"{sum(row[0] == proxy for row in made)} of {name}" for proxy, name in NAMES.items())
+    by = " and ".join(f"{number} of {LABELS[proxy]}" for proxy in LABELS if (number := sum(row[0] == proxy for row in made)))
     words = (
         f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. Of {of['exact']} the script named the one true cause, and of "
         f"{of['one of']} the true one among others. It named no cause, or others, for {of['another'] + of['not known']}. In the "
         f"{good} that work, it found nothing."
     )
     rows = "\n".join(
-        f"| {'nothing is wrong' if fault == 'none' else fault} | {NAMES[proxy]} | [{source(address)}]({address}) | {MADE[word]} |"
+        f"| {'nothing is wrong' if fault == 'none' else fault} | {LABELS[proxy]} | [{source(address)}]({address}) | {MADE[word]} |"
         for proxy, _, fault, address, word in sorted(made, key=lambda row: (row[2] == "none", row[2], row[3]))
     )
     return f"{words}\n\n| Fault | Server | Source | The check |\n|---|---|---|---|\n{rows}"

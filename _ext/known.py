@@ -6,12 +6,13 @@ how many `texts` and `lines` were read, and the shares of them for which the pag
 
 import json
 import re
-import tomllib
 from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
+
+from _ext import manifest
 
 PAGE = "troubleshooting/index"
 SCRIPT = "snippets/check/hubcheck.py"
@@ -48,7 +49,7 @@ class Measured(SphinxDirective):
 
 def add_field(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
     if page == PAGE and app.builder.name == "html":
-        ladder = tomllib.loads(Path(app.srcdir, "snippets/manifest.toml").read_text("utf-8"))["ladder"]
+        ladder = manifest.table(Path(app.srcdir, "snippets/manifest.toml"))["ladder"]
         data = json.dumps({"table": table(app), "rungs": ladder}, ensure_ascii=False)
         # Nothing in a script of data may look like its end, or like an address that the page would ask.
         app.add_js_file(None, body=data.replace("<", "\\u003c").replace("//", "\\/\\/"), type="application/json", id="known")

@@ -12,6 +12,8 @@ from atlas import FromFile
 from evidence import digest
 from sphinx.util import logging
 
+from _ext import manifest
+
 log = logging.getLogger(__name__)
 
 FILE = "releases.toml"
@@ -32,10 +34,7 @@ def read(root):
 
 def changed(release, snippets):
     """The published files in the folder `snippets` that are not as they were: [(name, whether it was there, whether it is there)]."""
-    now = {str(path.relative_to(snippets)) for path in snippets.rglob("*") if path.is_file()}
-    now = {
-        name for name in now if not name.endswith(("manifest.toml", "proxy.toml")) and "__pycache__" not in name and ".egg-info" not in name
-    }
+    now = {str(path.relative_to(snippets)) for path in snippets.rglob("*") if manifest.published(path, snippets)}
     before = release["files"]
     return [
         (name, name in before, name in now)

@@ -1,7 +1,7 @@
 """What the tests saw of each snippet: a line beneath it, and the tables of deploy/tested.md.
 
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
-- `{tested} climbs NAME`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
+- `{tested} climbs`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
 - `{tested} kernels`: what kernels from PyPI do.
 - `{tested} archive`: its SHA-256, and the table of the machines that archives of just these bytes have set up.
 """
@@ -9,12 +9,14 @@
 import re
 from pathlib import Path
 
-from atlas import NAMES, FromFile, code
+from atlas import FromFile, code
 from babel.lists import format_list
 from docutils import nodes
 from evidence import read, renewed, standing
 from sphinx import addnodes
 from sphinx.util import logging
+
+from _ext.manifest import LABELS
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +85,9 @@ def accepted(name, rows, short=False):
     # A proxy, or systemd, through which somebody works has accepted its own files.
     by = [row for row in rows if row["kind"] == "accepted" or name.startswith(f"{row['by']}/")]
     found = {
-        who: versions((row["version"] for row in by if row["by"] == who), short) for who in [*NAMES, *sorted({row["by"] for row in by})]
+        who: versions((row["version"] for row in by if row["by"] == who), short) for who in [*LABELS, *sorted({row["by"] for row in by})]
     }
-    return ", and by ".join(f"{NAMES.get(who, who)} {said}" for who, said in found.items() if said)
+    return ", and by ".join(f"{LABELS.get(who, who)} {said}" for who, said in found.items() if said)
 
 
 def ran(name, rows, short=False):
@@ -93,8 +95,8 @@ def ran(name, rows, short=False):
     of = {kind: [row for row in rows if row["kind"] == kind] for kind in ("climbed", "booted", "blocks_run")}
     hubs = {kind: versions((row["jupyterhub"] for row in some), short) for kind, some in of.items()}
     homes = {kind: listed(sorted({row["home"] for row in some if row["home"]})) for kind, some in of.items()}
-    behind = [NAMES[proxy] for proxy in NAMES if any(row["by"] == proxy for row in of["climbed"])]
-    through = "" if name.split("/")[0] in NAMES else f" behind {listed(behind)}"
+    behind = [LABELS[proxy] for proxy in LABELS if any(row["by"] == proxy for row in of["climbed"])]
+    through = "" if name.split("/")[0] in LABELS else f" behind {listed(behind)}"
     told = {
         "climbed": f"runs with JupyterHub {hubs['climbed']}{through}",
         "booted": f"starts as a service with JupyterHub {hubs['booted']} on Debian {homes['booted']}",
@@ -145,6 +147,7 @@ class Tested(FromFile):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
         tables = {
             "climbs": self.climbs,
+            "climbs-of": self.climbs_of,
             "blocks": self.blocks,
             "faults": self.faults,
             "term": self.term,
@@ -158,12 +161,17 @@ class Tested(FromFile):
         text = "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else "None in this run."
         return self.parse_text_to_nodes(text)
 
-    def climbs(self, rows, proxy):
+    def climbs(self, rows):
+        """A tab for each reverse proxy."""
+        text = "\n".join(f"`````{{group-tab}} {name}\n```{{tested}} climbs-of {proxy}\n```\n`````" for proxy, name in LABELS.items())
+        return self.parse_text_to_nodes(f"``````{{tabs}}\n{text}\n``````")
+
+    def climbs_of(self, rows, proxy):
         ladder = self.manifest["ladder"]
         climbed = [row for row in rows if (row["kind"], row["by"]) == ("climbed", proxy)]
         climbed.sort(key=lambda row: (number(row["version"]), row["on"], number(row["jupyterhub"]), row["home"]), reverse=True)
         made = self.table(
-            [NAMES[proxy], "From", "JupyterHub", "On", *(code(rung) for rung in ladder), "Run on"],
+            [LABELS[proxy], "From", "JupyterHub", "On", *(code(rung) for rung in ladder), "Run on"],
             [
                 [
                     row["version"],
@@ -184,8 +192,8 @@ class Tested(FromFile):
         shown = [row for row in rows if row["kind"] == "blocks_run"]
         applications = sorted({row["application"] for row in shown})
         of = {}
-        for row in sorted(shown, key=lambda row: ([*NAMES].index(row["by"]), [-part for part in number(row["jupyterhub"])])):
-            of.setdefault((f"{NAMES[row['by']]} {row['version']}", row["jupyterhub"]), {})[row["application"]] = row
+        for row in sorted(shown, key=lambda row: ([*LABELS].index(row["by"]), [-part for part in number(row["jupyterhub"])])):
+            of.setdefault((f"{LABELS[row['by']]} {row['version']}", row["jupyterhub"]), {})[row["application"]] = row
         return self.table(
             ["Reverse proxy", "JupyterHub", *applications, "Run on"],
             [
@@ -200,7 +208,7 @@ class Tested(FromFile):
         shown.sort(key=lambda row: (row["home"], row["application"], row["on"]), reverse=True)
         proof = nodes.paragraph("", "SHA-256 with the example values: ", nodes.literal("", self.env.archive), classes=["archive-sum"])
         head = ["Values", "Debian", "With", "Run on"]
-        lines = [[row["on"], source(row["home"]), NAMES[row["application"]], row["date"]] for row in shown]
+        lines = [[row["on"], source(row["home"]), LABELS[row["application"]], row["date"]] for row in shown]
         return [proof, *self.table(head, lines)]
 
     def faults(self, rows, by):
@@ -241,12 +249,12 @@ class Tested(FromFile):
         """The newest term of each reverse proxy, side by side."""
         lived = sorted((row for row in rows if row["kind"] == "term"), key=lambda row: (row["date"], number(row["version"])))
         of = {row["by"]: row for row in lived}
-        shown = [of[name] for name in NAMES if name in of]
+        shown = [of[name] for name in LABELS if name in of]
         figures = [
             [words, *(form.format(row["rungs"][name]) if name in row["rungs"] else "—" for row in shown)]
             for name, (words, form) in TERM.items()
         ]
-        head = ["", *(f"{NAMES[row['by']]} {row['version']}" for row in shown)]
+        head = ["", *(f"{LABELS[row['by']]} {row['version']}" for row in shown)]
         return self.table(head, [*figures, ["Run on", *(row["date"] for row in shown)]] if shown else [])
 
     def files(self, rows):

@@ -4,15 +4,16 @@ A row of build/evidence.json whose kind is "typed" names the page's source (`by`
 proxy (`application`) of the machine. What was typed, and printed what the page says, is in `lived`, see `evidence.commands`.
 """
 
-import tomllib
 from pathlib import Path
 
-from atlas import NAMES
 from babel.lists import format_list
 from docutils import nodes
 from evidence import commands
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
+
+from _ext import manifest
+from _ext.manifest import LABELS
 
 PAGES = ("index", "deploy/", "jigsaw/", "troubleshooting/")
 # Their pages are one row of the table.
@@ -41,7 +42,7 @@ def typed(rows, docname, all_of_them):
 
 def homes(app, rows):
     """The numbers of the Debian releases of rows: "12 and 13"."""
-    numbers = tomllib.loads((Path(app.srcdir) / "snippets/manifest.toml").read_text("utf-8"))["debian"]
+    numbers = manifest.table(Path(app.srcdir) / "snippets/manifest.toml")["debian"]
     return listed(f"{number}" for number in sorted({numbers[row["on"]] for row in rows}))
 
 
@@ -89,7 +90,7 @@ def fill(app, doctree, docname):
         lines = []
         for page, (many, of, rows) in found.items():
             title = "Troubleshooting" if page == TROUBLES else app.env.titles[page].astext()
-            by = listed(NAMES[proxy] for proxy in NAMES if any(row["application"] == proxy for row in rows))
+            by = listed(LABELS[proxy] for proxy in LABELS if any(row["application"] == proxy for row in rows))
             date = max((row["date"] for row in rows), default="—")
             lines.append([title, f"{many} of {of}", homes(app, rows) or "—", by or "—", date])
         place.replace_self(table(["Page", "Commands", "Debian", "With", "Last run on"], lines))

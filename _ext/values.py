@@ -7,8 +7,9 @@ _static/values.js; without JavaScript the form is not shown, and the pages hold 
 import html
 import json
 import re
-import tomllib
 from pathlib import Path
+
+from _ext.manifest import table
 
 BUTTONS = (
     '<p class="values-buttons"><button type="reset">Back to the examples</button> '
@@ -43,7 +44,7 @@ def form(manifest):
 
 def write_examples(app, config):
     """A script that defines EXAMPLES, beside the static files."""
-    manifest = tomllib.loads((Path(app.srcdir) / "snippets/manifest.toml").read_text("utf-8"))
+    manifest = table(Path(app.srcdir) / "snippets/manifest.toml")
     values = {name: manifest["values"][name] for name in manifest["fields"]}
     fields = {name: {key: field[key] for key in field if key != "hint"} for name, field in manifest["fields"].items()}
     folder = Path(app.doctreedir) / "static"

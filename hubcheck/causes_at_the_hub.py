@@ -91,10 +91,13 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"hub/api -> 403\b.*" + BEFORE,
         OneOf(
-            ("What answered lets only some addresses in. nginx: allow and deny. Apache: Require.", "A firewall refuses."),
+            (
+                "What answered lets only some addresses in, such as a balancer's. nginx: allow, deny or return 403. Apache: Require.",
+                "A firewall refuses.",
+            ),
             "look for these words in the files of what answered. Without them, it is the second.",
         ),
-        "troubleshooting/invalid-response-403-forbidden",
+        "troubleshooting/forbidden-for-everybody",
     ),
     (
         r"hub/api -> (404|30\d).*\(from the hub\)",

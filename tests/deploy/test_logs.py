@@ -8,7 +8,8 @@ import pytest
 from tests.harness.machines import deployment
 from tests.harness.machines.deployment import URL
 from tests.harness.machines.faults import PROXY_PID
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VALUES, VERSIONS, Files
+from tests.harness.manifest import FURTHER_PROXIES, PROXIES, PUBLISHED, ROOT, VALUES, VERSIONS, Files
+from tests.harness.pairs import marks
 
 SUITE = VERSIONS["debian"][-1]  # where logs have the modes that Debian gives them
 newest = pytest.mark.parametrize("version", VERSIONS["jupyterhub"][:1])
@@ -75,6 +76,27 @@ def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, ver
     # The one of them that is a cookie of the hub opens nothing by itself.
     name = SESSION.rpartition(" ")[2]
     assert deployment.on_server(hub.machine, "log_traces", "alone", deployment.BEHIND, name, secrets[SESSION]) == [302, 403]
+
+
+# A log that is no file is written to one, so that it is searched like the others.
+AS_A_FILE = "for unit in $(systemctl list-units --type service --plain --no-legend | cut -d ' ' -f 1); do journalctl --unit $unit; done"
+
+
+@newest
+@pytest.mark.parametrize("proxy", [pytest.param(name, marks=marks(name)) for name in FURTHER_PROXIES])
+def test_no_log_of_a_further_proxy_holds_a_secret(hubs, version, proxy):
+    """What it has is the path of each page, and that is for root and adm alone."""
+    hub, port, row = hubs(version), VALUES["hub"].rpartition(":")[2], FURTHER_PROXIES[proxy]
+    with deployment.in_front(hub, row.servers[-1], proxy) as machine:
+        secrets = deployment.on_server(hub.machine, "log_traces", "use", URL, "alice", port, PROXY_PID)
+        own = machine.sh(deployment.reading(row.log)).stdout
+        open_to_all = machine.sh("find /var/log/ -type f -name '*jupyterhub*' -readable", check=False, user="nobody").stdout
+        machine.sh(f"{{ {AS_A_FILE}; }} >/var/log/journal.txt")
+        left = found(machine, secrets)
+    assert secrets[TOKEN] not in own
+    assert "/jupyter/user/alice/lab" in own, "the log does not say what was asked"
+    assert left == set()
+    assert not open_to_all, "anybody on the machine reads who was here"
 
 
 # Of a line that is there twice, the first is port 80's.

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from tests.harness.machines import bare, deployment, reader_values, troubles
-from tests.harness.manifest import HOMES, MANIFEST, PROXIES, ROOT, VALUES
+from tests.harness.manifest import FURTHER_PROXIES, HOMES, MANIFEST, PROXIES, ROOT, VALUES
 from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import in_turn
 from tests.harness.site import balancer_page, certificate, existing_site_page, following, other_kernels_page, removal
@@ -24,6 +24,7 @@ ELSEWHERE = {
     "deploy/other-kernels.md": "tests/deploy/test_other_kernels.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/shares.md": "tests/deploy/test_shares.py",
+    **{f"deploy/{proxy}.md": "tests/deploy/test_other_proxies.py" for proxy in FURTHER_PROXIES},
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/users.md": "tests/deploy/test_users.py",
 }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from _ext import manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 SNIPPETS = ROOT / "snippets"
 BUILD = ROOT / "build"
-MANIFEST = tomllib.loads((SNIPPETS / "manifest.toml").read_text("utf-8"))
+MANIFEST = manifest.read(SNIPPETS)
 VALUES = MANIFEST["values"]
 VERSIONS = MANIFEST["versions"]
 SAVED_AS = MANIFEST["saved_as"]
@@ -27,29 +28,29 @@ def home(name: str) -> tuple[str, str]:
     return version, suite or HOMES[0]
 
 
-# Beside a reverse proxy's files, what is known of it.
-FACTS = "proxy.toml"
-
-
 @dataclass(frozen=True)
 class Proxy:
-    """A reverse proxy: a row of the manifest, and snippets/NAME/proxy.toml.
+    """A reverse proxy, as `_ext.manifest.read` has it: a row of the manifest, and snippets/NAME/proxy.toml.
 
     - servers: where it is tried, the newest last: Debian's releases, or a name that `install` knows.
     - label: its name in sentences. site: which of its files has the site. service: systemd's name for it.
     - packages: what Debian calls it. install: by server, Debian's release and the commands that make it ready there, for what
       is more than a package.
+    - saved_as: where its files are saved on the server; one that is not named is run from where it lies.
     - start: what Debian does when it is installed. pid: where it writes its number once it runs; "" if `start` returns no sooner.
     - accepts: the server's own check, warns: what its warnings look like. reports: prints its version.
     - log, error_log, other_log: of the hub's site, of what goes wrong, of other sites. A log that begins with "journalctl" is a command.
     - header: what it says of itself in the header Server; "" for nothing.
     - too_large: the statuses of a body that is as large as Jupyter takes, and of one that is larger.
     - kept: seconds for which it resumes a TLS session.
-    - tells: which headers it tells the hub beside those that every one tells.
-    - changes: by what they are for, edits (text, what comes instead) of the site. extra: files that belong to such a change, or with
-      which it is impatient where its site says nothing.
+    - tells: which headers it tells the hub beside those that every one tells; "" for one of those that it does not tell.
+    - changes: by what they are for, edits (text, what comes instead) of the site, or (file, text, what comes instead) of another of
+      its files. extra: files that belong to such a change, or with which it is impatient where its site says nothing.
     - passes: by server, or for "every" one, which of `raw_client.attempts` it passes on, having read it by the older standard, and what
       is answered.
+    - parts: by what a reverse proxy has to do (`_ext.proxies.PARTS`), the words of its files that have it done; "" if it does it by
+      itself, and a sentence where the page says more.
+    - states: by the words with which its page says what may be seen instead, how that is made, as `following.State` has it.
     - cannot: by behaviour, in one sentence for its page, what it does not do; a test sees that it still does not.
     """
 
@@ -68,6 +69,7 @@ class Proxy:
     too_large: list[int]
     kept: int
     packages: list[str] = field(default_factory=list)
+    saved_as: dict[str, str] = field(default_factory=dict)
     install: dict[str, list[str]] = field(default_factory=dict)
     pid: str = ""
     other_log: str = ""
@@ -75,6 +77,8 @@ class Proxy:
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
     passes: dict[str, dict[str, list]] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
+    states: dict[str, dict] = field(default_factory=dict)
     cannot: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -95,28 +99,19 @@ class Proxy:
     def changed(self, what: str) -> Files:
         """The published files with one of its `changes`."""
         files = PUBLISHED
-        for old, new in self.changes[what]:
-            files = files.replace(self.site_file, old, new)
+        for *name, old, new in self.changes[what]:
+            files = files.replace(f"{self.name}/{name[0]}" if name else self.site_file, old, new)
         return files
 
 
-def _proxies(table: str) -> dict[str, Proxy]:
-    rows = MANIFEST.get(table, {})
-    return {name: Proxy(name, rows[name], **tomllib.loads((SNIPPETS / name / FACTS).read_text("utf-8"))) for name in rows}
-
-
-PROXIES = _proxies("proxies")
-FURTHER_PROXIES = _proxies("further_proxies")
+PROXIES = {name: Proxy(name, **facts) for name, facts in MANIFEST["proxies"].items()}
+FURTHER_PROXIES = {name: Proxy(name, **facts) for name, facts in MANIFEST["further_proxies"].items()}
 EVERY_PROXY = PROXIES | FURTHER_PROXIES
 
 
 def snippets() -> list[str]:
     """Every published file, as a path below snippets/: all but what is known of them."""
-    return sorted(
-        str(path.relative_to(SNIPPETS))
-        for path in SNIPPETS.rglob("*")
-        if path.is_file() and path.name not in ("manifest.toml", FACTS) and "__pycache__" not in path.parts and ".egg-info" not in str(path)
-    )
+    return sorted(str(path.relative_to(SNIPPETS)) for path in SNIPPETS.rglob("*") if manifest.published(path, SNIPPETS))
 
 
 def on_the_server() -> list[str]:

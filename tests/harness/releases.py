@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from _ext.manifest import FACTS, MANIFEST
 from tests.harness.manifest import PUBLISHED, ROOT, Files, snippets
 
 FILE = ROOT / "releases.toml"
@@ -83,7 +84,7 @@ def text(commit: str, name: str) -> str:
 
 def published(commit: str) -> Files:
     """The published files of a release, as `Files` whose every file is changed. Raises `NoHistory`."""
-    names = [name.removeprefix("snippets/") for name in _names(commit, "snippets/") if not name.endswith(("manifest.toml", "proxy.toml"))]
+    names = [name.removeprefix("snippets/") for name in _names(commit, "snippets/") if Path(name).name not in (MANIFEST, FACTS)]
     return Files({name: text(commit, f"snippets/{name}") for name in names})
 
 
@@ -95,6 +96,9 @@ def now() -> Files:
 def saved_as(commit: str) -> dict[str, str]:
     """Where a release says that each of its files is saved on the server (name: path)."""
     said = tomllib.loads(text(commit, "snippets/manifest.toml"))["saved_as"]
+    for facts in (name for name in _names(commit, "snippets/") if name.endswith(f"/{FACTS}")):
+        places = tomllib.loads(text(commit, facts)).get("saved_as", {})
+        said |= {f"{facts.split('/')[1]}/{name}": place for name, place in places.items()}
     return {name: said.get(name, f"/root/{name}") for name in published(commit).changed}
 
 

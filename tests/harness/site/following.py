@@ -12,14 +12,14 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from _ext.atlas import NAMES
+from _ext.manifest import LABELS
 from tests.harness.machines import engine, terminal
 from tests.harness.manifest import MANIFEST, NOT_SHOWN, ROOT, VALUES
 from tests.harness.site import guide, walk
 from tests.harness.site.walk import Instead, Mend, Save, Type
 
 # By reverse proxy, the label of its tab.
-TABS = NAMES
+TABS = LABELS
 # Seconds for "some seconds later".
 LATER = 30
 DOWNLOAD = re.compile(r"_downloads/(\w+)/")

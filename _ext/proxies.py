@@ -1,0 +1,72 @@
+"""The reverse proxies, from what is known of them (snippets/NAME/proxy.toml).
+
+- `{proxies} which`: a table of the further ones: the page of each, where it was tried, and what it does not do.
+- `{proxies} cannot NAME`: what one of them does not do, a list.
+- `{proxies} parts`: what a reverse proxy has to do, and by which words of its files each does it.
+"""
+
+from pathlib import Path
+
+from sphinx.util.docutils import SphinxDirective
+
+from _ext import manifest
+
+# What a reverse proxy in front of a hub has to do.
+PARTS = {
+    "plain_http": "Send plain HTTP to HTTPS",
+    "tls": "TLS 1.2 and 1.3 alone",
+    "websockets": "WebSockets",
+    "host": "Pass on Host as the browser sent it",
+    "scheme": "Tell the hub that users come by HTTPS",
+    "address": "Tell the hub the client's address",
+    "connections": "A connection to the hub for each request",
+    "away": "503 while the hub is away",
+    "waiting": "Wait for long answers and silent WebSockets",
+    "header": "15 seconds for a handshake and a header",
+    "pause": "30 seconds for a pause in an upload",
+    "size": "512 MB for an upload",
+    "compression": "Compress scripts, and no page",
+    "paths": "Pass on encoded paths as they came",
+    "events": "Pass on the stream of events at once",
+    "log": "A log without queries",
+}
+NOTHING = "by itself"
+
+
+def cell(words):
+    """What stands in the table for a part: code, or a sentence."""
+    return words if words.endswith(".") else f"`{words}`" if words else NOTHING
+
+
+class Proxies(SphinxDirective):
+    required_arguments, optional_arguments = 1, 1
+
+    def run(self):
+        table = manifest.read(Path(self.env.srcdir) / "snippets")
+        further, debian = table["further_proxies"], table["debian"]
+        every = table["proxies"] | further
+        for name in every:
+            self.env.note_dependency(f"snippets/{name}/{manifest.FACTS}")
+        self.env.note_dependency(f"snippets/{manifest.MANIFEST}")
+        what, *names = self.arguments
+        if what == "cannot":
+            return self.parse_text_to_nodes("\n".join(f"- {words}" for words in further[names[0]]["cannot"].values()))
+        if what == "parts":
+            head = ["What it has to do", *(facts["label"] for facts in every.values())]
+            rows = [[words, *(cell(facts["parts"][part]) for facts in every.values())] for part, words in PARTS.items()]
+        else:
+            head = ["Reverse proxy", "Tried on", "What it does not do"]
+            rows = [
+                [
+                    f"[{facts['label']}]({name}.md)",
+                    " and ".join(f"Debian {debian[suite]}" for suite in facts["servers"]),
+                    " ".join(facts["cannot"].values()) or "—",
+                ]
+                for name, facts in further.items()
+            ]
+        return self.parse_text_to_nodes("\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]))
+
+
+def setup(app):
+    app.add_directive("proxies", Proxies)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
