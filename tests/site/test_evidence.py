@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import MANIFEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
+from tests.harness.manifest import EVERY_PROXY, MANIFEST, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site.guide import small, sphinx
 
@@ -107,11 +107,15 @@ def test_with_an_older_jupyterhub_the_pins_are_not_the_published_ones():
 
 
 def test_every_published_file_can_have_evidence():
-    machines = {proxy: PROXIES[proxy].servers for proxy in PROXIES} | {"systemd": VERSIONS["debian"], "python": VERSIONS["jupyterhub"]}
+    machines = {proxy: EVERY_PROXY[proxy].servers for proxy in EVERY_PROXY} | {
+        "systemd": VERSIONS["debian"],
+        "python": VERSIONS["jupyterhub"],
+    }
     rows = [row for what, where in machines.items() for row in evidence.accepted(what, where[0], machine())]
-    rows += [climbed(proxy=proxy) for proxy in PROXIES] + [evidence.booted(hub())]
+    rows += [climbed(proxy=proxy) for proxy in EVERY_PROXY] + [evidence.booted(hub())]
     rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
     rows += [evidence.read_beside(program, "1.0", "trixie") for program in evidence.READ_BESIDE]
+    rows.append(evidence.kernel(hub(), "octave_kernel", "1.1.1", "Octave", "", {"computes": True}))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [name for name in snippets() if name.startswith(("setup/", "people/", "course/", "care/")) and name.endswith(".sh")]
     rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))

@@ -151,6 +151,12 @@ def balancer(suite: str) -> Image:
 
 
 @cache
+def kernels() -> Image:
+    """The hub's machine of the newest Debian with kernels from PyPI and the programs that they run; built when first asked for."""
+    return Image("kernels", hub(HUBS[-1]).tag, "kernels.Containerfile", {}, _tree(SNIPPETS / "kernels", "kernels"))
+
+
+@cache
 def blocks() -> Image:
     """A stand-in for calysto.github.io: the page that MetaKernel's own %jigsaw downloads, and Blockly from npm."""
     page = (SNIPPETS / "jigsaw" / "Python.html").read_text("utf-8")

@@ -147,6 +147,14 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
     )
 
 
+def kernel(hub: deployment.Hub, package: str, release: str, shows: str, program: str, does: dict[str, bool]) -> dict:
+    """What a kernel from PyPI did behind a hub, by the words of `other_kernels.DOES`; of one that does not run, `program` are its words."""
+    used = [*PUBLISHED.folder("kernels"), *DEPLOYED, UNIT]
+    proves = PUBLISHED.folder("kernels") if does["computes"] else []
+    more = {"on": program, "home": hub.suite, "jupyterhub": hub.version, "application": shows, "lived": does}
+    return row("kernel", package, release, used, proves, **more)
+
+
 def stranger(about: Stranger, verdict: str) -> dict:
     """What hubcheck made of a set-up that others have published, by a word of `strangers.judged`."""
     fault = f"{about.name}: {about.fault}"
