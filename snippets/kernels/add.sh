@@ -3,6 +3,11 @@
 # Run it as root, in the folder that holds requirements.txt. NAME is what the kernel is called in the list of kernels.
 set -eu
 
+if [ $# -ne 2 ] || [ ! -e requirements.txt ]; then
+    echo "Usage: sh add.sh PACKAGE NAME, in the folder that holds requirements.txt. Nothing was installed." >&2
+    exit 2
+fi
+
 # Users' servers read what this script writes.
 umask 022
 

@@ -5,10 +5,16 @@ Run it with the Python that runs the users' servers. CODE is a cell, ANSWER a wo
 
 import sys
 
+from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import start_new_kernel
 
+if len(sys.argv) != 4:
+    sys.exit("Usage: python try_kernel.py NAME CODE ANSWER")
 name, code, answer = sys.argv[1:]
-manager, client = start_new_kernel(kernel_name=name, startup_timeout=60)
+try:
+    manager, client = start_new_kernel(kernel_name=name, startup_timeout=60)
+except NoSuchKernel:
+    sys.exit(f"No server finds a kernel of the name {name}.")
 
 
 def run(cell):

@@ -116,6 +116,8 @@ MAGICS = {
     "%parallel calysto_bash CalystoBash": "No module named 'ipyparallel'",
     "%python 6*7": "42",
     "%shell cat /home/alice/.profile": "Permission denied",
+    # Its folder goes at the end.
+    "%shell rm -v kept.txt": "removed",
 }
 
 

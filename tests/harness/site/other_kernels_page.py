@@ -15,7 +15,7 @@ STATES = {
     "If you see ResolutionImpossible": State(f"cp {HELD} {HELD}.kept; echo metakernel==0.30.4 >>{HELD}", f"mv {HELD}.kept {HELD}"),
     # As who misspells a name. So as to ask nobody for it, pip is kept from PyPI.
     "If you see No matching distribution found": State("true", typed=[f"cd {FOLDER}", "PIP_NO_INDEX=1 sh add.sh gnuplott_kernel gnuplot"]),
-    "If you see FileNotFoundError": State("true", typed=[f"cd {FOLDER}", f"{BIN}/python env.py scilb SCILAB_EXECUTABLE=scilab-cli"]),
+    "If you see No kernel has the name": State("true", typed=[f"cd {FOLDER}", f"{BIN}/python env.py scilb SCILAB_EXECUTABLE=scilab-cli"]),
     "If you see only the second": State(
         f"mv {OTHER} /root/octave-old",
         f"mv /root/octave-old {OTHER}",
@@ -25,5 +25,5 @@ STATES = {
         ],
     ),
     "If you see Skipping calysto_scheme as it is not installed": State(WITHOUT, AGAIN),
-    "If you see NoSuchKernel": State("true", typed=[f"cd {FOLDER}", f"{BIN}/python try_kernel.py mi_kernel '6 * 7' 42"]),
+    "If you see No server finds a kernel": State("true", typed=[f"cd {FOLDER}", f"{BIN}/python try_kernel.py mi_kernel '6 * 7' 42"]),
 }
