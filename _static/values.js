@@ -49,7 +49,8 @@
     (/\w$/.test(text) ? "(?![A-Za-z0-9_-]|\\.\\d)" : "");
   const example = new RegExp(Object.keys(shapes).sort((a, b) => b.length - a.length).map(bounded).join("|"), "g");
   const shown = (text) => {
-    const all = { ...values, path: values.base_url.slice(0, -1), port: values.hub.split(":")[1] };
+    const words = values.kernel.split("_").map((word) => word[0].toUpperCase() + word.slice(1));
+    const all = { ...values, path: values.base_url.slice(0, -1), port: values.hub.split(":")[1], title: words.join(" "), name: words.join("") };
     // The path of a hub at the root is "/" where it stands alone.
     return shapes[text].replace(/\{(\w+)\}/g, (_, name) => all[name]) || "/";
   };

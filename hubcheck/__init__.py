@@ -7,6 +7,7 @@ PARTS = (
     "libraries",
     "causes_on_the_way",
     "causes_at_the_hub",
+    "other_proxies",
     "verdicts",
     "responses",
     "addresses",

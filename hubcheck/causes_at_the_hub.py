@@ -8,17 +8,18 @@ from .causes_on_the_way import BEFORE, OneOf
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
-        "A login in front of the hub comes first: what answered asks for a password of its own (nginx: auth_basic; Apache: AuthType), "
-        "or for a certificate of the visitor (ssl_verify_client; SSLVerifyClient).",
+        "A login in front of the hub comes first: what answered asks for a password of its own"
+        "{login| (nginx: auth_basic; Apache: AuthType)}, or for a certificate of the visitor"
+        "{visitor| (ssl_verify_client; SSLVerifyClient)}.",
         "deploy/check",
     ),
     (
         r"hub/api -> 50[234]\b.*" + BEFORE,
         OneOf(
             (
-                "The hub does not run.",
+                "The hub does not run{down|}.",
                 "The hub listens on another port than the one that the reverse proxy names.",
-                "One of the two speaks TLS with the other, and the other does not: https:// or http:// in proxy_pass or ProxyPass.",
+                "One of the two speaks TLS with the other, and the other does not: {tls|https:// or http:// in proxy_pass or ProxyPass}.",
                 "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
             ),
             "systemctl status jupyterhub.service and ss -ltn on the server show the first two. If pages come at times, or the hub's log "
@@ -78,7 +79,25 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/failed-to-start-proxy",
     ),
     (
-        r"hub/api -> (?!30\d).*\(from (another program|nginx or|Apache or)",
+        r"hub/api -> 200, but no JupyterHub: null \(from Caddy\)",
+        "Nothing in Caddy's file takes this path on this host: it answers with an empty page and status 200. A handle, route or "
+        "reverse_proxy for the hub's path has to match it.",
+        "troubleshooting/not-found-under-the-base-url",
+    ),
+    (
+        r"hub/api -> 404.*\(from a program in Go",
+        OneOf(
+            (
+                "Traefik has no router for this address: the rule's Host or PathPrefix is another, the router is not at this entry point, "
+                "or Traefik has refused the router.",
+                "Another program in Go answers at this address.",
+            ),
+            "Traefik's dashboard lists its routers; its log says why it has refused one.",
+        ),
+        "troubleshooting/not-found-under-the-base-url",
+    ),
+    (
+        r"hub/api -> ((?!30\d).*\(from (another program|nginx or|Apache or)|200.*\(from (Caddy|HAProxy|a program in Go))",
         OneOf(
             (
                 "Another program listens on the port that the reverse proxy names: the hub's own proxy could not start there.",
@@ -91,15 +110,19 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"hub/api -> 403\b.*" + BEFORE,
         OneOf(
-            ("What answered lets only some addresses in. nginx: allow and deny. Apache: Require.", "A firewall refuses."),
+            (
+                "What answered lets only some addresses in, such as a balancer's. "
+                "{allow|nginx: allow, deny or return 403. Apache: Require.}",
+                "A firewall refuses.",
+            ),
             "look for these words in the files of what answered. Without them, it is the second.",
         ),
-        "troubleshooting/invalid-response-403-forbidden",
+        "troubleshooting/forbidden-for-everybody",
     ),
     (
         r"hub/api -> (404|30\d).*\(from the hub\)",
         "The path differs between the reverse proxy and JupyterHub: compare c.JupyterHub.bind_url (or base_url) in jupyterhub_config.py "
-        "with the proxy's location or ProxyPass.",
+        "with the proxy's {path|location or ProxyPass}.",
         "troubleshooting/not-found-under-the-base-url",
     ),
     (
@@ -107,16 +130,17 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         OneOf(
             (
                 "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url) in jupyterhub_config.py, "
-                "and the proxy's location or ProxyPass.",
+                "and the proxy's {path|location or ProxyPass}.",
                 "Another site of the reverse proxy answers for this name.",
             ),
-            "nginx -T or apachectl -S on the server lists the sites.",
+            "{sites|nginx -T or apachectl -S on the server lists the sites.}",
         ),
         "troubleshooting/not-found-under-the-base-url",
     ),
     (
         r"no redirect",
-        "The path without its last slash leads nowhere. Apache: RedirectMatch. nginx: a location that ends in a slash does it by itself.",
+        "The path without its last slash leads nowhere. "
+        "{slash|Apache: RedirectMatch. nginx: a location that ends in a slash does it by itself.}",
         "troubleshooting/not-found-without-the-last-slash",
     ),
     (
@@ -223,8 +247,8 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"Opener-Policy",
-        "nginx: add_header Cross-Origin-Opener-Policy same-origin always. "
-        "Apache: Header always set Cross-Origin-Opener-Policy same-origin.",
+        "{opener|nginx: add_header Cross-Origin-Opener-Policy same-origin always. "
+        "Apache: Header always set Cross-Origin-Opener-Policy same-origin.}",
         "jigsaw/configure",
     ),
     (
@@ -261,20 +285,21 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"encoded slash",
-        "The reverse proxy refuses encoded slashes. Apache: AllowEncodedSlashes NoDecode. nginx: no path after the address in proxy_pass.",
+        "The reverse proxy refuses encoded slashes. "
+        "{slashes|Apache: AllowEncodedSlashes NoDecode. nginx: no path after the address in proxy_pass.}",
         "troubleshooting/not-found-for-an-encoded-slash",
     ),
     (
         r"encoded",
-        "The reverse proxy decodes paths. Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.",
+        "The reverse proxy decodes paths. {encoded|Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.}",
         "troubleshooting/bad-request-for-a-percent-sign",
     ),
     (
         r" -> 40[345]\b.*" + BEFORE,
         OneOf(
             (
-                "Another rule of the reverse proxy answers for this path before the hub's own does. nginx: a location. Apache: a Location, "
-                "an Alias or a RedirectMatch.",
+                "Another rule of the reverse proxy answers for this path before the hub's own does. "
+                "{rule|nginx: a location. Apache: a Location, an Alias or a RedirectMatch.}",
                 "A firewall refuses this request.",
             ),
             "look for a part of this path in the files of what answered. If there is none, it is the second.",

@@ -54,8 +54,8 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         OneOf(
             (
                 "Users see the hub below a path, and the address given lacks it.",
-                "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url), and the proxy's location "
-                "or ProxyPass.",
+                "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url), and the proxy's "
+                "{path|location or ProxyPass}.",
             ),
             "look at the path in the address that users open.",
         ),
@@ -76,7 +76,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         r"^(PUT|DELETE) (.* -> 4(?!13).*" + BEFORE + "|.*closed connection without response)",
         OneOf(
             (
-                "What answered lets only some methods of HTTP pass. nginx: limit_except. Apache: LimitExcept. "
+                "What answered lets only some methods of HTTP pass. {methods|nginx: limit_except. Apache: LimitExcept.} "
                 "JupyterLab needs PUT, PATCH and DELETE too.",
                 "A firewall refuses what the request holds.",
             ),
@@ -108,8 +108,8 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"(part of JupyterLab's page|Blockly) does not load.* -> (200|40\d).*" + BEFORE,
-        "Another rule of the reverse proxy answers for scripts and styles before the hub's own does. nginx: a location for "
-        "\\.(js|css)$ wins over location /jupyter/; with location ^~ /jupyter/ it does not.",
+        "Another rule of the reverse proxy answers for scripts and styles before the hub's own does. {scripts|nginx: a location for "
+        "\\.(js|css)$ wins over location /jupyter/; with location ^~ /jupyter/ it does not.}",
         "troubleshooting/scripts-are-not-found",
     ),
     (
@@ -136,6 +136,15 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         r"Hostname mismatch|IP address mismatch|doesn't match",
         "The certificate is for another name.",
         "troubleshooting/certificate-for-another-name",
+    ),
+    (
+        # What OpenSSL says of a certificate under VERIFY_X509_STRICT alone, which Python sets since 3.13.
+        r"certificate verify failed: ((CA cert does not include|Using cert extension requires) |Missing .* Key Identifier|"
+        r".* marked critical|Path length (invalid|given) |Key usage keyCertSign |(Issuer|Subject) name empty|"
+        r"Empty Subject Alternative |Subject empty and |.* explicit ECC parameters|cert info signature and )",
+        "Python 3.13 and newer refuse a certificate that departs from the standard in this way: the site's own, or its authority's. "
+        "Browsers, curl and older Pythons may accept it. Get a new one that has what is named here.",
+        "troubleshooting/certificate-is-not-trusted#only-new-pythons-refuse-it",
     ),
     (
         r"certificate verify failed",
@@ -181,33 +190,33 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r'api/events/subscribe(?! -> 50\d).*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
-        "The reverse proxy lets WebSockets pass for a list of paths only: a location or Location of its own for kernels and terminals. "
-        "All of the hub needs it.",
+        "The reverse proxy lets WebSockets pass for a list of paths only"
+        "{some|: a location or Location of its own for kernels and terminals}. All of the hub needs it.",
         "troubleshooting/websockets-of-some-paths-only",
     ),
     (
         r"a WebSocket's address with(?!.* -> 50\d)",
-        "The reverse proxy takes the addresses of WebSockets apart. Apache: a RewriteRule to ws://, in place of which "
-        "upgrade=websocket on ProxyPass does it.",
+        "The reverse proxy takes the addresses of WebSockets apart. {apart|Apache: a RewriteRule to ws://, in place of which "
+        "upgrade=websocket on ProxyPass does it.}",
         "troubleshooting/unsafe-url-with-3f",
     ),
     (
         r'Can "Upgrade" only to "WebSocket"|426 ',
-        "A reverse proxy on the way does not tunnel WebSockets. nginx: proxy_set_header Upgrade $http_upgrade and "
-        "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.",
+        "A reverse proxy on the way does not tunnel WebSockets. {upgrade|nginx: proxy_set_header Upgrade $http_upgrade and "
+        "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.}",
         "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
         r'"Connection" must be "Upgrade"',
-        "A reverse proxy on the way does not ask for the upgrade. nginx: proxy_set_header Connection, from the map at the top.",
+        "A reverse proxy on the way does not ask for the upgrade. {upgrade|nginx: proxy_set_header Connection, from the map at the top.}",
         "troubleshooting/connection-must-be-upgrade",
     ),
     (
         r"Cross origin|Cross Origin",
         OneOf(
             (
-                "The reverse proxy changes the Host header, so the origin looks foreign. nginx: proxy_set_header Host $http_host. "
-                "Apache: ProxyPreserveHost On.",
+                "The reverse proxy changes the Host header, so the origin looks foreign. {host|nginx: proxy_set_header Host $http_host. "
+                "Apache: ProxyPreserveHost On.}",
                 "It changes the Origin header: a line for Origin, which has to go.",
             ),
             "the log of the user's server has both, after Blocking Cross Origin: what is not as in the browser's address is changed.",
@@ -241,8 +250,8 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         r"went silent|closed the idle",
         OneOf(
             (
-                "The reverse proxy closes idle connections. nginx: proxy_read_timeout and proxy_send_timeout. "
-                "Apache: timeout= on ProxyPass.",
+                "The reverse proxy closes idle connections. {idle|nginx: proxy_read_timeout and proxy_send_timeout. "
+                "Apache: timeout= on ProxyPass.}",
                 "A balancer or a firewall in front of it does.",
             ),
             "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
@@ -251,21 +260,22 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"-> 413",
-        "What answered limits the size of a request. nginx: client_max_body_size.",
+        "What answered limits the size of a request. {size|nginx: client_max_body_size.}",
         "troubleshooting/request-entity-too-large",
     ),
     (
         r"arrived all at once",
-        "A reverse proxy on the way holds back the event stream. nginx: proxy_buffering off, for the progress of a starting server.",
+        "A reverse proxy on the way holds back the event stream. "
+        "{events|nginx: proxy_buffering off, for the progress of a starting server.}",
         "troubleshooting/progress-stays-at-zero",
     ),
     (
         r"without Secure",
         OneOf(
             (
-                "The reverse proxy does not tell the hub that users come by HTTPS. nginx: proxy_set_header X-Scheme $scheme. "
-                "Apache: RequestHeader set X-Scheme https.",
-                "TLS ends in front of the reverse proxy, whose $scheme is then http.",
+                "The reverse proxy does not tell the hub that users come by HTTPS. {scheme|nginx: proxy_set_header X-Scheme $scheme. "
+                "Apache: RequestHeader set X-Scheme https.}",
+                "TLS ends in front of the reverse proxy{plain|, whose $scheme is then http}.",
             ),
             "look for the certificate: if it is not in the reverse proxy's own file, it is the second.",
         ),
@@ -273,29 +283,29 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"XSRF cookie does not match|a new XSRF cookie",
-        "The hub sees each request come from another address or browser. nginx: proxy_set_header X-Real-IP $remote_addr. "
-        "Apache: RequestHeader set X-Real-IP.",
+        "The hub sees each request come from another address or browser. {address|nginx: proxy_set_header X-Real-IP $remote_addr. "
+        "Apache: RequestHeader set X-Real-IP.}",
         "troubleshooting/xsrf-cookie-does-not-match",
     ),
     (
         r"port 80 answers without",
         OneOf(
             (
-                "Another site answers on port 80. Apache: Debian's 000-default takes the machine's own name; disable it.",
+                "Another site answers on port 80. {port|Apache: Debian's 000-default takes the machine's own name; disable it.}",
                 "The hub's site has no redirect for port 80.",
             ),
-            "apachectl -S or nginx -T on the server lists the sites.",
+            "{sites|apachectl -S or nginx -T on the server lists the sites.}",
         ),
         "troubleshooting/debians-page-instead-of-the-hub",
     ),
     (
         r"a long link.* -> 50[23]\b.*" + BEFORE,
-        "The hub's answer to a long link has a long header, and the reverse proxy has no room for it. nginx: proxy_buffer_size.",
+        "The hub's answer to a long link has a long header, and the reverse proxy has no room for it. {room|nginx: proxy_buffer_size.}",
         "troubleshooting/upstream-sent-too-big-header",
     ),
     (
         r"a long link.* -> 414",
-        "What answered limits the length of addresses. nginx: large_client_header_buffers. Apache: LimitRequestLine.",
+        "What answered limits the length of addresses. {long|nginx: large_client_header_buffers. Apache: LimitRequestLine.}",
         "troubleshooting/upstream-sent-too-big-header",
     ),
     (

@@ -12,7 +12,7 @@ from .kernels import handshake, kernel_channel, kernel_computes, kernel_listed
 from .libraries import requests, websocket
 from .logging_in import door, log_in, token_works
 from .reaching_the_hub import hub_answers
-from .responses import Failed, words
+from .responses import Failed, shortened, words
 from .starting_a_server import server_spawns
 from .uploads import body_passes, upload_lands
 from .verdicts import verdict
@@ -39,6 +39,12 @@ INSIDE = {
 
 class TooLong(Exception):
     """A rung that did not end."""
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """What answers bring about that are not a hub's; asked for once the packages are there."""
+    ours = (Failed, TooLong, requests.RequestException, websocket.WebSocketException)
+    return (*ours, OSError, LookupError, TypeError, AttributeError, ValueError)
 
 
 def limited(rung, hub: Hub):
@@ -76,21 +82,11 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             hub.options.tell(name)
             try:
                 for line in limited(rung, hub):
-                    evidence.append(line)
-            except (
-                Failed,
-                TooLong,
-                requests.RequestException,
-                websocket.WebSocketException,
-                OSError,
-                LookupError,
-                TypeError,
-                AttributeError,
-                ValueError,
-            ) as failure:
+                    evidence.append(shortened(line))
+            except broken() as failure:
                 expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
-                said = words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
-                result |= {"ok": False, "said": said} | verdict(said)
+                said = shortened(words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}")
+                result |= {"ok": False, "said": said} | verdict(said, hub.front)
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
             results.append(result)
             say(result)
@@ -99,7 +95,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
     finally:
         hub.options.tell("cleaning up" if hub.undo else "")
         for step in reversed(hub.undo):
-            with suppress(Failed, requests.RequestException, websocket.WebSocketException, OSError):
+            with suppress(*broken()):
                 step()
         hub.options.tell("")
     return results

@@ -126,6 +126,8 @@ def main(given: list[str] | None = None) -> int:
         print("hubcheck: interrupted; what it had started is taken away again", file=sys.stderr)
         return 1
     written = json.dumps({"hubcheck": VERSION, "guide": options.guide, "url": options.url, "rungs": results}, indent=2, ensure_ascii=False)
+    # JSON itself lets a terminal's signs pass that are no ASCII.
+    written = "".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in written)
     if options.json == "-":
         print(written)
     elif options.json:

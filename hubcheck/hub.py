@@ -12,7 +12,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from .addresses import astray
 from .libraries import requests, websocket
-from .responses import Failed, answered, excerpt, read, refusal, whose
+from .responses import Failed, answered, excerpt, proxies, read, refusal, whose
 
 # For what anybody may see: without the token, if there is one.
 ANONYMOUS = {"Authorization": ""}
@@ -34,11 +34,17 @@ class Hub:
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
         self.user = options.user
+        self.seen: set[str] = set()  # which reverse proxies answers have named
         self.version = ""  # of JupyterHub, once the hub has said it
         self.undo: list = []  # what takes away again what was made, last first
         self.stops = False  # whether the user's server is stopped at the end
         if options.token:
             self.session.headers["Authorization"] = f"token {options.token}"
+
+    @property
+    def front(self) -> str:
+        """The reverse proxy, if all answers that name one name the same."""
+        return min(self.seen) if len(self.seen) == 1 else ""
 
     @property
     def server(self) -> str:
@@ -55,8 +61,12 @@ class Hub:
         # Named for each request: the environment's REQUESTS_CA_BUNDLE would win over the session's own setting.
         options = {"timeout": self.options.timeout, "verify": self.options.ca_file or True} | options
         self.log(f"{method} {address}")
-        response = self.session.request(method, address, **options)
+        try:
+            response = self.session.request(method, address, **options)
+        except UnicodeError:
+            raise requests.exceptions.InvalidHeader(f"{method} {address}: the answer leads to an address that cannot be read") from None
         for answer in (*response.history, response):
+            self.seen.update(proxies(answer))
             self.log(f"  {answer.status_code} {answer.request.method} {answer.url} in {answer.elapsed.total_seconds():.2f} s")
         return response
 

@@ -141,6 +141,10 @@ troubleshooting/failed-to-start-proxy hub_answers
 troubleshooting/file-name-too-long kernel_channel
     zmq.error.ZMQError: File name too long (addr='ipc://…/kernel-…-ipc-…')
     Cause: The user's home lies so deep that a kernel's sockets have no room for … JUPYTER_RUNTIME_DIR in jupyter_server_config.py.
+troubleshooting/forbidden-for-everybody hub_answers
+    403 Forbidden
+    One of these: (1) What answered lets only some addresses in, such as a … 403. Apache: Require. (2) A firewall refuses.
+    To decide: look for these words in the files of what answered. Without them, it is the second.
 troubleshooting/getpwnam-name-not-found login_works
     Internal Server Error
     Failed to load resource: the server responded with a status of 500 (Internal Server Error)
@@ -324,6 +328,12 @@ deploy/faults#another-version-of-jupyterhub
     jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
 deploy/reverse-proxy#slow-clients
     AH01084: pass request body failed to … (…)
+deploy/existing-site#2-put-it-to-work
+    "location" directive is not allowed here in …/….conf:…
+    duplicate location "…/" in …/….conf:…
+    unknown log format "jupyterhub" in …/….conf:…
+deploy/certificate#1-fetch-the-certificate
+    Certbot failed to authenticate some domains
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open

@@ -8,6 +8,7 @@ import sys
 
 from .climbing import INSIDE
 from .known_lines import KNOWN
+from .responses import visible
 from .verdicts import address
 
 # A line of KNOWN with fewer letters and digits counts only where it stands alone: other programs say it too.
@@ -179,8 +180,3 @@ def read_log(name: str, guide: str) -> int:
         print("No line of this is on a page of the guide.")
         print("To find what fails: python hubcheck.py https://hub.example.com/jupyter/ --user alice")
     return 1 if likely else 0
-
-
-def visible(text: str) -> str:
-    """A text without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)

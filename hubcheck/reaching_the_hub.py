@@ -110,7 +110,7 @@ def no_hub(hub: Hub, refused: Failed) -> Failed:
             return Failed(seen.partition(": ")[0] + found)
         if " -> 404" in seen and hub.base == "/":
             return Failed(f"{seen}; the address has no path")
-        if hub.parts.scheme == "http" and re.search(r" -> 30\d [^:]*: https://", seen):
+        if hub.parts.scheme == "http" and "leads elsewhere" not in seen and re.search(r" -> 30\d [^:]*: https://", seen):
             return Failed(f"{seen}; the address was {hub.url}, it begins with http://")
     return refused
 
@@ -127,7 +127,7 @@ def hub_answers(hub: Hub):
     except Failed as refused:
         raise no_hub(hub, refused) from None
     if "version" not in (answer or {}):
-        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]} (from another program)"))
+        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]} (from {whose(asked)})"))
     hub.version = answer["version"]
     yield f"GET {hub.base}hub/api -> 200, JupyterHub {hub.version}"
     if hub.base != "/":

@@ -7,6 +7,7 @@ import re
 import sys
 from xml.etree import ElementTree
 
+from .responses import visible
 from .verdicts import judged
 
 
@@ -16,7 +17,7 @@ def teller():
 
     def tell(text: str) -> None:
         if watched:
-            print(f"\r\033[K{'… ' if text else ''}{text[:70]}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{'… ' if text else ''}{visible(text[:70])}", end="", file=sys.stderr, flush=True)
 
     return tell
 
@@ -26,9 +27,9 @@ def show(result: dict, guide: str = "") -> None:
     colour, plain_again = ("\033[32m" if result["ok"] else "\033[31m", "\033[0m") if coloured() else ("", "")
     print(f"{colour}{'✓' if result['ok'] else '✗'} {result['rung']}{plain_again} ({result['seconds']:.1f} s)")
     for line in result["evidence"]:
-        print(f"    {line}")
+        print(f"    {in_a_line(line)}")
     if not result["ok"]:
-        print(f"    {result['said']}")
+        print(f"    {in_a_line(result['said'])}")
         for line in judged(result, guide):
             print(f"  {line}")
     sys.stdout.flush()
@@ -37,7 +38,12 @@ def show(result: dict, guide: str = "") -> None:
 def warn(result: dict, guide: str = "") -> None:
     """Print a rung that failed in one line, for a log; of one that holds nothing."""
     if not result["ok"]:
-        print(" ".join(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)]).split()), flush=True)
+        print(in_a_line(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)])), flush=True)
+
+
+def in_a_line(text: str) -> str:
+    """What a server or a kernel has said, as a line of a terminal, which obeys nothing of it."""
+    return visible(" ".join(text.split()))
 
 
 def coloured() -> bool:

@@ -30,6 +30,10 @@ NAMED = {
     r"nginx|openresty": "nginx or a program behind it",
     r"apache": "Apache or a program behind it",
 }
+# Characters of what is told of one thing.
+LONGEST = 900
+# Traefik does not say its name.
+IN_GO = "a program in Go, such as Traefik"
 # What the pages of such programs hold.
 PAGES = {
     r"mod_?security|requested URL was rejected|web application firewall|incapsula|fortiguard|fortiweb|barracuda|sophos|zscaler"
@@ -38,7 +42,7 @@ PAGES = {
     r"<center>(nginx|openresty)": "nginx",
     r"<address>Apache|//IETF//DTD HTML 2\.0//EN": "Apache",
     r"<html><body><h1>\d+ [^<]*</h1>\n": "HAProxy",
-    r"\A404 page not found\s*\Z": "a program in Go, such as Traefik",
+    r"\A(404 page not found|no available server)\s*\Z": IN_GO,
     r"<title>JupyterHub</title>": "the hub",
     r'<title>Jupyter|\bjupyter-config-data\b|\ACan "Upgrade" only|\A"Connection" must be|\ACross origin websockets': "the user's server",
 }
@@ -73,11 +77,17 @@ def whose(response: requests.Response) -> str:
         body = json.loads(text)
         if isinstance(body, dict) and "message" in body and {"reason", "status"} & body.keys():
             return "the user's server" if servers else "the hub"
-    # The hub's own proxy, where it has no page of the hub's to show.
-    if "Content-Type" not in response.headers and text and text == STATUS_WORDS.get(response.status_code):
-        return "JupyterHub's own proxy"
+    # The hub's own proxy, where it has no page of the hub's to show; it has no other errors than these. Traefik says the others so.
+    if "Content-Type" not in response.headers and text and text in (STATUS_WORDS.get(response.status_code), response.reason):
+        return "JupyterHub's own proxy" if response.status_code in (404, 500, 503) else IN_GO
     server = response.headers.get("Server", "")
     return next((name for sign, name in NAMED.items() if re.match(sign, server, re.I)), "another program")
+
+
+def proxies(response: requests.Response) -> set[str]:
+    """The reverse proxies that an answer's headers name, though another program may have given it."""
+    said = f"{response.headers.get('Server', '')} {response.headers.get('Via', '')}"
+    return {name for name in ("nginx", "Apache", "Caddy") if re.search(rf"\b{name}\b", said, re.I)}
 
 
 def read(response: requests.Response, asked: str):
@@ -110,6 +120,16 @@ def excerpt(response: requests.Response) -> str:
 def plain(text: str) -> str:
     text = re.sub(r"(?s)<(script|style).*?</\1>|<!--.*?-->|<[^>]+>", " ", text)
     return " ".join(text.split())[:200]
+
+
+def shortened(text: str) -> str:
+    """A text with its beginning and its end: a server may say as much as it likes, and what is said is looked through many times."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+
+
+def visible(text: str) -> str:
+    """A text without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def policies(response: requests.Response) -> list[dict[str, str]]:

@@ -6,18 +6,31 @@ import re
 
 from .causes_at_the_hub import AT_THE_HUB
 from .causes_on_the_way import ON_THE_WAY, OneOf
+from .other_proxies import OTHER_PROXIES
 
 CAUSES = [*ON_THE_WAY, *AT_THE_HUB]
 
 
-def verdict(said: str) -> dict[str, str]:
+def fitting(text: str, proxy: str) -> str:
+    """A cause in the words of the reverse proxy that is known to stand there. In a cause, {about|words} are those for nginx and
+    Apache, which are told where no other is known; another has words of its own about that, or none."""
+    own = OTHER_PROXIES.get(proxy)
+    return re.sub(
+        r"( ?)\{(\w+)\|([^}]*)\}", lambda to: f"{to[1]}{word}" if (word := to[3] if own is None else own.get(to[2], "")) else "", text
+    )
+
+
+def verdict(said: str, front: str = "") -> dict[str, str]:
     """What follows from what was said: certainty ("certain", "one of these", "not known"), cause, decide (how to find out which
-    of several causes it is), and page; without a known cause, cause and decide are empty."""
+    of several causes it is), and page; without a known cause, cause and decide are empty. `front` is the reverse proxy that other
+    answers have shown: it counts where this one shows none."""
     cause, page = next(((cause, page) for seen, cause, page in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
+    named = re.search(r"\(from (nginx|Apache|[^()]*)", said)
+    proxy = named[1] if named and (named[1] in OTHER_PROXIES or named[1] in ("nginx", "Apache")) else front
     if isinstance(cause, OneOf):
-        numbered = " ".join(f"({number}) {text}" for number, text in enumerate(cause.causes, 1))
-        return {"certainty": "one of these", "cause": numbered, "decide": cause.decide, "page": page}
-    return {"certainty": "certain" if cause else "not known", "cause": cause, "decide": "", "page": page}
+        numbered = " ".join(f"({number}) {fitting(text, proxy)}" for number, text in enumerate(cause.causes, 1))
+        return {"certainty": "one of these", "cause": numbered, "decide": fitting(cause.decide, proxy), "page": page}
+    return {"certainty": "certain" if cause else "not known", "cause": fitting(cause, proxy), "decide": "", "page": page}
 
 
 def judged(result: dict, guide: str = "") -> list[str]:

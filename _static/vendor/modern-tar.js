@@ -1,4 +1,5 @@
-// modern-tar 0.8.6, its packTar and unpackTar as one module, made with esbuild: see CONTRIBUTING.md.
+// packTar and unpackTar of modern-tar, as one module: see CONTRIBUTING.md.
+// From npm's modern-tar@0.8.6, dist/web/index.js, SHA-256 4054ff4ecddcb9a05517d043b06ad4392ada36b4dbf27f038aa47ce58eb831e4, by esbuild@0.28.2.
 // MIT License
 //
 // Copyright (c) 2025 Ayuhito

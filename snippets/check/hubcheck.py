@@ -111,8 +111,8 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         OneOf(
             (
                 "Users see the hub below a path, and the address given lacks it.",
-                "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url), and the proxy's location "
-                "or ProxyPass.",
+                "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url), and the proxy's "
+                "{path|location or ProxyPass}.",
             ),
             "look at the path in the address that users open.",
         ),
@@ -133,7 +133,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         r"^(PUT|DELETE) (.* -> 4(?!13).*" + BEFORE + "|.*closed connection without response)",
         OneOf(
             (
-                "What answered lets only some methods of HTTP pass. nginx: limit_except. Apache: LimitExcept. "
+                "What answered lets only some methods of HTTP pass. {methods|nginx: limit_except. Apache: LimitExcept.} "
                 "JupyterLab needs PUT, PATCH and DELETE too.",
                 "A firewall refuses what the request holds.",
             ),
@@ -165,8 +165,8 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"(part of JupyterLab's page|Blockly) does not load.* -> (200|40\d).*" + BEFORE,
-        "Another rule of the reverse proxy answers for scripts and styles before the hub's own does. nginx: a location for "
-        "\\.(js|css)$ wins over location /jupyter/; with location ^~ /jupyter/ it does not.",
+        "Another rule of the reverse proxy answers for scripts and styles before the hub's own does. {scripts|nginx: a location for "
+        "\\.(js|css)$ wins over location /jupyter/; with location ^~ /jupyter/ it does not.}",
         "troubleshooting/scripts-are-not-found",
     ),
     (
@@ -193,6 +193,15 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         r"Hostname mismatch|IP address mismatch|doesn't match",
         "The certificate is for another name.",
         "troubleshooting/certificate-for-another-name",
+    ),
+    (
+        # What OpenSSL says of a certificate under VERIFY_X509_STRICT alone, which Python sets since 3.13.
+        r"certificate verify failed: ((CA cert does not include|Using cert extension requires) |Missing .* Key Identifier|"
+        r".* marked critical|Path length (invalid|given) |Key usage keyCertSign |(Issuer|Subject) name empty|"
+        r"Empty Subject Alternative |Subject empty and |.* explicit ECC parameters|cert info signature and )",
+        "Python 3.13 and newer refuse a certificate that departs from the standard in this way: the site's own, or its authority's. "
+        "Browsers, curl and older Pythons may accept it. Get a new one that has what is named here.",
+        "troubleshooting/certificate-is-not-trusted#only-new-pythons-refuse-it",
     ),
     (
         r"certificate verify failed",
@@ -238,33 +247,33 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r'api/events/subscribe(?! -> 50\d).*(Can "Upgrade" only|"Connection" must be|' + BEFORE + ")",
-        "The reverse proxy lets WebSockets pass for a list of paths only: a location or Location of its own for kernels and terminals. "
-        "All of the hub needs it.",
+        "The reverse proxy lets WebSockets pass for a list of paths only"
+        "{some|: a location or Location of its own for kernels and terminals}. All of the hub needs it.",
         "troubleshooting/websockets-of-some-paths-only",
     ),
     (
         r"a WebSocket's address with(?!.* -> 50\d)",
-        "The reverse proxy takes the addresses of WebSockets apart. Apache: a RewriteRule to ws://, in place of which "
-        "upgrade=websocket on ProxyPass does it.",
+        "The reverse proxy takes the addresses of WebSockets apart. {apart|Apache: a RewriteRule to ws://, in place of which "
+        "upgrade=websocket on ProxyPass does it.}",
         "troubleshooting/unsafe-url-with-3f",
     ),
     (
         r'Can "Upgrade" only to "WebSocket"|426 ',
-        "A reverse proxy on the way does not tunnel WebSockets. nginx: proxy_set_header Upgrade $http_upgrade and "
-        "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.",
+        "A reverse proxy on the way does not tunnel WebSockets. {upgrade|nginx: proxy_set_header Upgrade $http_upgrade and "
+        "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.}",
         "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
         r'"Connection" must be "Upgrade"',
-        "A reverse proxy on the way does not ask for the upgrade. nginx: proxy_set_header Connection, from the map at the top.",
+        "A reverse proxy on the way does not ask for the upgrade. {upgrade|nginx: proxy_set_header Connection, from the map at the top.}",
         "troubleshooting/connection-must-be-upgrade",
     ),
     (
         r"Cross origin|Cross Origin",
         OneOf(
             (
-                "The reverse proxy changes the Host header, so the origin looks foreign. nginx: proxy_set_header Host $http_host. "
-                "Apache: ProxyPreserveHost On.",
+                "The reverse proxy changes the Host header, so the origin looks foreign. {host|nginx: proxy_set_header Host $http_host. "
+                "Apache: ProxyPreserveHost On.}",
                 "It changes the Origin header: a line for Origin, which has to go.",
             ),
             "the log of the user's server has both, after Blocking Cross Origin: what is not as in the browser's address is changed.",
@@ -298,8 +307,8 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         r"went silent|closed the idle",
         OneOf(
             (
-                "The reverse proxy closes idle connections. nginx: proxy_read_timeout and proxy_send_timeout. "
-                "Apache: timeout= on ProxyPass.",
+                "The reverse proxy closes idle connections. {idle|nginx: proxy_read_timeout and proxy_send_timeout. "
+                "Apache: timeout= on ProxyPass.}",
                 "A balancer or a firewall in front of it does.",
             ),
             "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
@@ -308,21 +317,22 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"-> 413",
-        "What answered limits the size of a request. nginx: client_max_body_size.",
+        "What answered limits the size of a request. {size|nginx: client_max_body_size.}",
         "troubleshooting/request-entity-too-large",
     ),
     (
         r"arrived all at once",
-        "A reverse proxy on the way holds back the event stream. nginx: proxy_buffering off, for the progress of a starting server.",
+        "A reverse proxy on the way holds back the event stream. "
+        "{events|nginx: proxy_buffering off, for the progress of a starting server.}",
         "troubleshooting/progress-stays-at-zero",
     ),
     (
         r"without Secure",
         OneOf(
             (
-                "The reverse proxy does not tell the hub that users come by HTTPS. nginx: proxy_set_header X-Scheme $scheme. "
-                "Apache: RequestHeader set X-Scheme https.",
-                "TLS ends in front of the reverse proxy, whose $scheme is then http.",
+                "The reverse proxy does not tell the hub that users come by HTTPS. {scheme|nginx: proxy_set_header X-Scheme $scheme. "
+                "Apache: RequestHeader set X-Scheme https.}",
+                "TLS ends in front of the reverse proxy{plain|, whose $scheme is then http}.",
             ),
             "look for the certificate: if it is not in the reverse proxy's own file, it is the second.",
         ),
@@ -330,29 +340,29 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"XSRF cookie does not match|a new XSRF cookie",
-        "The hub sees each request come from another address or browser. nginx: proxy_set_header X-Real-IP $remote_addr. "
-        "Apache: RequestHeader set X-Real-IP.",
+        "The hub sees each request come from another address or browser. {address|nginx: proxy_set_header X-Real-IP $remote_addr. "
+        "Apache: RequestHeader set X-Real-IP.}",
         "troubleshooting/xsrf-cookie-does-not-match",
     ),
     (
         r"port 80 answers without",
         OneOf(
             (
-                "Another site answers on port 80. Apache: Debian's 000-default takes the machine's own name; disable it.",
+                "Another site answers on port 80. {port|Apache: Debian's 000-default takes the machine's own name; disable it.}",
                 "The hub's site has no redirect for port 80.",
             ),
-            "apachectl -S or nginx -T on the server lists the sites.",
+            "{sites|apachectl -S or nginx -T on the server lists the sites.}",
         ),
         "troubleshooting/debians-page-instead-of-the-hub",
     ),
     (
         r"a long link.* -> 50[23]\b.*" + BEFORE,
-        "The hub's answer to a long link has a long header, and the reverse proxy has no room for it. nginx: proxy_buffer_size.",
+        "The hub's answer to a long link has a long header, and the reverse proxy has no room for it. {room|nginx: proxy_buffer_size.}",
         "troubleshooting/upstream-sent-too-big-header",
     ),
     (
         r"a long link.* -> 414",
-        "What answered limits the length of addresses. nginx: large_client_header_buffers. Apache: LimitRequestLine.",
+        "What answered limits the length of addresses. {long|nginx: large_client_header_buffers. Apache: LimitRequestLine.}",
         "troubleshooting/upstream-sent-too-big-header",
     ),
     (
@@ -397,17 +407,18 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
-        "A login in front of the hub comes first: what answered asks for a password of its own (nginx: auth_basic; Apache: AuthType), "
-        "or for a certificate of the visitor (ssl_verify_client; SSLVerifyClient).",
+        "A login in front of the hub comes first: what answered asks for a password of its own"
+        "{login| (nginx: auth_basic; Apache: AuthType)}, or for a certificate of the visitor"
+        "{visitor| (ssl_verify_client; SSLVerifyClient)}.",
         "deploy/check",
     ),
     (
         r"hub/api -> 50[234]\b.*" + BEFORE,
         OneOf(
             (
-                "The hub does not run.",
+                "The hub does not run{down|}.",
                 "The hub listens on another port than the one that the reverse proxy names.",
-                "One of the two speaks TLS with the other, and the other does not: https:// or http:// in proxy_pass or ProxyPass.",
+                "One of the two speaks TLS with the other, and the other does not: {tls|https:// or http:// in proxy_pass or ProxyPass}.",
                 "The hub's own proxy may open no more files: LimitNOFILE in the hub's unit.",
             ),
             "systemctl status jupyterhub.service and ss -ltn on the server show the first two. If pages come at times, or the hub's log "
@@ -467,7 +478,25 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/failed-to-start-proxy",
     ),
     (
-        r"hub/api -> (?!30\d).*\(from (another program|nginx or|Apache or)",
+        r"hub/api -> 200, but no JupyterHub: null \(from Caddy\)",
+        "Nothing in Caddy's file takes this path on this host: it answers with an empty page and status 200. A handle, route or "
+        "reverse_proxy for the hub's path has to match it.",
+        "troubleshooting/not-found-under-the-base-url",
+    ),
+    (
+        r"hub/api -> 404.*\(from a program in Go",
+        OneOf(
+            (
+                "Traefik has no router for this address: the rule's Host or PathPrefix is another, the router is not at this entry point, "
+                "or Traefik has refused the router.",
+                "Another program in Go answers at this address.",
+            ),
+            "Traefik's dashboard lists its routers; its log says why it has refused one.",
+        ),
+        "troubleshooting/not-found-under-the-base-url",
+    ),
+    (
+        r"hub/api -> ((?!30\d).*\(from (another program|nginx or|Apache or)|200.*\(from (Caddy|HAProxy|a program in Go))",
         OneOf(
             (
                 "Another program listens on the port that the reverse proxy names: the hub's own proxy could not start there.",
@@ -480,15 +509,19 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"hub/api -> 403\b.*" + BEFORE,
         OneOf(
-            ("What answered lets only some addresses in. nginx: allow and deny. Apache: Require.", "A firewall refuses."),
+            (
+                "What answered lets only some addresses in, such as a balancer's. "
+                "{allow|nginx: allow, deny or return 403. Apache: Require.}",
+                "A firewall refuses.",
+            ),
             "look for these words in the files of what answered. Without them, it is the second.",
         ),
-        "troubleshooting/invalid-response-403-forbidden",
+        "troubleshooting/forbidden-for-everybody",
     ),
     (
         r"hub/api -> (404|30\d).*\(from the hub\)",
         "The path differs between the reverse proxy and JupyterHub: compare c.JupyterHub.bind_url (or base_url) in jupyterhub_config.py "
-        "with the proxy's location or ProxyPass.",
+        "with the proxy's {path|location or ProxyPass}.",
         "troubleshooting/not-found-under-the-base-url",
     ),
     (
@@ -496,16 +529,17 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         OneOf(
             (
                 "The path differs between the reverse proxy and JupyterHub: c.JupyterHub.bind_url (or base_url) in jupyterhub_config.py, "
-                "and the proxy's location or ProxyPass.",
+                "and the proxy's {path|location or ProxyPass}.",
                 "Another site of the reverse proxy answers for this name.",
             ),
-            "nginx -T or apachectl -S on the server lists the sites.",
+            "{sites|nginx -T or apachectl -S on the server lists the sites.}",
         ),
         "troubleshooting/not-found-under-the-base-url",
     ),
     (
         r"no redirect",
-        "The path without its last slash leads nowhere. Apache: RedirectMatch. nginx: a location that ends in a slash does it by itself.",
+        "The path without its last slash leads nowhere. "
+        "{slash|Apache: RedirectMatch. nginx: a location that ends in a slash does it by itself.}",
         "troubleshooting/not-found-without-the-last-slash",
     ),
     (
@@ -612,8 +646,8 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"Opener-Policy",
-        "nginx: add_header Cross-Origin-Opener-Policy same-origin always. "
-        "Apache: Header always set Cross-Origin-Opener-Policy same-origin.",
+        "{opener|nginx: add_header Cross-Origin-Opener-Policy same-origin always. "
+        "Apache: Header always set Cross-Origin-Opener-Policy same-origin.}",
         "jigsaw/configure",
     ),
     (
@@ -650,20 +684,21 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     ),
     (
         r"encoded slash",
-        "The reverse proxy refuses encoded slashes. Apache: AllowEncodedSlashes NoDecode. nginx: no path after the address in proxy_pass.",
+        "The reverse proxy refuses encoded slashes. "
+        "{slashes|Apache: AllowEncodedSlashes NoDecode. nginx: no path after the address in proxy_pass.}",
         "troubleshooting/not-found-for-an-encoded-slash",
     ),
     (
         r"encoded",
-        "The reverse proxy decodes paths. Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.",
+        "The reverse proxy decodes paths. {encoded|Apache: nocanon on ProxyPass. nginx: no path after the address in proxy_pass.}",
         "troubleshooting/bad-request-for-a-percent-sign",
     ),
     (
         r" -> 40[345]\b.*" + BEFORE,
         OneOf(
             (
-                "Another rule of the reverse proxy answers for this path before the hub's own does. nginx: a location. Apache: a Location, "
-                "an Alias or a RedirectMatch.",
+                "Another rule of the reverse proxy answers for this path before the hub's own does. "
+                "{rule|nginx: a location. Apache: a Location, an Alias or a RedirectMatch.}",
                 "A firewall refuses this request.",
             ),
             "look for a part of this path in the files of what answered. If there is none, it is the second.",
@@ -673,20 +708,101 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
 ]
 
 
+# OTHER PROXIES
+# What other reverse proxies than nginx and Apache call what a cause is about: told where an answer shows that it is one of them.
+
+OTHER_PROXIES: dict[str, dict[str, str]] = {
+    "Caddy": {
+        "address": "Caddy: header_up X-Real-IP {remote_host}.",
+        "allow": "Caddy: a matcher remote_ip or client_ip.",
+        "down": ", or Caddy's own check of it fails (health_uri)",
+        "events": "Caddy: flush_interval -1 in reverse_proxy.",
+        "host": "Caddy: a header_up for Host, which has to go.",
+        "idle": "Caddy: stream_timeout in reverse_proxy.",
+        "login": " (Caddy: basic_auth or forward_auth)",
+        "methods": "Caddy: a matcher method.",
+        "opener": "Caddy: header Cross-Origin-Opener-Policy same-origin.",
+        "path": "handle, handle_path or route in Caddy's file: handle_path takes the path away",
+        "port": "",
+        "rule": "Caddy: a handle, a route, a redir or a respond.",
+        "scheme": "Caddy: header_up X-Scheme {scheme}.",
+        "scripts": "Caddy: a handle or a file_server whose matcher takes them, such as *.js.",
+        "sites": "caddy adapt --pretty --config /etc/caddy/Caddyfile on the server shows what takes which address.",
+        "size": "Caddy: max_size in request_body.",
+        "slash": "Caddy: redir /jupyter /jupyter/.",
+        "some": ": a handle of its own for kernels and terminals",
+        "tls": "https:// or http:// in reverse_proxy",
+        "upgrade": "Caddy does it by itself: a header_up for Connection or Upgrade has to go.",
+        "visitor": " (client_auth)",
+    },
+    "HAProxy": {
+        "address": "HAProxy: http-request set-header X-Real-IP %[src].",
+        "allow": "HAProxy: http-request deny with src.",
+        "down": ", or HAProxy's own check of it fails (check on the line of the server)",
+        "host": "HAProxy: a line http-request set-header Host, which has to go.",
+        "idle": "HAProxy: timeout tunnel.",
+        "login": " (HAProxy: http-request auth)",
+        "methods": "HAProxy: http-request deny with method.",
+        "opener": "HAProxy: http-after-response set-header Cross-Origin-Opener-Policy same-origin.",
+        "path": "use_backend, or a line that changes the path",
+        "rule": "HAProxy: use_backend, http-request deny, return or redirect.",
+        "scheme": "HAProxy: http-request set-header X-Scheme https.",
+        "scripts": "HAProxy: a use_backend whose condition takes them, such as path_end .js.",
+        "sites": "the lines bind, use_backend and default_backend in HAProxy's file say what takes which address.",
+        "size": "HAProxy: http-request deny deny_status 413.",
+        "slash": "HAProxy: http-request redirect location /jupyter/ if { path /jupyter }.",
+        "some": ": a use_backend of its own for kernels and terminals",
+        "tls": "ssl on the line of the server",
+        "upgrade": "HAProxy does it by itself: a line that deletes or sets Connection or Upgrade has to go.",
+        "visitor": " (verify required)",
+    },
+    "a program in Go, such as Traefik": {
+        "allow": "Traefik: ipAllowList.",
+        "down": ", or Traefik's own check of it fails (healthCheck)",
+        "host": "Traefik: passHostHeader: false, which has to go.",
+        "login": " (Traefik: basicAuth or forwardAuth)",
+        "methods": "Traefik: Method in the rule of the router.",
+        "opener": "Traefik: customResponseHeaders, Cross-Origin-Opener-Policy: same-origin.",
+        "path": "router (PathPrefix), or its middleware stripPrefix, which takes the path away",
+        "rule": "Traefik: a router with a longer rule or a higher priority.",
+        "scheme": "Traefik: customRequestHeaders, X-Scheme: https.",
+        "scripts": "Traefik: a router with a longer rule or a higher priority.",
+        "sites": "Traefik's dashboard lists its routers.",
+        "size": "Traefik: maxRequestBodyBytes of the middleware buffering.",
+        "slash": "Traefik: redirectRegex.",
+        "some": ": a router of its own for kernels and terminals",
+        "tls": "https:// or http:// in the server's url",
+        "upgrade": "Traefik does it by itself: a middleware that sets Connection or Upgrade has to go.",
+    },
+}
+
+
 # VERDICTS
 # From what was seen to a verdict: the cause, how sure that is, and the page to read.
 
 CAUSES = [*ON_THE_WAY, *AT_THE_HUB]
 
 
-def verdict(said: str) -> dict[str, str]:
+def fitting(text: str, proxy: str) -> str:
+    """A cause in the words of the reverse proxy that is known to stand there. In a cause, {about|words} are those for nginx and
+    Apache, which are told where no other is known; another has words of its own about that, or none."""
+    own = OTHER_PROXIES.get(proxy)
+    return re.sub(
+        r"( ?)\{(\w+)\|([^}]*)\}", lambda to: f"{to[1]}{word}" if (word := to[3] if own is None else own.get(to[2], "")) else "", text
+    )
+
+
+def verdict(said: str, front: str = "") -> dict[str, str]:
     """What follows from what was said: certainty ("certain", "one of these", "not known"), cause, decide (how to find out which
-    of several causes it is), and page; without a known cause, cause and decide are empty."""
+    of several causes it is), and page; without a known cause, cause and decide are empty. `front` is the reverse proxy that other
+    answers have shown: it counts where this one shows none."""
     cause, page = next(((cause, page) for seen, cause, page in CAUSES if re.search(seen, said)), ("", "troubleshooting/index"))
+    named = re.search(r"\(from (nginx|Apache|[^()]*)", said)
+    proxy = named[1] if named and (named[1] in OTHER_PROXIES or named[1] in ("nginx", "Apache")) else front
     if isinstance(cause, OneOf):
-        numbered = " ".join(f"({number}) {text}" for number, text in enumerate(cause.causes, 1))
-        return {"certainty": "one of these", "cause": numbered, "decide": cause.decide, "page": page}
-    return {"certainty": "certain" if cause else "not known", "cause": cause, "decide": "", "page": page}
+        numbered = " ".join(f"({number}) {fitting(text, proxy)}" for number, text in enumerate(cause.causes, 1))
+        return {"certainty": "one of these", "cause": numbered, "decide": fitting(cause.decide, proxy), "page": page}
+    return {"certainty": "certain" if cause else "not known", "cause": fitting(cause, proxy), "decide": "", "page": page}
 
 
 def judged(result: dict, guide: str = "") -> list[str]:
@@ -729,6 +845,10 @@ NAMED = {
     r"nginx|openresty": "nginx or a program behind it",
     r"apache": "Apache or a program behind it",
 }
+# Characters of what is told of one thing.
+LONGEST = 900
+# Traefik does not say its name.
+IN_GO = "a program in Go, such as Traefik"
 # What the pages of such programs hold.
 PAGES = {
     r"mod_?security|requested URL was rejected|web application firewall|incapsula|fortiguard|fortiweb|barracuda|sophos|zscaler"
@@ -737,7 +857,7 @@ PAGES = {
     r"<center>(nginx|openresty)": "nginx",
     r"<address>Apache|//IETF//DTD HTML 2\.0//EN": "Apache",
     r"<html><body><h1>\d+ [^<]*</h1>\n": "HAProxy",
-    r"\A404 page not found\s*\Z": "a program in Go, such as Traefik",
+    r"\A(404 page not found|no available server)\s*\Z": IN_GO,
     r"<title>JupyterHub</title>": "the hub",
     r'<title>Jupyter|\bjupyter-config-data\b|\ACan "Upgrade" only|\A"Connection" must be|\ACross origin websockets': "the user's server",
 }
@@ -772,11 +892,17 @@ def whose(response: requests.Response) -> str:
         body = json.loads(text)
         if isinstance(body, dict) and "message" in body and {"reason", "status"} & body.keys():
             return "the user's server" if servers else "the hub"
-    # The hub's own proxy, where it has no page of the hub's to show.
-    if "Content-Type" not in response.headers and text and text == STATUS_WORDS.get(response.status_code):
-        return "JupyterHub's own proxy"
+    # The hub's own proxy, where it has no page of the hub's to show; it has no other errors than these. Traefik says the others so.
+    if "Content-Type" not in response.headers and text and text in (STATUS_WORDS.get(response.status_code), response.reason):
+        return "JupyterHub's own proxy" if response.status_code in (404, 500, 503) else IN_GO
     server = response.headers.get("Server", "")
     return next((name for sign, name in NAMED.items() if re.match(sign, server, re.I)), "another program")
+
+
+def proxies(response: requests.Response) -> set[str]:
+    """The reverse proxies that an answer's headers name, though another program may have given it."""
+    said = f"{response.headers.get('Server', '')} {response.headers.get('Via', '')}"
+    return {name for name in ("nginx", "Apache", "Caddy") if re.search(rf"\b{name}\b", said, re.I)}
 
 
 def read(response: requests.Response, asked: str):
@@ -809,6 +935,16 @@ def excerpt(response: requests.Response) -> str:
 def plain(text: str) -> str:
     text = re.sub(r"(?s)<(script|style).*?</\1>|<!--.*?-->|<[^>]+>", " ", text)
     return " ".join(text.split())[:200]
+
+
+def shortened(text: str) -> str:
+    """A text with its beginning and its end: a server may say as much as it likes, and what is said is looked through many times."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+
+
+def visible(text: str) -> str:
+    """A text without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def policies(response: requests.Response) -> list[dict[str, str]]:
@@ -901,11 +1037,17 @@ class Hub:
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
         self.user = options.user
+        self.seen: set[str] = set()  # which reverse proxies answers have named
         self.version = ""  # of JupyterHub, once the hub has said it
         self.undo: list = []  # what takes away again what was made, last first
         self.stops = False  # whether the user's server is stopped at the end
         if options.token:
             self.session.headers["Authorization"] = f"token {options.token}"
+
+    @property
+    def front(self) -> str:
+        """The reverse proxy, if all answers that name one name the same."""
+        return min(self.seen) if len(self.seen) == 1 else ""
 
     @property
     def server(self) -> str:
@@ -922,8 +1064,12 @@ class Hub:
         # Named for each request: the environment's REQUESTS_CA_BUNDLE would win over the session's own setting.
         options = {"timeout": self.options.timeout, "verify": self.options.ca_file or True} | options
         self.log(f"{method} {address}")
-        response = self.session.request(method, address, **options)
+        try:
+            response = self.session.request(method, address, **options)
+        except UnicodeError:
+            raise requests.exceptions.InvalidHeader(f"{method} {address}: the answer leads to an address that cannot be read") from None
         for answer in (*response.history, response):
+            self.seen.update(proxies(answer))
             self.log(f"  {answer.status_code} {answer.request.method} {answer.url} in {answer.elapsed.total_seconds():.2f} s")
         return response
 
@@ -1087,7 +1233,7 @@ def no_hub(hub: Hub, refused: Failed) -> Failed:
             return Failed(seen.partition(": ")[0] + found)
         if " -> 404" in seen and hub.base == "/":
             return Failed(f"{seen}; the address has no path")
-        if hub.parts.scheme == "http" and re.search(r" -> 30\d [^:]*: https://", seen):
+        if hub.parts.scheme == "http" and "leads elsewhere" not in seen and re.search(r" -> 30\d [^:]*: https://", seen):
             return Failed(f"{seen}; the address was {hub.url}, it begins with http://")
     return refused
 
@@ -1104,7 +1250,7 @@ def hub_answers(hub: Hub):
     except Failed as refused:
         raise no_hub(hub, refused) from None
     if "version" not in (answer or {}):
-        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]} (from another program)"))
+        raise no_hub(hub, Failed(f"GET {hub.base}hub/api -> 200, but no JupyterHub: {json.dumps(answer)[:200]} (from {whose(asked)})"))
     hub.version = answer["version"]
     yield f"GET {hub.base}hub/api -> 200, JupyterHub {hub.version}"
     if hub.base != "/":
@@ -1588,6 +1734,12 @@ class TooLong(Exception):
     """A rung that did not end."""
 
 
+def broken() -> tuple[type[Exception], ...]:
+    """What answers bring about that are not a hub's; asked for once the packages are there."""
+    ours = (Failed, TooLong, requests.RequestException, websocket.WebSocketException)
+    return (*ours, OSError, LookupError, TypeError, AttributeError, ValueError)
+
+
 def limited(rung, hub: Hub):
     """A rung's evidence; `TooLong` if it takes longer than all its time limits together: an answer may come byte by byte."""
     options = hub.options
@@ -1623,21 +1775,11 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
             hub.options.tell(name)
             try:
                 for line in limited(rung, hub):
-                    evidence.append(line)
-            except (
-                Failed,
-                TooLong,
-                requests.RequestException,
-                websocket.WebSocketException,
-                OSError,
-                LookupError,
-                TypeError,
-                AttributeError,
-                ValueError,
-            ) as failure:
+                    evidence.append(shortened(line))
+            except broken() as failure:
                 expected = not isinstance(failure, (LookupError, TypeError, AttributeError)) and str(failure)
-                said = words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}"
-                result |= {"ok": False, "said": said} | verdict(said)
+                said = shortened(words(failure) if expected else f"an answer that is not JupyterHub's: {failure!r}")
+                result |= {"ok": False, "said": said} | verdict(said, hub.front)
             result |= {"seconds": round(time.monotonic() - began, 2), "evidence": evidence}
             results.append(result)
             say(result)
@@ -1646,7 +1788,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
     finally:
         hub.options.tell("cleaning up" if hub.undo else "")
         for step in reversed(hub.undo):
-            with suppress(Failed, requests.RequestException, websocket.WebSocketException, OSError):
+            with suppress(*broken()):
                 step()
         hub.options.tell("")
     return results
@@ -1796,6 +1938,10 @@ troubleshooting/failed-to-start-proxy hub_answers
 troubleshooting/file-name-too-long kernel_channel
     zmq.error.ZMQError: File name too long (addr='ipc://…/kernel-…-ipc-…')
     Cause: The user's home lies so deep that a kernel's sockets have no room for … JUPYTER_RUNTIME_DIR in jupyter_server_config.py.
+troubleshooting/forbidden-for-everybody hub_answers
+    403 Forbidden
+    One of these: (1) What answered lets only some addresses in, such as a … 403. Apache: Require. (2) A firewall refuses.
+    To decide: look for these words in the files of what answered. Without them, it is the second.
 troubleshooting/getpwnam-name-not-found login_works
     Internal Server Error
     Failed to load resource: the server responded with a status of 500 (Internal Server Error)
@@ -1979,6 +2125,12 @@ deploy/faults#another-version-of-jupyterhub
     jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
 deploy/reverse-proxy#slow-clients
     AH01084: pass request body failed to … (…)
+deploy/existing-site#2-put-it-to-work
+    "location" directive is not allowed here in …/….conf:…
+    duplicate location "…/" in …/….conf:…
+    unknown log format "jupyterhub" in …/….conf:…
+deploy/certificate#1-fetch-the-certificate
+    Certbot failed to authenticate some domains
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open
@@ -2163,11 +2315,6 @@ def read_log(name: str, guide: str) -> int:
     return 1 if likely else 0
 
 
-def visible(text: str) -> str:
-    """A text without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
-
-
 # REPORTS
 # The results: as lines for a person, as one line for a timer, and as JUnit's XML.
 
@@ -2178,7 +2325,7 @@ def teller():
 
     def tell(text: str) -> None:
         if watched:
-            print(f"\r\033[K{'… ' if text else ''}{text[:70]}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{'… ' if text else ''}{visible(text[:70])}", end="", file=sys.stderr, flush=True)
 
     return tell
 
@@ -2188,9 +2335,9 @@ def show(result: dict, guide: str = "") -> None:
     colour, plain_again = ("\033[32m" if result["ok"] else "\033[31m", "\033[0m") if coloured() else ("", "")
     print(f"{colour}{'✓' if result['ok'] else '✗'} {result['rung']}{plain_again} ({result['seconds']:.1f} s)")
     for line in result["evidence"]:
-        print(f"    {line}")
+        print(f"    {in_a_line(line)}")
     if not result["ok"]:
-        print(f"    {result['said']}")
+        print(f"    {in_a_line(result['said'])}")
         for line in judged(result, guide):
             print(f"  {line}")
     sys.stdout.flush()
@@ -2199,7 +2346,12 @@ def show(result: dict, guide: str = "") -> None:
 def warn(result: dict, guide: str = "") -> None:
     """Print a rung that failed in one line, for a log; of one that holds nothing."""
     if not result["ok"]:
-        print(" ".join(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)]).split()), flush=True)
+        print(in_a_line(" ".join([f"{result['rung']} fails: {result['said']}", *judged(result, guide)])), flush=True)
+
+
+def in_a_line(text: str) -> str:
+    """What a server or a kernel has said, as a line of a terminal, which obeys nothing of it."""
+    return visible(" ".join(text.split()))
 
 
 def coloured() -> bool:
@@ -2335,6 +2487,8 @@ def main(given: list[str] | None = None) -> int:
         print("hubcheck: interrupted; what it had started is taken away again", file=sys.stderr)
         return 1
     written = json.dumps({"hubcheck": VERSION, "guide": options.guide, "url": options.url, "rungs": results}, indent=2, ensure_ascii=False)
+    # JSON itself lets a terminal's signs pass that are no ASCII.
+    written = "".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in written)
     if options.json == "-":
         print(written)
     elif options.json:

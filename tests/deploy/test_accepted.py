@@ -61,8 +61,9 @@ def typed():
                 yield f"{page.relative_to(ROOT)}:{number}", line.strip()[2:]
 
 
-# Those that are published, that of a user's server, and that of a package that a page installs.
-UNITS = {name.rpartition("/")[2] for name in snippets()} | {"jupyter-alice.service", "prometheus.service"}
+# Those that are published, that of a user's server, of a second hub, and those of packages that pages install.
+UNITS = {name.rpartition("/")[2] for name in snippets()} | {"jupyter-alice.service", "prometheus.service", "second.service"}
+UNITS |= {f"{proxy.service}.service" for proxy in EVERY_PROXY.values()}
 
 
 def misled(commands):

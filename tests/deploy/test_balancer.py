@@ -2,14 +2,16 @@
 
 import contextlib
 import itertools
-from urllib.parse import urljoin
+import json
+import time
 
 import pytest
 
-from tests.harness.machines import balancer, engine
+from tests.harness.browsers import user_browser
+from tests.harness.machines import balancer, deployment, engine, faults
 from tests.harness.machines.balancer import WAYS
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import HOMES, PROXIES, PUBLISHED, SAVED_AS, VALUES
+from tests.harness.manifest import EVERY_PROXY, HOMES, PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.site import following
@@ -20,15 +22,17 @@ from tests.harness.site.following import TABS
 ROWS = [(proxy, way) for proxy in PROXIES for way in WAYS]
 CLAIMED = "203.0.113.9"
 # What somebody says first who comes past a balancer that says nothing first, or one that says who asks.
-SAID = {"http": ("",), "proxy-protocol": ("", f"PROXY TCP4 {CLAIMED} 192.0.2.7 40000 443\r\n")}
-REFUSED = {"http": [403], "proxy-protocol": [0, 403]}
+SAID = {"http": ("",), "https": ("",), "proxy-protocol": ("", f"PROXY TCP4 {CLAIMED} 192.0.2.7 40000 443\r\n")}
+REFUSED = {"http": [403], "https": [403], "proxy-protocol": [0, 403]}
 TURN = itertools.count()
+ON_EACH = pytest.mark.parametrize("balanced", HOMES, indirect=True)
 pytestmark = pytest.mark.xdist_group("balancer")
 
 
-@pytest.fixture(scope="module")
-def balanced():
-    with balancer.balanced() as made:
+@pytest.fixture(scope="module", params=[HOMES[-1]])
+def balanced(request):
+    """On the newest Debian; a test with a parameter of its own for it, a release, gets that one."""
+    with balancer.balanced(request.param) as made:
         yield made
 
 
@@ -44,8 +48,7 @@ def seen(balanced, way):
     clients = {CLAIMED: "whoever it claims to be", balanced.client.address(): "the client", balanced.address: "the balancer"}
     return {
         "logged": next((who for address, who in clients.items() if address in line), "nobody"),
-        # nginx leaves out scheme and host.
-        "redirected": urljoin(URL, balanced.asked("redirected", URL.removesuffix("/"), "")[""][1]) == URL,
+        "redirected": balanced.asked("redirected", URL.removesuffix("/"), "")[""][1] == URL,
         "past": past(balanced, way),
         "secure": balanced.check("--until", "login_works", user="bob")[-1]["ok"],
     }
@@ -53,7 +56,7 @@ def seen(balanced, way):
 
 def past(balanced, way):
     """What somebody gets who asks the hub's own machine past the balancer."""
-    port = {"http": "80", "proxy-protocol": "443"}[way]
+    port = {"http": "80", "https": "443", "proxy-protocol": "443"}[way]
     return [balanced.asked("past", balanced.hub.machine.address(), port, VALUES["host"], CLAIMED, line) for line in SAID[way]]
 
 
@@ -63,6 +66,7 @@ def test_each_difference_fits_what_is_published(proxy, way):
     assert VALUES["host"] in balancer.files(proxy, way, "198.51.100.1").changed[name]
 
 
+@ON_EACH
 @pytest.mark.parametrize(("proxy", "way"), ROWS)
 def test_each_command_of_the_page_prints_what_it_says(balanced, site, prove, proxy, way):
     """After the published site has been put to work, a reader changes its file as the page says, and types its commands."""
@@ -75,9 +79,10 @@ def test_each_command_of_the_page_prints_what_it_says(balanced, site, prove, pro
         assert not at_work.wrong, "\n\n".join(at_work.wrong)
         assert seen(balanced, way)["logged"] == "the client"
     keys = pages.commands(TABS[proxy])
-    prove(evidence.typed(NAME, HOMES[0], proxy, [keys[step.where].key for step in at_work.typed]))
+    prove(evidence.typed(NAME, balanced.hub.suite, proxy, [keys[step.where].key for step in at_work.typed]))
 
 
+@ON_EACH
 @pytest.mark.parametrize(("proxy", "way"), ROWS)
 def test_a_user_climbs_the_ladder_through_both(balanced, prove, proxy, way):
     with balanced.behind(proxy, way):
@@ -97,6 +102,9 @@ LINES = [
     ("nginx", "http", "192.0.2.1 0;", "192.0.2.1 1;", {"logged": "nobody"}),
     ("nginx", "http", "absolute_redirect off;", "", {"redirected": False}),
     ("nginx", "http", "X-Scheme          https;", "X-Scheme          $scheme;", {"secure": False}),
+    ("nginx", "https", "real_ip_header", "", {"logged": "whoever it claims to be"}),
+    ("nginx", "https", "set_real_ip_from", "", {"logged": "the balancer"}),
+    ("nginx", "https", "return 403;", "", {"past": [200]}),
     ("nginx", "proxy-protocol", "real_ip_header", "", {"logged": "whoever it claims to be"}),
     ("nginx", "proxy-protocol", "set_real_ip_from", "", {"logged": "the balancer"}),
     ("nginx", "proxy-protocol", "return 403;", "", {"past": [0, 200]}),
@@ -104,6 +112,9 @@ LINES = [
     ("apache", "http", "RemoteIPInternalProxy", "", {"logged": "the balancer"}),
     ("apache", "http", "Require expr", "", {"past": [200]}),
     ("apache", "http", "ServerName https://hub.example.com:443", "ServerName hub.example.com", {"redirected": False}),
+    ("apache", "https", "RemoteIPHeader", "", {"logged": "the balancer"}),
+    ("apache", "https", "RemoteIPInternalProxy", "", {"logged": "the balancer"}),
+    ("apache", "https", "Require expr", "", {"past": [200]}),
     ("apache", "proxy-protocol", "Require expr", "", {"past": [0, 200]}),
 ]
 
@@ -115,3 +126,121 @@ def test_without_the_line_what_it_is_for_breaks(balanced, proxy, way, line, inst
     with balanced.behind(proxy, way, files.replace(f"{proxy}/jupyterhub.conf", line, instead)):
         found = seen(balanced, way)
     assert {name: found[name] for name in breaks} == breaks
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_by_https_all_works_before_anything_is_changed_but_the_log_has_the_balancer(balanced, proxy):
+    with balanced.behind(proxy, "https", PUBLISHED):
+        assert balanced.check()[-1]["ok"]
+        assert seen(balanced, "https") == {"logged": "the balancer", "redirected": True, "past": [200], "secure": True}
+
+
+@pytest.mark.parametrize("names", [[VALUES["host"]], ["another.example.com"]], ids=["its own", "another's"])
+def test_the_balancer_hands_nothing_to_a_server_whose_certificate_is_not_the_hubs(balanced, names):
+    """By the words that the page has for HAProxy."""
+    assert f"server hub 192.0.2.9:443 {balancer.VERIFIED}\n" in (ROOT / NAME).read_text("utf-8")
+    chain, key = deployment.certificate(*names)
+    with balanced.behind("nginx", "https") as machine:
+        machine.sh("nginx -s reload", {VALUES["certificate"]: chain, VALUES["key"]: key})
+
+        def answered():
+            status = balanced.asked("redirected", URL, "hub/login")["hub/login"][0]
+            assert status == (200 if VALUES["host"] in names else 503)
+
+        engine.wait(answered, timeout=5, every=0.3)
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_requests_that_come_by_two_balancers_in_turn_are_one_users(balanced, proxy):
+    """Its login too, whose form holds a token that the hub ties to the client's address."""
+    with balanced.behind(proxy, "http", balancer.files(proxy, "http", *balanced.addresses)):
+        told = balanced.asked("by_turns", URL, "alice", *balanced.addresses)
+    assert (told["held"], told["words"]) == (LADDER, "")
+    assert min(told["went"]) > 10, told
+
+
+# What comes of it where a line has one balancer's address alone: the rungs that hold, and the words. The hub ties the token in its
+# login page to the address of whoever asks, and takes each balancer for another visitor.
+NEW = "the hub gives the same visitor a new XSRF cookie with each page"
+ONE = [
+    ("nginx", "{second} 0;", "{second} 1;", [], "403 Forbidden"),
+    ("nginx", "set_real_ip_from {second}", "", ["hub_answers"], NEW),
+    ("apache", " || %{{CONN_REMOTE_ADDR}} == '{second}'", " ", [], "403 Forbidden"),
+    ("apache", "RemoteIPInternalProxy {second}", "", ["hub_answers"], NEW),
+]
+
+
+@pytest.mark.parametrize(("proxy", "line", "instead", "held", "words"), ONE)
+def test_without_the_second_balancers_address_users_do_not_get_far(balanced, proxy, line, instead, held, words):
+    name, (_, second) = f"{proxy}/jupyterhub.conf", balanced.addresses
+    files = balancer.files(proxy, "http", *balanced.addresses).replace(name, line.format(second=second), instead.format(second=second))
+    with balanced.behind(proxy, "http", files):
+        told = balanced.asked("by_turns", URL, "alice", *balanced.addresses)
+    assert told["held"] == held, told
+    assert words in told["words"], told
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_balancer_that_ends_websockets_costs_nobody_a_variable(balanced, prove, way):
+    """Each connection for itself: after a while JupyterLab asks for another, and finds the kernel."""
+    with balanced.behind("nginx", way), faults.watching(balanced.user()) as told:
+        for _ in range(3):
+            time.sleep(1)
+            balanced.cut()
+    assert told["lived"] == {"variable": True, "websocket": False, "login": True, "file": True}, told
+    assert told["silent"]["hub"] < 3, told
+
+
+def test_jupyterlab_opens_another_websocket_by_itself_and_asks_its_user_nothing(balanced):
+    notebook = user_browser.document("x = 42\nprint('begun')", "print(x)")
+    balanced.hub.machine.exec("sh", "-c", "cat >~bob/cut.ipynb", input=json.dumps(notebook), user="bob")
+    with balanced.behind("nginx", "http"), user_browser.chromium(balanced.network, {VALUES["host"]: balanced.address}) as browser:
+        balanced.check("--keep-server", "--until", "server_spawns", user="bob")
+        page = browser.new_context().new_page()
+        page.set_default_timeout(user_browser.PATIENCE)
+        user_browser.sign_in(page, "bob", balanced.hub.passwords["bob"], "hub/home")
+        page.wait_for_url("**/hub/home")
+        shown = user_browser.Notebook(page).load(lambda: page.goto(f"{URL}user/bob/lab/tree/cut.ipynb?reset"))
+        shown.run()
+        shown.output().get_by_text("begun").wait_for()
+        with page.expect_websocket(lambda made: made.url.partition("?")[0].endswith("/channels")):
+            balanced.cut()
+        shown.run(1)
+        shown.output(1).get_by_text("42").wait_for()
+        assert not page.locator(".jp-Dialog").count()
+
+
+def test_a_balancer_that_ends_silent_websockets_fails_the_check(balanced):
+    with balanced.behind("nginx", "http", tunnel="4s"):
+        last = balanced.check("--idle", "6")[-1]
+    assert (last["rung"], last["ok"]) == ("kernel_computes", False), last
+    assert "closed the idle WebSocket" in last["said"]
+
+
+CHAIN = [
+    pytest.param(front, back, id=f"{front} before {back}")
+    for front in EVERY_PROXY
+    for back in EVERY_PROXY
+    if (SNIPPETS / balancer.difference(back, "http")).exists()
+]
+
+
+OPENER = "Cross-Origin-Opener-Policy"
+
+
+@pytest.mark.parametrize(("front", "back"), CHAIN)
+def test_a_user_climbs_the_ladder_through_a_chain_of_two_proxies(balanced, front, back):
+    """The first is as published, but that the other is in the place of the hub, and without the header that the other has."""
+    with balanced.chained(front, back, OPENER) as chain:
+        rungs = chain.check("--idle", "6")
+        assert rungs[-1]["ok"], tell(rungs[-1])
+        assert [rung["rung"] for rung in rungs] == LADDER
+        assert seen(chain, "http") == {"logged": "the client", "redirected": True, "past": REFUSED["http"], "secure": True}
+
+
+def test_a_chain_in_which_both_send_the_header_fails_the_check(balanced):
+    """The page says so. Browsers take the header twice for none."""
+    with balanced.chained("nginx", "nginx") as chain:
+        last = chain.check("--megabytes", "1")[-1]
+    assert (last["rung"], last["ok"]) == ("blocks_shown", False), last
+    assert f"{OPENER}: same-origin, same-origin" in last["said"]

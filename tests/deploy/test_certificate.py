@@ -6,9 +6,10 @@ import pytest
 
 from tests.harness.machines import engine, faults
 from tests.harness.machines.faults import SERVICE
-from tests.harness.manifest import HUBS, PROXIES
+from tests.harness.manifest import NEWEST_ON
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
+from tests.harness.pairs import WHEREVER, the_first
 from tests.harness.site import certificate, following
 from tests.harness.site.certificate import ANSWERS, OWN, STATES
 from tests.harness.site.certificate import PAGE as NAME
@@ -19,12 +20,12 @@ FETCH, PLACE, TRY, OLD = "fetch-the-certificate", "enter-its-place", "try-the-re
 pytestmark = pytest.mark.xdist_group("certificate")
 
 
-@pytest.fixture(scope="module", params=PROXIES)
+@pytest.fixture(scope="module", params=the_first(WHEREVER))
 def fetched(request, site, reader):
     """A reader who has followed the page with one of the reverse proxies, on a machine that is then served by it; the hub; the proxy."""
-    proxy = request.param
+    suite, proxy = request.param
     pages = following.Pages.for_values(site, reader, OWN, (NAME, PROXY_PAGE))
-    with certificate.hub() as hub:
+    with certificate.hub(NEWEST_ON[suite]) as hub:
         machine = hub.machine
         machine.sh(f"systemctl start {SERVICE[proxy]}")
         at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS)
@@ -96,4 +97,4 @@ def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetc
     assert served == last, "the script of the page reloads from then on"
     keys = following.Pages.examples(site).commands(at_work.tab)
     typed = at_work.typed_by_page(lambda step: keys[step.where].key)
-    prove(evidence.typed(NAME, HUBS[-1].split()[-1], proxy, typed[NAME]))
+    prove(evidence.typed(NAME, hub.suite, proxy, typed[NAME]))

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from tests.harness.manifest import HUBS, PUBLISHED, ROOT, SAVED_AS, VALUES
+from tests.harness.manifest import NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import syntax
+from tests.harness.pairs import the_first
 
 CARE, FOLDER, STATE = "/root/care", "/var/backups/jupyterhub", "/var/lib/jupyterhub"
 PYTHON = f"{VALUES['environment']}/bin/python"
@@ -54,9 +55,9 @@ def scripts():
     return {f"{CARE}/{name}": PUBLISHED.read(f"care/{name}") for name in ("backup.sh", "restore.sh")}
 
 
-@pytest.fixture(scope="module")
-def started():
-    with syntax.machine(HUBS[-1]) as machine:
+@pytest.fixture(scope="module", params=the_first([*NEWEST_ON]))
+def started(request):
+    with syntax.machine(NEWEST_ON[request.param]) as machine:
         machine.sh("cp /etc/passwd /etc/shadow /etc/group /etc/gshadow /var/tmp")
         yield machine
 

@@ -4,17 +4,17 @@ import re
 
 import pytest
 
-from tests.harness.machines import deployment, existing_site, images
+from tests.harness.machines import deployment, existing_site, faults, images
 from tests.harness.machines.deployment import URL, in_front
 from tests.harness.machines.faults import SERVICE
-from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
+from tests.harness.manifest import ROOT as GUIDE
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.site import following
-from tests.harness.site.existing_site_page import PAGE, STATES
+from tests.harness.site.existing_site_page import PAGE, STATES, STATES_OF_TWO
 from tests.harness.site.following import TABS
 
-NEWEST = VERSIONS["jupyterhub"][0]
 ROOT = f"https://{VALUES['host']}/"
 # What the published sites have that is the site's own business here, or is said in another way.
 LEFT = {
@@ -86,30 +86,123 @@ def test_without_it_a_rung_breaks(hubs, proxy, changed, rung):
     assert (last["rung"], last["ok"]) == (rung, False)
 
 
-@pytest.fixture(scope="module")
-def machine():
+@pytest.fixture(scope="module", params=NEWEST_ON)
+def machine(request):
     """A booted machine with a hub and both web servers, neither of them running."""
-    with deployment.hub(HUBS[-1], image=lambda _: images.certified()) as hub:
+    with deployment.hub(NEWEST_ON[request.param], image=images.certified) as hub:
         yield hub
 
 
-@pytest.mark.parametrize("proxy", PROXIES)
-def test_each_command_of_the_page_prints_what_it_says(machine, site, prove, proxy):
-    """The site is there first; the lines that the page has its reader write stand in its file before the commands are typed."""
-    pages, written = following.Pages.examples(site), existing_site.included(proxy)[1]
+SAVE, TWO = "save-the-files-and-include-them", "a-second-hub-on-the-same-host"
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def followed(request, machine, site):
+    """A reader who has followed the page up to its second step; the hub; the reverse proxy.
+
+    The site is there first; the lines that the page has its reader write stand in its file before the commands are typed.
+    """
+    proxy, hub = request.param, machine
     place = existing_site.LATER[proxy]
     modules = {"nginx": "true", "apache": "a2enmod --quiet ssl headers; a2dissite --quiet 000-default"}[proxy]
-    machine.machine.sh(f"{modules}; systemctl start {SERVICE[proxy]}", {place: existing_site.site(proxy), "/srv/site/index.html": "a site"})
-    at_work = following.Reader(machine.machine, pages, TABS[proxy])
+    hub.machine.sh(f"{modules}; systemctl start {SERVICE[proxy]}", {place: existing_site.site(proxy), "/srv/site/index.html": "a site"})
+    at_work = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy])
     try:
-        at_work.follow(PAGE, ["save-the-files-and-include-them"])
-        machine.machine.put({place: written[place]})
-        at_work.follow(PAGE, without=["save-the-files-and-include-them"])
-        assert at_work.meet_all(PAGE, STATES)
-        assert not at_work.wrong, "\n\n".join(at_work.wrong)
-        last = machine.check("--keep-server", "--megabytes", "1")[-1]
-        assert last["ok"], tell(last)
+        at_work.follow(PAGE, [SAVE])
+        hub.machine.put({place: existing_site.included(proxy)[1][place]})
+        at_work.follow(PAGE, without=[SAVE, TWO])
+        yield at_work, hub, proxy
     finally:
-        machine.machine.sh(f"systemctl stop {SERVICE[proxy]}")
-    keys = pages.commands(TABS[proxy])
-    prove(evidence.typed(PAGE, HUBS[-1].split()[-1], proxy, [keys[step.where].key for step in at_work.typed]))
+        hub.machine.sh(f"systemctl stop {SERVICE[proxy]}")
+
+
+def typed(at_work, hub, proxy):
+    """What is proved by a reader who has met nothing wrong."""
+    assert not at_work.wrong, "\n\n".join(at_work.wrong)
+    keys = at_work.pages.commands(TABS[proxy])
+    return evidence.typed(PAGE, hub.suite, proxy, [keys[step.where].key for step in at_work.typed])
+
+
+def test_each_command_of_the_page_prints_what_it_says(followed, prove):
+    at_work, hub, proxy = followed
+    assert at_work.meet_all(PAGE, STATES, "put-it-to-work")
+    last = hub.check("--keep-server", "--megabytes", "1")[-1]
+    assert last["ok"], tell(last)
+    prove(typed(at_work, hub, proxy))
+
+
+SECOND = f"{ROOT}second/"
+UP = "journalctl --quiet _SYSTEMD_INVOCATION_ID=$(systemctl show --property InvocationID --value second) --grep 'is now running'"
+END = """
+systemctl disable --now --quiet second; systemctl stop 'second-*.service' 'jupyter-*.service'
+rm -rf /etc/jupyterhub/second_config.py /etc/systemd/system/second.service /var/lib/second; systemctl daemon-reload
+"""
+
+
+@pytest.fixture
+def two(followed):
+    """The same, with a second hub."""
+    at_work, hub, proxy = followed
+    steps = [step for step in at_work.pages.steps(PAGE, at_work.tab) if isinstance(step, following.Type) and step.section == TWO]
+    last = [step for step in steps if step.command.startswith(("nginx -t", "apachectl -t"))]
+    put = {existing_site.LATER[proxy]: existing_site.with_two(proxy)}
+    try:
+        at_work.follow(PAGE, [TWO], skip=lambda step: step in last)
+        hub.machine.put(put)
+        at_work.follow(PAGE, [TWO], skip=lambda step: step not in last)
+        yield followed
+    finally:
+        place = existing_site.LATER[proxy]
+        hub.machine.sh(END, {place: existing_site.included(proxy)[1][place]})
+
+
+def test_two_hubs_share_a_host_and_nothing_else(two, prove):
+    at_work, hub, proxy = two
+    at_work.meet_all(PAGE, STATES_OF_TWO, TWO)
+    for url in (URL, SECOND, URL):
+        rungs = hub.check("--keep-server", "--megabytes", "1", url=url)
+        assert rungs[-1]["ok"], tell(rungs[-1])
+        assert [rung["rung"] for rung in rungs] == LADDER
+    hub.machine.sh("systemctl is-active jupyter-alice second-alice")
+    assert hub.on_server("at_both", URL, SECOND, "bob") == [[True, False], [True, True], [True, False]]
+    assert hub.on_server("at", "127.0.0.1", VALUES["host"], "/second/")["80 /second/"] == [301, SECOND]
+    prove(typed(at_work, hub, proxy))
+
+
+def test_with_the_same_name_for_both_units_a_server_at_one_hub_ends_that_at_the_other(two):
+    _, hub, _ = two
+    change = 'sed -i \'s|"second-"|"jupyter-"|\' /etc/jupyterhub/second_config.py'
+    hub.machine.sh(f"{change}; systemctl restart second")
+    hub.machine.until(UP, timeout=60)
+    with faults.watching(hub) as told:
+        hub.check("--keep-server", "--until", "server_spawns", url=SECOND)
+    assert not told["lived"]["variable"], told
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_with_one_more_line_the_name_alone_leads_to_the_hub(hubs, proxy):
+    line = existing_site.NAME_ALONE[proxy]
+    assert f"`{line}`" in (GUIDE / PAGE).read_text("utf-8")
+    made, extra = existing_site.included(proxy, more=line)
+    with in_front(hubs(NEWEST), PROXIES[proxy].servers[-1], proxy, made, extra):
+        answers = hubs(NEWEST).on_server("redirected", ROOT, "", "index.html")
+    assert answers == {"": [302, f"{URL}hub/"], "index.html": [200, ""]}
+
+
+# A program of another name that listens on port 80, as The Littlest JupyterHub's own proxy does.
+TRAEFIK = """
+cp /usr/bin/perl /root/traefik
+/root/traefik -MSocket -e 'socket(S, AF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(80, INADDR_ANY)) or die; listen(S, 1); sleep 600' &
+until grep -q ':0050 .* 0A' /proc/net/tcp; do sleep 0.02; done
+"""
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_where_the_littlest_jupyterhub_has_the_ports_the_script_says_what_the_page_says(proxy):
+    words = "Port 80 is taken by another program, traefik: stop that first. Nothing was changed."
+    assert f"`{words}`" in (GUIDE / PAGE).read_text("utf-8")
+    with deployment.server(PROXIES[proxy].servers[-2]) as machine:
+        machine.sh(f"({TRAEFIK}) >/dev/null 2>&1", deployment.placed(proxy))
+        with pytest.raises(deployment.Refused) as refused:
+            deployment.enable(machine, proxy)
+    assert str(refused.value) == f"{words}\n"

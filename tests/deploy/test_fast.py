@@ -44,7 +44,7 @@ def test_scripts_arrive_a_third_as_large_and_a_sixth_smaller_than_at_the_lowest_
     disk, first = weigh(front)
     weak = "compression" in EVERY_PROXY[proxy].cannot
     assert (1 / 3 < disk <= 1 / 2) if weak else disk <= 1 / 3
-    assert (first > 0.85) if weak else first <= 0.85
+    assert (first > 0.85) if weak or "level" in EVERY_PROXY[proxy].cannot else first <= 0.85
 
 
 @newest
@@ -66,7 +66,8 @@ def test_what_is_of_a_type_in_the_list_is_compressed_and_nothing_else(idle, prox
     with deployment.in_front(hub, EVERY_PROXY[proxy].servers[-1], proxy):
         seen = hub.on_server("compressed", URL, *larger, *same)
     assert [path for path in larger if seen[path] != ["gzip", True]] == []
-    assert [path for path in same if seen[path] != [None, False]] == []
+    varies = "vary" in EVERY_PROXY[proxy].cannot
+    assert [path for path in same if seen[path] != [None, varies]] == []
 
 
 # What a browser says of a request that the hub's own pages have not sent; the last is one that does not say.

@@ -75,7 +75,7 @@ def test_a_reload_of_the_reverse_proxy_cuts_nothing_and_a_restart_the_socket_alo
 def test_rotated_logs_cut_nothing_and_the_new_log_is_written(hub, served, proxy, prove):
     with faults.watching(hub) as told:
         log = faults.rotate(served, proxy)
-        served.until(f"test -s {log}", timeout=10)
+        served.until(f"{deployment.reading(log)} | grep -q .", timeout=10)
     assert told["lived"] == ALL, told
     prove(evidence.survived(hub, proxy, served, "the logs are rotated", told))
 

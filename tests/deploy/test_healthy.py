@@ -8,7 +8,9 @@ import pytest
 
 from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import HUBS, PUBLISHED, ROOT
+from tests.harness.manifest import NEWEST_ON, PUBLISHED, ROOT
+from tests.harness.measuring import evidence
+from tests.harness.pairs import EACH_ONCE, the_first
 from tests.harness.site import following
 from tests.harness.site.following import TABS
 
@@ -18,10 +20,10 @@ CARE = "/root/care"
 pytestmark = pytest.mark.xdist_group("healthy")
 
 
-@pytest.fixture(scope="module")
-def hub():
+@pytest.fixture(scope="module", params=the_first([*NEWEST_ON]))
+def hub(request):
     """A hub of the published files that has no user yet."""
-    with deployment.hub(HUBS[-1]) as hub:
+    with deployment.hub(NEWEST_ON[request.param]) as hub:
         yield hub
 
 
@@ -98,17 +100,17 @@ def back(hub, said, site):
     hub.machine.sh(f"echo '{{\"cells\": []}}' >{notebook}; chown alice: {notebook}")
     files = {f"{CARE}/{name}": PUBLISHED.read(f"care/{name}") for name in ("backup.sh", "restore.sh")}
     copy = hub.machine.sh(f"sh {CARE}/backup.sh /var/tmp/copies >/dev/null; base64 /var/tmp/copies/*", files, timeout=60).stdout
-    with deployment.machine(HUBS[-1]) as machine:
+    with deployment.machine(NEWEST_ON[hub.suite]) as machine:
         # As an installer leaves a machine, but for the programs: those the published scripts have installed, as they do from a copy.
         machine.sh(
             "for user in alice bob mallory carol; do userdel --remove $user; done; groupdel jupyterhub; rm -rf /etc/jupyter* /root/check"
         )
         machine.put({"/root/copy.tar.gz": base64.b64decode(copy)})
-        pages = following.Pages.examples(site)
-        again = following.Reader(machine, pages, TABS["nginx"])
+        pages, proxy = following.Pages.examples(site), dict(EACH_ONCE)[hub.suite]
+        again = following.Reader(machine, pages, TABS[proxy])
         again.follow(NAME, ["restore-a-copy-on-an-empty-machine"])
-        commands = [step.command for step in pages.steps(REMOVE, TABS["nginx"]) if getattr(step, "section", "") == "set-it-up-again"]
-        other = deployment.Hub(machine, hub.version, hub.passwords)
+        commands = [step.command for step in pages.steps(REMOVE, again.tab) if getattr(step, "section", "") == "set-it-up-again"]
+        other = deployment.Hub(machine, hub.version, hub.passwords, suite=hub.suite)
         begun = (
             f"date +@%s.%6N >{deployment.SINCE}; {next(command for command in commands if command == 'cd /root/systemd && sh enable.sh')}"
         )
@@ -116,7 +118,7 @@ def back(hub, said, site):
         yield other, again
 
 
-def test_on_another_machine_alices_notebook_token_password_and_login_are_back(back):
+def test_on_another_machine_alices_notebook_token_password_and_login_are_back(back, prove):
     hub, again = back
     assert [step.command for step in again.typed] == [f"sh {CARE}/restore.sh /root/copy.tar.gz"]
     assert not again.wrong, "\n\n".join(again.wrong)
@@ -131,3 +133,5 @@ def test_on_another_machine_alices_notebook_token_password_and_login_are_back(ba
     # Her first visit starts her server, which then takes a moment.
     engine.wait(reached, timeout=60, every=1)
     assert hub.on_server("let_in", BEHIND, "alice", "", "wrong") == [302, 403]
+    # No reverse proxy stands in front.
+    prove(*(evidence.typed(page, hub.suite, "", keys) for page, keys in again.typed_by_page().items()))

@@ -82,3 +82,31 @@ def test_a_spawned_server_finds_it_only_through_the_spawner(set_by):
         rungs = hub.check("--megabytes", "0", url=deployment.BEHIND)
     listed = next(rung for rung in rungs if rung["rung"] == "kernel_listed")
     assert listed["ok"] == (set_by == "the spawner"), listed
+
+
+# The guide's own kernel
+
+OWN = {
+    "computes": "6 * 7",
+    "fails": "1 / 0",
+    "kept": "answer = 40 + 2",
+    "completes": "answ",
+    "inspects": "abs",
+    "asks": "print(input('name '))",
+    "endless": "while True: pass",
+    "keeps": "answer",
+}
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_the_guides_own_kernel_asks_completes_helps_and_shows_errors(hubs):
+    hub = hubs(NEWEST)
+    seen = deployment.on_server(hub.machine, "kernel_actions", "exercise", deployment.BEHIND, "bob", KERNEL, json.dumps(OWN))
+    assert seen["listed"] == "My Kernel"
+    assert "42" in seen["computes"]["said"]
+    assert (seen["fails"]["status"], "ZeroDivisionError" in seen["fails"]["errors"]) == ("error", True)
+    assert seen["completes"] == ["answer"]
+    assert "absolute value" in seen["inspects"]
+    assert (seen["asks"]["asked"], seen["asks"]["said"].strip()) == (True, "bob")
+    assert (seen["endless"]["status"], seen["after"]["said"]) == ("error", "42")
+    assert ("42" in seen["anew"]["said"], "NameError" in seen["gone"]["errors"], seen["ended"]) == (True, True, True)

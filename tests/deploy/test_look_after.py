@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from tests.harness.machines import deployment, engine, images
+from tests.harness.machines import deployment, images
 from tests.harness.machines.deployment import BEHIND, PYTHON, URL
-from tests.harness.manifest import HUBS, PROXIES, ROOT
+from tests.harness.manifest import NEWEST_ON, ROOT
 from tests.harness.measuring import evidence
+from tests.harness.pairs import EACH_ONCE, the_first
 from tests.harness.site import following
 from tests.harness.site.following import TABS
 
@@ -20,56 +21,65 @@ RULES = "/etc/prometheus/jupyterhub-rules.yml"
 TRUST = "/etc/ssl/certs/tests.pem"
 TRUSTED = f"[Service]\nEnvironment=REQUESTS_CA_BUNDLE={TRUST} SSL_CERT_FILE={TRUST}\n"
 MAIL = "/var/mail/root"
-UPDATES, COPIES, EMAIL, NUMBERS = (
+STEPS = (
     "let-security-updates-come-by-themselves",
     "make-a-copy-each-night",
     "get-an-email-when-a-user-cannot-work",
     "watch-the-hub-with-prometheus",
+    "how-much-the-logs-take",
 )
 pytestmark = pytest.mark.xdist_group("look-after")
 
 
 @contextlib.contextmanager
-def watched():
-    """A booted hub with the programs that the page installs, behind nginx, which has no user yet."""
-    images.prepare(lambda line: None, [images.watched()])
-    with engine.run(images.watched().tag, network="bridge", options=deployment.NAMED, boot=True) as machine:
+def watched(suite, proxy):
+    """A booted hub with the programs that the page installs, behind a reverse proxy, which has no user yet."""
+    with deployment.machine(NEWEST_ON[suite], "bridge", image=images.watched) as machine:
         # On a real machine systemd does so itself: else no unit finds its credentials.
         machine.sh("mount --make-rshared /")
-        hub = deployment.prepare(machine, HUBS[-1])
+        hub = deployment.prepare(machine, NEWEST_ON[suite])
         machine.put({TRUST: deployment.authority().cert_pem.bytes()})
         deployment.start(hub)
-        with deployment.in_front(hub, PROXIES["nginx"].servers[-2], "nginx"):
+        with deployment.in_front(hub, suite, proxy):
             yield hub
 
 
+@pytest.fixture(scope="module", params=the_first(EACH_ONCE))
+def tended(request):
+    """A hub to look after, and the reverse proxy in front of it."""
+    suite, proxy = request.param
+    with watched(suite, proxy) as hub:
+        yield hub, proxy
+
+
 @pytest.fixture(scope="module")
-def hub():
-    with watched() as hub:
-        yield hub
+def hub(tended):
+    return tended[0]
 
 
 # The steps of the page
 
 
 @pytest.fixture(scope="module")
-def reader(hub, site):
+def reader(tended, site):
     """A reader who has followed the page's steps; what it tells in words is done before the command that comes next."""
+    hub, proxy = tended
 
     def token(machine):
         kept = deployment.on_server(machine, "user_actions", "token", BEHIND, "bob")
         machine.put({TOKEN: kept, "/etc/systemd/system/jupyterhub-check.service.d/tests.conf": TRUSTED})
 
     before = {f"chmod 600 {TOKEN}": token}
-    reader = following.Reader(hub.machine, following.Pages.examples(site), TABS["nginx"], before=before)
-    reader.follow(NAME, [UPDATES, COPIES, EMAIL, NUMBERS])
+    reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy], before=before)
+    reader.follow(NAME, STEPS)
     return reader
 
 
-def test_each_command_does_what_the_page_says(reader, prove):
-    assert {step.section for step in reader.typed} == {UPDATES, COPIES, EMAIL, NUMBERS}
+def test_each_command_does_what_the_page_says(tended, reader, prove):
+    hub, proxy = tended
+    assert {step.section for step in reader.typed} == {*STEPS}
     assert not reader.wrong, "\n\n".join(reader.wrong)
-    prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
+    prove(*(evidence.typed(page, hub.suite, proxy, keys) for page, keys in reader.typed_by_page().items()))
 
 
 def letters(hub, subject):
@@ -89,8 +99,9 @@ def test_a_fault_is_told_by_one_email_with_its_name_and_then_a_line_for_each_che
         for _ in range(2):
             assert hub.machine.sh("systemctl start jupyterhub-check.service", check=False).returncode
             hub.machine.sh("systemctl is-failed jupyterhub-check")
+            # An alarm tells of the last run, and the next is to come when it has told: here no quarter of an hour lies between.
+            hub.machine.until("! systemctl list-jobs | grep jupyterhub-alarm", timeout=20)
         hub.machine.until(f"grep -q '^Subject: jupyterhub-check failed on ' {MAIL}", timeout=20)
-        hub.machine.until("! systemctl list-jobs | grep jupyterhub-alarm", timeout=20)
     finally:
         deployment.start(hub)
         hub.machine.sh("systemctl start jupyterhub-check.timer")

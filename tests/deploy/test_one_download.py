@@ -8,6 +8,7 @@ from tests.harness.machines import terminal
 from tests.harness.manifest import HOMES, PROXIES, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER
+from tests.harness.pairs import WHEREVER
 from tests.harness.site import following, one_download
 from tests.harness.site.following import TABS
 from tests.harness.site.one_download import ANSWERS, FOLDER, NAME, PAGE, PASSWORD, SHORT, apart
@@ -81,6 +82,20 @@ def test_one_download_becomes_a_checked_hub(site, prove, server, name):
     told = "the examples" if server.values == VALUES else "a reader's own"
     prove(evidence.set_up(hashlib.sha256(examples).hexdigest(), told, server.suite, server.proxy))
     prove(evidence.typed(name, server.suite, server.proxy, [keys[step.where].key for step in at_work.typed]))
+
+
+@pytest.mark.parametrize(("suite", "proxy"), WHEREVER)
+@pytest.mark.xdist_group("one-download-wherever")
+def test_each_command_of_both_pages_prints_what_they_say(site, reader, tmp_path, prove, suite, proxy):
+    """On one server, which the short page sets up; the long one is followed around it."""
+    with one_download.brought(site, reader, tmp_path, suite, proxy, VALUES) as server:
+        at_work = server.at_work
+        at_work.follow(PAGE, [UNPACKED], skip=apart)
+        at_work.follow(SHORT[0], [SHORT[1]], skip=apart)
+        at_work.follow(PAGE, without=[UNPACKED], skip=apart)
+    assert not at_work.wrong, "\n\n".join(at_work.wrong)
+    assert sum("setup.sh" in step.command for step in at_work.typed) == 3
+    prove(*(evidence.typed(page, suite, proxy, keys) for page, keys in at_work.typed_by_page().items()))
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

@@ -22,7 +22,7 @@ def test_tls_is_what_mozilla_calls_intermediate_and_sessions_are_kept_without_ti
     # What computers with instructions for AES take, and what others do.
     assert {name.rpartition("ECDSA-")[2] for name in ciphers} >= {"AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"}
     kept = EVERY_PROXY[proxy].kept
-    assert sessions == {"TLSv1_2": [bool(kept), False, 0], "TLSv1_3": [bool(kept), bool(kept), kept]}
+    assert sessions == {"TLSv1_2": [bool(kept), "tickets" in EVERY_PROXY[proxy].cannot, 0], "TLSv1_3": [bool(kept), bool(kept), kept]}
 
 
 @each
@@ -34,12 +34,15 @@ def test_with_every_cipher_allowed_older_tls_is_still_refused(proxy):
 
 
 @newest
-def test_every_answer_asks_for_https_and_names_no_version_of_the_server(front, version):
+def test_every_answer_asks_for_https_and_names_no_version_of_the_server(front, version, request):
+    proxy, _ = request.node.callspec.params["front"]
     said = front.on_server("headers", URL)
     assert {int(what.split()[-1]) // 100 for what in said} == {2, 3, 4}, said.keys()
     for what, headers in said.items():
+        if "errors" in EVERY_PROXY[proxy].cannot and what.endswith("/% 400"):
+            assert not {"Strict-Transport-Security", "Cross-Origin-Opener-Policy"} & headers.keys(), what
         # A browser does not heed the others from plain HTTP.
-        if " http:" not in what:
+        elif " http:" not in what:
             assert headers.get("Strict-Transport-Security") == "max-age=63072000", f"snippets of the reverse proxy: no HSTS on {what}"
             assert headers.get("Cross-Origin-Opener-Policy") == "same-origin", f"snippets of the reverse proxy: no COOP on {what}"
         assert headers.get("Server", "") in {proxy.header for proxy in EVERY_PROXY.values()}, f"{what} names {headers.get('Server')}"
@@ -142,7 +145,9 @@ def arrives(idle, proxy, kind, files=PUBLISHED):
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy, files):
         reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
-    return {name: reached.get(name) for name in TOLD | ALWAYS}
+    # A header's name may come in capitals or not.
+    heard = {name.lower(): value for name, value in reached.items()}
+    return {name: heard.get(name.lower()) for name in TOLD | ALWAYS}
 
 
 OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in (proxy.servers[0], proxy.servers[-1])]
@@ -150,8 +155,8 @@ OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for ki
 
 @pytest.mark.parametrize(("proxy", "kind"), further_weekly(OLDEST_AND_NEWEST))
 def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_up(idle, proxy, kind):
-    own = {name: value.format(host=VALUES["host"]) for name, value in EVERY_PROXY[proxy].tells.items()}
-    assert arrives(idle, proxy, kind) == TOLD | own | ALWAYS
+    own = {name: value.format(host=VALUES["host"]) or None for name, value in EVERY_PROXY[proxy].tells.items()}
+    assert arrives(idle, proxy, kind) == TOLD | ALWAYS | own
 
 
 @each

@@ -6,18 +6,28 @@ import shlex
 import pytest
 
 from tests.harness import releases
-from tests.harness.machines import faults
+from tests.harness.machines import bare, deployment, faults
 from tests.harness.machines.deployment import CHECK
-from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
+from tests.harness.manifest import NEWEST_ON, PROXIES, PUBLISHED, SAVED_AS, on_the_server
+from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
+from tests.harness.pairs import EACH_ONCE, WHEREVER
 from tests.harness.site import following
 from tests.harness.site.following import TABS, State
 
 NAME = "deploy/upgrade.md"
-PAGE = (ROOT / NAME).read_text("utf-8")
 # A reader's own line, and the file of the last release that it is in.
 MINE, OWN = "systemd/enable.sh", "logger 'The hub was started.'"
 BEFORE = "/root/before"
+COMPARE = r"find * -type f -exec diff --unified --new-file /{} {} \;"
+SAVE, STOP, INSTALL, START, CHECK_IT, BACK = (
+    "save-the-new-files-and-compare",
+    "stop-the-hub-and-keep-a-copy",
+    "put-the-new-files-in-place-and-install",
+    "start-it-again",
+    "check-it",
+    "the-way-back",
+)
 # What the page says may be seen instead of silence as the copy is made.
 STATES = {
     "If you see File exists": State(f"mkdir {BEFORE}; touch {BEFORE}/etc.tar", f"mv {BEFORE} {BEFORE}-1", cured=True),
@@ -28,45 +38,36 @@ STATES = {
 # What a user of each release keeps; the servers of the first were the hub's own processes.
 KEPT = {"0.9": {"variable": False, "websocket": False, "login": True, "file": True}}
 SINCE = {"variable": True, "websocket": False, "login": True, "file": True}
-RELEASES = [row for row in releases.tagged() if releases.published(row["commit"]).changed != releases.now().changed]
-
-
-def commands(page, proxy):
-    """By heading of a page, the commands of root that a reader of that reverse proxy's tabs types there, in order."""
-    for other in TABS.values():
-        if other != TABS[proxy]:
-            page = re.sub(rf"(?ms)^````\{{group-tab\}} {other}$.*?^````$", "", page)
-    return {
-        heading: re.findall(r"^# (.*)$", "\n".join(re.findall(r"(?ms)^```console\n(.*?)^```$", text)), re.M)
-        for heading, text in re.findall(r"(?ms)^## ([^\n]*)\n(.*?)(?=^## |\Z)", page)
-    }
-
-
-def typed(hub, lines):
-    """What root sees of commands that are typed one after the other into one shell; RuntimeError where one fails."""
-    return hub.machine.sh("set -e; exec 2>&1\n" + "\n".join(lines), timeout=600).stdout
+RELEASES = [row["version"] for row in releases.tagged() if releases.published(row["commit"]).changed != releases.now().changed]
+# Wherever a hub may be, from the newest of them; from those before, on each Debian with another reverse proxy.
+ROWS = [
+    *((*row, version) for version in RELEASES[:1] for row in WHEREVER),
+    *((*row, version) for version in RELEASES[1:] for row in EACH_ONCE),
+]
 
 
 def place(name):
     return SAVED_AS.get(name, f"/root/{name}")
 
 
-@pytest.fixture(scope="module", params=[(proxy, row["version"]) for row in RELEASES for proxy in PROXIES], ids="-".join)
+@pytest.fixture(scope="module", params=ROWS, ids="-".join)
 def server(request):
     """A machine on which somebody followed a release that was another: the hub, the reverse proxy, {name: text} of the files saved
     there, and what the release's users keep.
     """
-    name, version = request.param
-    proxy, commit = PROXIES[name], next(row["commit"] for row in RELEASES if row["version"] == version)
+    suite, name, version = request.param
+    proxy, commit = PROXIES[name], next(row["commit"] for row in releases.tagged() if row["version"] == version)
     release, places = releases.published(commit), releases.saved_as(commit)
     others = tuple(f"{name}/" for name in PROXIES if name != proxy.name)
     old = {name: release.read(name) for name in places if not name.startswith(others)}
-    with faults.booted(NEWEST, release, network="bridge") as hub:
+    with faults.booted(NEWEST_ON[suite], release, network="bridge") as hub:
         packages = f"DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {' '.join(proxy.packages)}"
         hub.machine.sh(f"apt-get update && {packages}", timeout=300)
         hub.machine.put({places[name]: text for name, text in old.items()})
         # What that release had not yet.
         hub.machine.sh(f"rm --force {' '.join(path for name, path in SAVED_AS.items() if name not in places)}")
+        # A reader's own programs trust the certificate's authority.
+        hub.machine.sh("update-ca-certificates", {bare.AUTHORITY: deployment.authority().cert_pem.bytes()})
         hub.machine.sh(f"cd /root/{proxy.name} && sh enable.sh; echo {shlex.quote(OWN)} >>{places[MINE]}")
         old[MINE] += f"{OWN}\n"
         yield hub, proxy.name, old, KEPT.get(version, SINCE)
@@ -88,25 +89,27 @@ def instead(server, site):
 
 
 @pytest.fixture(scope="module")
-def upgraded(server, instead):
-    """The same machine, on which a reader has typed what the page says while a user worked: what compared, and what the user kept."""
+def upgraded(server, instead, site):
+    """The same machine, on which a reader has followed the page while a user worked: what compared, and what the user kept."""
     hub, proxy, old, _ = server
-    steps = commands(PAGE, proxy)
+    compare = f"cd /root/new && {COMPARE}"
     new = {name: PUBLISHED.read(name) for name in on_the_server() if name.split("/")[0] not in PROXIES or name.startswith(f"{proxy}/")}
     changed = [name for name in new if old.get(name) != new[name]]
+    save = {COMPARE: lambda machine: machine.put({f"/root/new{place(name)}": new[name] for name in changed})}
+    answers = {"Password of alice: ": hub.passwords["alice"]}
+    at_work = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy], answers=answers, before=save)
     with faults.watching(hub) as told:
-        make, *compare = steps["1. Save the new files and compare"]
-        typed(hub, [make])
-        hub.machine.put({f"/root/new{place(name)}": new[name] for name in changed})
-        differences = typed(hub, compare)
+        at_work.follow(NAME, [SAVE])
+        differences = hub.machine.sh(compare).stdout
         # What the page says of a line of one's own.
         hub.machine.sh(f"echo {shlex.quote(OWN)} >>/root/new{place(MINE)}")
         new[MINE] += f"{OWN}\n"
-        typed(hub, steps["2. Stop the hub and keep a copy"])
-        typed(hub, steps["3. Put the new files in place and install"])
+        at_work.follow(NAME, [STOP, INSTALL])
         with faults.coming_back(hub):
-            typed(hub, steps["4. Start it again"])
-    return {"differ": differences, "again": typed(hub, compare), "changed": changed, "new": new, "told": told}
+            at_work.follow(NAME, [START])
+    at_work.follow(NAME, [CHECK_IT])
+    again = hub.machine.sh(compare).stdout
+    return {"differ": differences, "again": again, "changed": changed, "new": new, "told": told, "reader": at_work}
 
 
 def test_what_may_be_seen_instead_as_the_copy_is_made_is_what_the_page_says(instead):
@@ -115,6 +118,7 @@ def test_what_may_be_seen_instead_as_the_copy_is_made_is_what_the_page_says(inst
 
 def test_a_reader_of_a_release_comes_to_this_one_and_users_keep_what_they_have(server, upgraded):
     hub, _, _, kept = server
+    assert not upgraded["reader"].wrong, "\n\n".join(upgraded["reader"].wrong)
     assert upgraded["told"]["lived"] == kept, upgraded["told"]
     for name, text in upgraded["new"].items():
         assert hub.machine.read(place(name)) == text
@@ -128,10 +132,12 @@ def test_a_reader_of_a_release_comes_to_this_one_and_users_keep_what_they_have(s
     assert last["ok"], tell(last)
 
 
-def test_the_copy_leads_back_and_users_keep_what_they_have(server, upgraded):
+def test_the_copy_leads_back_and_users_keep_what_they_have(server, upgraded, prove):
     hub, proxy, old, _ = server
+    at_work = upgraded["reader"]
     with faults.watching(hub) as told, faults.coming_back(hub):
-        typed(hub, commands(PAGE, proxy)["The way back"])
+        at_work.follow(NAME, [BACK])
+    assert not at_work.wrong, "\n\n".join(at_work.wrong)
     assert told["lived"] == KEPT["0.9"], told
     assert {name: hub.machine.read(place(name)) for name in old if name.split("/")[0] != "check"} == {
         name: text for name, text in old.items() if name.split("/")[0] != "check"
@@ -140,3 +146,4 @@ def test_the_copy_leads_back_and_users_keep_what_they_have(server, upgraded):
     hub.machine.put({f"{CHECK}/hubcheck.py": old["check/hubcheck.py"]})
     last = hub.check("--until", "kernel_computes", user="bob")[-1]
     assert last["ok"], tell(last)
+    prove(evidence.typed(NAME, hub.suite, proxy, at_work.typed_by_page()[NAME]))

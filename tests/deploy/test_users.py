@@ -9,8 +9,9 @@ import pytest
 from tests.harness.machines import deployment, people
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.machines.people import OUT, PASSWORD, changing, script, ssh
-from tests.harness.manifest import HOMES, NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.measuring import evidence
+from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
 from tests.harness.site.following import TABS
 
@@ -18,15 +19,14 @@ NAME = "deploy/users.md"
 PAGE = (ROOT / NAME).read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("users")
 LIST = re.search(r"(?s)`names.txt`:\n\n```text\n(.*?)```", PAGE)[1]
-PROXY = next(iter(PROXIES))
-
-
 CONFIG = "jupyterhub/jupyterhub_config.py"
+# By Debian release, the reverse proxy.
+IN_FRONT = dict(EACH_ONCE)
 
 
 @pytest.fixture(scope="module", params=[NEWEST, *(f"{NEWEST} on {suite}" for suite in HOMES[1:])])
 def hub(request):
-    with people.hub(request.param) as hub:
+    with people.hub(request.param) as hub, deployment.in_front(hub, hub.suite, IN_FRONT[hub.suite]):
         yield hub
 
 
@@ -37,7 +37,7 @@ def followed(hub, site):
         "sh add.sh names.txt passwords.txt": lambda machine: machine.put({"/root/people/names.txt": LIST}),
         "groupadd --force teachers": lambda machine: machine.sh("usermod --append --groups jupyterhub carol"),
     }
-    reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[PROXY], before=before)
+    reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[IN_FRONT[hub.suite]], before=before)
     reader.follow(NAME, skip=lambda step: step.who == "user")
     return reader
 
@@ -45,7 +45,7 @@ def followed(hub, site):
 def test_each_command_of_root_prints_what_the_page_says(hub, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert {step.command for step in followed.typed} >= {"sh add.sh names.txt passwords.txt", "sh leave.sh bob", "sh install.sh"}
-    prove(*(evidence.typed(page, hub.suite, PROXY, keys) for page, keys in followed.typed_by_page().items()))
+    prove(*(evidence.typed(page, hub.suite, IN_FRONT[hub.suite], keys) for page, keys in followed.typed_by_page().items()))
 
 
 # Passwords, by SSH.
@@ -217,7 +217,7 @@ def test_everybody_finds_the_course_and_its_packages(members):
 
 def test_a_user_makes_a_kernel_of_their_own_in_a_terminal(members, followed):
     hub = members
-    steps = [step for step in followed.pages.steps(NAME, TABS[PROXY]) if getattr(step, "who", "") == "user"]
+    steps = [step for step in followed.pages.steps(NAME, followed.tab) if getattr(step, "who", "") == "user"]
     assert len(steps) == 3
     told = in_hub(hub, "alice", *(step.command for step in steps))
     assert not [wrong for step, one in zip(steps, told, strict=True) if (wrong := step.wrong(*one))]

@@ -244,6 +244,16 @@ def test_spaces_around_a_value_that_is_pasted_are_left_out(page):
     assert "location /lab/ {" in page.locator("pre", has_text="server_name lab.example.org;").first.inner_text()
 
 
+def test_what_users_see_of_the_kernel_and_its_class_follow_its_name(site, reader, page):
+    name, mine = "kernel/my_kernel/my_kernel/kernel.py", {"my_kernel": "c_1_kernel", "My Kernel": "C 1 Kernel", "MyKernel": "C1Kernel"}
+    page.goto(reader.address + site.copies[name][0])
+    text = published(name)
+    for example, own in mine.items():
+        assert example in text
+        text = text.replace(example, own)
+    assert tried(site, page, EXAMPLES | {"kernel": "c_1_kernel"}, name) == ({}, {name: text})
+
+
 OWN = reader_values.OWN
 
 

@@ -8,7 +8,7 @@ from tests.harness.machines import bare, deployment, reader_values, troubles
 from tests.harness.manifest import FURTHER_PROXIES, HOMES, MANIFEST, PROXIES, ROOT, VALUES
 from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import in_turn
-from tests.harness.site import balancer_page, certificate, existing_site_page, faster_page, following, removal
+from tests.harness.site import balancer_page, certificate, existing_site_page, faster_page, following, other_kernels_page, removal
 from tests.harness.site.following import TABS, State
 from tests.harness.site.walk import Type
 
@@ -22,12 +22,14 @@ ELSEWHERE = {
     "deploy/faster.md": "tests/deploy/test_faster.py",
     "deploy/look-after.md": "tests/deploy/test_look_after.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
+    "deploy/other-kernels.md": "tests/deploy/test_other_kernels.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/shares.md": "tests/deploy/test_shares.py",
     **{f"deploy/{proxy}.md": "tests/deploy/test_other_proxies.py" for proxy in FURTHER_PROXIES},
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/users.md": "tests/deploy/test_users.py",
 }
+HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, other_kernels_page, removal)
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
 OWN = VALUES | reader_values.OWN
@@ -248,9 +250,8 @@ def test_each_thing_that_may_be_seen_instead_is_made_or_listed_with_what_makes_i
     said = {(one.page, one.begins): one for tab in TABS.values() for one in pages.instead(tab)}
     rows = {(row["page"], row["begins"]): row for row in NOT_MADE}
     assert not rows.keys() - said.keys(), "no page says so any more"
-    states = dict.fromkeys(ELSEWHERE, ()) | {
-        page.PAGE: page.STATES for page in (balancer_page, certificate, existing_site_page, faster_page, removal)
-    }
+    states = dict.fromkeys(ELSEWHERE, ()) | {page.PAGE: page.STATES for page in HAVE_STATES}
+    states |= {f"deploy/{name}.md": proxy.states for name, proxy in FURTHER_PROXIES.items()}
     made = {key for key, one in said.items() if one.begins in states.get(one.page, STATES) and one.after}
     assert said.keys() - made - rows.keys() == set()
     assert not made & rows.keys(), "the walk makes it now"

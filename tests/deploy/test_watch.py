@@ -6,10 +6,11 @@ import re
 
 import pytest
 
-from tests.harness.machines import deployment, engine, images
+from tests.harness.machines import deployment, images
 from tests.harness.machines.deployment import BEHIND, PYTHON, URL
-from tests.harness.manifest import HOMES, HUBS, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.manifest import NEWEST_ON, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.measuring import evidence
+from tests.harness.pairs import the_first
 
 CARE, UNITS, MAIL = "/root/care", "/etc/systemd/system", "/var/mail/root"
 PAGE = (ROOT / "deploy/look-after.md").read_text("utf-8")
@@ -31,10 +32,14 @@ print(json.dumps(told))
 FAILS = "print('kernel_computes fails: no answer')\nraise SystemExit(1)\n"
 
 
+@pytest.fixture(scope="module", params=the_first([*NEWEST_ON]))
+def suite(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def machine():
-    images.prepare(lambda line: None, [images.watched()])
-    with engine.run(images.watched().tag, options=deployment.NAMED, boot=True) as machine:
+def machine(suite):
+    with deployment.machine(NEWEST_ON[suite], image=images.watched) as machine:
         # On a real machine systemd does so itself: else no unit finds its credentials.
         machine.sh("mount --make-rshared /; systemctl stop prometheus")
         yield machine
@@ -86,13 +91,13 @@ def test_a_check_that_fails_is_told_root_once_a_day_and_the_journal_each_time(pl
     assert placed.sh("systemctl show --property StartLimitIntervalUSec --value jupyterhub-alarm@jupyterhub-check").stdout == "1d\n"
 
 
-def test_a_copy_that_fails_is_told_root(placed, prove):
+def test_a_copy_that_fails_is_told_root(placed, suite, prove):
     assert started(placed, "jupyterhub-backup.service") == (True, "copied\n")
     assert letters(placed) == []
     placed.put({f"{CARE}/backup.sh": "echo no room >&2; exit 1\n"})
     assert started(placed, "jupyterhub-backup.service") == (False, "no room\n")
     assert letters(placed) == [("jupyterhub-backup failed on hub.example.com", "no room")]
-    prove(evidence.read_beside("systemd", placed.sh("systemctl --version").stdout.split()[1], HOMES[-1]))
+    prove(evidence.read_beside("systemd", placed.sh("systemctl --version").stdout.split()[1], suite))
 
 
 @pytest.mark.parametrize("lacking", ["/usr/sbin/dma", f"{CARE}/alarm.sh"])
@@ -158,10 +163,10 @@ print(json.dumps([requests.get(path, headers=headers).status_code for path in pa
 """
 
 
-def test_the_hubs_numbers_are_for_one_token_and_its_health_for_everybody(machine):
+def test_the_hubs_numbers_are_for_one_token_and_its_health_for_everybody(machine, suite):
     own = "0123456789abcdef"
     text = PUBLISHED.read("jupyterhub/jupyterhub_config.py") + PUBLISHED.read("care/metrics.py")
-    hub = deployment.prepare(machine, HUBS[-1])
+    hub = deployment.prepare(machine, NEWEST_ON[suite])
     machine.put({SAVED_AS["jupyterhub/jupyterhub_config.py"]: text, "/etc/jupyterhub/metrics-token": f"{own}\n"})
     deployment.start(hub)
     try:
@@ -213,7 +218,7 @@ def prometheus(machine):
         machine.sh("kill $(cat /tmp/pids)", check=False)
 
 
-def test_prometheus_asks_the_hub_with_its_token_four_times_a_minute_and_has_the_alarms(machine, prove):
+def test_prometheus_asks_the_hub_with_its_token_four_times_a_minute_and_has_the_alarms(machine, suite, prove):
     with prometheus(machine):
         machine.until("grep -q ' Bearer secret$' /tmp/asked", timeout=40)
         machine.until("promtool query instant http://127.0.0.1:9099 up | grep '=> 1 '", timeout=20)
@@ -221,7 +226,7 @@ def test_prometheus_asks_the_hub_with_its_token_four_times_a_minute_and_has_the_
     assert machine.read("/tmp/asked").splitlines()[0] == "/jupyter/hub/metrics Bearer secret"
     assert told == ["15s", "jupyterhub", "up", "jupyterhub", 15]
     version = machine.sh("prometheus --version 2>&1 | head -n 1").stdout.split()[2]
-    prove(evidence.read_beside("Prometheus", version, HOMES[-1]))
+    prove(evidence.read_beside("Prometheus", version, suite))
 
 
 # What Prometheus would have seen, by the minute; at which minute it is asked; and which alarms it then raises.

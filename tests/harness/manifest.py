@@ -20,6 +20,8 @@ HOMES = VERSIONS["homes"]
 NEWEST = VERSIONS["jupyterhub"][0]
 # The kinds of the hub's machine: a JupyterHub on the first of Debian's releases, and the newest on each of the others.
 HUBS = [*VERSIONS["jupyterhub"], *(f"{NEWEST} on {suite}" for suite in HOMES[1:])]
+# By Debian release, that of them with the newest JupyterHub; the newest release is first.
+NEWEST_ON = {suite: NEWEST if suite == HOMES[0] else f"{NEWEST} on {suite}" for suite in reversed(HOMES)}
 
 
 def home(name: str) -> tuple[str, str]:
@@ -43,9 +45,9 @@ class Proxy:
     - header: what it says of itself in the header Server; "" for nothing.
     - too_large: the statuses of a body that is as large as Jupyter takes, and of one that is larger.
     - kept: seconds for which it resumes a TLS session.
-    - tells: which headers it tells the hub beside those that every one tells.
-    - changes: by what they are for, edits (text, what comes instead) of the site. extra: files that belong to such a change, or with
-      which it is impatient where its site says nothing.
+    - tells: which headers it tells the hub beside those that every one tells; "" for one of those that it does not tell.
+    - changes: by what they are for, edits (text, what comes instead) of the site, or (file, text, what comes instead) of another of
+      its files. extra: files that belong to such a change, or with which it is impatient where its site says nothing.
     - passes: by server, or for "every" one, which of `raw_client.attempts` it passes on, having read it by the older standard, and what
       is answered.
     - parts: by what a reverse proxy has to do (`_ext.proxies.PARTS`), the words of its files that have it done; "" if it does it by
@@ -99,8 +101,8 @@ class Proxy:
     def changed(self, what: str) -> Files:
         """The published files with one of its `changes`."""
         files = PUBLISHED
-        for old, new in self.changes[what]:
-            files = files.replace(self.site_file, old, new)
+        for *name, old, new in self.changes[what]:
+            files = files.replace(f"{self.name}/{name[0]}" if name else self.site_file, old, new)
         return files
 
 

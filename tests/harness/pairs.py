@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import tomllib
@@ -12,7 +13,7 @@ from typing import Any
 import covertable
 import pytest
 
-from tests.harness.manifest import EVERY_PROXY, PROXIES
+from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PROXIES
 
 LISTED = Path(__file__).resolve().parents[1] / "weekly.toml"
 # Whether all rows run, as `make test-all` has it.
@@ -21,6 +22,10 @@ WHOLE = os.environ.get("WHOLE") == "1"
 QUICK = os.environ.get("QUICK") == "1"
 WEEKLY = pytest.mark.weekly("each pair of its values meets in another row")
 FURTHER = pytest.mark.weekly("of a further proxy, what runs every time is that it takes its files, and a climb")
+# The Debian release of the hub's machine, and the reverse proxy in front: all that a page's commands have to be true for.
+WHEREVER = [(suite, proxy) for suite in NEWEST_ON for proxy in PROXIES]
+# The same for a page that has the same commands for every reverse proxy: each release with another.
+EACH_ONCE = list(zip(NEWEST_ON, itertools.cycle(PROXIES), strict=False))
 
 
 def marks(proxy: str) -> list[pytest.MarkDecorator]:
@@ -80,6 +85,14 @@ def changed(what: str) -> pytest.MarkDecorator:
         pytest.param((proxy.name, {"files": proxy.changed(what)}), id=proxy.name, marks=marks(proxy.name)) for proxy in EVERY_PROXY.values()
     ]
     return pytest.mark.parametrize("front", rows, indirect=True)
+
+
+def the_first(rows: Sequence[Any]) -> list[Any]:
+    """Parameters for pytest, one for each row, a value or a tuple: the first runs every time, the others weekly."""
+    values = [row if isinstance(row, tuple) else (row,) for row in rows]
+    # A fixture's parameter is one value.
+    params = [pytest.param(row, id="-".join(of)) for row, of in zip(rows, values, strict=True)]
+    return _marked(params, [number == 0 for number in range(len(params))])
 
 
 def in_turn(rows: Sequence[Any], by: Callable[[tuple], Hashable] = lambda values: id(values[0])) -> list[Any]:

@@ -8,8 +8,8 @@ import tomllib
 
 import pytest
 
-from tests.harness.manifest import HUBS, PROXIES, ROOT, VERSIONS
-from tests.harness.pairs import LISTED, covering, in_turn, listed, met, pairs
+from tests.harness.manifest import HOMES, HUBS, PROXIES, ROOT, VERSIONS
+from tests.harness.pairs import EACH_ONCE, LISTED, WHEREVER, covering, in_turn, listed, met, pairs, the_first
 
 ROWS = {
     "each with each": [*itertools.product("abc", "12", "xyz", "+-")],
@@ -44,6 +44,16 @@ def test_of_rows_that_are_alike_one_runs_every_time_and_they_take_turns():
     left = weekly(in_turn([(one, way) for one in alike for way in "ab"]))
     assert left == [("first", "b"), ("second", "a"), ("third", "b")]
     assert weekly(in_turn([(1, "x"), (2, "x"), (3, "y")], by=lambda row: row[1])) == [(2, "x")]
+
+
+def test_every_debian_and_every_proxy_is_among_the_rows_for_a_pages_commands_and_one_row_runs_every_time():
+    assert sorted(WHEREVER) == sorted(itertools.product(HOMES, PROXIES))
+    assert {suite for suite, _ in EACH_ONCE} == set(HOMES)
+    assert {proxy for _, proxy in EACH_ONCE} == set(PROXIES)
+    for rows in (WHEREVER, EACH_ONCE):
+        assert weekly(the_first(rows)) == [(row,) for row in rows[1:]]
+        assert rows[0][0] == HOMES[-1], "what is new is looked at every time"
+    assert [param.id for param in the_first(["a", ("b", "c")])] == ["a", "b-c"]
 
 
 def collected(whole):

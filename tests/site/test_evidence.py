@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import MANIFEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
+from tests.harness.manifest import EVERY_PROXY, MANIFEST, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site.guide import small, sphinx
 
@@ -107,11 +107,15 @@ def test_with_an_older_jupyterhub_the_pins_are_not_the_published_ones():
 
 
 def test_every_published_file_can_have_evidence():
-    machines = {proxy: PROXIES[proxy].servers for proxy in PROXIES} | {"systemd": VERSIONS["debian"], "python": VERSIONS["jupyterhub"]}
+    machines = {proxy: EVERY_PROXY[proxy].servers for proxy in EVERY_PROXY} | {
+        "systemd": VERSIONS["debian"],
+        "python": VERSIONS["jupyterhub"],
+    }
     rows = [row for what, where in machines.items() for row in evidence.accepted(what, where[0], machine())]
-    rows += [climbed(proxy=proxy) for proxy in PROXIES] + [evidence.booted(hub())]
+    rows += [climbed(proxy=proxy) for proxy in EVERY_PROXY] + [evidence.booted(hub())]
     rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
     rows += [evidence.read_beside(program, "1.0", "trixie") for program in evidence.READ_BESIDE]
+    rows.append(evidence.kernel(hub(), "octave_kernel", "1.1.1", "Octave", "", {"computes": True}))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [name for name in snippets() if name.startswith(("setup/", "people/", "course/", "care/")) and name.endswith(".sh")]
     rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))
@@ -158,6 +162,22 @@ def test_a_later_run_adds_to_the_file_and_replaces_what_it_saw_again(file):
     assert evidence.read(file) == [other, again]
     evidence.merge([first | {"date": "2029-01-01"}])  # of the weekly run, which publish.yml adds last
     assert evidence.read(file) == [other, again]
+
+
+def test_commands_of_a_page_that_two_tests_have_typed_come_together_where_both_typed_on_the_same_machine(file):
+    def typed(suite, key, date):
+        return evidence.typed("deploy/look-after.md", suite, "nginx", [key]) | {"date": date}
+
+    evidence.merge([typed("trixie", "# one", "2029-01-01"), typed("bookworm", "# three", "2029-01-01")])
+    evidence.merge([typed("trixie", "# two", "2030-01-01")])
+    assert [(row["on"], [*row["lived"]], row["date"]) for row in evidence.read(file)] == [
+        ("bookworm", ["# three"], "2029-01-01"),
+        ("trixie", ["# one", "# two"], "2030-01-01"),
+    ]
+    changed = typed("trixie", "# two", "2030-01-01")
+    file.write_text(json.dumps([changed | {"files": changed["files"] | {CONF: "0" * 64}, "lived": {"# one": True}}]))
+    evidence.merge([changed])
+    assert [[*row["lived"]] for row in evidence.read(file)] == [["# two"]], "what was typed with other files counts no more"
 
 
 def test_what_is_no_evidence_is_refused_in_one_line(tmp_path):

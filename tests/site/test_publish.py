@@ -136,6 +136,15 @@ def test_books_and_versions_are_offered_where_there_are_any(site, published):
     assert not site.pages[site.html / "deploy/install.html"].select("nav.variants")
 
 
+def test_the_page_of_the_check_names_the_sites_own_address(published, site):
+    """The script itself is the one that was tested, on every site."""
+    for built, address in ((published, ADDRESS), (site, "http://127.0.0.1:8080/")):
+        codes = [code.text for code in built.pages[built.html / "deploy/check.html"].select("dt code")]
+        assert f"--guide {address}" in codes
+        (script,) = built.html.glob("_downloads/*/hubcheck.py")
+        assert script.read_bytes() == (SNIPPETS / "check/hubcheck.py").read_bytes()
+
+
 def test_an_address_that_is_none_is_refused_in_one_line(tmp_path):
     tree = small_copy_of_the_tree(tmp_path / "tree")
     (tree / "index.md").write_text("# A guide\n", "utf-8")

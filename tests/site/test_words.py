@@ -15,7 +15,7 @@ from proselint.config import DEFAULT
 from proselint.registry import CheckRegistry
 from proselint.tools import LintFile
 
-from tests.harness.manifest import PROXIES, ROOT, SAVED_AS, VALUES, snippets
+from tests.harness.manifest import EVERY_PROXY, PROXIES, ROOT, SAVED_AS, VALUES, snippets
 
 ROOMS = ("deploy", "jigsaw", "troubleshooting")
 PAGES = sorted([ROOT / "index.md", *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))])
@@ -24,7 +24,7 @@ NOTEBOOKS = sorted((ROOT / "jigsaw").glob("*.ipynb"))
 WITHOUT_STEPS = {"how-the-parts-fit", "other-proxies", "check-script", "security", "speed", "faults", "glossary", "tested"}
 LONGEST = 35
 # Folders of published files that the set-up on one screen does without.
-BESIDE = {"setup", "people", "course", "care", "workflow", "balancer", "beside", "faster"}
+BESIDE = {"setup", "people", "course", "care", "workflow", "balancer", "beside", "kernels", "faster"}
 # Between two lines of prose: nothing is read across it.
 APART = "\n\n|\n\n"
 
@@ -273,7 +273,7 @@ def test_the_quick_path_has_every_file_and_makes_its_folder(proxy):
     rows = re.findall(r"^\| `(/[^`]+)` \| ([^|]+) \|", text, re.M)
     saved = {f"{folder}/{name}": source for folder, files in rows for name, source in re.findall(r"`([^ `]+) </snippets/([^>]+)>`", files)}
     # Not those of a hub that runs already, nor what is there to be read.
-    other = PROXIES.keys() - {proxy} | BESIDE
+    other = EVERY_PROXY.keys() - {proxy} | BESIDE
     needed = [name for name in snippets() if name.split("/")[0] not in other and not name.endswith(".in")]
     assert saved == {SAVED_AS.get(name, f"/root/{name}"): name for name in needed}
     made = {folder for command in typed(text) if command.startswith("install --directory") for folder in command.split()[2:]}

@@ -59,8 +59,12 @@ def check(machine, *arguments):
 
 
 def test_each_cause_names_a_page_of_the_guide():
-    pages = [page for _, _, page in hubcheck.CAUSES]
-    assert not [page for page in pages if not (ROOT / f"{page}.md").exists() and not (ROOT / page / "index.md").exists()]
+    for _, _, address in hubcheck.CAUSES:
+        page, _, part = address.partition("#")
+        file = next((file for file in (ROOT / f"{page}.md", ROOT / page / "index.md") if file.exists()), None)
+        assert file, address
+        headings = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.M)
+        assert part in ("", *(re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in headings)), address
 
 
 WRONG_USE = [

@@ -346,6 +346,16 @@ def test_a_websocket_that_does_not_open_is_told(monkeypatch, error, words):
     assert str(failed.value) == words
 
 
+def test_a_websocket_that_is_refused_is_told_with_who_refused_it(monkeypatch):
+    def fails():
+        raise websocket.WebSocketBadStatusException("refused", 403, resp_headers={"x-jupyterhub-version": "6.1.1"})
+
+    _, hub = connecting(monkeypatch, fails)
+    with pytest.raises(hubcheck.Failed) as failed:
+        hub.socket("user/alice/api/kernels/1/channels")
+    assert str(failed.value).endswith("-> 403 on the WebSocket (from the user's server)")
+
+
 def test_the_xsrf_cookie_of_the_nearest_path_counts():
     hub = opened()
     assert hub.xsrf("hub/login") == ""
@@ -415,6 +425,22 @@ def test_for_a_timer_a_rung_that_holds_is_no_line_and_one_that_fails_is_one(caps
     assert capsys.readouterr().out == line
 
 
+OBEYED = "a\n b \x1b]0;title\x07\x9b2J \u202e"
+
+
+def test_a_terminal_obeys_nothing_of_what_a_server_has_said(place, capsys):
+    hubcheck.show(RESULT | {"evidence": [OBEYED]})
+    hubcheck.show(FAULT | {"said": OBEYED})
+    hubcheck.warn(FAULT | {"said": OBEYED})
+    said = capsys.readouterr().out
+    assert said.count("a b �]0;title��2J �") == 3
+    assert all(letter.isprintable() or letter == "\n" for letter in said)
+    page = pages(200, "OK", f"{OBEYED}\U000e0001ü").with_header("Content-Type", "text/html; charset=utf-8")
+    run = place.check(Replay(everything=page), "http://127.0.0.1/a/", "--json")
+    assert all(letter.isprintable() or letter == "\n" for letter in run.out)
+    assert "\x9b2J \u202e\U000e0001ü" in json.loads(run.out)["rungs"][0]["said"], "JSON has it all the same"
+
+
 def test_results_are_written_as_ci_reads_them():
     results = [RESULT, FAULT | {"said": "a bell: \x07, a letter: ü"}]
     written = hubcheck.junit(URL, results)
@@ -430,6 +456,17 @@ def test_results_are_written_as_ci_reads_them():
         ("failure", {"message": "a bell: �, a letter: ü"}, "Cause: why\nRead: deploy/check"),
         ("system-out", {}, None),
     ]
+
+
+def test_ci_is_told_how_many_rungs_fail():
+    suite = ElementTree.fromstring(hubcheck.junit(URL, [RESULT, RESULT, FAULT]))
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+
+
+def test_without_the_guides_address_its_pages_are_named(capsys):
+    hubcheck.show(FAULT)
+    hubcheck.warn(FAULT)
+    assert re.findall(r"Read: (\S+)", capsys.readouterr().out) == ["deploy/check"] * 2
 
 
 def test_xml_holds_what_it_can_hold():
@@ -477,6 +514,94 @@ def test_a_certificate_that_is_refused_is_told_in_openssls_words():
         hubcheck.words(requests.exceptions.SSLError(SimpleNamespace(reason=error))) == "certificate verify failed: certificate has expired"
     )
     assert hubcheck.words(error) == "certificate verify failed: certificate has expired"
+
+
+STRICT = "troubleshooting/certificate-is-not-trusted#only-new-pythons-refuse-it"
+NOT_TRUSTED = "troubleshooting/certificate-is-not-trusted"
+
+
+@pytest.mark.parametrize(
+    ("said", "page"),
+    [
+        ("CA cert does not include key usage extension", STRICT),
+        ("Missing Authority Key Identifier", STRICT),
+        ("Missing Subject Key Identifier", STRICT),
+        ("Authority Key Identifier marked critical", STRICT),
+        ("Basic Constraints of CA cert not marked critical", STRICT),
+        ("Path length given without key usage keyCertSign", STRICT),
+        ("Path length invalid for non-CA cert", STRICT),
+        ("Key usage keyCertSign invalid for non-CA cert", STRICT),
+        ("Issuer name empty", STRICT),
+        ("Subject name empty", STRICT),
+        ("Empty Subject Alternative Name extension", STRICT),
+        ("Subject empty and Subject Alt Name extension not critical", STRICT),
+        ("Using cert extension requires at least X509v3", STRICT),
+        ("Certificate public key has explicit ECC parameters", STRICT),
+        ("cert info signature and signature algorithm mismatch", STRICT),
+        ("self-signed certificate", NOT_TRUSTED),
+        ("self-signed certificate in certificate chain", NOT_TRUSTED),
+        ("unable to get local issuer certificate", NOT_TRUSTED),
+        # Older Pythons say it too.
+        ("invalid CA certificate", NOT_TRUSTED),
+        ("unhandled critical extension", NOT_TRUSTED),
+    ],
+)
+def test_what_new_pythons_alone_refuse_is_told_apart_from_a_certificate_that_nobody_has_signed(said, page):
+    told = hubcheck.verdict(f"certificate verify failed: {said}")
+    assert told["page"] == page
+    assert (told["certainty"], "Python 3.13" in told["cause"]) == (("certain", True) if page == STRICT else ("one of these", False))
+
+
+NO_USE, NO_IDENTIFIER = "CA cert does not include key usage extension", "Missing Authority Key Identifier"
+
+
+def departing(name, lacking):
+    """A certificate and its key, in PEM, for a name, and its authority: one of the two lacks what the standard asks for."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    now = datetime.datetime.now(datetime.UTC)
+    authority, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+
+    def issued(called, key, *extensions):
+        names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one)]) for one in (called, "an authority")]
+        made = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).public_key(key.public_key())
+        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+        made = made.not_valid_after(now + datetime.timedelta(days=90))
+        for extension in extensions:
+            made = made.add_extension(extension, isinstance(extension, (x509.BasicConstraints, x509.KeyUsage)))
+        return made.sign(authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    use = [x509.KeyUsage(False, False, False, False, False, True, True, False, False)] if lacking != NO_USE else []
+    known = [x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())] if lacking != NO_IDENTIFIER else []
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
+    signs = issued("an authority", authority, x509.BasicConstraints(True, None), identifier, *use)
+    leaf = issued(name, own, x509.SubjectAlternativeName([x509.DNSName(name)]), *known)
+    key = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return leaf + key, signs
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("lacking", [NO_USE, NO_IDENTIFIER])
+def test_a_certificate_that_departs_from_the_standard_is_refused_by_new_pythons_alone(place, monkeypatch, lacking, strict):
+    own, signs = departing("hub.example.com", lacking)
+    (place.folder / "hub.pem").write_bytes(own)
+    serves = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serves.load_cert_chain(place.folder / "hub.pem")
+    monkeypatch.setattr(Place, "context", lambda self: serves)
+    made = ssl.create_default_context
+
+    def context(*given, **more):
+        """As Python 3.13 makes it, or one before it."""
+        one = made(*given, **more)
+        one.verify_flags = one.verify_flags | ssl.VERIFY_X509_STRICT if strict else one.verify_flags & ~ssl.VERIFY_X509_STRICT
+        return one
+
+    monkeypatch.setattr(ssl, "create_default_context", context)
+    run = place.check(Replay(), URL, "--ca-file", place.file("authority.pem", signs.decode()))
+    assert (f"certificate verify failed: {lacking}" in run.last["said"]) == strict
+    assert (run.last["page"] == STRICT) == strict
 
 
 # The faults of troubleshooting/
@@ -689,6 +814,7 @@ FAULTS = {
     "failed-at-step-chdir": (GAVE_UP, []),
     "failed-to-start-proxy": (everywhere(Answer(404, "Not Found", (("Server", "nginx"),), b"Not Found")), []),
     "file-name-too-long": (unstarted("File name too long (addr='ipc:///srv/homes')"), []),
+    "forbidden-for-everybody": (everywhere(nginx(403, "Forbidden")), []),
     "getpwnam-name-not-found": (at("POST", "/hub/login", jupyters(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
     "internal-server-error-from-apache": (everywhere(apache(500, "Internal Server Error")), []),
     "invalid-command-requestheader": (refused("Apache"), []),
@@ -1634,6 +1760,20 @@ def test_a_token_that_is_no_users_is_told(place, about, words):
     assert climb(place, replay, "--token-file", f"{place.folder}/token.txt").last["said"] == words
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (json_of('{"message": "Missing or invalid credentials.", "status": 403}', 403, "Forbidden"), "the hub does not know this token"),
+        (json_of('{"message": "Missing or invalid credentials.", "status": 401}', 401, "Unauthorized"), "the hub does not know this token"),
+        (moved(f"{URL}hub/login", 302), "-> 302 Moved Permanently: https://hub.example.com/jupyter/hub/login"),
+    ],
+)
+def test_a_token_that_the_hub_does_not_take_is_told(place, answer, words):
+    replay = Replay.of("token")
+    replay.change("GET", "/hub/api/user", answer)
+    assert words in climb(place, replay, "--token-file", f"{place.folder}/token.txt").last["said"]
+
+
 def test_a_token_of_an_old_hub_has_no_kind(place):
     replay = Replay.of("token")
     replay.change("GET", "/hub/api/user", json_of('{"name": "alice"}'))
@@ -1723,6 +1863,32 @@ def test_a_large_request_that_stays_before_the_hub_is_told(place):
 
 
 # How it goes on and how it ends
+
+
+def test_how_long_it_took_is_told_in_seconds_that_went_by(place):
+    evidence = [line for rung in climb(place, Replay.of("user")).rungs for line in rung["evidence"]]
+    told = [float(seconds) for line in evidence for seconds in re.findall(r" in ([\d.]+) s$", line)]
+    assert max(told) < 60, evidence
+
+
+def test_a_server_without_any_kernel_is_told(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/api/kernelspecs", json_of('{"default": "python3", "kernelspecs": {}}'))
+    assert climb(place, replay).last["said"] == "my_kernel is not among the kernels: none"
+
+
+def test_where_the_hub_does_not_answer_no_other_address_is_looked_for(place):
+    replay = there(URL)
+    replay.answers["GET", "https://hub.example.com/other/hub/api"] = [nginx(502, "Bad Gateway")]
+    rung = first_rung(place, replay, url="https://hub.example.com/other/")
+    assert "JupyterHub answers at" not in rung["said"]
+    assert rung["page"] == "troubleshooting/bad-gateway-or-service-unavailable"
+
+
+def test_a_server_that_answers_on_port_80_alone_is_named_though_it_leads_to_https(place):
+    place.ports = {80: "http"}
+    rung = first_rung(place, Replay(everything=moved(URL)))
+    assert rung["said"].endswith("; nginx answers on port 80 alone")
 
 
 def test_it_climbs_no_further_than_it_is_told(place):
@@ -1843,6 +2009,20 @@ def test_what_cannot_be_taken_away_keeps_the_rest_from_nothing(place):
     assert "DELETE hub/api/users/alice/server" in urls(replay)
 
 
+@pytest.mark.parametrize("address", ["\x80", "http://[", "https://hub.example.com:99999/"])
+def test_a_redirect_that_cannot_be_read_keeps_the_rest_of_the_cleaning_up_from_nothing(place, address):
+    replay = Replay.of("user")
+    replay.change("DELETE", "/page.html", Answer(302, "Found", (("Location", address),)))
+    run = climb(place, replay)
+    assert run.last["ok"]
+    assert "DELETE hub/api/users/alice/server" in urls(replay)
+
+
+def test_a_redirect_that_cannot_be_read_is_told(place):
+    run = place.check(Replay(everything=Answer(302, "Found", (("Location", "\x80"),))), "http://127.0.0.1/a/")
+    assert run.last["said"] == "GET http://127.0.0.1/a/hub/api: the answer leads to an address that cannot be read"
+
+
 def test_without_its_packages_it_says_how_it_is_run():
     script = "import sys; sys.modules['websocket'] = None; import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", script, hubcheck.__file__, URL], capture_output=True, text=True)
@@ -1894,6 +2074,11 @@ def from_whom(status, text, path="hub/api", **headers):
         (503, "Service Unavailable", {"Server": "nginx"}, "JupyterHub's own proxy"),
         (503, "Service Unavailable", {"Content_Type": "text/plain; charset=utf-8"}, "another program"),
         (503, "Not Found", {}, "another program"),
+        (500, "Internal Server Error", {}, "JupyterHub's own proxy"),
+        (502, "Bad Gateway", {}, "a program in Go, such as Traefik"),
+        (502, "Bad Gateway", {"Server": "Caddy"}, "a program in Go, such as Traefik"),
+        (502, "Bad Gateway", {"Content_Type": "text/plain"}, "another program"),
+        (503, "no available server\n", {"Content_Type": "text/plain; charset=utf-8"}, "a program in Go, such as Traefik"),
         (502, "<hr><center>nginx/1.22.1</center>", {"Content_Type": "text/html", "Server": "cloudflare"}, "nginx"),
         (200, "<hr><center>nginx</center>", {"Content_Type": "text/html"}, "nginx"),
         (200, "<hr><center>nginx</center>", {"Content_Type": "text/plain"}, "another program"),
@@ -1960,7 +2145,7 @@ VERDICTS = [
     ("GET /hub/api -> 500 Proxy Error: Error during SSL Handshake (from Apache)", "one of these", "internal-server-error-from-apache"),
     ("hub.example.com:443: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1000)", "one of these", "deploy/reverse-proxy"),
     ("GET /hub/api -> 401 Unauthorized: no (from the hub)", "not known", "index"),
-    ("GET /hub/api -> 403 Forbidden: 403 (from nginx)", "one of these", "invalid-response-403-forbidden"),
+    ("GET /hub/api -> 403 Forbidden: 403 (from nginx)", "one of these", "forbidden-for-everybody"),
     ("GET /hub/api -> 403 Forbidden: no (from the hub)", "not known", "index"),
     ("PUT /a: Remote end closed connection without response", "one of these", "invalid-response-403-forbidden"),
     ("GET /a: Remote end closed connection without response", "not known", "index"),
@@ -1985,6 +2170,161 @@ def test_a_verdict_is_as_sure_as_what_was_seen(said, certainty, page):
     assert (told["certainty"], told["page"].removeprefix("troubleshooting/")) == (certainty, page)
     assert bool(told["cause"]) == (certainty != "not known")
     assert bool(told["decide"]) == (certainty == "one of these")
+
+
+# (what was said, which proxy other answers have named, what the cause or how to decide says, the page)
+OTHERS = [
+    ("GET /hub/api -> 502 Bad Gateway (from Caddy)", "", "reverse_proxy", "bad-gateway-or-service-unavailable"),
+    ("GET /hub/api -> 503 Service Unavailable: 503 (from HAProxy)", "", "HAProxy's own check", "bad-gateway-or-service-unavailable"),
+    (
+        "GET /hub/api -> 502 Bad Gateway: Bad Gateway (from a program in Go, such as Traefik)",
+        "",
+        "the server's url",
+        "bad-gateway-or-service-unavailable",
+    ),
+    (
+        "GET /hub/api -> 404 Not Found: 404 page not found (from a program in Go, such as Traefik)",
+        "",
+        "no router",
+        "not-found-under-the-base-url",
+    ),
+    ("GET /hub/api -> 404 Not Found (from Caddy)", "", "handle_path", "not-found-under-the-base-url"),
+    ("GET /hub/api -> 404 Not Found: 404 : Not Found (from the hub)", "Caddy", "handle_path", "not-found-under-the-base-url"),
+    ("GET /hub/api -> 200, but no JupyterHub: null (from Caddy)", "", "empty page and status 200", "not-found-under-the-base-url"),
+    ("GET /hub/api -> 200, but not JSON: Welcome (from Caddy)", "", "Another program listens", "address-already-in-use"),
+    ("GET /hub/api -> 401 Unauthorized (from Caddy)", "", "basic_auth", "deploy/check"),
+    ("GET /hub/api -> 401 Unauthorized: 401 Unauthorized (from a program in Go, such as Traefik)", "", "basicAuth", "deploy/check"),
+    (
+        "GET /hub/api -> 403 Forbidden: Forbidden (from a program in Go, such as Traefik)",
+        "",
+        "ipAllowList",
+        "forbidden-for-everybody",
+    ),
+    ("PUT /a, 20 MB -> 413 Request Entity Too Large (from Caddy)", "", "max_size", "request-entity-too-large"),
+    ("PUT /a, 20 MB -> 413 Payload Too Large: 413 (from HAProxy)", "", "deny_status 413", "request-entity-too-large"),
+    (
+        "PUT /a -> 413 Request Entity Too Large (from a program in Go, such as Traefik)",
+        "",
+        "maxRequestBodyBytes",
+        "request-entity-too-large",
+    ),
+    ("the cookie a comes without Secure, though the address is https", "Caddy", "header_up X-Scheme {scheme}", "cookies-without-secure"),
+    ("the reverse proxy closed the idle WebSocket within 6 s: x", "Caddy", "stream_timeout", "websocket-closes-when-idle"),
+    ("no redirect from /jupyter to /jupyter/", "Caddy", "redir /jupyter", "not-found-without-the-last-slash"),
+    (
+        'GET /x/channels -> 400 on the WebSocket: Can "Upgrade" only to "WebSocket". (from the user\'s server)',
+        "Caddy",
+        "header_up",
+        "can-upgrade-only-to-websocket",
+    ),
+]
+OF_TWO = r"\bnginx|Apache|apachectl|proxy_pass|ProxyPass|[{}]\w+\||limit_except|a location"
+
+
+@pytest.mark.parametrize(("said", "front", "words", "page"), OTHERS)
+def test_nobody_behind_another_reverse_proxy_is_told_to_change_a_line_of_nginx(said, front, words, page):
+    told = hubcheck.verdict(said, front)
+    assert told["page"].removeprefix("troubleshooting/") == page
+    assert words in f"{told['cause']} {told['decide']}"
+    assert not re.search(OF_TWO, f"{told['cause']} {told['decide']}")
+
+
+def test_each_cause_has_words_that_fit_each_reverse_proxy():
+    texts = [
+        text for _, cause, _ in hubcheck.CAUSES for text in (cause if isinstance(cause, str) else " ".join((*cause.causes, cause.decide)),)
+    ]
+    about = {name for text in texts for name in re.findall(r"{(\w+)\|", text)}
+    for proxy, own in hubcheck.OTHER_PROXIES.items():
+        assert own.keys() <= about, proxy
+        told = [hubcheck.fitting(text, proxy) for text in texts]
+        assert not [text for text in told if re.search(r"[{]\w+[|]|  | \.(?!js)|\.\.", text)], proxy
+        alone = [text for text in told if re.search(OF_TWO, text) and "on port 80 alone" not in text]
+        # What nginx or Apache alone shows.
+        assert [text[:40] for text in alone if not re.match(r"(nginx refused|Apache refused|Apache's module)", text)] == [], proxy
+    known = [hubcheck.fitting(text, "") for text in texts]
+    assert known == [hubcheck.fitting(text, "nginx") for text in texts]
+    assert not [text for text in known if re.search(r"{\w+\|", text)]
+
+
+def test_where_answers_name_two_reverse_proxies_the_words_are_those_of_nginx_and_apache():
+    hub = opened()
+    assert hub.front == ""
+    for headers, front in (
+        ({"Via": "1.1 Caddy", "Server": "TornadoServer/6.6.1"}, "Caddy"),
+        ({"Server": "Caddy"}, "Caddy"),
+        ({"Server": "nginx"}, ""),
+    ):
+        hub.seen.update(hubcheck.proxies(answered(**headers)))
+        assert hub.front == front
+    assert "client_max_body_size" in hubcheck.verdict("PUT /a -> 413 (from nginx)", "Caddy")["cause"]
+    assert "client_max_body_size" in hubcheck.verdict("PUT /a -> 413 (from another program)")["cause"]
+    assert "max_size" in hubcheck.verdict("PUT /a -> 413 (from another program)", "Caddy")["cause"]
+
+
+def test_a_climb_remembers_which_reverse_proxy_has_answered(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/hub/api", lambda answer: answer.with_header("Server", "").with_header("Via", "1.1 Caddy"))
+    for key, given in replay.answers.items():
+        replay.answers[key] = [answer.with_header("Server", "") for answer in given]
+    replay.change("GET", "/hub/api", API.with_header("Via", "1.1 Caddy"))
+    replay.change("POST", "/hub/login", insecure)
+    run = climb(place, replay)
+    assert run.last["page"] == "troubleshooting/cookies-without-secure"
+    assert "header_up X-Scheme {scheme}" in run.last["cause"]
+    assert "nginx" not in run.last["cause"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "whose", "page"),
+    [
+        # As Caddy 2.11.7, Traefik 3.7.15 and HAProxy 3.0.11 answered.
+        (Answer(502, "Bad Gateway", (("Server", "Caddy"),)), "Caddy", "bad-gateway-or-service-unavailable"),
+        (Answer(200, "OK", (("Server", "Caddy"),)), "Caddy", "not-found-under-the-base-url"),
+        (Answer(502, "Bad Gateway", (), b"Bad Gateway"), "a program in Go, such as Traefik", "bad-gateway-or-service-unavailable"),
+        (Answer(504, "Gateway Timeout", (), b"Gateway Timeout"), "a program in Go, such as Traefik", "bad-gateway-or-service-unavailable"),
+        (Answer(403, "Forbidden", (), b"Forbidden"), "a program in Go, such as Traefik", "forbidden-for-everybody"),
+        (
+            Answer(503, "Service Unavailable", (("Content-Type", "text/plain; charset=utf-8"),), b"no available server\n"),
+            "a program in Go, such as Traefik",
+            "bad-gateway-or-service-unavailable",
+        ),
+        (
+            Answer(404, "Not Found", (("Content-Type", "text/plain; charset=utf-8"),), b"404 page not found\n"),
+            "a program in Go, such as Traefik",
+            "not-found-under-the-base-url",
+        ),
+        (pages(503, "Service Unavailable", HAPROXY), "HAProxy", "bad-gateway-or-service-unavailable"),
+    ],
+)
+def test_an_answer_of_another_reverse_proxy_is_told_as_its_own(place, answer, whose, page):
+    run = place.check(Replay(everything=answer), "http://127.0.0.1/a/")
+    assert run.last["said"].endswith(f"(from {whose})")
+    assert run.last["page"] == f"troubleshooting/{page}"
+    assert not re.search(OF_TWO, run.last["cause"] + run.last["decide"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(502, "a long link -> 502 " * 2000, (("Server", "nginx"),)),
+        Answer(302, "Found", (("Location", f"https://elsewhere.example.com/{'a' * 60_000}"), ("Server", "nginx"))),
+    ],
+    ids=["reason", "address"],
+)
+def test_a_server_that_says_much_is_told_in_short_and_at_once(place, answer):
+    began = time.monotonic()
+    run = place.check(Replay(everything=answer), "http://127.0.0.1/a/")
+    assert time.monotonic() - began < 5
+    assert len(run.last["said"]) < 1000
+    assert run.last["said"].startswith("GET /a/hub/api -> ")
+    assert "(from nginx" in run.last["said"]
+
+
+def test_who_is_sent_on_to_another_host_is_not_told_that_https_alone_is_missing(place):
+    answer = nginx(302, "Found").with_header("Location", "https://login.example.org/")
+    run = place.check(Replay(everything=answer), "http://127.0.0.1/a/")
+    assert run.last["certainty"] == "one of these"
+    assert "A login in front of the hub" in run.last["cause"]
 
 
 def test_where_nobody_answers_at_the_hubs_address_tls_may_be_the_cause():
@@ -2108,6 +2448,7 @@ def test_a_script_that_breaks_off_is_told(place):
     run = climb(place, replay, "--timeout", "0.8")
     assert run.last["rung"] == "server_spawns"
     assert run.last["said"].startswith("a part of JupyterLab's page does not load: GET /jupyter/user/alice/static/lab/main.")
+    assert "in time: ReadTimeout" in run.last["said"]
 
 
 def test_scripts_of_another_host_are_not_asked_for(place):

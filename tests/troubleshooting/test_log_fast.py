@@ -8,10 +8,11 @@ import tracemalloc
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from snippets.check import hubcheck
+from tests.harness.fuzzing import examples
 
 IN_USE = "Uncaught Exception: listen EADDRINUSE: address already in use 192.0.2.1:9000"
 EXPIRED = "certificate verify failed: certificate has expired"
@@ -121,6 +122,16 @@ def test_spaces_and_colours_do_not_matter(text):
     assert line[begin:end] == "two spaces and a line"
 
 
+def test_each_place_of_a_text_is_looked_at_in_its_order():
+    text = "who answers today, alas\nnobody here answers today, alas\nwho answers today, alas"
+    assert seen(text) == {"nobody … answers today, alas…": ("nobody here answers today, alas", 0, 31)}
+
+
+def test_a_line_of_twenty_letters_may_be_broken_and_a_shorter_one_may_not():
+    for line, found in (("aaaaa bbbbb ccccc ddddd", True), ("aaaaa bbbbb ccccc dddd", False)):
+        assert bool(seen(line.replace(" ", "\n", 1), table=f"a\n    {line}\n")) == found
+
+
 def test_a_page_of_a_browser_may_break_lines_anywhere_but_a_log_with_gaps_may_not():
     assert seen("a line\nthat a  browser\r\n\nbreaks") == {"a line that a browser breaks": ("a line that a browser breaks", 0, 28)}
     assert seen("a line\nthat a ", "browser\nbreaks")
@@ -156,6 +167,12 @@ def test_what_holds_more_comes_first_and_what_has_the_same_comes_together():
     assert told("") == []
     # A line that many publish tells less of each: 27 letters of two pages against 23 of one.
     assert told(f"{both}\na line that a browser breaks") == [["third"], ["first", "second"]]
+    # 44 letters of two pages against 23 of one.
+    twice = "a line of two pages that holds twice as many letters as the other"
+    table = hubcheck.known(f"a x\n    {twice[:56]}\nb y\n    {twice[:56]}\nc z\n    a line that a browser breaks\n")
+    assert hubcheck.weight(twice[:56]) == 44
+    both = hubcheck.found([f"{twice[:56]}\na line that a browser breaks"], table)
+    assert [[page for page, _, _ in group] for group in hubcheck.answers(both, table)] == [["c"], ["a", "b"]]
     # Of the same worth, a page of which less is missing comes first.
     same = "the very same line of both"
     table = hubcheck.known(f"a x\n    {same}\n    another of the first\nb y\n    {same}\n")
@@ -319,7 +336,7 @@ def test_nothing_is_lost_where_a_text_is_cut(tmp_path, capsys):
     assert "".join(hubcheck.pieces(io.BytesIO("€".encode() * 1_500_000 + b"\n"))).count("�") == 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: f"{text}\n{EXPIRED}\r\n{text}".encode("utf-16", "replace")))
 def test_whatever_is_in_a_file_it_ends_with_one_of_three(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "any.log"
@@ -338,7 +355,7 @@ def test_whatever_is_in_a_file_it_ends_with_one_of_three(tmp_path_factory, data)
 LINES = [line for _, _, lines in hubcheck.known() for line in lines]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.sampled_from(LINES), st.text(max_size=30), st.lists(st.sampled_from(LINES) | st.text(max_size=60), max_size=6))
 def test_a_published_line_is_found_whatever_is_in_its_gaps_and_around_it(line, own, others):
     # What comes from a terminal's colours or another line is no gap.

@@ -425,12 +425,14 @@ class Desk:
 
 
 @contextlib.contextmanager
-def desk(version: str, files: Files = PUBLISHED, thrifty: bool = False) -> Iterator[Desk]:
+def desk(
+    version: str, files: Files = PUBLISHED, thrifty: bool = False, image: Callable[[str], images.Image] = images.hub
+) -> Iterator[Desk]:
     """A hub of a version, and a browser to use it with; a `thrifty` one has fewer processes, see `THRIFTY`."""
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(engine.network())
         web = stack.enter_context(other_web.outside(network))
-        hub = stack.enter_context(deployment.hub(version, files, network, other_web.known(web)))
+        hub = stack.enter_context(deployment.hub(version, files, network, other_web.known(web), image))
         other_web.trust(hub.machine)
         # The hub's own name, and the one that each user gets on a hub with a host name for each.
         hosts = [VALUES["host"], *(f"{user}.{VALUES['host']}" for user in hub.passwords)]

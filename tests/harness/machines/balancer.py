@@ -7,22 +7,27 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import HUBS, PROXIES, SAVED_AS, SNIPPETS, VALUES, Files, Stale
+from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files, Stale
 
 # How a balancer speaks with the reverse proxy, as the published differences are called.
-WAYS = ("http", "proxy-protocol")
+WAYS = ("http", "https", "proxy-protocol")
 # What stands in them for the balancer's address.
 EXAMPLE = "192.0.2.1"
 # Beside what the guide has a reader switch on, Apache's module that reads the client's address.
 MODULES = {"nginx": "true", "apache": "a2enmod --quiet remoteip"}
 CONFIGURATION = """
+global
+    # Where the balancer itself is told to cut what it carries.
+    stats socket ipv4@127.0.0.1:9999 level admin
 defaults
     timeout connect 5s
     timeout client 1h
     timeout server 1h
+    timeout tunnel {tunnel}
 frontend plain
     mode http
     bind :80
@@ -33,12 +38,13 @@ frontend tls
 backend hub
 {backend}
 """
-FRONTENDS = {
-    "http": "    mode http\n    bind :443 ssl crt /etc/haproxy/both.pem alpn http/1.1\n    option forwardfor",
-    "proxy-protocol": "    mode tcp\n    bind :443",
-}
+HOLDS = "    mode http\n    bind :443 ssl crt /etc/haproxy/both.pem alpn http/1.1\n    option forwardfor"
+FRONTENDS = {"http": HOLDS, "https": HOLDS, "proxy-protocol": "    mode tcp\n    bind :443"}
+# What the page has an owner of HAProxy write, who speaks HTTPS with the server.
+VERIFIED = "ssl verify required ca-file /etc/haproxy/ca.pem verifyhost {host} sni str({host})".format(host=VALUES["host"])
 BACKENDS = {
     "http": "    mode http\n    server one {address}:80",
+    "https": f"    mode http\n    server one {{address}}:443 {VERIFIED}",
     "proxy-protocol": "    mode tcp\n    server one {address}:443 send-proxy-v2",
 }
 
@@ -48,8 +54,20 @@ def difference(proxy: str, way: str) -> str:
     return f"balancer/{proxy}-{way}.diff"
 
 
-def files(proxy: str, way: str, address: str) -> Files:
-    """The published files with the difference for a balancer at an address. Raises `Stale` if it does not fit what is published."""
+def addressed(text: str, *addresses: str) -> str:
+    """A file in which stand balancers' addresses, as the page has its reader write them: each line once for each, or `||`."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        if "Require expr" in line:
+            one = line.partition("expr ")[2].strip()
+            lines.append(line.replace(one, " || ".join(one.replace(EXAMPLE, address) for address in addresses)))
+        else:
+            lines += dict.fromkeys(line.replace(EXAMPLE, address) for address in addresses)
+    return "".join(lines)
+
+
+def files(proxy: str, way: str, *addresses: str) -> Files:
+    """The published files with the difference for balancers at addresses. Raises `Stale` if it does not fit what is published."""
     name = f"{proxy}/jupyterhub.conf"
     with tempfile.TemporaryDirectory() as work:
         copy = Path(work, SAVED_AS[name].lstrip("/"))
@@ -58,57 +76,113 @@ def files(proxy: str, way: str, address: str) -> Files:
         done = subprocess.run(["git", "apply", SNIPPETS / difference(proxy, way)], cwd=work, capture_output=True, text=True)
         if done.returncode:
             raise Stale(f"snippets/{difference(proxy, way)} does not fit what is published: {done.stderr.strip()}")
-        return Files({name: copy.read_text("utf-8").replace(EXAMPLE, address)})
+        return Files({name: addressed(copy.read_text("utf-8"), *addresses)})
 
 
 @dataclass
 class Balanced:
-    """A hub, a `front` that balances, and a `client` that finds the hub's name there; a reverse proxy comes and goes at the hub."""
+    """A hub, a `front` that balances, and a `client` that finds the hub's name there; a reverse proxy comes and goes at the hub.
+
+    A `second` balancer serves as the first does.
+    """
 
     hub: deployment.Hub
     front: engine.Container
+    second: engine.Container
     client: engine.Container
-    address: str
+    network: str
+
+    @cached_property
+    def address(self) -> str:
+        """The first balancer's."""
+        return self.front.address()
+
+    @cached_property
+    def addresses(self) -> tuple[str, str]:
+        """Both balancers'."""
+        return self.address, self.second.address()
 
     @contextlib.contextmanager
-    def behind(self, proxy: str, way: str, changed: Files | None = None, modules: bool = True) -> Iterator[engine.Container]:
-        """A reverse proxy from the published difference, or from `changed` files, to which the balancer speaks one of WAYS.
+    def behind(
+        self, proxy: str, way: str, changed: Files | None = None, modules: bool = True, tunnel: str = "1h"
+    ) -> Iterator[engine.Container]:
+        """A reverse proxy from the published difference, or from `changed` files, to which both balancers speak one of WAYS.
 
-        Without `modules`, Apache has none but what the published script switches on.
+        Without `modules`, Apache has none but what the published script switches on. The balancers cut a WebSocket that has been
+        silent for as long as `tunnel` says, in HAProxy's words.
         """
         backend = BACKENDS[way].format(address=self.hub.machine.address())
-        said = CONFIGURATION.format(host=VALUES["host"], frontend=FRONTENDS[way], backend=backend)
-        self.front.sh(
-            "for pid in $(pidof haproxy); do kill $pid; done; haproxy -D -f /etc/haproxy/haproxy.cfg", {"/etc/haproxy/haproxy.cfg": said}
-        )
-        made = changed or files(proxy, way, self.address)
-        with deployment.beside(self.hub, PROXIES[proxy].servers[-1]) as machine:
+        said = CONFIGURATION.format(host=VALUES["host"], frontend=FRONTENDS[way], backend=backend, tunnel=tunnel)
+        for one in (self.front, self.second):
+            one.sh(
+                "for pid in $(pidof haproxy); do kill $pid; done; haproxy -D -f /etc/haproxy/haproxy.cfg",
+                {"/etc/haproxy/haproxy.cfg": said, "/etc/haproxy/ca.pem": deployment.authority().cert_pem.bytes()},
+            )
+        with self.served(proxy, changed or files(proxy, way, self.address), modules) as machine:
+            yield machine
+
+    @contextlib.contextmanager
+    def served(self, proxy: str, made: Files, modules: bool = True) -> Iterator[engine.Container]:
+        """A reverse proxy from files at the hub, and what the balancers do as before."""
+        with deployment.beside(self.hub, self.hub.suite, proxy) as machine:
             if modules:
-                machine.sh(MODULES[proxy])
+                machine.sh(MODULES.get(proxy, "true"))
             deployment.install(machine, proxy, made)
             yield machine
 
+    @contextlib.contextmanager
+    def chained(self, front: str, back: str, without: str = "") -> Iterator[Balanced]:
+        """The same with a reverse proxy from the published files in the balancer's place, the other one's port 80 in that of its hub.
+
+        Lines of its site that hold what it is to be `without` are left out.
+        """
+        with (
+            deployment.server(EVERY_PROXY[front].servers[-1], front, self.network) as first,
+            deployment.stranger(self.hub, self.network, first.address()) as client,
+        ):
+            site = EVERY_PROXY[front].site_file
+            passed = PUBLISHED.replace(site, VALUES["hub"], f"{self.hub.machine.address()}:80")
+            passed = passed.replace(site, without) if without else passed
+            equip(client, self.hub)
+            with self.served(back, files(back, "http", first.address())):
+                deployment.install(first, front, passed)
+                yield Balanced(self.hub, first, self.second, client, self.network)
+
+    def user(self) -> deployment.Hub:
+        """The hub as somebody has it before them who comes from the client's machine."""
+        return deployment.Hub(self.client, self.hub.version, self.hub.passwords)
+
     def check(self, *options: str, user: str = "alice") -> list[dict]:
         """Climb the ladder from the client's machine; see `deployment.Hub.check`."""
-        return deployment.Hub(self.client, self.hub.version, self.hub.passwords).check(*options, user=user)
+        return self.user().check(*options, user=user)
 
     def asked(self, name: str, *arguments: str) -> object:
         """What a function of `user_actions` returns on the client's machine."""
         return deployment.on_server(self.client, "user_actions", name, *arguments)
 
+    def cut(self) -> None:
+        """Let the first balancer end all that it carries, as one that gives each connection a time does."""
+        say = "exec 3<>/dev/tcp/127.0.0.1/9999; echo shutdown sessions server hub/one >&3; cat <&3"
+        self.front.exec("bash", "-c", say)
+
+
+def equip(client: engine.Container, hub: deployment.Hub) -> None:
+    """Give a client's machine the check, and the passwords of a hub's users."""
+    passwords = {f"{deployment.CHECK}/{user}.txt": password for user, password in hub.passwords.items()}
+    client.put({f"{deployment.CHECK}/hubcheck.py": hub.files.read("check/hubcheck.py")} | passwords)
+
 
 @contextlib.contextmanager
-def balanced() -> Iterator[Balanced]:
-    """A hub of the newest kind on a network with a balancer and a client."""
-    images.prepare(lambda line: None, [images.balancer()])
+def balanced(suite: str) -> Iterator[Balanced]:
+    """The newest hub on a network with two balancers and a client; hub, reverse proxy and balancers are of a Debian release."""
+    images.prepare(lambda line: None, [images.balancer(suite)])
     chain, key = deployment.certificate(VALUES["host"])
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(engine.network())
-        front = stack.enter_context(engine.run(images.balancer().tag, network=network))
-        front.put({"/etc/haproxy/both.pem": chain + key})
-        hub = stack.enter_context(deployment.hub(HUBS[0], network=network))
-        client = stack.enter_context(deployment.stranger(hub, network, front.address()))
-        passwords = {f"{deployment.CHECK}/{user}.txt": password for user, password in hub.passwords.items()}
-        check = {f"{deployment.CHECK}/hubcheck.py": hub.files.read("check/hubcheck.py")}
-        client.put(check | passwords)
-        yield Balanced(hub, front, client, front.address())
+        fronts = [stack.enter_context(engine.run(images.balancer(suite).tag, network=network)) for _ in range(2)]
+        for front in fronts:
+            front.put({"/etc/haproxy/both.pem": chain + key})
+        hub = stack.enter_context(deployment.hub(NEWEST_ON[suite], network=network))
+        client = stack.enter_context(deployment.stranger(hub, network, fronts[0].address()))
+        equip(client, hub)
+        yield Balanced(hub, *fronts, client, network)

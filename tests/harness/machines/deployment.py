@@ -113,6 +113,7 @@ ON_SERVER = {
         "user_actions",
         "class_actions",
         "in_kernel",
+        "kernel_actions",
         "local_scan",
         "log_traces",
         "port_taker",

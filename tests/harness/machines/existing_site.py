@@ -98,6 +98,15 @@ PLAIN = {
 }
 TLS = {"nginx": "include /etc/nginx/jupyterhub-location.conf;", "apache": "Include /etc/apache2/jupyterhub-location.conf"}
 ELSEWHERE = ' "expr=%{REQUEST_URI} !~ m#^/jupyter/#"'
+# The line of theirs who have people come from the name alone to the hub.
+NAME_ALONE = {"nginx": "location = / { return 302 /jupyter/hub/; }", "apache": "RedirectMatch ^/$ /jupyter/hub/"}
+# What is written for a second hub.
+SECOND_PLAIN = {
+    "nginx": "location /second { return 301 https://$host$request_uri; }",
+    "apache": f"RedirectMatch permanent ^/second(.*)$ https://{HOST}/second$1",
+}
+SECOND_TLS = {"nginx": "include /etc/nginx/second-location.conf;", "apache": "Include /etc/apache2/second-location.conf"}
+ELSEWHERE_THAN_BOTH = ' "expr=%{REQUEST_URI} !~ m#^/jupyter/# && %{REQUEST_URI} !~ m#^/second/#"'
 FRAGMENTS = {"nginx": ("nginx-http", "nginx-location"), "apache": ("apache-server", "apache-location")}
 
 
@@ -111,11 +120,17 @@ def beside(proxy: str, host: str = HOST) -> dict[str, str]:
     return {PATHS[proxy]: PLAINEST[proxy].format(host=host, certificate=CERTIFICATE, key=KEY)}
 
 
-def included(proxy: str, files: Files = PUBLISHED, elsewhere: str = ELSEWHERE) -> tuple[Files, dict[str, str]]:
+def with_two(proxy: str) -> str:
+    """The site's own file with the lines of both hubs in it."""
+    plain, tls = (f"{one[proxy]}\n    {other[proxy]}" for one, other in ((PLAIN, SECOND_PLAIN), (TLS, SECOND_TLS)))
+    return site(proxy, plain, tls, ELSEWHERE_THAN_BOTH)
+
+
+def included(proxy: str, files: Files = PUBLISHED, elsewhere: str = ELSEWHERE, more: str = "") -> tuple[Files, dict[str, str]]:
     """What is in place of the published site, and beside it: the site's own file, and the published lines that it includes.
 
-    `elsewhere` keeps the site's policy from the hub's pages.
+    `elsewhere` keeps the site's policy from the hub's pages. `more` is one more line of the block for port 443.
     """
     whole, location = (f"beside/{name}.conf" for name in FRAGMENTS[proxy])
-    extra = {LATER[proxy]: site(proxy, PLAIN[proxy], TLS[proxy], elsewhere), SAVED_AS[location]: files.read(location)}
+    extra = {LATER[proxy]: site(proxy, PLAIN[proxy], f"{TLS[proxy]}\n    {more}", elsewhere), SAVED_AS[location]: files.read(location)}
     return Files({f"{proxy}/jupyterhub.conf": files.read(whole)}), extra | {"/srv/site/index.html": "a site"}

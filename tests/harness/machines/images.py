@@ -121,22 +121,33 @@ def hub(name: str) -> Image:
     return Image(f"hub-{version}-{suite}", BASE.format(suite), "hub.Containerfile", {}, files, before)
 
 
+def _beside(what: str, name: str) -> str:
+    """The name of an image that is made from that of a kind in `HUBS`."""
+    return f"{what}-{name.replace(' on ', '-')}"
+
+
 @cache
 def people(name: str) -> Image:
     """A machine of a kind in `HUBS` with what users have beside the hub; its base is another of these images."""
-    return Image(f"people-{name.replace(' on ', '-')}", hub(name).tag, "people.Containerfile")
+    return Image(_beside("people", name), hub(name).tag, "people.Containerfile")
 
 
 @cache
-def watched() -> Image:
-    """The hub's machine of the newest Debian, on which somebody has followed the page on looking after it; built when first asked for."""
-    return Image("watched", hub(HUBS[-1]).tag, "watched.Containerfile")
+def watched(name: str) -> Image:
+    """A machine of a kind in `HUBS`, on which somebody has followed the page on looking after it; built when first asked for."""
+    return Image(_beside("watched", name), hub(name).tag, "watched.Containerfile")
 
 
 @cache
-def certified() -> Image:
-    """The hub's machine of the newest Debian with both web servers, certbot, and an authority; built when first asked for."""
-    return Image("certified", hub(HUBS[-1]).tag, "certified.Containerfile")
+def certified(name: str) -> Image:
+    """A machine of a kind in `HUBS` with both web servers, certbot, and an authority; built when first asked for."""
+    return Image(_beside("certified", name), hub(name).tag, "certified.Containerfile")
+
+
+@cache
+def balancer(suite: str) -> Image:
+    """A machine of a Debian suite with HAProxy; built when first asked for."""
+    return Image(f"balancer-{suite}", BASE.format(suite), "balancer.Containerfile")
 
 
 @cache
@@ -146,9 +157,9 @@ def faster() -> Image:
 
 
 @cache
-def balancer() -> Image:
-    """A machine with HAProxy; built when first asked for."""
-    return Image("balancer", BASE.format(SUITE), "balancer.Containerfile")
+def kernels() -> Image:
+    """The hub's machine of the newest Debian with kernels from PyPI and the programs that they run; built when first asked for."""
+    return Image("kernels", hub(HUBS[-1]).tag, "kernels.Containerfile", {}, _tree(SNIPPETS / "kernels", "kernels"))
 
 
 @cache

@@ -122,7 +122,10 @@ def normal(climb: dict, names: dict[str, str]) -> dict:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server says to a request. `pieces` come in place of the body: (what happens before, bytes)."""
+    """What a server says to a request. `pieces` come in place of the body: (what happens before, bytes).
+
+    `raw` is what is sent in the place of all of it.
+    """
 
     status: int = 200
     reason: str = "OK"
@@ -132,6 +135,7 @@ class Answer:
     silent: bool = False  # nothing is said until the replay ends
     before: Callable[[], None] = lambda: None
     frames: tuple = ()
+    raw: bytes = b""
 
     @classmethod
     def of(cls, kept: dict) -> Answer:
@@ -258,6 +262,9 @@ class Handler(socketserver.StreamRequestHandler):
             said.before()
             if said.silent:
                 replay.ended.wait(10)
+                return None
+            if said.raw:
+                self.wfile.write(said.raw)
                 return None
             length = [] if said.pieces or said.status in (204, 304) else [("Content-Length", str(len(said.body)))]
             head = [*said.headers, *length, *([("Connection", "close")] if said.pieces else [])]

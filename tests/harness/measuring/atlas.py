@@ -2,7 +2,8 @@
 
 A folder holds `index.md` (its front matter names the rung that breaks), `symptom.txt` (what is seen, by where), and the
 fault: `fix.diff`, from the broken files to the published ones, or `fault.sh` and `fix.sh`, which run on the server. Where the
-published files themselves do not fit, behind a `balancer`, the published difference leads to those that do.
+published files themselves do not fit, behind a `balancer`, the published difference leads to those that do. Where its front
+matter says that this is at `another address`, the difference was made, with the example's address left in it.
 
 `python -m tests.harness.measuring.atlas NAME...` makes the faults and prints all that is seen: what to write a symptom.txt from.
 """
@@ -256,7 +257,7 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
         before = len(hub.log()) if hub is stage.hub else 0
         machine = stack.enter_context(deployment.beside(hub, entry.about.get("server", PROXIES[proxy].servers[-1])))
         try:
-            deployment.install(machine, proxy, entry.files, _extra(entry, proxy, stage))
+            deployment.install(machine, proxy, _broken(entry, proxy), _extra(entry, proxy, stage))
         except deployment.Refused as refused:
             seen.places["command"] = str(refused)
         options = str(entry.about.get("check", "--megabytes 1")).split()
@@ -342,6 +343,12 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
         with contextlib.suppress(RuntimeError):
             deployment.start(hub, files)
         yield hub
+
+
+def _broken(entry: Entry, proxy: str) -> Files:
+    """What a proxy is made of that has the fault."""
+    elsewhere = entry.about.get("balancer") == "another address"
+    return balancer.files(proxy, "http", balancer.EXAMPLE) if elsewhere else entry.files
 
 
 def _extra(entry: Entry, proxy: str, stage: Stage) -> dict[str, str | bytes]:

@@ -147,6 +147,14 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
     )
 
 
+def kernel(hub: deployment.Hub, package: str, release: str, shows: str, program: str, does: dict[str, bool]) -> dict:
+    """What a kernel from PyPI did behind a hub, by the words of `other_kernels.DOES`; of one that does not run, `program` are its words."""
+    used = [*PUBLISHED.folder("kernels"), *DEPLOYED, UNIT]
+    proves = PUBLISHED.folder("kernels") if does["computes"] else []
+    more = {"on": program, "home": hub.suite, "jupyterhub": hub.version, "application": shows, "lived": does}
+    return row("kernel", package, release, used, proves, **more)
+
+
 def stranger(about: Stranger, verdict: str) -> dict:
     """What hubcheck made of a set-up that others have published, by a word of `strangers.judged`."""
     fault = f"{about.name}: {about.fault}"
@@ -173,16 +181,22 @@ def set_up(sha256: str, values: str, suite: str, proxy: str) -> dict:
 
 
 def merge(rows: list[dict]) -> None:
-    """Add rows to the file; of those of the same versions, the newer stay. Rows of files that have changed since go."""
+    """Add rows to the file; of those of the same versions, the newer stay. Rows of files that have changed since go.
+
+    Of one page's commands, several tests may each type some: what was typed of it on the same machines comes together.
+    """
     if not rows:
         return
     try:
         before = read(FILE)
     except ValueError:
         before = []
-    newest_last = sorted([*before, *rows], key=lambda row: row["date"])
-    of = {tuple(row[key] for key in KEY): row for row in newest_last}
-    replace(FILE, [of[key] for key in sorted(of) if standing([of[key]], SNIPPETS)])
+    of: dict[tuple, dict] = {}
+    for one in sorted((row for row in [*before, *rows] if standing([row], SNIPPETS)), key=lambda row: row["date"]):
+        key = tuple(one[name] for name in KEY)
+        earlier = of[key]["lived"] if key in of and one["kind"] == "typed" else {}
+        of[key] = one | {"lived": earlier | one["lived"]}
+    replace(FILE, [of[key] for key in sorted(of)])
 
 
 def replace(path: Path, value: object) -> None:

@@ -22,13 +22,16 @@ from collections import Counter
 from pathlib import Path
 
 from _ext.evidence import digest
-from tests.harness.manifest import BUILD, ROOT
+from _ext.manifest import FACTS
+from tests.harness.manifest import BUILD, EVERY_PROXY, ROOT
 from tests.harness.measuring.evidence import replace
 
 FILE = BUILD / "mutants.json"
 # mutmut works in a folder of its own, with what the tests need and nothing else.
 FOLDER = BUILD / "mutmut"
 SCRIPT = "check/hubcheck.py"
+# What is known of each reverse proxy, in a folder of its own: the tests read it before they begin.
+FOLDERS = [f"snippets/{name}" for name in EVERY_PROXY]
 TEST = "tests/troubleshooting/test_check_fast.py"
 LOG_TEST = "tests/troubleshooting/test_log_fast.py"
 NEEDED = [
@@ -37,13 +40,16 @@ NEEDED = [
     "tests/troubleshooting/recorded.json",
     "tests/__init__.py",
     "tests/harness/__init__.py",
+    "tests/harness/fuzzing.py",
     "tests/harness/manifest.py",
     "tests/harness/releases.py",
     "tests/harness/machines/__init__.py",
     "tests/harness/machines/replay.py",
     "snippets/manifest.toml",
+    *(f"{folder}/{FACTS}" for folder in FOLDERS),
     "releases.toml",
     "_ext/atlas.py",
+    "_ext/manifest.py",
     "requirements.txt",
 ]
 # A mutant that waits for ever is given twice the time of its tests, and some seconds.
@@ -53,7 +59,7 @@ pythonpath = ["."]
 
 [tool.mutmut]
 source_paths = ["snippets/{SCRIPT}"]
-also_copy = ["_ext", "releases.toml", "snippets/manifest.toml", "troubleshooting"]
+also_copy = {json.dumps(["_ext", "releases.toml", "snippets/manifest.toml", *FOLDERS, "troubleshooting"])}
 pytest_add_cli_args_test_selection = ["{TEST}", "{LOG_TEST}"]
 timeout_multiplier = 2.0
 timeout_constant = 4.0

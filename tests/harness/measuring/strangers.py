@@ -11,14 +11,22 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from tests.harness.machines import deployment, engine
-from tests.harness.manifest import PROXIES, ROOT, VALUES, VERSIONS
+from tests.harness.machines import deployment, engine, images
+from tests.harness.manifest import FURTHER_PROXIES, PROXIES, ROOT, VALUES, VERSIONS
 from tests.harness.measuring.ladder import LADDER
 from tests.harness.spending import spent
 
 FOLDER = ROOT / "tests/troubleshooting/strangers"
 SITE = {"nginx": "/etc/nginx/conf.d/jupyterhub.conf", "apache": "/etc/apache2/sites-enabled/jupyterhub.conf"}
+# Of the further proxies: where the file is, the server's own check of it, and what starts the server with nothing else.
+CADDY, TRAEFIK = "/etc/caddy/Caddyfile", "/etc/traefik/jupyterhub.yaml"
+ENTRIES = "--entryPoints.web.address=:80 --entryPoints.websecure.address=:443"
+FURTHER = {
+    "caddy": (CADDY, f"/opt/caddy/bin/caddy validate --config {CADDY}", f"/opt/caddy/bin/caddy run --config {CADDY}"),
+    "traefik": (TRAEFIK, "true", f"/opt/traefik/bin/traefik {ENTRIES} --providers.file.filename={TRAEFIK}"),
+}
 # What most set-ups lack, and the check meets before it gets to what is faulty in them.
 BESIDE = {
     "nginx": {"/etc/nginx/conf.d/beside.conf": "proxy_buffer_size 12k;\nadd_header Cross-Origin-Opener-Policy same-origin always;\n"},
@@ -48,7 +56,7 @@ class Stranger:
     @property
     def text(self) -> str:
         """The proxy's site file."""
-        return (FOLDER / f"{self.name}.conf").read_text("utf-8")
+        return next(path for path in files() if path.stem == self.name).read_text("utf-8")
 
     @property
     def user(self) -> str:
@@ -62,6 +70,31 @@ class Stranger:
 
 def strangers() -> list[Stranger]:
     return [Stranger(**row) for row in tomllib.loads((FOLDER / "strangers.toml").read_text("utf-8"))["stranger"]]
+
+
+def files() -> list[Path]:
+    """The files of the set-ups."""
+    return [path for path in sorted(FOLDER.iterdir()) if path.suffix in (".conf", ".caddyfile", ".yaml")]
+
+
+class FurtherFront:
+    """A further proxy's machine in front of a hub, on which set-ups take turns; systemd does not run there."""
+
+    def __init__(self, machine: engine.Container, proxy: str):
+        self.machine, self.proxy = machine, proxy
+        chain, key = deployment.certificate(VALUES["host"])
+        machine.put({VALUES["certificate"]: chain, VALUES["key"]: key})
+
+    def put(self, stranger: Stranger) -> str:
+        """As `Front.put`."""
+        site, accepts, start = FURTHER[self.proxy]
+        end = "test ! -s /root/pid || { kill $(cat /root/pid); while kill -0 $(cat /root/pid); do sleep 0.05; done 2>/dev/null; }"
+        script = f"{end}; rm -f /root/pid\n{accepts} >/root/said 2>&1 || {{ cat /root/said >&2; echo REFUSED; exit 0; }}\n"
+        # It listens before it has read its routers.
+        script += f"(exec {start} >/root/log 2>&1) & echo $! >/root/pid\n{deployment.LISTENS}; sleep 1"
+        with spent("start of a reverse proxy"):
+            done = self.machine.sh(script, {site: stranger.text})
+        return done.stderr if done.stdout.endswith("REFUSED\n") else ""
 
 
 class Front:
@@ -85,8 +118,12 @@ class Front:
 
 
 @contextlib.contextmanager
-def front(hub: deployment.Hub, proxy: str) -> Iterator[Front]:
+def front(hub: deployment.Hub, proxy: str) -> Iterator[Front | FurtherFront]:
     """A machine for the set-ups of a reverse proxy, as the newest Debian has it with its own site, in front of a hub."""
+    if proxy in FURTHER:
+        with engine.run(images.server(FURTHER_PROXIES[proxy].servers[-1], proxy).tag, network=f"container:{hub.machine.id}") as machine:
+            yield FurtherFront(machine, proxy)
+        return
     with deployment.beside(hub, VERSIONS["debian"][-1]) as machine:
         yield Front(machine, proxy)
 

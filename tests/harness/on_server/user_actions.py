@@ -6,6 +6,7 @@
 import http.client
 import http.server
 import io
+import itertools
 import json
 import pathlib
 import pickle
@@ -22,7 +23,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import hubcheck
 import pexpect
@@ -156,14 +157,15 @@ def headers(url: str) -> dict[str, dict[str, str]]:
     seen = {}
     for method, address in [*((method, url + path) for method, path in paths), *(("GET", address) for address in own)]:
         answer = requests.request(method, address, verify=CA, allow_redirects=False)
-        seen[f"{method} {address} {answer.status_code}"] = dict(answer.headers)
+        # Some servers write the names in lower case, which means the same.
+        seen[f"{method} {address} {answer.status_code}"] = {name.title(): value for name, value in answer.headers.items()}
     return seen
 
 
 def at(address: str, host: str, *paths: str) -> dict[str, list]:
     """By port and path, what a client gets who asks for a host at an address of this machine: the status, and where it is sent.
 
-    Where it is sent nowhere, the first characters of the page.
+    Where it is sent nowhere, the first characters of the page. A server that speaks no TLS for that host has status 0, and its words.
     """
     trust, said = ssl.create_default_context(cafile=CA), {}
     trust.check_hostname = False
@@ -171,8 +173,12 @@ def at(address: str, host: str, *paths: str) -> dict[str, list]:
         for path in paths:
             connection = http.client.HTTPConnection(address, port, timeout=10)
             connection.connect()
-            if port == 443:
-                connection.sock = trust.wrap_socket(connection.sock, server_hostname=host)
+            try:
+                if port == 443:
+                    connection.sock = trust.wrap_socket(connection.sock, server_hostname=host)
+            except ssl.SSLError as refused:
+                said[f"{port} {path}"] = [0, str(refused)]
+                continue
             connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
             said[f"{port} {path}"] = [answer.status, answer.getheader("Location") or answer.read(20).decode()]
@@ -188,11 +194,16 @@ def arrived(*urls: str) -> list[list]:
 class Standin(http.server.BaseHTTPRequestHandler):
     """A server that answers with the headers it was asked with, and the protocol's version; in the type that the query names."""
 
+    # Not every reverse proxy compresses what comes by an older one.
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
+        text = json.dumps(dict(self.headers) | {"version": self.request_version}).encode()
         self.send_response(200)
         self.send_header("Content-Type", urlsplit(self.path).query or "application/json")
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(json.dumps(dict(self.headers) | {"version": self.request_version}).encode())
+        self.wfile.write(text)
 
     def log_message(self, *words: object) -> None:
         pass
@@ -609,9 +620,10 @@ def administer(url: str, user: str, method: str, path: str) -> int:
 
 
 def redirected(url: str, *paths: str) -> dict[str, list]:
-    """By path, the status of the answer and the address to which it sends."""
+    """By path, the status of the answer and the address to which it sends, whole as a browser makes it: a server may leave its own out."""
     answers = {path: requests.get(url + path, verify=CA, allow_redirects=False) for path in paths}
-    return {path: [answer.status_code, answer.headers.get("Location", "")] for path, answer in answers.items()}
+    to = {path: answer.headers.get("Location", "") for path, answer in answers.items()}
+    return {path: [answer.status_code, to[path] and urljoin(answer.url, to[path])] for path, answer in answers.items()}
 
 
 def past(address: str, port: str, host: str, claimed: str, line: str) -> int:
@@ -630,6 +642,52 @@ def past(address: str, port: str, host: str, claimed: str, line: str) -> int:
         except OSError:
             return 0
         return int(said.split()[1]) if said.startswith("HTTP/") else 0
+
+
+def at_both(first: str, second: str, user: str) -> list[list[bool]]:
+    """Whether a browser is logged in at each of two hubs of one host: after a login at the first, one at the second, and a logout there."""
+    hubs = [visitor(url, user) for url in (first, second)]
+    hubs[1].session.cookies = hubs[0].session.cookies
+
+    def inside() -> list[bool]:
+        return ["/hub/home" in urlsplit(hub.request("GET", "hub/home").url).path for hub in hubs]
+
+    told = []
+    for hub in hubs:
+        list(hubcheck.log_in(hub))
+        told.append(inside())
+    hubs[1].request("GET", "hub/logout")
+    return [*told, inside()]
+
+
+def by_turns(url: str, user: str, *addresses: str) -> dict:
+    """What a user's climb comes to each of whose connections goes to the next of some addresses in place of the hub's own.
+
+    The rungs that hold, the words of the one that does not, and by address how many connections went there.
+    """
+    host, turn, went, find = urlsplit(url).hostname, itertools.cycle(addresses), dict.fromkeys(addresses, 0), socket.getaddrinfo
+
+    def found(name: str, *rest, **more):
+        if name == host:
+            name = next(turn)
+            went[name] += 1
+        return find(name, *rest, **more)
+
+    socket.getaddrinfo = found
+    hub, held, words = visitor(url, user, "--megabytes", "2", "--keep-server"), [], ""
+    # So that no connection is kept for a second request.
+    hub.session.headers["Connection"] = "close"
+    try:
+        for name, rung in hubcheck.INSIDE.items():
+            list(rung(hub))
+            held.append(name)
+    except (hubcheck.Failed, requests.RequestException) as error:
+        words = str(error)
+    finally:
+        with suppress(hubcheck.Failed, requests.RequestException):
+            leave(hub)
+        socket.getaddrinfo = find
+    return {"held": held, "words": words, "went": list(went.values())}
 
 
 def sign_in(url: str, user: str) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import HUBS, VALUES
+from tests.harness.manifest import VALUES
 from tests.harness.site.following import State
 
 PAGE = "deploy/certificate.md"
@@ -50,8 +50,8 @@ systemd-run --quiet --unit pebble --setenv PEBBLE_VA_NOSLEEP=1 --setenv PEBBLE_W
 
 
 @contextlib.contextmanager
-def hub() -> Iterator[deployment.Hub]:
-    """A booted hub whose machine has both web servers, neither of them running, certbot, and an authority that certbot asks."""
+def hub(name: str) -> Iterator[deployment.Hub]:
+    """A booted hub of a kind in `HUBS`: with both web servers, neither of them running, with certbot, and an authority that it asks."""
     chain, key = deployment.certificate("127.0.0.1")
     files = {
         "/root/pebble/ca.pem": deployment.authority().cert_pem.bytes(),
@@ -62,7 +62,7 @@ def hub() -> Iterator[deployment.Hub]:
         # Debian's timer starts certbot without what a shell has told it.
         "/etc/systemd/system/certbot.service.d/tests.conf": "[Service]\nEnvironment=REQUESTS_CA_BUNDLE=/root/pebble/ca.pem\n",
     }
-    with deployment.hub(HUBS[-1], image=lambda _: images.certified()) as made:
+    with deployment.hub(name, image=images.certified) as made:
         made.machine.sh(f"{START}echo export REQUESTS_CA_BUNDLE=/root/pebble/ca.pem >>/root/.profile; systemctl daemon-reload", files)
         made.machine.until("bash -c '</dev/tcp/127.0.0.1/15000'")
         yield made

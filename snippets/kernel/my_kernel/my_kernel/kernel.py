@@ -1,6 +1,8 @@
 """A kernel that evaluates Python, to be replaced by your own language."""
 
 import ast
+import builtins
+import inspect
 import sys
 import traceback
 
@@ -27,7 +29,8 @@ class MyKernel(MetaKernel):
 
     def __init__(self, **options):
         super().__init__(**options)
-        self.namespace = {"__name__": "__main__"}
+        # A kernel has no terminal to read from: Python's own input() fails there. This one asks in the notebook.
+        self.namespace = {"__name__": "__main__", "input": lambda prompt="": self.raw_input(str(prompt))}
 
     def get_usage(self):
         return "This is my_kernel. It evaluates Python; %lsmagic lists its magics."
@@ -41,5 +44,18 @@ class MyKernel(MetaKernel):
             if last is None:
                 return None
             return eval(compile(ast.Expression(last.value), "<cell>", "eval"), self.namespace)
-        except Exception as error:
+        # An interrupt is no Exception. Without an answer to it, the notebook waits for ever.
+        except (Exception, KeyboardInterrupt) as error:
             return ExceptionWrapper(type(error).__name__, str(error), traceback.format_exc().splitlines())
+
+    def get_completions(self, info):
+        """What Tab offers for the word before the cursor."""
+        names = {**vars(builtins), **self.namespace}
+        return sorted(name for name in names if name.startswith(info["obj"]))
+
+    def get_kernel_help_on(self, info, level=0, none_on_fail=False):
+        """What Shift and Tab show for the word before the cursor."""
+        names = {**vars(builtins), **self.namespace}
+        if info["obj"] in names:
+            return inspect.getdoc(names[info["obj"]])
+        return super().get_kernel_help_on(info, level, none_on_fail)

@@ -1,0 +1,20 @@
+"""Sets variables in the environment of one kernel: python env.py NAME VARIABLE=VALUE...
+
+Run it as root, with the Python that runs the users' servers.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+name, *settings = sys.argv[1:] or ["NAME"]
+# A login shell's files, /etc/profile.d among them, are not read when a kernel starts. What stands in its kernelspec is always set.
+spec = Path(sys.prefix, "share/jupyter/kernels", name, "kernel.json")
+if not spec.exists():
+    sys.exit(f"No kernel has the name {name}: there is no {spec}")
+if not settings or not all(setting.partition("=")[0] and "=" in setting for setting in settings):
+    sys.exit("Usage: python env.py NAME VARIABLE=VALUE...")
+content = json.loads(spec.read_text("utf-8"))
+content.setdefault("env", {}).update(setting.split("=", 1) for setting in settings)
+spec.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+print(spec, json.dumps(content["env"]))

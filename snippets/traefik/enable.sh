@@ -1,0 +1,44 @@
+#!/bin/sh
+# Checks the files, then starts Traefik, now and at every boot. What is there already is
+# looked at before anything is changed. Run as root.
+set -eu
+sites=/etc/traefik/sites
+# Of two sites with one name and one path Traefik serves the one with the longer rule,
+# without a word.
+others=$(grep -rliF hub.example.com $sites --include='*.yaml' --include='*.yml' --include='*.toml' | grep -vxF $sites/jupyterhub.yaml | paste -s -d ' ')
+if [ "$others" ]; then
+    echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
+    exit 1
+fi
+# A service of this name may run already, from a file that was here before.
+pid=$(systemctl show --property MainPID --value traefik.service)
+ours="/opt/traefik/bin/traefik --configFile=/etc/traefik/traefik.yaml"
+if [ "$pid" != 0 ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$ours"; then
+    echo "traefik.service runs already, another one: $(tr '\0' ' ' <"/proc/$pid/cmdline")" >&2
+    echo "If it is to end, stop it: systemctl stop traefik.service. Nothing was changed." >&2
+    exit 1
+fi
+# Two programs cannot share a port. (The kernel writes 80 as 0050, and 0A if somebody
+# listens there; the eighth word is the user.)
+for port in 80 443; do
+    sockets=$(awk -v port="$(printf ':%04X$' "$port")" -v own="$(id -u traefik)" \
+        '$2 ~ port && $4 == "0A" && $8 != own { print $10 }' /proc/net/tcp*)
+    for socket in $sockets; do
+        process=$(find /proc/[0-9]*/fd -lname "socket:?$socket?" -printf '%h/..' -quit 2>/dev/null || true)
+        program=$(cat "$process/comm" 2>/dev/null || echo unknown)
+        echo "Port $port is taken by another program, $program: stop that first. Nothing was changed." >&2
+        exit 1
+    done
+done
+sh "$(dirname "$0")/check.sh"
+systemctl daemon-reload
+systemctl enable --quiet traefik.service
+# A restart, since a reload does not read traefik.yaml.
+systemctl restart traefik.service
+# It says that it has started, and then reads the sites: until it has, it hangs up.
+for _ in $(seq 100); do
+    ! perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:80") or exit 1;
+        print $s "GET / HTTP/1.0\r\n\r\n"; exit <$s> !~ / 301 /' || break
+    sleep 0.1
+done
+systemctl --no-pager --lines 0 status traefik.service
