@@ -105,7 +105,9 @@ def with_a_fifth(tmp_path_factory):
 def pytest_of(copy, *options):
     """What pytest prints in a copy of the guide."""
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-o", "addopts=--import-mode=importlib -p no:nbval", *options]
-    return subprocess.run(command, cwd=copy, capture_output=True, text=True, env=os.environ | {"WHOLE": "1"}).stdout
+    # It is no worker of this run: it makes its images itself.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(command, cwd=copy, capture_output=True, text=True, env=plain | {"WHOLE": "1"}).stdout
 
 
 def test_one_folder_and_one_row_more_are_tried_everywhere(with_a_fifth):

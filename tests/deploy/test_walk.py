@@ -231,8 +231,10 @@ def test_each_command_is_typed_or_listed(walked):
 
 
 def test_a_page_that_is_followed_elsewhere_is_named_there():
+    """Those of further reverse proxies are named together."""
     for page, test in ELSEWHERE.items():
-        assert page in (ROOT / test).read_text("utf-8")
+        further = page.removeprefix("deploy/").removesuffix(".md") in FURTHER_PROXIES
+        assert ('f"deploy/{proxy}.md"' if further else page) in (ROOT / test).read_text("utf-8")
 
 
 def test_the_list_of_what_is_not_typed_gets_no_longer_and_names_commands_that_are_there(site):
