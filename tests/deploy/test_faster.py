@@ -121,7 +121,10 @@ def test_each_command_of_the_page_prints_what_it_says(machine, site, prove, prox
     finally:
         machine.machine.sh(f"systemctl stop {SERVICE[proxy]}")
     keys = pages.commands(TABS[proxy])
-    prove(evidence.typed(NAME, HUBS[-1].split()[-1], proxy, [keys[step.where].key for step in at_work.typed]))
+    suite = HUBS[-1].split()[-1]
+    prove(evidence.typed(NAME, suite, proxy, [keys[step.where].key for step in at_work.typed]))
+    version = evidence.reported(machine.machine, proxy)
+    prove(evidence.row("accepted", proxy, version, [f"faster/{proxy}-static.conf"], home=suite))
 
 
 def seen(hub):
