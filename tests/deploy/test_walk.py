@@ -8,7 +8,7 @@ from tests.harness.machines import bare, deployment, reader_values, troubles
 from tests.harness.manifest import FURTHER_PROXIES, HOMES, MANIFEST, PROXIES, ROOT, VALUES
 from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import in_turn
-from tests.harness.site import balancer_page, certificate, existing_site_page, following, other_kernels_page, removal
+from tests.harness.site import balancer_page, certificate, existing_site_page, faster_page, following, other_kernels_page, removal
 from tests.harness.site.following import TABS, State
 from tests.harness.site.walk import Type
 
@@ -19,6 +19,7 @@ ELSEWHERE = {
     "deploy/certificate.md": "tests/deploy/test_certificate.py",
     "deploy/class.md": "tests/deploy/test_idle.py",
     "deploy/existing-site.md": "tests/deploy/test_existing_site.py",
+    "deploy/faster.md": "tests/deploy/test_faster.py",
     "deploy/look-after.md": "tests/deploy/test_look_after.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
     "deploy/other-kernels.md": "tests/deploy/test_other_kernels.py",
@@ -28,7 +29,7 @@ ELSEWHERE = {
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/users.md": "tests/deploy/test_users.py",
 }
-HAVE_STATES = (balancer_page, certificate, existing_site_page, other_kernels_page, removal)
+HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, other_kernels_page, removal)
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
 OWN = VALUES | reader_values.OWN
@@ -230,8 +231,10 @@ def test_each_command_is_typed_or_listed(walked):
 
 
 def test_a_page_that_is_followed_elsewhere_is_named_there():
+    """Those of further reverse proxies are named together."""
     for page, test in ELSEWHERE.items():
-        assert page in (ROOT / test).read_text("utf-8")
+        further = page.removeprefix("deploy/").removesuffix(".md") in FURTHER_PROXIES
+        assert ('f"deploy/{proxy}.md"' if further else page) in (ROOT / test).read_text("utf-8")
 
 
 def test_the_list_of_what_is_not_typed_gets_no_longer_and_names_commands_that_are_there(site):

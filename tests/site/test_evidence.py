@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import EVERY_PROXY, MANIFEST, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
+from tests.harness.manifest import EVERY_PROXY, MANIFEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site.guide import small, sphinx
 
@@ -116,8 +116,11 @@ def test_every_published_file_can_have_evidence():
     rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
     rows += [evidence.read_beside(program, "1.0", "trixie") for program in evidence.READ_BESIDE]
     rows.append(evidence.kernel(hub(), "octave_kernel", "1.1.1", "Octave", "", {"computes": True}))
+    rows.append(evidence.row("accepted", "nginx", "1.0", [f"faster/{proxy}-static.conf" for proxy in PROXIES]))
     # Scripts that run beside the hub, or only what the others are about.
-    scripts = [name for name in snippets() if name.startswith(("setup/", "people/", "course/", "care/")) and name.endswith(".sh")]
+    scripts = [
+        name for name in snippets() if name.startswith(("setup/", "people/", "course/", "care/", "faster/")) and name.endswith(".sh")
+    ]
     rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))
     assert {name for row in rows for name in row["proves"]} == set(snippets())
 

@@ -151,6 +151,12 @@ def balancer(suite: str) -> Image:
 
 
 @cache
+def faster() -> Image:
+    """The hub's machine of the newest Debian with both web servers and brotli; built when first asked for."""
+    return Image("faster", hub(HUBS[-1]).tag, "faster.Containerfile")
+
+
+@cache
 def kernels() -> Image:
     """The hub's machine of the newest Debian with kernels from PyPI and the programs that they run; built when first asked for."""
     return Image("kernels", hub(HUBS[-1]).tag, "kernels.Containerfile", {}, _tree(SNIPPETS / "kernels", "kernels"))

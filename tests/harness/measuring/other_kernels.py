@@ -112,7 +112,7 @@ KERNELS = {
         },
         {"computes": "42", "fails": "not the correct type", "completes": "define", "inspects": "car", "asks": "bob", "after": "3141"},
         program="MIT/GNU Scheme",
-        version="mit-scheme --version | head -n 1",
+        version="dpkg-query --show --showformat 'MIT/GNU Scheme ${Version}' mit-scheme",
         environment={"MIT_SCHEME_KERNEL_CONFIG": MIT_CONFIG},
         cannot=frozenset({"completes", "inspects", "asks", "interrupts"}),
     ),
