@@ -35,7 +35,7 @@ CHP = re.compile(r"\S+Z \[ConfigProxy\] \x1b\[\d+m(\w+)\x1b\[39m: (.*)")
 # What is said or not by how fast things went.
 SOMETIMES = {
     "User … is slow to …",
-    "Running as unit: jupyter-….service; …",
+    "Running as unit: jupyter-….service…",
     "Extension package … took … to import",
     "EOF on FD …; stopping reading",
 }
