@@ -107,6 +107,9 @@ def test_no_style_is_one_that_webkit_passes_over():
     assert not wrong, "\n".join(wrong)
 
 
+HEADER = re.compile(r"[A-Z][\w-]+: \S+")
+
+
 def test_every_fence_of_configuration_comes_from_a_file(site):
     """Typed into a page is only what a reader sees (`text`) or does at a prompt (`console`)."""
     texts = {name: (SNIPPETS / name).read_text("utf-8") for name in snippets()}
@@ -127,7 +130,9 @@ def test_every_fence_of_configuration_comes_from_a_file(site):
             elif block["language"] == "console" and not lines[0].startswith(("$ ", "# ")):
                 wrong.append(f"{place}: a console without a prompt: {lines[0]!r}")
             else:
-                copied = [line.strip() for line in lines if line.strip() in published]
+                # A header, as a server sends it and the check prints it, is written alike in a file of YAML.
+                told = [line.strip() for line in lines if not HEADER.fullmatch(line.strip())]
+                copied = [line for line in told if line in published]
                 wrong += [f"{place}: a line of snippets/{published[line]}: {line!r}; include it" for line in copied]
     assert not wrong, "\n".join(wrong)
 
@@ -140,7 +145,7 @@ def test_the_address_of_a_readers_own_copy_is_the_one_that_make_site_serves():
         for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
         for address in re.findall(r"\w+://127\.0\.0\.1:8080", line)
     ]
-    assert len(found) > 1
+    assert found
     assert not [place for place in found if not place.endswith(" http://127.0.0.1:8080")], "\n".join(found)
 
 
