@@ -38,7 +38,7 @@ install -d -o caddy -g adm -m 2750 /var/log/caddy
 # As the user that Caddy is: as root the check finds readable what caddy cannot read, and
 # makes a log that caddy cannot write to.
 install -d -o caddy -g caddy -m 700 /run/caddy
-install -o caddy -m 400 /etc/ssl/private/hub.key /run/caddy/hub.key
+install -o caddy -m 400 /etc/ssl/private/hub.key /run/caddy/site.key
 said=$(runuser -u caddy -- $caddy validate --adapter caddyfile --config /etc/caddy/jupyterhub.caddyfile 2>&1) || wrong=yes
 echo "$said" | grep -vE '"level":"info"|import glob pattern'
 [ -z "${wrong:-}" ] || stop "Caddy does not accept the site."
