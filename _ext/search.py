@@ -88,18 +88,20 @@ def write(app, exception):
         return
     env, found = app.env, app.builder.indexer.freeze()
     pages = []
+    # What such a page tells is told on another one in other words: it is found by its names.
+    by_name = {number for number, name in enumerate(found["docnames"]) if env.metadata.get(name, {}).get("searched") == "by its names"}
     for (name, listed), title in zip(headings(env, found).items(), found["titles"], strict=True):
         own, below = names(env, name)
         for place in below.keys() - {place for place, _, _ in listed}:
             log.warning("headings_also_called: the page has no heading with the id %s", place, location=name)
         page = [app.builder.get_target_uri(name), title, ", ".join(own)]
         for place, heading, same in listed:
-            if same < SAME or place in below:
+            if (same < SAME and len(pages) not in by_name) or place in below:
                 page.append([heading, ", ".join(below.get(place, [])), *([place] if place != nodes.make_id(heading) else [])])
         pages.append(page)
     lines, common = [], []
     for word, numbers in sorted(found["terms"].items()):
-        numbers = numbers if isinstance(numbers, list) else [numbers]
+        numbers = [number for number in (numbers if isinstance(numbers, list) else [numbers]) if number not in by_name]
         # Of an earlier build some have no page any more.
         if len(numbers) > SHARE * len(pages):
             common.append(word)
