@@ -9,8 +9,8 @@ trap 'rm -rf "$folder"' EXIT
 cp -R /etc/traefik/traefik.yaml /etc/traefik/sites "$folder"
 sed -i "s|/etc/traefik/sites|$folder/sites|; s|/var/log/traefik/|$folder/|; s|address:.*|address: 127.0.0.1:0|; s|^log:|log:\n  level: DEBUG|" "$folder/traefik.yaml"
 sed -i "s|/run/traefik/|$folder/|" "$folder"/sites/*.yaml
-install -m 400 /etc/ssl/certs/hub.crt "$folder/hub.crt"
-install -m 400 /etc/ssl/private/hub.key "$folder/hub.key"
+install -m 400 /etc/ssl/certs/hub.crt "$folder/site.crt"
+install -m 400 /etc/ssl/private/hub.key "$folder/site.key"
 chown -R traefik: "$folder"
 setpriv --reuid traefik --regid traefik --clear-groups /opt/traefik/bin/traefik --configFile="$folder/traefik.yaml" >"$folder/said" 2>&1 &
 pid=$!
