@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import yaml
+from babel.lists import format_list
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -68,6 +69,11 @@ def tabbed(parts):
         return common
     tabs = "\n".join(f"````````{{group-tab}} {LABELS.get(proxy, proxy)}\n{chr(10).join(text)}\n````````" for proxy, text in of.items())
     return f"{common}\n`````````{{tabs}}\n{tabs}\n`````````\n"
+
+
+def listed(items):
+    """A list as a person writes it: "a, b and c"."""
+    return format_list(list(items), locale="en_GB")
 
 
 class FromFile(SphinxDirective):
@@ -187,8 +193,7 @@ def strangers(rows):
     made = [(row["by"], *row["fault"].split(": ", 1), row["application"], *row["lived"]) for row in rows]
     of = {word: sum(row[-1] == word for row in made) for word in MADE}
     good = sum(row[2] == "none" for row in made)
-    *most, last = [f"{count} of {name}" for proxy, name in LABELS.items() if (count := sum(row[0] == proxy for row in made))]
-    by = f"{', '.join(most)} and {last}" if most else last
+    by = listed(f"{count} of {name}" for proxy, name in LABELS.items() if (count := sum(row[0] == proxy for row in made)))
     words = (
         f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. Of {of['exact']} the script named the one true cause, and of "
         f"{of['one of']} the true one among others. It named no cause, or others, for {of['another'] + of['not known']}. In the "

@@ -9,8 +9,7 @@
 import re
 from pathlib import Path
 
-from atlas import FromFile, code
-from babel.lists import format_list
+from atlas import FromFile, code, listed
 from docutils import nodes
 from evidence import read, renewed, standing
 from sphinx import addnodes
@@ -63,11 +62,6 @@ def outdated(app, env, added, changed, removed):
     except ValueError as error:
         log.warning(str(error))
     return renewed(env, "evidence", standing(rows, app.srcdir / "snippets"))
-
-
-def listed(items):
-    """A list as a person writes it: "a, b and c"."""
-    return format_list(list(items), locale="en_GB")
 
 
 def number(version):

@@ -6,7 +6,7 @@ proxy (`application`) of the machine. What was typed, and printed what the page 
 
 from pathlib import Path
 
-from babel.lists import format_list
+from atlas import listed
 from docutils import nodes
 from evidence import commands
 from sphinx import addnodes
@@ -26,10 +26,6 @@ def on_page(doctree):
     """All commands of a page."""
     blocks = [block for block in doctree.findall(nodes.literal_block) if block.get("language") == "console"]
     return [command for block in blocks for command in commands(block.astext())]
-
-
-def listed(items):
-    return format_list(list(items), locale="en_GB")
 
 
 def typed(rows, docname, all_of_them):

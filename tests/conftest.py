@@ -152,7 +152,7 @@ def hubs(stack):
     return kept(stack, hub_with_bob)
 
 
-@pytest.fixture(scope="module", params=[pytest.param((proxy, {}), id=proxy, marks=pairs.marks(proxy)) for proxy in EVERY_PROXY])
+@pytest.fixture(scope="module", params=pairs.fronts())
 def front(request, hubs):
     """The newest hub behind a reverse proxy that the tests of a file share; in turn each with the published files.
 

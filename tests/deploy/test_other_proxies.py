@@ -1,6 +1,5 @@
 """deploy/other-proxies.md: each further reverse proxy is put to work by its own page, on a server where the hub runs already."""
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -10,15 +9,13 @@ import pytest
 
 from _ext.proxies import PARTS
 from tests.harness.machines import deployment
-from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, HOMES, HUBS, PROXIES, PUBLISHED, ROOT, home
+from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, HOMES, NEWEST_ON, PROXIES, PUBLISHED, ROOT
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.pairs import marks
 from tests.harness.site import following
 from tests.harness.site.following import TABS, State
 
-# The newest JupyterHub on each of Debian's releases.
-ON = {home(name)[1]: name for name in reversed(HUBS)}
 ROWS = [pytest.param(proxy, suite, marks=marks(proxy)) for proxy in FURTHER_PROXIES for suite in HOMES]
 
 
@@ -26,8 +23,7 @@ ROWS = [pytest.param(proxy, suite, marks=marks(proxy)) for proxy in FURTHER_PROX
 def test_each_command_of_its_page_prints_what_it_says_and_a_user_climbs(site, prove, proxy, suite):
     page, pages = f"deploy/{proxy}.md", following.Pages.examples(site)
     states = {words: State(**state) for words, state in FURTHER_PROXIES[proxy].states.items()}
-    with contextlib.ExitStack() as stack:
-        hub = stack.enter_context(deployment.hub(ON[suite], network="bridge"))
+    with deployment.hub(NEWEST_ON[suite], network="bridge") as hub:
         hub.machine.sh("apt-get update", timeout=300)
         at_work = following.Reader(hub.machine, pages, TABS[proxy])
         at_work.follow(page)

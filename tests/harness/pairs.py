@@ -79,12 +79,15 @@ def further_weekly(rows: Iterable[Any]) -> list[Any]:
     return [pytest.param(*row, marks=marks(row[0])) for row in listed]
 
 
+def fronts(what: str = "") -> list[Any]:
+    """Parameters of the fixture `front`: each reverse proxy with the published files, or with one of its `changes`."""
+    files = {name: {"files": proxy.changed(what)} if what else {} for name, proxy in EVERY_PROXY.items()}
+    return [pytest.param((name, options), id=name, marks=marks(name)) for name, options in files.items()]
+
+
 def changed(what: str) -> pytest.MarkDecorator:
     """The fixture `front` as each reverse proxy with one of its `changes`."""
-    rows = [
-        pytest.param((proxy.name, {"files": proxy.changed(what)}), id=proxy.name, marks=marks(proxy.name)) for proxy in EVERY_PROXY.values()
-    ]
-    return pytest.mark.parametrize("front", rows, indirect=True)
+    return pytest.mark.parametrize("front", fronts(what), indirect=True)
 
 
 def the_first(rows: Sequence[Any]) -> list[Any]:
