@@ -1,10 +1,13 @@
 #!/bin/sh
 # Sends root an email that a unit has failed, with what it said. Run by jupyterhub-alarm@.service.
 set -eu
-run=$(systemctl show --property InvocationID --value "$1")
+began=$(systemctl show --timestamp us+utc --property InactiveExitTimestamp --value "$1")
+journal="journalctl --quiet --output cat --lines 20 --unit $1 _TRANSPORT=stdout"
+# On a machine at work, what was said last reaches the journal after the unit has failed.
+for second in 1 2 3 4 5; do $journal --since "$began" | grep -q . && break || sleep 1; done
 {
     echo "To: root"
     echo "Subject: $1 failed on $(hostname)"
     echo
-    journalctl --quiet --output cat --lines 20 "_SYSTEMD_INVOCATION_ID=$run"
+    $journal --since "$began"
 } | /usr/sbin/sendmail -t

@@ -41,7 +41,7 @@ c.JupyterHub.cleanup_servers = False
 # traps, a hub that ends would wait for the sleep.)
 culler = f"{sys.executable} -m jupyterhub_idle_culler --timeout=21600 --cull-every=600"
 culler += f" --ssl-enabled={c.JupyterHub.internal_ssl}"
-wait = "trap 'kill $!; exit' INT TERM; sleep 600 & wait"
+wait = "trap 'kill $! 2>/dev/null; exit' INT TERM; sleep 600 & wait"
 c.JupyterHub.services = [{"name": "idle-culler", "command": ["/bin/sh", "-c", f"{wait}; exec {culler}"]}]
 # All that this service may do.
 scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]

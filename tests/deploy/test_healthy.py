@@ -38,6 +38,7 @@ SOMETIMES = {
     "Running as unit: jupyter-….service…",
     "Extension package … took … to import",
     "EOF on FD …; stopping reading",
+    "Uncaught Exception: read ECONNRESET",
 }
 
 

@@ -149,6 +149,18 @@ def test_the_service_waits_ten_minutes_at_first_and_may_do_nothing_but_what_it_i
     assert set(scopes) == {"list:users", "read:users:name", "read:users:activity", "read:servers", "delete:servers"}
 
 
+def test_a_wait_that_ends_before_its_shell_says_nothing_that_looks_like_a_fault(hub):
+    """systemd ends all processes of a hub at once, and where much is to be done the shell may be told last."""
+    deployment.end(hub)
+    hub.machine.sh("true", {f"/etc/{name}": PUBLISHED.read(name) for name in (CONFIG, SERVER)})
+    deployment.start(hub)
+    hub.machine.sh(
+        "shell=$(ps -o ppid= $(pgrep -xo sleep)); kill -STOP $shell; pkill -xo sleep; kill -TERM $shell; kill -CONT $shell; "
+        "until ps -o stat= $shell | grep Z; do sleep 0.1; done; journalctl --sync"
+    )
+    assert "such process" not in faults.log(hub)
+
+
 NO_ROLE = "Not authorizing access to /jupyter/hub/api/users. Requires any of [list:users] on *, not derived from scopes []"
 NO_TOKEN = "KeyError: 'JUPYTERHUB_API_TOKEN'"
 

@@ -1,6 +1,7 @@
 """The units and files of deploy/look-after.md that watch a hub, on a machine without one: who does what, who is told, and when."""
 
 import contextlib
+import email
 import json
 import re
 
@@ -68,7 +69,8 @@ def letters(machine):
     """The emails to root, each with its subject and its text, once no more is on its way."""
     machine.until('! systemctl list-jobs | grep jupyterhub && [ -z "$(ls /var/spool/dma | grep -v flush)" ]', timeout=20)
     text = machine.sh(f"cat {MAIL}", check=False).stdout
-    return re.findall(r"(?s)Subject: ([^\n]*)\n.*?\n\n(.*?)\n\n(?=From |\Z)", text + "\n")
+    sent = [email.message_from_string(one) for one in re.split(r"(?m)^From .*\n", text)[1:]]
+    return [(one["Subject"], one.get_payload().strip()) for one in sent]
 
 
 def test_the_check_is_nobodys_that_has_its_token_and_can_write_nowhere(placed):
@@ -98,6 +100,17 @@ def test_a_copy_that_fails_is_told_root(placed, suite, prove):
     assert started(placed, "jupyterhub-backup.service") == (False, "no room\n")
     assert letters(placed) == [("jupyterhub-backup failed on hub.example.com", "no room")]
     prove(evidence.read_beside("systemd", placed.sh("systemctl --version").stdout.split()[1], suite))
+
+
+def test_what_reaches_the_journal_when_the_unit_has_failed_is_in_the_email(placed):
+    """As on a machine that has more to do than it can: the journal's own program is made to wait."""
+    placed.put({f"{CARE}/backup.sh": "echo no room; exit 1\n"})
+    placed.sh("systemctl kill --signal STOP systemd-journald")
+    try:
+        placed.sh("! systemctl start jupyterhub-backup.service; sleep 1")
+    finally:
+        placed.sh("systemctl kill --signal CONT systemd-journald")
+    assert letters(placed) == [("jupyterhub-backup failed on hub.example.com", "no room")]
 
 
 @pytest.mark.parametrize("lacking", ["/usr/sbin/dma", f"{CARE}/alarm.sh"])
