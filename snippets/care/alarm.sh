@@ -4,7 +4,7 @@ set -eu
 began=$(systemctl show --timestamp us+utc --property InactiveExitTimestamp --value "$1")
 journal="journalctl --quiet --output cat --lines 20 --unit $1 _TRANSPORT=stdout"
 # On a machine at work, what was said last reaches the journal after the unit has failed.
-for second in 1 2 3 4 5; do $journal --since "$began" | grep -q . && break || sleep 1; done
+for _ in 1 2 3 4 5; do $journal --since "$began" | grep --quiet . && break; sleep 1; done
 {
     echo "To: root"
     echo "Subject: $1 failed on $(hostname)"
