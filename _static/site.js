@@ -78,9 +78,9 @@ addEventListener("DOMContentLoaded", () => {
   }
 });
 
-// Sphinx marks the words of the search that led here.
+// Sphinx marks the words of the search that led here; the page of results itself is where a search begins.
 try {
-  if (localStorage.getItem("sphinx_highlight_terms")) {
+  if (typeof Search === "undefined" && localStorage.getItem("sphinx_highlight_terms")) {
     const script = document.head.appendChild(document.createElement("script"));
     script.src = `${document.documentElement.dataset.content_root}_static/sphinx_highlight.js`;
   }
