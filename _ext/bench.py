@@ -20,7 +20,7 @@ from sphinx.util import logging
 log = logging.getLogger(__name__)
 
 FILE = "build/bench.json"
-PAGES = ("deploy/speed", "deploy/class")
+PAGES = ("deploy/speed", "deploy/class", "deploy/faster")
 OURS, BASE = "this guide", "nginx, original guide"
 MEGA = 1_000_000
 
@@ -196,6 +196,29 @@ class Bench(FromFile):
             ),
             *self.table(["Seconds of a processor for each user", "Server and kernel", "Hub", "Its own proxy", "Processors idle"], spent),
         ]
+
+    def first_loads(self, items, found):
+        if not items:
+            return self.parse_text_to_nodes("The last measurement did not include this.")
+        (seen,) = items.values()
+        base = {what: [load[what] for load in seen[BASE]["loads"]] for what in ("bytes", "seconds")}
+        rows = []
+        for way, of in seen.items():
+            took = [load["seconds"] for load in of["loads"]]
+            sooner = "1" if way == BASE else ranged(quotients(base["seconds"], took))
+            requests = ranged([load["requests"] for load in of["loads"]])
+            weight = ranged([load["bytes"] / MEGA for load in of["loads"]])
+            rows.append([way, weight, requests, ranged(took), sooner, ranged(of["script"]), ranged(of["api"])])
+        head = [
+            "Reverse proxy",
+            "MB",
+            "Requests",
+            "Seconds",
+            f"Times as soon as {BASE}",
+            "A script of 100 KB, a second",
+            "The hub's API, a second",
+        ]
+        return self.table(head, rows)
 
     def about(self, _items, found):
         versions = ", ".join(f"{NAMES[name]} {version}" for name, version in found["versions"].items())

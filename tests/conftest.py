@@ -68,9 +68,14 @@ def pytest_collection_modifyitems(config, items):
         if any(name.fullmatch(durations.name(item.nodeid)) for name in names):
             item.add_marker(pytest.mark.weekly("see tests/weekly.toml"))
     if not pairs.WHOLE:
-        weekly = [item for item in items if item.get_closest_marker("weekly")]
+        try:
+            whole = pairs.concerned(pairs.changed_since(pairs.SINCE)) if pairs.SINCE else set()
+        except ValueError as trouble:
+            raise pytest.UsageError(f"SINCE={pairs.SINCE}: {trouble}") from None
+        weekly = [item for item in items if item.get_closest_marker("weekly") and item.nodeid.partition("::")[0] not in whole]
         config.hook.pytest_deselected(items=weekly)
-        items[:] = [item for item in items if not item.get_closest_marker("weekly")]
+        left = {*weekly}
+        items[:] = [item for item in items if item not in left]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -223,6 +223,16 @@ def made():
             "calls": {way.name: {"the hub's API": [300.0, 200.0, 330.0]} for way in bench.WAYS},
             "sockets": {way.name: full if "original" in way.name else rows for way in bench.WAYS},
             "lines": {bench.key(line): {"on": [1.0, 1.5, 1.1], "off": [5.0, 4.0], "unit": line.unit} for line in bench.LINES},
+            "first_loads": {
+                "in turn": {
+                    way.name: {
+                        "loads": [load, load | {"seconds": 8.0 if "original" in way.name else 3.0}],
+                        "api": [250.0],
+                        "script": [900.0],
+                    }
+                    for way in bench.FIRST_LOADS
+                }
+            },
             "crowd": {"a way": {"users": 50, "seconds": 90.0, "bytes": 80_000_000, "answers": [5.0, 6.0]}},
         },
         "versions": {"jupyterhub": "6.1.1", "nginx": "1.22.1"},
@@ -234,14 +244,17 @@ def made():
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A site of deploy/speed.md alone."""
+    """A site of deploy/speed.md, and of what deploy/faster.md shows of the numbers."""
     page = re.sub(r"\[\]\([^)]*\)", "there", (ROOT / "deploy/speed.md").read_text("utf-8"))
-    return small(tmp_path_factory.mktemp("tree"), ["bench"], index="# One page\n\n```{toctree}\ndeploy/speed\n```\n", speed=page)
+    (gains,) = re.findall(r"(?s)(## What it gains\n.*?)\n## ", (ROOT / "deploy/faster.md").read_text("utf-8"))
+    pages = {"speed": page, "faster": gains.replace("## ", "# ").replace("](speed.md#how-it-is-measured)", "](speed.md)")}
+    index = "# One page\n\n```{toctree}\ndeploy/speed\ndeploy/faster\n```\n"
+    return small(tmp_path_factory.mktemp("tree"), ["bench"], index=index, **pages)
 
 
-def shown(tree):
+def shown(tree, name="speed"):
     built = sphinx(tree, tree / "build")
-    return built.stderr, BeautifulSoup((tree / "build/html/deploy/speed.html").read_text("utf-8"), "html.parser")
+    return built.stderr, BeautifulSoup((tree / f"build/html/deploy/{name}.html").read_text("utf-8"), "html.parser")
 
 
 def test_the_page_shows_numbers_of_these_files_and_of_no_others(tree):
@@ -281,10 +294,18 @@ def test_the_page_shows_numbers_of_these_files_and_of_no_others(tree):
     opened = next(row for row in cells if row[0] == "Apache, original guide" and "150 open" in row[-1])
     assert opened[1:] == (*(f"{size} open; a page in 3.5 ms; 5 MB" for size in (1, 10, 100)), "150 open; no answer in 5 seconds")
 
+    faster = {tuple(cell.text for cell in row.select("th, td")) for row in shown(tree, "faster")[1].select("tr")}
+    assert {
+        ("nginx, original guide", "1.5", "75", "6 (4 to 8)", "1", "900", "250"),
+        ("nginx, this guide", "1.5", "75", "3.5 (3 to 4)", "1.71 (1 to 2.67)", "900", "250"),
+    } <= faster
+    assert len(faster) == 1 + len(bench.FIRST_LOADS)
+
     changed = made()
     changed["files"]["nginx/jupyterhub.conf"] = "another"
     file.write_text(json.dumps(changed))
     assert "no numbers here" in shown(tree)[1].text
+    assert "without a measurement" in shown(tree, "faster")[1].text
 
 
 def test_a_broken_file_of_numbers_is_told_in_one_line(tree):

@@ -7,15 +7,15 @@ import pytest
 from tests.harness.machines import deployment, images
 from tests.harness.machines.deployment import PYTHON
 from tests.harness.machines.faults import SERVICE
+from tests.harness.machines.ready_scripts import READY, site
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, SAVED_AS, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.site import following
 from tests.harness.site.faster_page import PAGE as NAME
-from tests.harness.site.faster_page import STATES, site
+from tests.harness.site.faster_page import STATES
 from tests.harness.site.following import TABS
 
-READY = f"{VALUES['environment']}/share/ready"
 LAB = f"{VALUES['environment']}/share/jupyter/lab/static"
 BOTH = {"Strict-Transport-Security": "max-age=63072000", "Cross-Origin-Opener-Policy": "same-origin"}
 BROWSERS = "gzip, deflate, br, zstd"

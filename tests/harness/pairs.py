@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any
 import covertable
 import pytest
 
-from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PROXIES
+from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PROXIES, ROOT
 
 LISTED = Path(__file__).resolve().parents[1] / "weekly.toml"
 # Whether all rows run, as `make test-all` has it.
 WHOLE = os.environ.get("WHOLE") == "1"
+# Of the files of tests that have changed since this commit, or whose page has, all rows run.
+SINCE = os.environ.get("SINCE", "")
 # Whether only the newest of everything is asked, as `make check` has it.
 QUICK = os.environ.get("QUICK") == "1"
 WEEKLY = pytest.mark.weekly("each pair of its values meets in another row")
@@ -37,6 +40,21 @@ def listed() -> list[re.Pattern[str]]:
     """The names of the tests in tests/weekly.toml; a star stands for anything."""
     rows = tomllib.loads(LISTED.read_text("utf-8"))["weekly"]
     return [re.compile(re.escape(name).replace(r"\*", ".*")) for row in rows for name in row["tests"]]
+
+
+def concerned(changed: Iterable[str]) -> set[str]:
+    """The files of tests that changed paths are about: those that have changed, and those that are named for a page that has."""
+    there = {path.stem: str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/*/test_*.py"))}
+    named = {f"test_{Path(path).stem.replace('-', '_')}" for path in changed if path.endswith(".md")}
+    return {there[name] for name in named & there.keys()} | ({*changed} & {*there.values()})
+
+
+def changed_since(commit: str) -> list[str]:
+    """The paths that have changed since a commit, in the tree as it lies here. ValueError with git's words if there is none."""
+    done = subprocess.run(["git", "diff", "--name-only", commit, "--"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(done.stderr.strip().splitlines()[0])
+    return done.stdout.splitlines()
 
 
 def met(rows: Sequence[tuple]) -> set[tuple]:

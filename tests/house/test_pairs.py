@@ -1,5 +1,6 @@
 """What is left out of every run is seen in another row, and named: each pair of values meets, each name in weekly.toml is a test."""
 
+import functools
 import itertools
 import os
 import subprocess
@@ -9,7 +10,7 @@ import tomllib
 import pytest
 
 from tests.harness.manifest import HOMES, HUBS, PROXIES, ROOT, VERSIONS
-from tests.harness.pairs import EACH_ONCE, LISTED, WHEREVER, covering, in_turn, listed, met, pairs, the_first
+from tests.harness.pairs import EACH_ONCE, LISTED, WHEREVER, concerned, covering, in_turn, listed, met, pairs, the_first
 
 ROWS = {
     "each with each": [*itertools.product("abc", "12", "xyz", "+-")],
@@ -56,17 +57,56 @@ def test_every_debian_and_every_proxy_is_among_the_rows_for_a_pages_commands_and
     assert [param.id for param in the_first(["a", ("b", "c")])] == ["a", "b-c"]
 
 
-def collected(whole):
+def collect(**environment):
     command = [sys.executable, "-m", "pytest", "--no-machines", "--collect-only", "-q"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"WHOLE": whole})
-    return {line for line in done.stdout.splitlines() if "::" in line}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"WHOLE": "", "SINCE": ""} | environment)
+
+
+@functools.cache
+def collected(**environment):
+    return {line for line in collect(**environment).stdout.splitlines() if "::" in line}
 
 
 def test_every_name_that_is_listed_is_a_test_and_runs_in_the_whole_run_alone():
-    every, time = collected("1"), collected("")
+    every, time = collected(WHOLE="1"), collected()
     for name in listed():
         found = {test for test in every if name.fullmatch(test)}
         assert found, f"tests/weekly.toml: no test is called {name.pattern}"
         assert not found & time
     assert time < every
     assert all(len(row["seen"]) > 40 for row in tomllib.loads(LISTED.read_text("utf-8"))["weekly"])
+
+
+def test_what_a_change_is_about_is_its_own_tests_and_those_named_for_its_page():
+    changed = [
+        "deploy/existing-site.md",
+        "tests/deploy/test_slow_uploads.py",
+        "snippets/nginx/jupyterhub.conf",
+        "deploy/glossary.md",
+        "README.md",
+    ]
+    assert concerned(changed) == {"tests/deploy/test_existing_site.py", "tests/deploy/test_slow_uploads.py"}
+
+
+def test_all_rows_of_what_has_changed_since_a_commit_run(tmp_path):
+    """The commit is that of the tree without one file of tests, and lies beside the history."""
+
+    def git(*arguments):
+        own = os.environ | {"GIT_INDEX_FILE": str(tmp_path / "index")}
+        return subprocess.run(["git", *who, *arguments], cwd=ROOT, capture_output=True, text=True, env=own, check=True).stdout.strip()
+
+    who = ("-c", "user.name=A test", "-c", "user.email=test@example.com")
+    name = "tests/deploy/test_slow_uploads.py"
+    git("read-tree", "HEAD")
+    git("add", "--update", "--", ":/")
+    git("rm", "--cached", "--quiet", "--", name)
+    commit = git("commit-tree", "-m", "without it", git("write-tree"))
+    more = collected(SINCE=commit) - collected()
+    assert more == {test for test in collected(WHOLE="1") if test.startswith(f"{name}::")}
+    assert more
+
+
+def test_a_commit_that_is_not_there_is_named():
+    done = collect(SINCE="nowhere")
+    assert done.returncode == 4
+    assert "SINCE=nowhere: fatal: bad revision 'nowhere'" in done.stderr + done.stdout

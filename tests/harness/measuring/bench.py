@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from _ext.evidence import digest
 from tests.harness.browsers import user_browser
-from tests.harness.machines import deployment, engine, images
+from tests.harness.machines import deployment, engine, images, ready_scripts
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
 from tests.harness.manifest import BUILD, PROXIES, PUBLISHED, SNIPPETS, VALUES, VERSIONS, Files, snippets
 from tests.harness.measuring import arrivals
@@ -61,12 +61,15 @@ class Way:
     proxy: str = ""
     files: Files = field(default_factory=Files)
     user: str = "mallory"
+    # Whether the reverse proxy has the compressed scripts of deploy/faster.md, which it sends itself.
+    ready: bool = False
 
     @property
     def url(self) -> str:
         return URL if self.proxy else PLAIN
 
 
+LABELS = {name: proxy.label for name, proxy in PROXIES.items()}
 WAYS = [
     Way("no reverse proxy"),
     Way("nginx, original guide", "nginx", _of("original-nginx.conf")),
@@ -102,6 +105,8 @@ class Turns:
             self.made[parts].sh(deployment.LISTENS)
         else:
             machine = self.stack.enter_context(deployment.beside(self.hub, KIND))
+            if way.ready:
+                machine.put(ready_scripts.elsewhere(way.proxy))
             deployment.install(machine, way.proxy, way.files)
             self.made[parts] = machine
         try:
@@ -544,6 +549,33 @@ def lines(bench: Bench, line: Line) -> dict:
     return seen | {"unit": line.unit}
 
 
+# --- a faster first load
+
+AWAY = (20, 150)  # megabits per second, milliseconds
+
+
+def _faster(name: str, proxy: str, files: Files) -> Way:
+    return Way(name, proxy, ready_scripts.site(proxy, files), "alice", ready=True)
+
+
+FIRST_LOADS = [
+    *(way for way in WAYS if "guide" in way.name),
+    *(_faster(f"{label}, scripts sent by itself", proxy, PUBLISHED) for proxy, label in LABELS.items()),
+    *(_faster(f"{label}, scripts sent by itself, HTTP/2", proxy, HTTP2[proxy]) for proxy, label in LABELS.items()),
+]
+
+
+def first_loads(bench: Bench, _: Way) -> dict[str, dict[str, list]]:
+    """Of each way JupyterLab's first load from far away, and answers in a second, the ways in turn."""
+    seen: dict[str, dict[str, list]] = {way.name: {"loads": [], "api": [], "script": []} for way in FIRST_LOADS}
+    for way in FIRST_LOADS * ROUNDS:
+        with bench.behind(way):
+            seen[way.name]["loads"] += _turns(bench, way, *AWAY, turns=1)
+        seen[way.name]["api"].append(_api(bench, way))
+        seen[way.name]["script"].append(_script(bench, way))
+    return seen
+
+
 # --- the run
 
 STAGES: dict[str, tuple[Callable[[Any, Any], Any], list]] = {
@@ -554,6 +586,7 @@ STAGES: dict[str, tuple[Callable[[Any, Any], Any], list]] = {
     "lines": (lines, LINES),
     "crowd": (crowd, [WAYS[-2]]),
     "arrivals": (a_class, [Way("in turn")]),
+    "first_loads": (first_loads, [Way("in turn")]),
     "again": (again, THOROUGHLY),
 }
 
@@ -565,7 +598,7 @@ def key(item: Way | Line) -> str:
 
 def told() -> dict:
     """What the numbers depend on: the files that were published and measured, and what measured them."""
-    measured = [name for name in snippets() if name.split("/")[0] in (*PROXIES, "jupyterhub", "jupyter")]
+    measured = [name for name in snippets() if name.split("/")[0] in (*PROXIES, "jupyterhub", "jupyter", "faster")]
     tools = [Path(__file__), *sorted(HERE.iterdir())]
     return {
         "files": {name: digest(SNIPPETS / name) for name in measured},

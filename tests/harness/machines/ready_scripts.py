@@ -1,0 +1,37 @@
+"""The scripts that a reverse proxy sends itself, as deploy/faster.md has it: its line in the hub's site, and the files that it needs."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import tarfile
+
+from tests.harness.machines import engine, images
+from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, Files
+
+READY = f"{VALUES['environment']}/share/ready"
+# What the page has its reader write, and the line of the published site after which it stands.
+LINE = {"nginx": "include /etc/nginx/jupyterhub.d/*.conf;", "apache": "IncludeOptional /etc/apache2/jupyterhub.d/*.conf"}
+AFTER = {"nginx": "    listen [::]:443 ssl;\n", "apache": "<VirtualHost *:443>\n"}
+
+
+def site(proxy: str, files: Files = PUBLISHED) -> Files:
+    """The published site with the line that the page has its reader write."""
+    return files.replace(f"{proxy}/jupyterhub.conf", AFTER[proxy], f"{AFTER[proxy]}    {LINE[proxy]}\n")
+
+
+@functools.cache
+def _compressed() -> bytes:
+    """A tar of what snippets/faster/compress.sh makes, on a machine like the hub's."""
+    with engine.run(images.faster().tag) as machine:
+        machine.sh("sh /root/compress.sh", {"/root/compress.sh": PUBLISHED.read("faster/compress.sh")}, timeout=300)
+        return base64.b64decode(machine.sh(f"tar -c {READY} | base64", timeout=60).stdout)
+
+
+def elsewhere(proxy: str) -> dict[str, str | bytes]:
+    """The page's files for a reverse proxy on a machine without a hub: absolute path to content."""
+    part = f"faster/{proxy}-static.conf"
+    with tarfile.open(fileobj=io.BytesIO(_compressed())) as scripts:
+        files = {f"/{member.name}": scripts.extractfile(member).read() for member in scripts if member.isfile()}  # type: ignore[union-attr]
+    return files | {SAVED_AS[part]: PUBLISHED.read(part)}
