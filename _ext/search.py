@@ -2,7 +2,7 @@
 
 - `also_called` in a page's front matter lists such names; `headings_also_called` lists them by the id of a heading. The page shows
   them at its end.
-- search-index.js holds pages, headings, names, and each word with the pages that have it; _static/search.js reads it. Left out are
+- search-index.js holds pages, headings, names, and each word with the pages that have it, packed; _static/search.js reads it. Left out are
   headings and words that too many pages have to tell them apart, and an id that follows from its heading.
 
 Words are Sphinx's own, with these differences: numbers count if they have three to five digits, as codes and ports do; an underscore
@@ -10,8 +10,10 @@ parts words, and two that it parts are one word as well; long programs are left 
 """
 
 import html
+import itertools
 import json
 import re
+import string
 from pathlib import Path
 
 from docutils import nodes
@@ -26,8 +28,10 @@ LONG = 100
 # The share of all pages that have a word which is left out, and the number of those that have such a heading.
 SHARE = 0.4
 SAME = 4
-# The characters that stand for pages: from "#" on, without those that do not print.
+# The characters that stand for numbers: from "#" on, without those that do not print.
 FIRST, LAST, NEXT = 35, 126, 161
+# Those of JavaScript's parseInt; no word has more letters (see `Words`).
+DIGITS = string.digits + string.ascii_lowercase
 
 
 class Words(SearchEnglish):
@@ -65,9 +69,23 @@ def show_names(app, pagename, templatename, context, doctree):
 
 
 def sign(number):
-    """The character that stands for a page."""
+    """The character that stands for a number."""
     code = FIRST + number
     return chr(code if code <= LAST else code - LAST - 1 + NEXT)
+
+
+def packed(places):
+    """Words and the numbers of their pages as two texts of as many lines, which compress well; search.js has the way back.
+
+    A word begins with as many letters of the one before as its line's first character says; of a page is told how many lie between.
+    """
+    words, signs, before = [], [], ""
+    for word, numbers in sorted(places.items()):
+        same = next((at for at, (one, other) in enumerate(zip(before, word, strict=False)) if one != other), min(len(before), len(word)))
+        words.append(f"{DIGITS[same]}{word[same:]}")
+        signs.append("".join(sign(number - last - 1) for last, number in itertools.pairwise([-1, *sorted(numbers)])))
+        before = word
+    return "\n".join(words), "\n".join(signs)
 
 
 def headings(env, found):
@@ -99,15 +117,17 @@ def write(app, exception):
             if (same < SAME and len(pages) not in by_name) or place in below:
                 page.append([heading, ", ".join(below.get(place, [])), *([place] if place != nodes.make_id(heading) else [])])
         pages.append(page)
-    lines, common = [], []
+    places, common = {}, []
     for word, numbers in sorted(found["terms"].items()):
         numbers = [number for number in (numbers if isinstance(numbers, list) else [numbers]) if number not in by_name]
         # Of an earlier build some have no page any more.
         if len(numbers) > SHARE * len(pages):
             common.append(word)
         elif numbers:
-            lines.append(f"{word}\t{''.join(map(sign, numbers))}")
-    made = json.dumps({"pages": pages, "words": "\n".join(lines), "common": " ".join(common)}, ensure_ascii=False, separators=(",", ":"))
+            places[word] = numbers
+    words, signs = packed(places)
+    made = {"pages": pages, "words": words, "places": signs, "common": " ".join(common)}
+    made = json.dumps(made, ensure_ascii=False, separators=(",", ":"))
     Path(app.outdir, "search-index.js").write_text(f"const SEARCHED={made};\n", "utf-8")
 
 

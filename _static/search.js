@@ -38,13 +38,18 @@ const Search = (() => {
     if (!times.has(page)) length[field][page]++;
     times.set(page, (times.get(page) || 0) + 1);
   };
-  for (const line of SEARCHED.words.split("\n")) {
-    const [word, signs] = line.split("\t");
-    for (const sign of signs) {
+  // A line begins with how many letters its word has from the one before; of each page it tells how many lie between.
+  const places = SEARCHED.places.split("\n");
+  let word = "";
+  SEARCHED.words.split("\n").forEach((line, at) => {
+    word = word.slice(0, parseInt(line[0], 36)) + line.slice(1);
+    let page = -1;
+    for (const sign of places[at]) {
       const code = sign.charCodeAt(0);
-      add(word, "text", code < 127 ? code - 35 : code - 69);
+      page += 1 + (code < 127 ? code - 35 : code - 69);
+      add(word, "text", page);
     }
-  }
+  });
   pages.forEach((page, number) => {
     const put = (field, texts) => split(texts.join(" ")).forEach((word) => add(term(word), field, number));
     put("title", [page.title]);

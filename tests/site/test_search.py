@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import expect
 
+from _ext.search import packed
 from tests.harness.manifest import ROOT
 from tests.harness.site.guide import small, sphinx
 
@@ -171,6 +172,10 @@ def test_a_first_search_is_light(site, reader, searching):
 def test_without_javascript_the_page_says_so(site):
     page = BeautifulSoup((site.html / "search.html").read_text("utf-8"), "html.parser")
     assert page.article.noscript.get_text() == "The search of this site needs JavaScript."
+
+
+def test_words_begin_with_those_before_and_pages_are_told_by_what_lies_between():
+    assert packed({"kernels": [1], "kernel": [3, 0], "hub": [200]}) == ("0hub\n0kernel\n6s", f"{chr(200 + 69)}\n#%\n$")
 
 
 ABOUT = """---
