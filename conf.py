@@ -42,7 +42,7 @@ nitpicky = True
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("GUIDE_URL", "")
 html_baseurl = html_baseurl and f"{html_baseurl.rstrip('/')}/"
 
-myst_enable_extensions = ["deflist", "substitution"]
+myst_enable_extensions = ["attrs_inline", "deflist", "substitution"]
 myst_heading_anchors = 3
 # In the text of a page, {{ host }} is the example value `host` as code; the others are words.
 myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].items()} | {

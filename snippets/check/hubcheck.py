@@ -2118,12 +2118,12 @@ troubleshooting/xsrf-cookie-does-not-match login_works
     403 POST …/hub/login?next= (…): Login form invalid or expired. Try again.
     the hub gives the same visitor a new XSRF cookie with each page, so no login can match it
     Cause: The hub sees each request come from another address or browser. nginx: … Apache: RequestHeader set X-Real-IP.
-deploy/reverse-proxy#workers
+deploy/proxy-parts#workers
     AH00484: server reached MaxRequestWorkers setting
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
 deploy/faults#another-version-of-jupyterhub
     jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
-deploy/reverse-proxy#slow-clients
+deploy/proxy-parts#slow-clients
     AH01084: pass request body failed to … (…)
 deploy/existing-site#2-put-it-to-work
     "location" directive is not allowed here in …/….conf:…

@@ -25,4 +25,4 @@ def test_apache_answers_502_to_an_upload_that_the_hubs_own_proxy_gives_up(slow):
 def test_the_log_of_a_lost_upload_leads_to_the_page_about_it(slow):
     table = hubcheck.known()
     first, *more = hubcheck.answers(hubcheck.found([slow["apache"][1]], table), table)
-    assert ([page for page, _, _ in first], more) == (["deploy/reverse-proxy#slow-clients"], [])
+    assert ([page for page, _, _ in first], more) == (["deploy/proxy-parts#slow-clients"], [])

@@ -69,7 +69,7 @@ def test_without_places_for_old_processes_apache_freezes_in_the_first_week_until
     assert last["day"] <= 7, last
     assert last["answer"] is None, last
     assert SAYS in frozen.said, frozen.said
-    assert SAYS in (ROOT / "deploy/reverse-proxy.md").read_text("utf-8")
+    assert SAYS in (ROOT / "deploy/proxy-parts.md").read_text("utf-8")
     assert not frozen.restarted["refused"], frozen.restarted
 
 

@@ -65,6 +65,7 @@ def long_way(reader, proxy, skip, states):
     reader.follow("deploy/kernel-discovery.md", without=[INSTALLED_AGAIN] if states else [], skip=skip)
     reader.follow("deploy/growing.md", skip=skip)
     reader.follow("deploy/faults.md", skip=skip)
+    reader.follow("deploy/proxy-parts.md", without=[other], skip=skip)
 
 
 def troubles_of(proxy):

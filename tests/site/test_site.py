@@ -54,6 +54,15 @@ def test_no_internal_link_is_dead(site):
     assert not dead, "\n".join(dead)
 
 
+def test_who_has_an_older_address_of_a_part_finds_where_it_is_told_now(site):
+    """Release 1.0 had the parts on the page with the steps, and its check names some of them."""
+    steps, parts = (site.pages[site.html / f"deploy/{name}.html"].article for name in ("reverse-proxy", "proxy-parts"))
+    moved = [section["id"] for section in parts.select("section > section") if section.parent.parent.name != "section"]
+    leads = {link["id"]: link["href"] for link in steps.select("a[id]")}
+    assert len(moved) > 12
+    assert {id: f"proxy-parts.html#{id}" for id in moved if id != "next"}.items() <= leads.items()
+
+
 def test_every_arrow_of_a_diagram_has_its_head_and_no_id_is_there_twice(site):
     wrong, arrows = [], 0
     for page, soup in site.pages.items():

@@ -21,7 +21,7 @@ ROOMS = ("deploy", "jigsaw", "troubleshooting")
 PAGES = sorted([ROOT / "index.md", *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))])
 NOTEBOOKS = sorted((ROOT / "jigsaw").glob("*.ipynb"))
 # Pages of deploy/ that explain or list, and have no steps. `tested` is written by the build.
-WITHOUT_STEPS = {"how-the-parts-fit", "other-proxies", "check-script", "security", "speed", "faults", "glossary", "tested"}
+WITHOUT_STEPS = {"how-the-parts-fit", "other-proxies", "proxy-parts", "check-script", "security", "speed", "faults", "glossary", "tested"}
 LONGEST = 35
 # Folders of published files that the set-up on one screen does without.
 BESIDE = {"setup", "people", "course", "care", "workflow", "balancer", "beside", "kernels", "faster"}
@@ -114,8 +114,8 @@ def spoken(tokens) -> str:
             made.append("⟩")
         elif token.type not in ("strong_open", "strong_close"):
             made.append("…")
-    # A link without words takes the title of its page.
-    return re.sub(r"[⟨⟩]", "", re.sub(r"⟪[^⟫]*⟫|⟨⟩", "…", "".join(made)))
+    # A link without words takes the title of its page; behind a link may stand an id.
+    return re.sub(r"⟩\{#[\w-]+\}|[⟨⟩]", "", re.sub(r"⟪[^⟫]*⟫|⟨⟩", "…", "".join(made)))
 
 
 def prose(text: str, first: int = 1):

@@ -211,11 +211,11 @@ def test_it_says_what_it_found_and_what_to_read(tmp_path, capsys):
 def test_of_one_page_it_says_no_command_and_of_a_page_with_an_anchor_the_anchor(tmp_path, capsys):
     (tmp_path / "error.log").write_text("[mpm_event:error] AH00484: server reached MaxRequestWorkers setting, consider raising", "utf-8")
     answer = (
-        "    [mpm_event:error] AH00484: server reached MaxRequestWorkers setting, consider raising\n  Read: deploy/reverse-proxy#workers\n"
+        "    [mpm_event:error] AH00484: server reached MaxRequestWorkers setting, consider raising\n  Read: deploy/proxy-parts#workers\n"
     )
     assert log(capsys, "--log", tmp_path / "error.log") == (1, answer, "")
     _, said, _ = log(capsys, "--log", tmp_path / "error.log", "--guide", "http://127.0.0.1/")
-    assert said.endswith("  Read: http://127.0.0.1/deploy/reverse-proxy.html#workers\n")
+    assert said.endswith("  Read: http://127.0.0.1/deploy/proxy-parts.html#workers\n")
 
 
 def test_where_it_finds_nothing_it_says_so_and_what_to_do(tmp_path, capsys):
