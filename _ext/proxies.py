@@ -1,6 +1,6 @@
 """The reverse proxies, from what is known of them (snippets/NAME/proxy.toml).
 
-- `{proxies} which`: a table of the further ones: the page of each, where it was tried, and what it does not do.
+- `{proxies} which`: the further ones: the page of each, where it was tried, and what it does not do.
 - `{proxies} cannot NAME`: what one of them does not do, a list.
 - `{proxies} parts`: what a reverse proxy has to do, and by which words of its files each does it.
 """
@@ -51,20 +51,21 @@ class Proxies(SphinxDirective):
         what, *names = self.arguments
         if what == "cannot":
             return self.parse_text_to_nodes("\n".join(f"- {words}" for words in further[names[0]]["cannot"].values()))
-        if what == "parts":
-            head = ["What it has to do", *(facts["label"] for facts in every.values())]
-            rows = [[words, *(cell(facts["parts"][part]) for facts in every.values())] for part, words in PARTS.items()]
-        else:
-            head = ["Reverse proxy", "Tried on", "What it does not do"]
-            rows = [
-                [
-                    f"[{facts['label']}]({name}.md)",
-                    " and ".join(f"Debian {debian[suite]}" for suite in facts["servers"]),
-                    " ".join(facts["cannot"].values()) or "—",
-                ]
-                for name, facts in further.items()
-            ]
-        return self.parse_text_to_nodes("\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]))
+        if what == "which":
+            told = []
+            for name, facts in further.items():
+                tried = " and ".join(f"Debian {debian[suite]}" for suite in facts["servers"])
+                cannot = "".join(f"\n  - {words}" for words in facts["cannot"].values())
+                told.append(
+                    f"[{facts['label']}]({name}.md)\n: Tried on {tried}.{' It does not do all of it:' if cannot else ''}\n{cannot}\n"
+                )
+            return self.parse_text_to_nodes("\n".join(told))
+        head = ["What it has to do", *(facts["label"] for facts in every.values())]
+        rows = [[words, *(cell(facts["parts"][part]) for facts in every.values())] for part, words in PARTS.items()]
+        made = self.parse_text_to_nodes("\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]))
+        # Wider than a page's text: see _static/site.css.
+        made[0]["classes"].append("parts")
+        return made
 
 
 def setup(app):

@@ -78,6 +78,12 @@ BEFORE = r"\(from (?!the hub|the user's server|JupyterHub's own proxy)[^()]*\)"
 # The first match counts.
 ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     (
+        r"JupyterHub answers at http://(?!127\.|localhost|\[::1\])(\S+), not at https://\1(?!\S)",
+        "The hub's site is for plain HTTP alone: at the port of https:// another site has the hub's name, or none has. Give the hub's "
+        "site HTTPS, and have plain HTTP lead there.",
+        "deploy/reverse-proxy",
+    ),
+    (
         r"JupyterHub answers at",
         "The address given is not the hub's. Give the other one, with its https, its port and its path: it ends with the base URL.",
         "deploy/check",

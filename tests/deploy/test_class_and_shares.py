@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.harness.machines import deployment
+from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import NEWEST_ON
+from tests.harness.manifest import NEWEST_ON, PUBLISHED
 from tests.harness.measuring import evidence
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
@@ -15,12 +15,22 @@ SECTIONS = {
     "deploy/class.md": ["what-one-user-takes", "what-ends-and-when", "thirty-users-in-a-minute"],
     "deploy/shares.md": ["see-who-takes-what", "change-a-share"],
 }
+# In place of hours and minutes, seconds: so that there is a line about a server that was ended.
+CONFIG = "jupyterhub/jupyterhub_config.py"
+AT_ONCE = PUBLISHED.replace(CONFIG, "sleep 600", "sleep 1").replace(
+    CONFIG, "--timeout=21600 --cull-every=600", "--timeout=2 --cull-every=1"
+)
 pytestmark = pytest.mark.xdist_group("class-and-shares")
 
 
 @pytest.mark.parametrize(("suite", "proxy"), EACH_ONCE)
 def test_each_command_prints_what_its_page_says(suite, proxy, site, prove):
-    with deployment.hub(NEWEST_ON[suite]) as hub:
+    with deployment.hub(NEWEST_ON[suite], AT_ONCE) as hub:
+        hub.on_server("settle", BEHIND, "bob")
+        faults.said(hub, "Culling server bob")
+        deployment.end(hub)
+        hub.machine.put({f"/etc/{CONFIG}": PUBLISHED.read(CONFIG)})
+        deployment.start(hub)
         hub.on_server("settle", BEHIND, "alice")
         reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy])
         for page, sections in SECTIONS.items():

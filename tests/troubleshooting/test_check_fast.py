@@ -1036,8 +1036,9 @@ def test_an_address_that_is_not_the_hubs_is_told_with_the_one_that_is(place, giv
     told = given.partition("?")[0].rstrip("/") + "/"
     path = told.partition("//")[2].partition("/")[2]
     assert run.last["said"] == f"GET /{path}hub/api -> 404 Not Found; JupyterHub answers at {right}, not at {told}"
-    assert run.last["page"] == "deploy/check"
-    assert run.last["cause"].startswith("The address given is not the hub's. ")
+    http = right.startswith("http:") and told.startswith("https:")
+    assert run.last["page"] == ("deploy/reverse-proxy" if http else "deploy/check")
+    assert run.last["cause"].startswith("The hub's site is for plain HTTP alone" if http else "The address given is not the hub's. ")
     asked = [request["url"] for request in replay.seen]
     assert len(asked) == len(set(asked)) + asked.count(told) - (told in asked), "each address is tried once"
 
