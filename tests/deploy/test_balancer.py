@@ -11,7 +11,7 @@ from tests.harness.browsers import user_browser
 from tests.harness.machines import balancer, deployment, engine, faults
 from tests.harness.machines.balancer import WAYS
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import EVERY_PROXY, HOMES, PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VALUES
+from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, HOMES, PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.site import following
@@ -20,6 +20,8 @@ from tests.harness.site.balancer_page import STATES
 from tests.harness.site.following import TABS
 
 ROWS = [(proxy, way) for proxy in PROXIES for way in WAYS]
+# Those of further reverse proxies are on their own pages.
+EVERY_ROW = ROWS + [(proxy, "http") for proxy in FURTHER_PROXIES if (SNIPPETS / balancer.difference(proxy, "http")).exists()]
 CLAIMED = "203.0.113.9"
 # What somebody says first who comes past a balancer that says nothing first, or one that says who asks.
 SAID = {"http": ("",), "https": ("",), "proxy-protocol": ("", f"PROXY TCP4 {CLAIMED} 192.0.2.7 40000 443\r\n")}
@@ -60,10 +62,10 @@ def past(balanced, way):
     return [balanced.asked("past", balanced.hub.machine.address(), port, VALUES["host"], CLAIMED, line) for line in SAID[way]]
 
 
-@pytest.mark.parametrize(("proxy", "way"), ROWS)
+@pytest.mark.parametrize(("proxy", "way"), EVERY_ROW)
 def test_each_difference_fits_what_is_published(proxy, way):
-    name = f"{proxy}/jupyterhub.conf"
-    assert VALUES["host"] in balancer.files(proxy, way, "198.51.100.1").changed[name]
+    name = EVERY_PROXY[proxy].site_file
+    assert "198.51.100.1" in balancer.files(proxy, way, "198.51.100.1").changed[name]
 
 
 @ON_EACH
@@ -83,7 +85,7 @@ def test_each_command_of_the_page_prints_what_it_says(balanced, site, prove, pro
 
 
 @ON_EACH
-@pytest.mark.parametrize(("proxy", "way"), ROWS)
+@pytest.mark.parametrize(("proxy", "way"), EVERY_ROW)
 def test_a_user_climbs_the_ladder_through_both(balanced, prove, proxy, way):
     with balanced.behind(proxy, way):
         rungs = balanced.check("--idle", "6")
@@ -116,6 +118,15 @@ LINES = [
     ("apache", "https", "RemoteIPInternalProxy", "", {"logged": "the balancer"}),
     ("apache", "https", "Require expr", "", {"past": [200]}),
     ("apache", "proxy-protocol", "Require expr", "", {"past": [0, 200]}),
+    ("haproxy", "http", "set-src", "", {"logged": "the balancer"}),
+    ("haproxy", "http", "hdr_ip(x-forwarded-for,-1)", "hdr_ip(x-forwarded-for,1)", {"logged": "whoever it claims to be"}),
+    ("haproxy", "http", "deny_status 403", "", {"past": [200]}),
+    ("caddy", "http", "trusted_proxies static", "", {"logged": "the balancer"}),
+    ("caddy", "http", "trusted_proxies_strict", "", {"logged": "whoever it claims to be"}),
+    ("caddy", "http", "error @stranger 403", "", {"past": [200]}),
+    ("caddy", "http", "header_up X-Scheme https", "header_up X-Scheme {scheme}", {"secure": False}),
+    ("caddy", "http", "header_up X-Real-IP", "", {"logged": "whoever it claims to be"}),
+    ("caddy", "http", "order error first", "", {"past": [200]}),
 ]
 
 
@@ -123,7 +134,7 @@ LINES = [
 def test_without_the_line_what_it_is_for_breaks(balanced, proxy, way, line, instead, breaks):
     files = balancer.files(proxy, way, balanced.address)
     line, instead = (one.replace(balancer.EXAMPLE, balanced.address) for one in (line, instead))
-    with balanced.behind(proxy, way, files.replace(f"{proxy}/jupyterhub.conf", line, instead)):
+    with balanced.behind(proxy, way, files.replace(EVERY_PROXY[proxy].site_file, line, instead)):
         found = seen(balanced, way)
     assert {name: found[name] for name in breaks} == breaks
 
@@ -150,7 +161,7 @@ def test_the_balancer_hands_nothing_to_a_server_whose_certificate_is_not_the_hub
         engine.wait(answered, timeout=5, every=0.3)
 
 
-@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize("proxy", [proxy for proxy, way in EVERY_ROW if way == "http"])
 def test_requests_that_come_by_two_balancers_in_turn_are_one_users(balanced, proxy):
     """Its login too, whose form holds a token that the hub ties to the client's address."""
     with balanced.behind(proxy, "http", balancer.files(proxy, "http", *balanced.addresses)):

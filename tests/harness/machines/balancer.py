@@ -17,6 +17,8 @@ from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, SAVED_AS, 
 WAYS = ("http", "https", "proxy-protocol")
 # What stands in them for the balancer's address.
 EXAMPLE = "192.0.2.1"
+# Words of lines that hold several addresses with spaces between.
+SPACED = (" src ", "trusted_proxies static", "remote_ip ")
 # Beside what the guide has a reader switch on, Apache's module that reads the client's address.
 MODULES = {"nginx": "true", "apache": "a2enmod --quiet remoteip"}
 CONFIGURATION = """
@@ -55,12 +57,14 @@ def difference(proxy: str, way: str) -> str:
 
 
 def addressed(text: str, *addresses: str) -> str:
-    """A file in which stand balancers' addresses, as the page has its reader write them: each line once for each, or `||`."""
+    """A file in which stand balancers' addresses, as the page has its reader write them: each line once for each, `||`, or spaces."""
     lines = []
     for line in text.splitlines(keepends=True):
         if "Require expr" in line:
             one = line.partition("expr ")[2].strip()
             lines.append(line.replace(one, " || ".join(one.replace(EXAMPLE, address) for address in addresses)))
+        elif any(word in line for word in SPACED):
+            lines.append(line.replace(EXAMPLE, " ".join(addresses)))
         else:
             lines += dict.fromkeys(line.replace(EXAMPLE, address) for address in addresses)
     return "".join(lines)
@@ -68,7 +72,7 @@ def addressed(text: str, *addresses: str) -> str:
 
 def files(proxy: str, way: str, *addresses: str) -> Files:
     """The published files with the difference for balancers at addresses. Raises `Stale` if it does not fit what is published."""
-    name = f"{proxy}/jupyterhub.conf"
+    name = EVERY_PROXY[proxy].site_file
     with tempfile.TemporaryDirectory() as work:
         copy = Path(work, SAVED_AS[name].lstrip("/"))
         copy.parent.mkdir(parents=True)
