@@ -14,6 +14,7 @@ from tests.harness.site import (
     existing_site_page,
     faster_page,
     following,
+    ldap_page,
     openid_page,
     other_kernels_page,
     removal,
@@ -29,6 +30,7 @@ ELSEWHERE = {
     "deploy/class.md": "tests/deploy/test_idle.py",
     "deploy/existing-site.md": "tests/deploy/test_existing_site.py",
     "deploy/faster.md": "tests/deploy/test_faster.py",
+    "deploy/ldap.md": "tests/deploy/test_ldap.py",
     "deploy/look-after.md": "tests/deploy/test_look_after.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
     "deploy/openid-connect.md": "tests/deploy/test_openid_connect.py",
@@ -39,7 +41,7 @@ ELSEWHERE = {
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/users.md": "tests/deploy/test_users.py",
 }
-HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, openid_page, other_kernels_page, removal)
+HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, ldap_page, openid_page, other_kernels_page, removal)
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
 OWN = VALUES | reader_values.OWN

@@ -169,6 +169,18 @@ def logins(name: str) -> Image:
 
 
 @cache
+def sssd(name: str) -> Image:
+    """A machine of a kind in `HUBS` with SSSD; built when first asked for."""
+    return Image(_beside("sssd", name), hub(name).tag, "sssd.Containerfile")
+
+
+@cache
+def directory() -> Image:
+    """An LDAP server; built when first asked for."""
+    return Image("directory", BASE.format(SUITE), "directory.Containerfile")
+
+
+@cache
 def identity() -> Image:
     """A provider of OpenID Connect; built when first asked for."""
     files = _tree(HERE / "identity", "identity")
