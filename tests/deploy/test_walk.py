@@ -8,7 +8,17 @@ from tests.harness.machines import bare, deployment, reader_values, troubles
 from tests.harness.manifest import FURTHER_PROXIES, HOMES, MANIFEST, PROXIES, ROOT, VALUES
 from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import in_turn
-from tests.harness.site import balancer_page, certificate, existing_site_page, faster_page, following, other_kernels_page, removal
+from tests.harness.site import (
+    balancer_page,
+    certificate,
+    existing_site_page,
+    faster_page,
+    following,
+    ldap_page,
+    openid_page,
+    other_kernels_page,
+    removal,
+)
 from tests.harness.site.following import TABS, State
 from tests.harness.site.walk import Type
 
@@ -20,8 +30,10 @@ ELSEWHERE = {
     "deploy/class.md": "tests/deploy/test_idle.py",
     "deploy/existing-site.md": "tests/deploy/test_existing_site.py",
     "deploy/faster.md": "tests/deploy/test_faster.py",
+    "deploy/ldap.md": "tests/deploy/test_ldap.py",
     "deploy/look-after.md": "tests/deploy/test_look_after.py",
     "deploy/one-download.md": "tests/deploy/test_one_download.py",
+    "deploy/openid-connect.md": "tests/deploy/test_openid_connect.py",
     "deploy/other-kernels.md": "tests/deploy/test_other_kernels.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/shares.md": "tests/deploy/test_shares.py",
@@ -29,7 +41,7 @@ ELSEWHERE = {
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/users.md": "tests/deploy/test_users.py",
 }
-HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, other_kernels_page, removal)
+HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, ldap_page, openid_page, other_kernels_page, removal)
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
 OWN = VALUES | reader_values.OWN

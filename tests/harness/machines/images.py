@@ -163,6 +163,31 @@ def kernels() -> Image:
 
 
 @cache
+def logins(name: str) -> Image:
+    """A machine of a kind in `HUBS` with what logins that are kept elsewhere take; built when first asked for."""
+    return Image(_beside("logins", name), hub(name).tag, "logins.Containerfile", {}, _tree(SNIPPETS / "logins", "logins"))
+
+
+@cache
+def sssd(name: str) -> Image:
+    """A machine of a kind in `HUBS` with SSSD; built when first asked for."""
+    return Image(_beside("sssd", name), hub(name).tag, "sssd.Containerfile")
+
+
+@cache
+def directory() -> Image:
+    """An LDAP server; built when first asked for."""
+    return Image("directory", BASE.format(SUITE), "directory.Containerfile")
+
+
+@cache
+def identity() -> Image:
+    """A provider of OpenID Connect; built when first asked for."""
+    files = _tree(HERE / "identity", "identity")
+    return Image("identity", BASE.format(SUITE), "identity.Containerfile", {"PROVIDER": VERSIONS["oidc-provider"]}, files)
+
+
+@cache
 def blocks() -> Image:
     """A stand-in for calysto.github.io: the page that MetaKernel's own %jigsaw downloads, and Blockly from npm."""
     page = (SNIPPETS / "jigsaw" / "Python.html").read_text("utf-8")

@@ -1,0 +1,76 @@
+# /etc/jupyterhub/oidc.py
+# Users log in at an OpenID Connect provider. The last line of jupyterhub_config.py reads this file.
+import grp
+import os
+import pwd
+import re
+import sys
+
+import pamela
+from oauthenticator.generic import GenericOAuthenticator
+from tornado import web
+
+c = get_config()
+
+# alice@example.com is the account alice. Addresses of any other domain lead to no account, since
+# anybody may have such an address somewhere.
+DOMAIN = "example.com"
+# Members of this Unix group have an account for the hub. root and the system's accounts are not in it.
+UNIX_GROUP = "jupyterhub"
+SECRET = "/etc/jupyterhub/oidc-secret"
+
+
+class AccountAuthenticator(GenericOAuthenticator):
+    """Lets somebody in who is in the provider's group and has a valid account on this machine too."""
+
+    def user_info_to_username(self, claims):
+        name, _, domain = str(claims.get("email")).lower().rpartition("@")
+        if domain != DOMAIN or not re.fullmatch("[a-z][a-z0-9._-]{0,31}", name):
+            raise web.HTTPError(403, "Your email address leads to no account on this hub.")
+        # Some providers let people type any address, and say so.
+        if claims.get("email_verified") is not True:
+            raise web.HTTPError(403, "Your provider has not checked your email address.")
+        return name
+
+    async def check_allowed(self, name, auth_model):
+        if not await super().check_allowed(name, auth_model):
+            self.log.warning("%s is in none of these groups of the provider: %s", name, ", ".join(self.allowed_groups))
+            return False
+        try:
+            groups = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+            if grp.getgrnam(UNIX_GROUP).gr_gid not in groups:
+                self.log.warning("%s is not in the Unix group %s", name, UNIX_GROUP)
+                return False
+            # An account that is locked out of the machine, by leave.sh for example, has expired.
+            pamela.check_account(name, "login")
+        except KeyError:
+            self.log.warning("%s has no account on this machine", name)
+            return False
+        except pamela.PAMError as error:
+            self.log.warning("%s has an account that may not log in: %s", name, error)
+            return False
+        return True
+
+
+if os.stat(SECRET).st_mode & 0o077:
+    sys.exit(f"{SECRET} can be read by others: chmod 600 {SECRET}")
+with open(SECRET) as file:
+    c.GenericOAuthenticator.client_secret = file.read().strip()
+
+c.JupyterHub.authenticator_class = AccountAuthenticator
+# What the button says: Sign in with ...
+c.GenericOAuthenticator.login_service = "Example University"
+c.GenericOAuthenticator.client_id = "jupyterhub"
+# The provider sends users back here, and to no address that it has not been told.
+c.GenericOAuthenticator.oauth_callback_url = "https://hub.example.com/jupyter/hub/oauth_callback"
+
+# The provider's addresses, and what the hub asks it for.
+c.GenericOAuthenticator.authorize_url = "https://login.example.com/auth"
+c.GenericOAuthenticator.token_url = "https://login.example.com/token"
+c.GenericOAuthenticator.userdata_url = "https://login.example.com/me"
+c.GenericOAuthenticator.scope = ["openid", "email", "groups"]
+
+# Who is in one of these groups of the provider's may log in.
+c.GenericOAuthenticator.manage_groups = True
+c.GenericOAuthenticator.auth_state_groups_key = "oauth_user.groups"
+c.GenericOAuthenticator.allowed_groups = {"jupyter-users"}

@@ -1,0 +1,167 @@
+"""deploy/ldap.md: accounts of an LDAP server log in to the hub, behind both web servers; and what is seen where they cannot."""
+
+import contextlib
+import re
+
+import pytest
+
+from tests.harness.browsers import other_web
+from tests.harness.machines import deployment, directory, engine, images
+from tests.harness.machines.deployment import BEHIND, CHECK
+from tests.harness.machines.directory import HOST, PASSWORDS
+from tests.harness.manifest import HUBS, MANIFEST, PROXIES, PUBLISHED, ROOT
+from tests.harness.measuring import evidence
+from tests.harness.measuring.ladder import tell
+from tests.harness.site import following
+from tests.harness.site.following import TABS
+from tests.harness.site.ldap_page import PAGE, STATES
+
+# By the cause, the words of the browser, of the hub's log and of SSSD.
+ROWS = {
+    cells[0]: [cell.strip("`") for cell in cells[1:]]
+    for row in re.findall(r"^\| ([A-Z].+) \|$", (ROOT / PAGE).read_text("utf-8"), re.M)
+    if len(cells := [cell.strip() for cell in row.split("|")]) == 4
+}
+CONF, CA = "/etc/sssd/sssd.conf", "/usr/local/share/ca-certificates/tests.crt"
+LOG, ASKED = "/var/log/sssd/sssd_directory.log", "/run/sssd-asked-to-start"
+FORGET = f"systemctl stop sssd; systemctl reset-failed sssd; rm -f /var/lib/sss/mc/*; date +%s >{ASKED}; : >{LOG}; systemctl start sssd"
+pytestmark = pytest.mark.xdist_group("ldap")
+
+
+@pytest.fixture(scope="module")
+def ldap():
+    with engine.network() as network, directory.directory(network) as server:
+        names = {HOST: server.machine.address()}
+        with deployment.hub(HUBS[-1], PUBLISHED, network, names, images.sssd) as hub:
+            other_web.trust(hub.machine)
+            hub.machine.put({f"{CHECK}/{name}.txt": password for name, password in PASSWORDS.items()})
+            yield hub, server
+
+
+@pytest.fixture(scope="module")
+def followed(ldap, site):
+    """A reader who has followed the page."""
+    reader = following.Reader(ldap[0].machine, following.Pages.examples(site), TABS["nginx"])
+    reader.follow(PAGE)
+    ldap[0].machine.until(deployment.IS_UP)
+    return reader
+
+
+@pytest.fixture(scope="module")
+def hub(ldap, followed):
+    return ldap[0]
+
+
+def test_each_command_of_the_page_prints_what_it_says(ldap, followed, prove):
+    hub = ldap[0]
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    met = followed.meet_all(PAGE, STATES)
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    assert met == len(STATES)
+    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_a_user_of_the_directory_climbs_the_ladder_and_has_a_home(hub, proxy):
+    """The first start makes the home, for its user's eyes alone."""
+    hub.machine.sh("systemctl stop jupyter-lena 2>/dev/null; rm -rf /home/lena; true")
+    with deployment.in_front(hub, hub.suite, proxy):
+        rungs = hub.check(user="lena")
+    assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
+    assert hub.machine.sh("stat --format '%a %U %G' /home/lena").stdout == "700 lena people\n"
+    assert hub.machine.sh("cd /home/lena && test -e .bashrc && ! grep lena /etc/passwd").stdout == ""
+
+
+def test_without_the_session_nobody_makes_the_home(hub):
+    """A control: the line of directory.py."""
+    config = "/etc/jupyterhub/jupyterhub_config.py"
+    hub.machine.sh(f"systemctl stop jupyter-lena 2>/dev/null; rm -rf /home/lena; sed -i.kept /PAMName/d {config}")
+    try:
+        fresh(hub)
+        rungs = hub.check("--until", "server_spawns", user="lena", url=BEHIND)
+    finally:
+        hub.machine.sh(f"mv {config}.kept {config}")
+        fresh(hub)
+    assert rungs[-1]["rung"] == "server_spawns", tell(rungs[-1])
+    assert not rungs[-1]["ok"]
+    assert "Failed at step CHDIR" in hub.machine.sh("journalctl --quiet --namespace '*' --output cat --since -3min").stdout
+
+
+def test_a_user_of_the_machine_logs_in_as_before(hub):
+    with deployment.in_front(hub, hub.suite, "nginx"):
+        rungs = hub.check("--until", "kernel_computes")
+    assert rungs[-1]["rung"] == "kernel_computes", tell(rungs[-1])
+    assert rungs[-1]["ok"], tell(rungs[-1])
+
+
+def refused(hub, row, user="lena", password=""):
+    """Look whether the hub refuses, in the words that the page has in the row that begins so."""
+    ((shown, said, of_sssd),) = (words for cause, words in ROWS.items() if cause.startswith(row))
+    assert hub.on_server("let_in", BEHIND, user, password) == [403], row
+    if not password:
+        assert shown in str(hub.check("--until", "login_works", user=user, url=BEHIND)[-1])
+    log = hub.log().rpartition("JupyterHub is now running")[2]
+    assert said in log, log
+    assert ("[PAM Error 7] Authentication failure" in log) == (user == "lena"), log
+    sssd = hub.machine.sh(f"journalctl --quiet --output cat --unit sssd --since @$(cat {ASKED}); cat {LOG}").stdout
+    assert of_sssd in sssd, sssd
+
+
+def fresh(hub):
+    """A hub, and SSSD, with a log that begins now."""
+    hub.machine.sh(FORGET)
+    deployment.end(hub)
+    deployment.start(hub)
+
+
+@contextlib.contextmanager
+def changed(hub, make, undo):
+    """A state of both machines, which SSSD meets without what it knew."""
+    make()
+    fresh(hub)
+    try:
+        yield
+    finally:
+        undo()
+        hub.machine.sh(FORGET)
+        hub.machine.until("getent passwd lena")
+
+
+def test_a_wrong_password(hub):
+    fresh(hub)
+    refused(hub, "The password is wrong.", password="wrong")
+
+
+def test_who_is_in_no_group(hub):
+    fresh(hub)
+    refused(hub, "The user is in no group that may log in.", "omar")
+
+
+def test_a_server_that_is_down(hub, ldap):
+    server = ldap[1]
+    with changed(hub, server.stop, server.start):
+        refused(hub, "The LDAP server is down.")
+
+
+def test_a_server_without_tls(hub, ldap):
+    server = ldap[1]
+
+    def plain():
+        server.stop()
+        server.start(tls=False)
+        hub.machine.sh(f"sed -i.kept s/ldaps:/ldap:/ {CONF}")
+
+    def tls():
+        server.stop()
+        server.start()
+        hub.machine.sh(f"mv {CONF}.kept {CONF}")
+
+    with changed(hub, plain, tls):
+        refused(hub, "The server speaks no TLS, ")
+
+
+def test_a_certificate_that_is_not_trusted(hub):
+    make = f"mv {CA} /root && update-ca-certificates --fresh"
+    undo = f"mv /root/tests.crt {CA} && update-ca-certificates"
+    with changed(hub, lambda: hub.machine.sh(make), lambda: hub.machine.sh(undo)):
+        refused(hub, "The certificate of the server is not trusted.")

@@ -1,0 +1,218 @@
+"""deploy/openid-connect.md: users log in at a real provider, behind both web servers; and what is seen where they do not get in."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.browsers import logins
+from tests.harness.browsers.logins import CALLBACK, SECRET
+from tests.harness.browsers.user_browser import document
+from tests.harness.machines import deployment
+from tests.harness.machines.people import OUT, script
+from tests.harness.manifest import HUBS, PROXIES, ROOT, SAVED_AS
+from tests.harness.measuring import evidence
+from tests.harness.measuring.ladder import tell
+from tests.harness.site import following
+from tests.harness.site.following import TABS
+from tests.harness.site.openid_page import PAGE, STATES
+
+TEXT = (ROOT / PAGE).read_text("utf-8")
+# By what has happened, the words of the browser and of the log, as the page has them.
+ROWS = {cause: (shown, said) for cause, shown, said in re.findall(r"^\| (.+?) \| `([^|]+?)`[^|]* \| `([^|]+?)` \|$", TEXT, re.M)}
+FILE, KEPT = SAVED_AS["logins/oidc.py"], "/etc/jupyterhub/oidc-secret"
+pytestmark = pytest.mark.xdist_group("openid-connect")
+
+
+@pytest.fixture(scope="module")
+def place():
+    with logins.place(HUBS[-1]) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def followed(place, site):
+    """A reader who has followed the page: kim has an account by it, carol has one that is not in the group."""
+    secret = {'stat --format "%A %U" /etc/jupyterhub/oidc-secret': lambda machine: machine.sh(f"echo '{SECRET}' >{KEPT}")}
+    reader = following.Reader(place.hub.machine, following.Pages.examples(site), TABS["nginx"], before=secret)
+    reader.follow(PAGE)
+    place.hub.machine.until(deployment.IS_UP)
+    return reader
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def front(request, place, followed):
+    with deployment.in_front(place.hub, place.hub.suite, request.param):
+        yield request.param
+
+
+def restart(hub):
+    """The hub with the files that lie there."""
+    deployment.end(hub)
+    deployment.start(hub)
+
+
+def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
+    assert len(followed.typed) == 10
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    met = followed.meet_all(PAGE, STATES)
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    assert met == len(STATES)
+    prove(*(evidence.typed(page, place.hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+
+
+@pytest.mark.parametrize("name", ["alice", "kim"])
+def test_a_user_logs_in_at_the_provider_and_the_kernel_computes(place, front, name):
+    notebook = json.dumps(document("print(6 * 7)"))
+    place.hub.machine.exec("sh", "-c", f"cat >/home/{name}/{front}.ipynb", input=notebook, user=name)
+    with place.user(name) as user:
+        notebook = user.open("JupyterLab", f"{front}.ipynb")
+        notebook.run()
+        notebook.output().get_by_text("42").wait_for()
+        who = f"test $(systemctl show --property User --value jupyter-{name}) = $(id --user {name})"
+        place.hub.machine.sh(who)
+
+
+def test_the_check_climbs_with_a_token_that_the_user_has_made(place, front):
+    with place.user("alice") as user:
+        page = user.page()
+        page.goto(f"{deployment.URL}hub/token", wait_until="networkidle")
+        page.get_by_role("button", name="Request new API token").click()
+        shown = page.locator("#token-result")
+        expect(shown).to_have_text(re.compile(r"\S{20}"))
+        token = shown.inner_text().strip()
+    place.hub.machine.put({f"{deployment.CHECK}/token.txt": token})
+    rungs = place.hub.check("--token-file", f"{deployment.CHECK}/token.txt", user="")
+    assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
+    assert [rung["rung"] for rung in rungs][-1] == "blocks_shown"
+
+
+def test_claims_of_more_than_eight_kilobytes_pass(place, front):
+    assert len(str(logins.PEOPLE["many"])) > 8192
+    with place.user("many", "alice"):
+        pass
+
+
+# Who does not get in, behind nginx and Apache.
+
+REFUSED = {
+    "The user is in none of the provider's groups.": "bob",
+    "The provider sends no claim `groups`.": "groupless",
+    "There is no such account.": "nobody-here",
+    "The account is not in the Unix group.": "carol",
+    "The address has another domain.": "stranger",
+    "The provider has not checked the address.": "unchecked",
+}
+
+
+def told(row, shown, said):
+    """Look whether both are as the page has them, in the row that begins so."""
+    ((words, log),) = (words for cause, words in ROWS.items() if cause.startswith(row))
+    assert words in shown, shown
+    assert log in said, said[-3000:]
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_who_is_not_allowed_is_told_so(place, front, row):
+    told(row, *place.refused(REFUSED[row]))
+
+
+def test_nobody_becomes_root(place, front):
+    shown, said = place.refused("root")
+    assert ROWS["The account is not in the Unix group."][0] in shown
+    assert "root is not in the Unix group" in said
+
+
+@pytest.mark.parametrize(
+    ("row", "callback"),
+    [
+        ("The callback address has another host than the one registered.", CALLBACK.replace("hub.", "other.")),
+        ("It begins with `http://`.", CALLBACK.replace("https", "http")),
+    ],
+    ids=["host", "http"],
+)
+def test_the_provider_refuses_a_callback_that_it_does_not_know(place, front, row, callback):
+    hub = place.hub
+    hub.machine.sh(f"sed -i.kept 's|{CALLBACK}|{callback}|' {FILE}")
+    try:
+        restart(hub)
+        page = place.browser.new_page()
+        page.goto(f"{deployment.URL}hub/login")
+        page.get_by_role("button", name=logins.SIGN_IN).click()
+        page.get_by_text("redirect_uri").first.wait_for()
+        told(row, page.inner_text("body"), hub.log())
+        page.context.close()
+    finally:
+        hub.machine.sh(f"mv {FILE}.kept {FILE}")
+        restart(hub)
+
+
+def test_without_the_cookie_the_state_is_missing(place, front):
+    with place.coming("alice") as page:
+        page.context.clear_cookies(name="oauthenticator-state")
+        told("The cookie of the hub is gone", *place.comes_back(page))
+
+
+def test_who_says_no_at_the_provider_is_told_so(place, front):
+    with place.coming("alice") as page:
+        told("The user says no at the provider.", *place.comes_back(page, page.get_by_text("Cancel")))
+
+
+def test_a_wrong_secret(place, front):
+    place.hub.machine.sh(f"cp -a {KEPT} {KEPT}.kept; echo wrong >{KEPT}")
+    try:
+        restart(place.hub)
+        told("The secret is wrong.", *place.refused("alice"))
+    finally:
+        place.hub.machine.sh(f"mv {KEPT}.kept {KEPT}")
+        restart(place.hub)
+
+
+def test_a_provider_that_is_down_when_the_hub_asks(place, front):
+    with place.coming("alice") as page:
+        place.provider.tell(leaves=True)
+        try:
+            told("The provider is down when the hub asks it who the user is.", *place.comes_back(page))
+        finally:
+            place.provider.tell()
+            place.provider.start()
+
+
+def test_a_hub_that_does_not_trust_the_providers_certificate(place, front):
+    own = "/usr/local/share/ca-certificates/tests.crt"
+    place.hub.machine.sh(f"mv {own} /root && update-ca-certificates --fresh")
+    try:
+        restart(place.hub)
+        told("The hub does not trust the provider's certificate.", *place.refused("alice"))
+    finally:
+        place.hub.machine.sh(f"mv /root/tests.crt {own} && update-ca-certificates")
+        restart(place.hub)
+
+
+def test_who_logs_out_is_let_in_again_without_a_password_at_the_provider(place, front):
+    with place.user("alice") as user:
+        page = user.page()
+        page.goto(f"{deployment.URL}hub/logout")
+        page.goto(f"{deployment.URL}hub/home")
+        page.wait_for_url(re.compile("/hub/login"))
+        page.get_by_role("button", name=logins.SIGN_IN).click()
+        # The provider asks nothing.
+        page.wait_for_url(re.compile("/hub/home"))
+
+
+def test_a_user_cannot_read_the_secret(place, front):
+    done = place.hub.machine.sh(f"cat {KEPT}", user="alice", check=False)
+    assert done.returncode
+    assert "Permission denied" in done.stderr
+
+
+def test_who_was_shut_out_by_the_script_does_not_come_back(place, front):
+    """Last: kim's account is locked."""
+    hub = place.hub
+    with place.user("kim"):
+        assert script(hub, "leave", "kim") == (0, [OUT.format("kim")])
+        try:
+            told("The account is locked by", *place.refused("kim"))
+        finally:
+            hub.machine.sh("usermod --unlock --expiredate '' kim")

@@ -1,0 +1,145 @@
+"""Logins that are kept elsewhere: a provider of OpenID Connect on a machine of its own, and a user's way there and back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from playwright.sync_api import Browser, Locator, Page
+
+from tests.harness.browsers import other_web, user_browser
+from tests.harness.browsers.user_browser import User
+from tests.harness.machines import deployment, engine, images
+from tests.harness.machines.deployment import URL
+from tests.harness.manifest import PUBLISHED, VALUES
+
+PROVIDER, CLIENT, SECRET = "login.example.com", "jupyterhub", "the secret of the client"
+ISSUER, CALLBACK = f"https://{PROVIDER}", f"{URL}hub/oauth_callback"
+GROUP = "jupyter-users"
+FOLDER = "/srv/identity"
+SIGN_IN = "Sign in with Example University"
+
+
+def person(email: str, *groups: str, checked: bool = True) -> dict:
+    """The claims of somebody."""
+    return {"email": email, "email_verified": checked, "groups": list(groups)}
+
+
+PEOPLE = {
+    "alice": person("alice@example.com", GROUP),
+    "kim": person("Kim@example.com", GROUP),
+    "bob": person("bob@example.com", "others"),
+    "carol": person("carol@example.com", GROUP),
+    "nobody-here": person("nobody-here@example.com", GROUP),
+    "root": person("root@example.com", GROUP),
+    "stranger": person("alice@elsewhere.example", GROUP),
+    "unchecked": person("alice@example.com", GROUP, checked=False),
+    "groupless": {"email": "alice@example.com", "email_verified": True},
+    "many": person("alice@example.com", GROUP, *(f"a group with a long name, number {number}" for number in range(400))),
+}
+
+
+@dataclass
+class Provider:
+    """A machine with npm's oidc-provider."""
+
+    machine: engine.Container
+    client: dict
+
+    def start(self) -> None:
+        command = f"/opt/node/bin/node /srv/oidc/provider.mjs >>{FOLDER}/log 2>&1"
+        if self.machine.sh(f"test -e {FOLDER}/pid", check=False).returncode == 0:
+            self.stop()
+        self.machine.sh(f"rm -f {FOLDER}/log; (setsid {command} & echo $! >{FOLDER}/pid); true")
+        self.machine.until(f"grep -q listening {FOLDER}/log || {{ cat {FOLDER}/log; false; }}")
+
+    def tell(self, **more) -> None:
+        """Let it know its client and people, and `more`."""
+        told = {"issuer": ISSUER, "clients": [self.client], "people": PEOPLE} | more
+        self.machine.put({f"{FOLDER}/provider.json": json.dumps(told)})
+
+    def stop(self) -> None:
+        self.machine.sh(f"kill $(cat {FOLDER}/pid) 2>/dev/null; while kill -0 $(cat {FOLDER}/pid); do sleep 0.1; done 2>/dev/null")
+
+
+@contextlib.contextmanager
+def provider(network: str) -> Iterator[Provider]:
+    """A provider at `ISSUER` with `PEOPLE`, and the hub as its only client, for the length of a `with` block."""
+    images.prepare(wanted=[images.identity()])
+    client = {
+        "client_id": CLIENT,
+        "client_secret": SECRET,
+        "redirect_uris": [CALLBACK],
+        "token_endpoint_auth_method": "client_secret_post",
+    }
+    chain, key = deployment.certificate(PROVIDER)
+    with engine.run(images.identity().tag, network=network) as machine:
+        machine.put({f"{FOLDER}/cert.pem": chain, f"{FOLDER}/key.pem": key})
+        made = Provider(machine, client)
+        made.tell()
+        made.start()
+        yield made
+
+
+@dataclass
+class Place:
+    """A hub, a provider and a browser on one network."""
+
+    hub: deployment.Hub
+    provider: Provider
+    browser: Browser
+
+    @contextlib.contextmanager
+    def coming(self, name: str, then: str = "") -> Iterator[Page]:
+        """A new profile's page on the way to the hub: `name` has been typed at the provider, which asks whether they agree."""
+        context = self.browser.new_context(viewport={"width": 1000, "height": 700})
+        page = context.new_page()
+        page.set_default_timeout(user_browser.PATIENCE)
+        try:
+            page.goto(f"{URL}hub/login")
+            page.get_by_role("button", name=SIGN_IN).click()
+            page.get_by_placeholder("Enter any login").fill(name)
+            page.get_by_placeholder("and password").fill("any")
+            page.get_by_role("button", name="Sign-in").click()
+            page.get_by_role("button", name="Continue").wait_for()
+            yield page
+        finally:
+            context.close()
+
+    @contextlib.contextmanager
+    def user(self, name: str, account: str = "") -> Iterator[User]:
+        """Somebody who has come through to their server, with the name of their account."""
+        with self.coming(name) as page:
+            page.get_by_role("button", name="Continue").click()
+            page.wait_for_url(re.compile(f"https://[^/]+{VALUES['base_url']}user/{account or name}/"), timeout=90_000)
+            yield User(page.context, account or name)
+
+    def comes_back(self, page: Page, button: Locator | None = None) -> tuple[str, str]:
+        """What the browser shows and the hub's log says once somebody has come back from the provider."""
+        (button or page.get_by_role("button", name="Continue")).click()
+        page.wait_for_url(re.compile(r"/hub/oauth_callback"), timeout=90_000)
+        page.get_by_role("heading").first.wait_for()
+        return page.inner_text("body"), self.hub.log()
+
+    def refused(self, name: str) -> tuple[str, str]:
+        """What the browser shows and the hub's log says where somebody comes back from the provider."""
+        with self.coming(name) as page:
+            return self.comes_back(page)
+
+
+@contextlib.contextmanager
+def place(kind: str) -> Iterator[Place]:
+    """A hub with the published files, which trusts the provider's authority, for the length of a `with` block."""
+    images.prepare(wanted=[images.logins(kind)])
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(engine.network())
+        made = stack.enter_context(provider(network))
+        names = {PROVIDER: made.machine.address()}
+        hub = stack.enter_context(deployment.hub(kind, PUBLISHED, network, names, images.logins))
+        other_web.trust(hub.machine)
+        known = names | {VALUES["host"]: hub.machine.address()}
+        browser = stack.enter_context(user_browser.chromium(network, known, user_browser.THRIFTY, windowed=False))
+        yield Place(hub, made, browser)
