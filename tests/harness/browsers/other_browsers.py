@@ -31,6 +31,8 @@ NOTEBOOKS_OWN = (
     "t.plugins[W.id]",
     "Command 'filebrowser:open-path' not registered.",
 )
+# What Firefox says of a request of a page that is left, where Chromium says nothing.
+BROKEN_OFF = ("AbortError: The operation was aborted.",)
 # Where the one of these is that has words on it, in pixels of its frame, once it is there, seen and at rest.
 PLACE = """async (css, words, nth) => {
   const shown = (e) => e.getClientRects().length && getComputedStyle(e).visibility !== "hidden";
@@ -321,8 +323,9 @@ class Desk:
         return new
 
     def errors(self) -> list[str]:
-        """What consoles have said as an error since they were asked last, but for what Notebook 7 always says."""
-        return [said for said in self.said() if said.startswith(("error", "uncaught")) and not any(own in said for own in NOTEBOOKS_OWN)]
+        """What consoles have said as an error since they were asked last, but for what Notebook 7 and pages that are left always say."""
+        others = (*NOTEBOOKS_OWN, *BROKEN_OFF)
+        return [said for said in self.said() if said.startswith(("error", "uncaught")) and not any(own in said for own in others)]
 
     def clear(self) -> None:
         """Close every window."""
