@@ -3,6 +3,7 @@
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
 - `{tested} climbs`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
 - `{tested} kernels`: what kernels from PyPI do.
+- `{tested} browsers`: what was done in other browsers than Chromium.
 - `{tested} archive`: its SHA-256, and the table of the machines that archives of just these bytes have set up.
 """
 
@@ -51,6 +52,16 @@ DOES = {
     "interrupts": "Interrupt",
     "restarts": "Restart",
     "blocks": "Blocks shown",
+}
+# What is done in a browser: its words in the evidence, and the column's.
+DONE = {
+    "logs in": "Login",
+    "computes in JupyterLab": "Cell in JupyterLab",
+    "computes in Notebook 7": "Cell in Notebook 7",
+    "uploads": "Upload of 30 MB",
+    "types in a terminal": "Terminal",
+    "runs blocks in JupyterLab": "Blocks in JupyterLab",
+    "runs blocks in Notebook 7": "Blocks in Notebook 7",
 }
 
 
@@ -147,6 +158,7 @@ class Tested(FromFile):
             "term": self.term,
             "files": self.files,
             "kernels": self.kernels,
+            "browsers": self.browsers,
         }
         return (tables | {"archive": self.archive})[what](rows, *names)
 
@@ -236,6 +248,22 @@ class Tested(FromFile):
                     row["date"],
                 ]
                 for row in seen
+            ],
+        )
+
+    def browsers(self, rows):
+        used = sorted((row for row in rows if row["kind"] == "used"), key=lambda row: (row["by"], number(row["version"])))
+        return self.table(
+            ["Browser", "Behind", "JupyterHub", *DONE.values(), "Run on"],
+            [
+                [
+                    f"{row['by']} {row['version']}",
+                    row["on"],
+                    row["jupyterhub"],
+                    *("yes" if row["lived"].get(words) else "—" for words in DONE),
+                    row["date"],
+                ]
+                for row in used
             ],
         )
 

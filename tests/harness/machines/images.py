@@ -205,6 +205,21 @@ def browser() -> Image:
     return Image("browser", BASE.format(SUITE), "browser.Containerfile", {"PLAYWRIGHT": metadata.version("playwright")})
 
 
+# By browser, what Debian calls it and what drives it.
+OTHER_BROWSERS = {
+    "Firefox": "firefox-esr socat",
+    "WebKitGTK": "webkit2gtk-driver xvfb xauth python3-gi gir1.2-gtk-3.0 gir1.2-webkit2-4.1",
+}
+
+
+@cache
+def other_browser(name: str) -> Image:
+    """A user's own machine with another browser than Chromium; built when first asked for."""
+    program = (HERE / "webkit/browser.py").read_bytes()
+    files: dict[str, str | bytes] = {"browser/browser.py": b"#!/usr/bin/python3\n" + program}
+    return Image(f"browser-{name.lower()}", BASE.format(SUITE), "other-browser.Containerfile", {"PACKAGES": OTHER_BROWSERS[name]}, files)
+
+
 @cache
 def validator() -> Image:
     """A machine that checks HTML."""

@@ -19,6 +19,7 @@ from tests.harness.machines import deployment, engine
 from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, PUBLISHED, SNIPPETS, VERSIONS, Files, home, snippets
 
 if TYPE_CHECKING:
+    from tests.harness.browsers.drivers import Driver
     from tests.harness.measuring.strangers import Stranger
 
 FILE = BUILD / "evidence.json"
@@ -30,6 +31,8 @@ PINS = "jupyterhub/requirements.txt"
 # Every folder that a hub is deployed from, and the unit, whose command starts it.
 DEPLOYED = [name for name in SEEN if name.startswith(("jupyterhub/", "jupyter/", "kernel/", "jigsaw/"))]
 UNIT = "systemd/jupyterhub.service"
+# Kinds of which several tests each see a part.
+TOGETHER = ("typed", "used")
 ASK = """
 import importlib.metadata, platform
 print(*map(importlib.metadata.version, ("jupyterhub", "jupyter_server")), platform.python_version())
@@ -125,6 +128,15 @@ def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, appli
     )
 
 
+def used(hub: deployment.Hub, browser: Driver, proxy: str, machine: engine.Container, what: str) -> dict | None:
+    """What a user did in another browser than Chromium, behind a proxy's newest server, in the words of `stamps.DONE`."""
+    if hub.files.altered:
+        return None
+    used = [*PUBLISHED.folder(proxy), *DEPLOYED, UNIT]
+    more = {"on": f"{proxy} {reported(machine, proxy)}", "home": hub.suite, "jupyterhub": hub.version, "lived": {what: True}}
+    return row("used", browser.name, browser.version, used, [], **more)
+
+
 def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, fault: str, told: dict) -> dict | None:
     """What a fault left of a user's work, as `user_actions.watch` told it; it was made to a proxy's `machine`, or, without one, to the hub.
 
@@ -183,7 +195,8 @@ def set_up(sha256: str, values: str, suite: str, proxy: str) -> dict:
 def merge(rows: list[dict]) -> None:
     """Add rows to the file; of those of the same versions, the newer stay. Rows of files that have changed since go.
 
-    Of one page's commands, several tests may each type some: what was typed of it on the same machines comes together.
+    Of one page's commands, several tests may each type some: what was typed of it on the same machines comes together. So does what was
+    done in the same browser.
     """
     if not rows:
         return
@@ -194,7 +207,7 @@ def merge(rows: list[dict]) -> None:
     of: dict[tuple, dict] = {}
     for one in sorted((row for row in [*before, *rows] if standing([row], SNIPPETS)), key=lambda row: row["date"]):
         key = tuple(one[name] for name in KEY)
-        earlier = of[key]["lived"] if key in of and one["kind"] == "typed" else {}
+        earlier = of[key]["lived"] if key in of and one["kind"] in TOGETHER else {}
         of[key] = one | {"lived": earlier | one["lived"]}
     replace(FILE, [of[key] for key in sorted(of)])
 
