@@ -24,6 +24,7 @@ SEARCH = 90_000
 # The share of the screen that may move while a reader looks at it, as browsers reckon it.
 SHIFT = 0.05
 PROXY = "deploy/reverse-proxy.html"
+PARTS = "deploy/proxy-parts.html"
 
 # Light or dark differ in colours alone.
 RUN = """async rules => (await axe.run(document, {
@@ -272,7 +273,7 @@ def test_tabs_work_by_keyboard(reader):
 def test_every_panel_is_shown_under_its_label(reader, way):
     context = reader.context(java_script_enabled=way == "in print")
     page = context.new_page()
-    page.goto(reader.address + PROXY)
+    page.goto(reader.address + PARTS)
     if way == "in print":
         page.emulate_media(media="print")
     panels = page.locator(".sphinx-tabs-panel")

@@ -78,6 +78,7 @@ READ_BESIDE = {
     "Prometheus": [name for name in SEEN if name.endswith(".yml")],
     "OpenSSH": ["people/sshd.conf"],
     "pip": ["course/requirements.txt"],
+    "SSSD": ["ldap/sssd.conf", "ldap/jupyterhub-home"],
     # Behind it, or within another site, users have climbed the ladder.
     "HAProxy": [name for name in SEEN if name.startswith("balancer/")],
     "nginx": [name for name in SEEN if name.startswith("beside/nginx")],
