@@ -201,11 +201,11 @@ class Bench(FromFile):
         if not items:
             return self.parse_text_to_nodes("The last measurement did not include this.")
         (seen,) = items.values()
-        base = {what: [load[what] for load in seen[BASE]["loads"]] for what in ("bytes", "seconds")}
+        base = [load["seconds"] for load in seen[BASE]["loads"]]
         rows = []
         for way, of in seen.items():
             took = [load["seconds"] for load in of["loads"]]
-            sooner = "1" if way == BASE else ranged(quotients(base["seconds"], took))
+            sooner = "1" if way == BASE else ranged(quotients(base, took))
             requests = ranged([load["requests"] for load in of["loads"]])
             weight = ranged([load["bytes"] / MEGA for load in of["loads"]])
             rows.append([way, weight, requests, ranged(took), sooner, ranged(of["script"]), ranged(of["api"])])

@@ -38,6 +38,11 @@ def cell(words):
     return words if words.endswith(".") else f"`{words}`" if words else NOTHING
 
 
+def cannot(facts, indent=""):
+    """What a reverse proxy does not do, a list."""
+    return "\n".join(f"{indent}- {words}" for words in facts["cannot"].values())
+
+
 class Proxies(SphinxDirective):
     required_arguments, optional_arguments = 1, 1
 
@@ -50,15 +55,13 @@ class Proxies(SphinxDirective):
         self.env.note_dependency(f"snippets/{manifest.MANIFEST}")
         what, *names = self.arguments
         if what == "cannot":
-            return self.parse_text_to_nodes("\n".join(f"- {words}" for words in further[names[0]]["cannot"].values()))
+            return self.parse_text_to_nodes(cannot(further[names[0]]))
         if what == "which":
             told = []
             for name, facts in further.items():
                 tried = " and ".join(f"Debian {debian[suite]}" for suite in facts["servers"])
-                cannot = "".join(f"\n  - {words}" for words in facts["cannot"].values())
-                told.append(
-                    f"[{facts['label']}]({name}.md)\n: Tried on {tried}.{' It does not do all of it:' if cannot else ''}\n{cannot}\n"
-                )
+                said = f"Tried on {tried}." + (f" What it does not do:\n\n{cannot(facts, '  ')}" if facts["cannot"] else "")
+                told.append(f"[{facts['label']}]({name}.md)\n: {said}\n")
             return self.parse_text_to_nodes("\n".join(told))
         head = ["What it has to do", *(facts["label"] for facts in every.values())]
         rows = [[words, *(cell(facts["parts"][part]) for facts in every.values())] for part, words in PARTS.items()]

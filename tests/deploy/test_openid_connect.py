@@ -1,12 +1,13 @@
 """deploy/openid-connect.md: users log in at a real provider, behind both web servers; and what is seen where they do not get in."""
 
+import contextlib
 import json
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.harness.browsers import logins
+from tests.harness.browsers import logins, other_web
 from tests.harness.browsers.logins import CALLBACK, SECRET
 from tests.harness.browsers.user_browser import document
 from tests.harness.machines import deployment
@@ -51,6 +52,18 @@ def restart(hub):
     """The hub with the files that lie there."""
     deployment.end(hub)
     deployment.start(hub)
+
+
+@contextlib.contextmanager
+def changed(hub, make, undo):
+    """A hub that was started when shell commands had changed its machine."""
+    hub.machine.sh(make)
+    try:
+        restart(hub)
+        yield
+    finally:
+        hub.machine.sh(undo)
+        restart(hub)
 
 
 def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
@@ -135,19 +148,13 @@ def test_nobody_becomes_root(place, front):
     ids=["host", "http"],
 )
 def test_the_provider_refuses_a_callback_that_it_does_not_know(place, front, row, callback):
-    hub = place.hub
-    hub.machine.sh(f"sed -i.kept 's|{CALLBACK}|{callback}|' {FILE}")
-    try:
-        restart(hub)
+    with changed(place.hub, f"sed -i.kept 's|{CALLBACK}|{callback}|' {FILE}", f"mv {FILE}.kept {FILE}"):
         page = place.browser.new_page()
         page.goto(f"{deployment.URL}hub/login")
         page.get_by_role("button", name=logins.SIGN_IN).click()
         page.get_by_text("redirect_uri").first.wait_for()
-        told(row, page.inner_text("body"), hub.log())
+        told(row, page.inner_text("body"), place.hub.log())
         page.context.close()
-    finally:
-        hub.machine.sh(f"mv {FILE}.kept {FILE}")
-        restart(hub)
 
 
 def test_without_the_cookie_the_state_is_missing(place, front):
@@ -162,13 +169,8 @@ def test_who_says_no_at_the_provider_is_told_so(place, front):
 
 
 def test_a_wrong_secret(place, front):
-    place.hub.machine.sh(f"cp -a {KEPT} {KEPT}.kept; echo wrong >{KEPT}")
-    try:
-        restart(place.hub)
+    with changed(place.hub, f"cp -a {KEPT} {KEPT}.kept; echo wrong >{KEPT}", f"mv {KEPT}.kept {KEPT}"):
         told("The secret is wrong.", *place.refused("alice"))
-    finally:
-        place.hub.machine.sh(f"mv {KEPT}.kept {KEPT}")
-        restart(place.hub)
 
 
 def test_a_provider_that_is_down_when_the_hub_asks(place, front):
@@ -182,14 +184,8 @@ def test_a_provider_that_is_down_when_the_hub_asks(place, front):
 
 
 def test_a_hub_that_does_not_trust_the_providers_certificate(place, front):
-    own = "/usr/local/share/ca-certificates/tests.crt"
-    place.hub.machine.sh(f"mv {own} /root && update-ca-certificates --fresh")
-    try:
-        restart(place.hub)
+    with changed(place.hub, other_web.DISTRUST, other_web.TRUST_AGAIN):
         told("The hub does not trust the provider's certificate.", *place.refused("alice"))
-    finally:
-        place.hub.machine.sh(f"mv /root/tests.crt {own} && update-ca-certificates")
-        restart(place.hub)
 
 
 def test_who_logs_out_is_let_in_again_without_a_password_at_the_provider(place, front):

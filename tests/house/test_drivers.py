@@ -1,13 +1,16 @@
 """What tests ask of Firefox and WebKitGTK they do: a click in a frame, keys, a window, and each console's words."""
 
+from urllib.parse import quote
+
 import pytest
 
 from tests.harness.browsers import drivers, other_browsers
 from tests.harness.machines import engine
 
-PAGE = """data:text/html,<title>t</title><button onclick='n=(window.n||0)+1;console.log(n,"pressed")'>Press</button><input>
-<iframe sandbox='allow-scripts' srcdoc='<button onclick="console.error(\\"inside\\")">In</button>'></iframe>
-<script>throw new Error("thrown")</script>"""
+# As an address of the web, it has no spaces.
+PAGE = "data:text/html," + quote("""<title>t</title><button onclick='n=(window.n||0)+1;console.log(n,"pressed")'>Press</button><input>
+<iframe sandbox='allow-scripts' srcdoc='<button onclick="console.error(`inside`)">In</button>'></iframe>
+<script>throw new Error("thrown")</script>""")
 
 
 @pytest.mark.parametrize("name", other_browsers.NAMES)

@@ -20,13 +20,13 @@ from typing import Any, Protocol
 import requests
 import websocket
 
+from tests.harness.browsers.other_web import AUTHORITY
 from tests.harness.machines import deployment, engine, images
 from tests.harness.spending import spent
 
 PORT = 3000
 PATIENCE = 40  # seconds
 WIDTH, HEIGHT = 1200, 900
-AUTHORITY = "/usr/local/share/ca-certificates/tests.crt"
 # What each answers: whether it went well, and what came back or what was thrown.
 ANSWER = """(given) => Promise.resolve().then(() => (FUNCTION)(...JSON.parse(given))).then(
     (value) => JSON.stringify([true, value === undefined ? null : value]),

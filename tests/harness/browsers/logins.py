@@ -93,7 +93,7 @@ class Place:
     browser: Browser
 
     @contextlib.contextmanager
-    def coming(self, name: str, then: str = "") -> Iterator[Page]:
+    def coming(self, name: str) -> Iterator[Page]:
         """A new profile's page on the way to the hub: `name` has been typed at the provider, which asks whether they agree."""
         context = self.browser.new_context(viewport={"width": 1000, "height": 700})
         page = context.new_page()

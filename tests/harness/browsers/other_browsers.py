@@ -109,9 +109,6 @@ class Page:
             return self.until(find, css, words, frame=frame)
         return self.until("(css) => document.querySelector(css) && [document.querySelector(css).textContent]", css, frame=frame)[0]
 
-    def count(self, css: str, frame: drivers.Path = ()) -> int:
-        return self.call("(css) => document.querySelectorAll(css).length", css, frame=frame)
-
     def box(self, css: str, words: str = "", nth: int = 0, frame: drivers.Path = ()) -> tuple[float, float, float, float]:
         """Where something is, in pixels of the window: left, top, width, height."""
 
@@ -298,15 +295,14 @@ class Desk:
 
         engine.wait(state, timeout=timeout, every=0.2)
 
-    def log_in(self, name: str = "alice", then: str = "") -> Page:
-        """By the hub's form; the page to which that leads, once it is the user's server, or `then`, a path below the base URL."""
+    def log_in(self, name: str = "alice") -> Page:
+        """By the hub's form; the page to which that leads, once it is the user's server."""
         page = self.page()
-        query = f"?next={quote(VALUES['base_url'] + then, safe='')}" if then else ""
-        page.go(f"{URL}hub/login{query}")
+        page.go(f"{URL}hub/login")
         page.fill("#username_input", name)
         page.fill("#password_input", self.hub.passwords[name])
         page.click("#login_submit")
-        page.until("(there) => location.pathname.startsWith(there)", VALUES["base_url"] + (then or f"user/{name}/"), timeout=60)
+        page.until("(there) => location.pathname.startsWith(there)", f"{VALUES['base_url']}user/{name}/", timeout=60)
         return page
 
     def open(self, application: str, notebook: str) -> Notebook:
@@ -326,12 +322,6 @@ class Desk:
         """What consoles have said as an error since they were asked last, but for what Notebook 7 and pages that are left always say."""
         others = (*NOTEBOOKS_OWN, *BROKEN_OFF)
         return [said for said in self.said() if said.startswith(("error", "uncaught")) and not any(own in said for own in others)]
-
-    def clear(self) -> None:
-        """Close every window."""
-        for window in self.driver.windows():
-            with contextlib.suppress(RuntimeError):
-                self.driver.close(window)
 
 
 @contextlib.contextmanager

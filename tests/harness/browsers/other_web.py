@@ -26,7 +26,14 @@ def known(machine: engine.Container) -> dict[str, str]:
     return dict.fromkeys((CALYSTO, UNRELATED), machine.address())
 
 
+# Where Debian's machines have an authority of their own.
+AUTHORITY = "/usr/local/share/ca-certificates/tests.crt"
+# Shell commands by which a machine trusts the tests' authority no longer, and again.
+DISTRUST = f"mv {AUTHORITY} /root/tests.crt && update-ca-certificates --fresh"
+TRUST_AGAIN = f"mv /root/tests.crt {AUTHORITY} && update-ca-certificates"
+
+
 def trust(machine: engine.Container) -> None:
     """Let a machine trust the tests' authority, as it trusts those of the real web."""
-    machine.put({"/usr/local/share/ca-certificates/tests.crt": deployment.authority().cert_pem.bytes()})
+    machine.put({AUTHORITY: deployment.authority().cert_pem.bytes()})
     machine.exec("update-ca-certificates")

@@ -298,8 +298,12 @@ MIDDLING = "ls -l {}/*.js | awk '{{ d = $5 - 100000; print (d < 0 ? -d : d), $NF
 STATIC = f"{VALUES['environment']}/share/jupyter/lab/static"
 
 
-def _middling(bench: Bench) -> str:
-    return bench.hub.machine.sh(MIDDLING.format(STATIC)).stdout.strip()
+# Both below a way's address.
+API_PATH = "hub/api"
+
+
+def _script_path(bench: Bench, way: Way) -> str:
+    return f"user/{way.user}/static/lab/{bench.hub.machine.sh(MIDDLING.format(STATIC)).stdout.strip()}"
 
 
 def calls(bench: Bench, way: Way) -> dict[str, list[float]]:
@@ -308,7 +312,7 @@ def calls(bench: Bench, way: Way) -> dict[str, list[float]]:
     with bench.behind(way) as proxy, contextlib.ExitStack() as stack:
         bench.client("ready", way.url, way.user)
         machine = proxy or stack.enter_context(deployment.beside(bench.hub, KIND))
-        paths = {"the hub's API": "hub/api", "a script of 100 KB": f"user/{way.user}/static/lab/{_middling(bench)}"}
+        paths = {"the hub's API": API_PATH, "a script of 100 KB": _script_path(bench, way)}
         seen: dict[str, list] = {what: [] for what in paths}
         for what, path in [*paths.items()] * ROUNDS:
             seen[what].append(_calls(machine, base + path))
@@ -450,12 +454,12 @@ def _far(bench: Bench, way: Way) -> float:
 
 def _api(bench: Bench, way: Way) -> float:
     with bench.behind(way) as machine:
-        return _calls(machine, f"{way.url}hub/api")
+        return _calls(machine, way.url + API_PATH)
 
 
 def _script(bench: Bench, way: Way) -> float:
     with bench.behind(way) as machine:
-        return _calls(machine, f"{way.url}user/{way.user}/static/lab/{_middling(bench)}")
+        return _calls(machine, way.url + _script_path(bench, way))
 
 
 def _handshake(bench: Bench, way: Way) -> float:
@@ -569,10 +573,10 @@ def first_loads(bench: Bench, _: Way) -> dict[str, dict[str, list]]:
     """Of each way JupyterLab's first load from far away, and answers in a second, the ways in turn."""
     seen: dict[str, dict[str, list]] = {way.name: {"loads": [], "api": [], "script": []} for way in FIRST_LOADS}
     for way in FIRST_LOADS * ROUNDS:
-        with bench.behind(way):
+        with bench.behind(way) as machine:
             seen[way.name]["loads"] += _turns(bench, way, *AWAY, turns=1)
-        seen[way.name]["api"].append(_api(bench, way))
-        seen[way.name]["script"].append(_script(bench, way))
+            seen[way.name]["api"].append(_calls(machine, way.url + API_PATH))
+            seen[way.name]["script"].append(_calls(machine, way.url + _script_path(bench, way)))
     return seen
 
 
