@@ -14,6 +14,8 @@ READY = f"{VALUES['environment']}/share/ready"
 # What the page has its reader write, and the line of the published site after which it stands.
 LINE = {"nginx": "include /etc/nginx/jupyterhub.d/*.conf;", "apache": "IncludeOptional /etc/apache2/jupyterhub.d/*.conf"}
 AFTER = {"nginx": "    listen [::]:443 ssl;\n", "apache": "<VirtualHost *:443>\n"}
+# What the page has its reader switch on.
+NEEDS = {"nginx": "true", "apache": "a2enmod --quiet rewrite"}
 
 
 def site(proxy: str, files: Files = PUBLISHED) -> Files:
@@ -29,9 +31,9 @@ def _compressed() -> bytes:
         return base64.b64decode(machine.sh(f"tar -c {READY} | base64", timeout=60).stdout)
 
 
-def elsewhere(proxy: str) -> dict[str, str | bytes]:
-    """The page's files for a reverse proxy on a machine without a hub: absolute path to content."""
+def place(machine: engine.Container, proxy: str) -> None:
+    """Put the page's files on a reverse proxy's machine that has no hub, and switch on what they need."""
     part = f"faster/{proxy}-static.conf"
     with tarfile.open(fileobj=io.BytesIO(_compressed())) as scripts:
         files = {f"/{member.name}": scripts.extractfile(member).read() for member in scripts if member.isfile()}  # type: ignore[union-attr]
-    return files | {SAVED_AS[part]: PUBLISHED.read(part)}
+    machine.sh(NEEDS[proxy], files | {SAVED_AS[part]: PUBLISHED.read(part)})

@@ -106,7 +106,7 @@ class Turns:
         else:
             machine = self.stack.enter_context(deployment.beside(self.hub, KIND))
             if way.ready:
-                machine.put(ready_scripts.elsewhere(way.proxy))
+                ready_scripts.place(machine, way.proxy)
             deployment.install(machine, way.proxy, way.files)
             self.made[parts] = machine
         try:
