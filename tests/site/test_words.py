@@ -53,7 +53,7 @@ WORDS = {
     r"colors?|colored|centers?|behaviors?|favorite|licenses": "the British spelling",
     r"[Ww]hitelist\w*|[Bb]lacklist\w*": "allow list, refuse list",
     # Filler, and words that tell the reader how to feel.
-    r"[Ss]imply|[Jj]ust|[Ee]asy|[Ee]asily|[Oo]bviously|[Oo]f course|[Bb]asically|[Aa]ctually|[Pp]lease|[Ss]imple": "nothing: leave it out",
+    r"[Ss]imply|[Ee]asily|[Oo]bviously|[Oo]f course|[Bb]asically|[Aa]ctually": "nothing: leave it out",
     r"[Ii]n order to": "to",
     r"[Nn]ote that|[Ii]t should be noted": "nothing: say it",
     r"[Uu]tili[sz]e\w*|leverage\w*": "use",
@@ -63,14 +63,11 @@ WORDS = {
     r"[Vv]ia": "through, or by",
     r"[Cc]lick(?:s|ed)? on|[Hh]it (?:the|enter|Enter)": "select, or press",
     r"[Cc]urrently|[Nn]owadays|[Rr]ecently": "a version, since a page grows old",
-    # Who speaks, and when.
-    r"[Ll]et us|[Ll]et's(?! Encrypt)|[Uu]s": "you",
-    r"[Ww]e(?! (?:(?:have|do) (?:not )?)?(?:tested|tried|run|know)\b)": "you; “we” only for what was tested",
-    r"[Oo]urs?(?! (?:tests|step)\b)": "your, or this guide's",
+    # Who speaks: "you" is the reader, "we" are those who tested it.
+    r"[Ll]et us|[Ll]et's(?! Encrypt)": "you",
     r"I|[Mm]y(?! Kernel| Server)|[Mm]e": "you",
-    r"(?:[Ww]ill|[Ss]hall|[Ww]on't|'ll)": "the present tense",
-    r"(?:is|are) going to": "the present tense",
-    r"\w+n't|[Ii]t's|[Tt]hat's|[Yy]ou're|[Tt]hey're": "the words in full",
+    r"[Ss]hall|(?:is|are) going to": "will, or the present tense",
+    r"\w+'ll|[Ww]on't|[Ii]t's|[Tt]hat's|[Tt]hey're|[Yy]ou're": "the words in full",
 }
 # Not between words: what is set there.
 SIGNS = {
