@@ -19,8 +19,11 @@ from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PROXIES, ROOT
 LISTED = Path(__file__).resolve().parents[1] / "weekly.toml"
 # Whether all rows run, as `make test-all` has it.
 WHOLE = os.environ.get("WHOLE") == "1"
-# Of the files of tests that have changed since this commit, or whose page has, all rows run.
+# Of the files of tests that have changed since this commit, or whose page or tools have, all rows run.
 SINCE = os.environ.get("SINCE", "")
+# Tools of the tests and of the site's build, and the tests that prove them.
+TOOLS = ("tests/harness/", "tests/conftest.py", "_ext/", "conf.py", "pyproject.toml")
+PROVE_TOOLS = ("tests/house/", "tests/site/")
 # Whether only the newest of everything is asked, as `make check` has it.
 QUICK = os.environ.get("QUICK") == "1"
 WEEKLY = pytest.mark.weekly("each pair of its values meets in another row")
@@ -43,10 +46,17 @@ def listed() -> list[re.Pattern[str]]:
 
 
 def concerned(changed: Iterable[str]) -> set[str]:
-    """The files of tests that changed paths are about: those that have changed, and those that are named for a page that has."""
+    """The files of tests that changed paths are about.
+
+    They are those that have changed, those that are named for a page that has, and, if a tool of the tests or of the site's build has,
+    those that prove the tools.
+    """
+    changed = {*changed}
     there = {path.stem: str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/*/test_*.py"))}
     named = {f"test_{Path(path).stem.replace('-', '_')}" for path in changed if path.endswith(".md")}
-    return {there[name] for name in named & there.keys()} | ({*changed} & {*there.values()})
+    tools = any(path.startswith(TOOLS) for path in changed)
+    proving = {path for path in there.values() if tools and path.startswith(PROVE_TOOLS)}
+    return {there[name] for name in named & there.keys()} | (changed & {*there.values()}) | proving
 
 
 def changed_since(commit: str) -> list[str]:

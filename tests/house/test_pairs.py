@@ -88,6 +88,13 @@ def test_what_a_change_is_about_is_its_own_tests_and_those_named_for_its_page():
     assert concerned(changed) == {"tests/deploy/test_existing_site.py", "tests/deploy/test_slow_uploads.py"}
 
 
+@pytest.mark.parametrize("tool", ["tests/harness/pairs.py", "tests/conftest.py", "_ext/search.py"])
+def test_a_change_of_a_tool_is_about_all_that_proves_the_tools(tool):
+    about = concerned([tool])
+    assert {"tests/house/test_bad_input.py", "tests/site/test_walk_rules.py"} <= about
+    assert not any(path.startswith("tests/deploy/") for path in about)
+
+
 def test_all_rows_of_what_has_changed_since_a_commit_run(tmp_path):
     """The commit is that of the tree without one file of tests, and lies beside the history."""
 
