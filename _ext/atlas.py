@@ -183,7 +183,7 @@ class Atlas(FromFile):
             found = MADE["one of" if several else "exact"] if hit else others
             rows.append(f"| [{title}]({here}{name}/index.md) | `{about.get('rung')}` | {found} |")
         words = f"Of {len(entries)} complaints, the check names {exact} exactly, and {among} among other causes."
-        return f"{words}\n\n| Complaint | Rung that breaks | The check |\n|---|---|---|\n" + "\n".join(rows)
+        return f"{words}\n\n| Complaint | Step that fails | The check |\n|---|---|---|\n" + "\n".join(rows)
 
 
 def strangers(rows):
@@ -195,9 +195,9 @@ def strangers(rows):
     good = sum(row[2] == "none" for row in made)
     by = listed(f"{count} of {name}" for proxy, name in LABELS.items() if (count := sum(row[0] == proxy for row in made)))
     words = (
-        f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. Of {of['exact']} the script named the one true cause, and of "
-        f"{of['one of']} the true one among others. It named no cause, or others, for {of['another'] + of['not known']}. In the "
-        f"{good} that work, it found nothing."
+        f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. For {of['exact']} of these the script named the one true cause, "
+        f"and for {of['one of']} the true cause among others. For {of['another'] + of['not known']} it named no cause, or only others. "
+        f"In the {good} that work, it found no fault."
     )
     rows = "\n".join(
         f"| {'nothing is wrong' if fault == 'none' else fault} | {LABELS[proxy]} | [{source(address)}]({address}) | {MADE[word]} |"
