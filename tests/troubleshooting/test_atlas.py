@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from _ext.atlas import SHOWN, USUALLY
 from tests.harness.machines import deployment
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VERSIONS
 from tests.harness.measuring import atlas
@@ -91,11 +92,14 @@ def test_a_good_deployment_shows_no_symptom(stages, tmp_path, proxy, rung):
 def test_the_rungs_are_those_of_the_check():
     inside = re.search(r"^INSIDE = \{(.*?)^\}", PUBLISHED.read("check/hubcheck.py"), re.M | re.S)
     assert re.findall(r'"(\w+)":', inside[1]) == LADDER
+    assert list(USUALLY) == RUNGS, "_ext/atlas.py: USUALLY says of each rung where it shows"
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_the_entry_is_whole(entry):
     assert entry.rung in RUNGS, f"troubleshooting/{entry.name}/index.md:1: no rung is called {entry.rung}"
+    where = entry.about.get("shown", USUALLY[entry.rung])
+    assert where in SHOWN, f"troubleshooting/{entry.name}/index.md:1: no group of troubleshooting/index.md is called {where}"
     for proxy in entry.proxies:
         assert proxy in PROXIES
         assert entry.expected(proxy), f"troubleshooting/{entry.name}/symptom.txt: nothing that a person sees with {proxy}"

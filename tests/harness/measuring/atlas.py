@@ -36,7 +36,20 @@ from tests.harness.pairs import WHOLE
 
 ATLAS = ROOT / "troubleshooting"
 VERSION = VERSIONS["jupyterhub"][0]
-KEYS = {"rung", "proxies", "server", "certificate", "address", "user", "check", "needs", "balancer", "also_called", "headings_also_called"}
+KEYS = {
+    "rung",
+    "shown",
+    "proxies",
+    "server",
+    "certificate",
+    "address",
+    "user",
+    "check",
+    "needs",
+    "balancer",
+    "also_called",
+    "headings_also_called",
+}
 # A server that holds the certificate, and speaks plain HTTP with the one behind it. Of the hub's name it has the addresses that
 # are put in; the published site has all others.
 BALANCER = """
