@@ -6,6 +6,7 @@
 - Tokens without a colour of their own get no element, and long files are marked, so that the browser need not lay out all of
   them at once: a file of a thousand lines would take a telephone a second.
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
+- A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from pathlib import Path
 from docutils import nodes
 from pygments.formatters import HtmlFormatter
 from pygments.token import Name, Operator, Punctuation, Whitespace
+from sphinx import addnodes
 from sphinx.highlighting import PygmentsBridge
 from sphinx.util import logging
 from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab
@@ -140,6 +142,33 @@ def label_panels(app, doctree, docname):
             panel["hidden"] = "hidden"
 
 
+def grouped(app, pagename, tree):
+    """The sidebar's tree, its second level in groups; the one that holds the page is open, and on the first page the first one."""
+    env, root = app.env, app.config.root_doc
+    parts = re.split(r'(?=<li class="toctree-l1)', tree)
+    for number, section in enumerate(env.toctree_includes.get(root, []), 1):
+        groups = [(node["caption"], len(node["entries"])) for node in env.tocs[section].findall(addnodes.toctree) if node.get("caption")]
+        if not groups or number >= len(parts):
+            continue
+        head, *items = re.split(r'(?=<li class="toctree-l2)', parts[number])
+        if len(items) != sum(count for _, count in groups):
+            log.warning("%s: of its tables of contents, each needs a caption, or none", section)
+            continue
+        end = re.search(r"</ul>\s*</li>\s*(?:</ul>\s*)?$", items[-1])
+        items[-1], rest = items[-1][: end.start()], end[0]
+        made = []
+        for place, (caption, count) in enumerate(groups):
+            of, items = items[:count], items[count:]
+            current = any(re.match(r'<li class="toctree-l2[^"]* current', item) for item in of)
+            is_open = " open" if current or (pagename == root and not place) else ""
+            summary = f"<summary>{html.escape(caption)}</summary>"
+            made.append(f'<li class="group"><details{is_open}>{summary}<ul>\n{"".join(of)}</ul></details></li>\n')
+        if pagename == root:
+            head = head.replace('<input aria-label="', '<input checked="" aria-label="', 1)
+        parts[number] = f"{head}{''.join(made)}{rest}"
+    return "".join(parts)
+
+
 def mend_page(app, pagename, templatename, context, doctree):
     # The look of notebooks is for notebooks.
     if doctree is None or not any(cell.get("cell_index") is not None for cell in doctree.findall(nodes.container)):
@@ -147,7 +176,8 @@ def mend_page(app, pagename, templatename, context, doctree):
     # What marks the words of a search is fetched where there are any: see site.js.
     context["script_files"] = [script for script in context["script_files"] if "sphinx_highlight" not in str(script.filename)]
     if "furo_navigation_tree" in context:
-        context["furo_navigation_tree"] = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
+        tree = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
+        context["furo_navigation_tree"] = grouped(app, pagename, tree)
 
 
 def setup(app):
