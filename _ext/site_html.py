@@ -6,6 +6,7 @@
 - Tokens without a colour of their own get no element, and long files are marked, so that the browser need not lay out all of
   them at once: a file of a thousand lines would take a telephone a second.
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
+- Pictures have their size, so that nothing moves when they arrive.
 - A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
 
@@ -14,6 +15,7 @@ import html
 import multiprocessing
 import os
 import re
+import struct
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -169,12 +171,27 @@ def grouped(app, pagename, tree):
     return "".join(parts)
 
 
+def sized(app, body):
+    """A page with the size of each of its pictures beside its address: the first numbers in a PNG file."""
+    taken = {made: name for name, (_, made) in app.env.images.items() if made.endswith(".png")}
+
+    def size(match):
+        if not (name := taken.get(match[1])):
+            return match[0]
+        width, height = struct.unpack(">II", Path(app.srcdir, name).read_bytes()[16:24])
+        return f'{match[0]} width="{width}" height="{height}"'
+
+    return re.sub(r'src="[^"]*_images/([^"/]+\.png)"', size, body)
+
+
 def mend_page(app, pagename, templatename, context, doctree):
     # The look of notebooks is for notebooks.
     if doctree is None or not any(cell.get("cell_index") is not None for cell in doctree.findall(nodes.container)):
         context["css_files"] = [sheet for sheet in context["css_files"] if "mystnb" not in str(sheet.filename)]
     # What marks the words of a search is fetched where there are any: see site.js.
     context["script_files"] = [script for script in context["script_files"] if "sphinx_highlight" not in str(script.filename)]
+    if "body" in context:
+        context["body"] = sized(app, context["body"])
     if "furo_navigation_tree" in context:
         tree = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
         context["furo_navigation_tree"] = grouped(app, pagename, tree)

@@ -20,7 +20,7 @@ from tests.harness.machines import engine
 from tests.harness.manifest import BUILD, ROOT
 
 TAKEN, KEPT = BUILD / "pictures", ROOT / "jigsaw" / "pictures"
-COLOURS = 160  # as many as an editor and a few words need
+COLOURS = 64  # as many as an editor and a few words need: a picture of a whole page then takes 25 kB
 NOTICED = 48  # a difference of a pixel's channel, of 255
 ALIKE = 0.02  # the share of pixels that may differ: a font's edge, a time of day
 SETTLES = 10.0  # seconds in which a page comes to rest: a toast goes, a mark says "Saved"
