@@ -145,7 +145,7 @@ def label_panels(app, doctree, docname):
 
 
 def grouped(app, pagename, tree):
-    """The sidebar's tree, its second level in groups; the one that holds the page is open, and on the first page the first one."""
+    """The sidebar's tree, its second level in groups; the one that holds the page is open, and the first one on pages above them."""
     env, root = app.env, app.config.root_doc
     parts = re.split(r'(?=<li class="toctree-l1)', tree)
     for number, section in enumerate(env.toctree_includes.get(root, []), 1):
@@ -162,7 +162,7 @@ def grouped(app, pagename, tree):
         for place, (caption, count) in enumerate(groups):
             of, items = items[:count], items[count:]
             current = any(re.match(r'<li class="toctree-l2[^"]* current', item) for item in of)
-            is_open = " open" if current or (pagename == root and not place) else ""
+            is_open = " open" if current or (pagename in (root, section) and not place) else ""
             summary = f"<summary>{html.escape(caption)}</summary>"
             made.append(f'<li class="group"><details{is_open}>{summary}<ul>\n{"".join(of)}</ul></details></li>\n')
         if pagename == root:
