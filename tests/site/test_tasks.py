@@ -16,7 +16,7 @@ FIRST = "index"
 def led_to(site, page):
     """The places to which the links of a page lead, those of its sidebars among them: "page" or "page#heading"."""
     found = set()
-    for link in site.pages[site.html / f"{page}.html"].select("a[href]"):
+    for link in site.pages[site.html / f"{page}.html"].select("a[href]:not(.download)"):
         address = urlsplit(link["href"])
         if not address.scheme and (address.path.endswith(".html") or not address.path):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(address.path))) if address.path else f"{page}.html"
