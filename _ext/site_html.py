@@ -7,6 +7,7 @@
   them at once: a file of a thousand lines would take a telephone a second.
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
 - Pictures have their size, so that nothing moves when they arrive.
+- In tables, code breaks after the signs that part names, and nowhere else.
 - A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
 
@@ -184,6 +185,15 @@ def sized(app, body):
     return re.sub(r'src="[^"]*_images/([^"/]+\.png)"', size, body)
 
 
+def breakable(body):
+    """A page whose tables have code that may break after / . _ and -, where letters follow, and not in the middle of a name."""
+
+    def parted(match):
+        return re.sub(r"(?<=\w)([/._-])(?=\w)", r"\1<wbr/>", match[0])
+
+    return re.sub(r"(?s)<td.*?</td>", lambda cell: re.sub(r'(?<=<span class="pre">)[^<]+', parted, cell[0]), body)
+
+
 def mend_page(app, pagename, templatename, context, doctree):
     # The look of notebooks is for notebooks.
     if doctree is None or not any(cell.get("cell_index") is not None for cell in doctree.findall(nodes.container)):
@@ -191,7 +201,7 @@ def mend_page(app, pagename, templatename, context, doctree):
     # What marks the words of a search is fetched where there are any: see site.js.
     context["script_files"] = [script for script in context["script_files"] if "sphinx_highlight" not in str(script.filename)]
     if "body" in context:
-        context["body"] = sized(app, context["body"])
+        context["body"] = breakable(sized(app, context["body"]))
     if "furo_navigation_tree" in context:
         tree = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
         context["furo_navigation_tree"] = grouped(app, pagename, tree)

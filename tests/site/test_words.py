@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +22,18 @@ ROOMS = ("deploy", "jigsaw", "troubleshooting")
 PAGES = sorted([ROOT / "index.md", *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))])
 NOTEBOOKS = sorted((ROOT / "jigsaw").glob("*.ipynb"))
 # Pages of deploy/ that explain or list, and have no steps. `tested` is written by the build.
-WITHOUT_STEPS = {"how-the-parts-fit", "other-proxies", "proxy-parts", "check-script", "security", "speed", "faults", "glossary", "tested"}
+WITHOUT_STEPS = {
+    "how-the-parts-fit",
+    "other-proxies",
+    "proxy-parts",
+    "check-script",
+    "security",
+    "speed",
+    "faults",
+    "glossary",
+    "tested",
+    "what-is-new",
+}
 LONGEST = 35
 # Folders of published files that the set-up on one screen does without.
 BESIDE = {"setup", "people", "course", "care", "workflow", "balancer", "beside", "kernels", "faster", "logins", "ldap"}
@@ -137,6 +149,9 @@ def said() -> list[tuple[str, str]]:
             if cell["cell_type"] == "markdown":
                 name = f"{notebook.relative_to(ROOT)}: cell {count}, line"
                 lines += [(f"{name} {number}", line) for number, line in prose("".join(cell["source"]))]
+    told = tomllib.loads((ROOT / "releases.toml").read_text("utf-8"))
+    news = [words for release in (told["coming"], *told["release"]) for words in release["news"]]
+    lines += [("releases.toml", line) for words in news for _, line in prose(words)]
     return [(place, line.strip()) for place, line in lines if line.strip()]
 
 

@@ -60,9 +60,10 @@ def difference(name: str) -> float:
 CARD = """<!DOCTYPE html><style>
   body { margin: 0; width: 1200px; height: 630px; box-sizing: border-box; padding: 90px; background: #131416; color: #fff;
          font: 34px/1.4 "DejaVu Sans", sans-serif; display: flex; flex-direction: column; justify-content: space-between }
-  h1 { font-size: 84px; line-height: 1.1; margin: 0 } code { font-size: 30px; color: #8ab4f8 } p { margin: 0 }
+  h1 { font-size: 84px; line-height: 1.1; margin: 0 } code { font-size: 30px; color: #5cc1e0 } p { margin: 0 }
+  header { display: flex; justify-content: space-between; align-items: center } svg { width: 190px }
 </style>
-<h1>MetaKernel on<br>JupyterHub</h1><p>The guide that is run before it is read.</p>
+<header><h1>MetaKernel on<br>JupyterHub</h1>LOGO</header><p>The guide that is run before it is read.</p>
 <code>Browser → nginx or Apache → JupyterHub → kernel</code>"""
 
 
@@ -70,7 +71,7 @@ def card() -> None:
     """Draw `_static/card.png`."""
     with engine.network() as network, user_browser.chromium(network, {}) as chromium:
         page = chromium.new_page(viewport={"width": 1200, "height": 630})
-        page.set_content(CARD)
+        page.set_content(CARD.replace("LOGO", (ROOT / "_static/icon.svg").read_text("utf-8")))
         png = page.screenshot()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(ROOT / "_static/card.png", optimize=True)
 
