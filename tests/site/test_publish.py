@@ -142,7 +142,7 @@ def test_the_feed_tells_of_each_release_and_leads_to_its_place(published):
         address, _, place = entry.find("link", ATOM).get("href").partition("#")
         assert address == f"{ADDRESS}deploy/what-is-new.html"
         section = page.find(id=place)
-        assert section.get_text().startswith(f"Release {row['version']}")
+        assert section.h2.get_text().startswith(f"Release {row['version']}")
         assert entry.findtext("updated", namespaces=ATOM) == f"{row['date']}T00:00:00Z"
         words = BeautifulSoup(entry.findtext("content", namespaces=ATOM), "html.parser")
         assert [item.text for item in words.select("li")] == [item.get_text().replace("’", "'") for item in section.select("li")]  # noqa: RUF001
