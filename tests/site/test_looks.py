@@ -360,6 +360,7 @@ OVER = """() => {
 # The width of A4 between the margins of the book in pixels, upright and across.
 SHEETS = (673, 1001)
 PRINTED = ("index.html", PROXY, "deploy/install.html", "deploy/faults.html", "jigsaw/first-blocks.html", "jigsaw/policies.html")
+PRINTED += ("deploy/other-proxies.html", "deploy/tested.html")
 
 
 def over(page):
