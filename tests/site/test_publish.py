@@ -85,6 +85,8 @@ def test_the_list_has_whole_addresses_where_they_are_known(published):
 
 def test_the_links_of_the_one_text_lead_to_pages(site, text):
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+\.html[^)\s]*)\)", text)]
+    # Where set-ups of others were tried, theirs are named too.
+    links = [link for link in links if "://" not in link]
     assert len(links) > 100
     assert not [link for link in links if not (site.html / link).is_file()]
 
