@@ -8,6 +8,8 @@ import pytest
 
 from tests.harness.manifest import ROOT
 
+pytestmark = pytest.mark.xdist_group("site")
+
 TASKS = tomllib.loads((ROOT / "tests/site/tasks.toml").read_text("utf-8"))["task"]
 CLICKS = 2
 FIRST = "index"
