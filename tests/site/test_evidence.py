@@ -128,7 +128,9 @@ def test_every_published_file_can_have_evidence():
     rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
     rows += [evidence.read_beside(program, "1.0", "trixie") for program in evidence.READ_BESIDE]
     rows.append(evidence.kernel(hub(), "octave_kernel", "1.1.1", "Octave", "", {"computes": True}))
-    rows.append(evidence.row("accepted", "nginx", "1.0", [f"faster/{proxy}-static.conf" for proxy in PROXIES]))
+    rows.append(
+        evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
+    )
     rows.append(evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt"]))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [
