@@ -179,7 +179,8 @@ IDLE = """() => document.querySelector(".jp-Notebook-ExecutionIndicator")?.datas
 # Whether the server has a kernel for the page's notebook, and somebody connected to it. The indicator is idle before that, too, and
 # whoever runs a cell then is asked to select a kernel.
 CONNECTED = """async () => {
-  const sessions = await (await fetch(`${location.pathname.match(/.*[/]user[/][^/]+[/]/)[0]}api/sessions`)).json();
+  const headers = { "X-XSRFToken": document.cookie.match(/_xsrf=([^;]*)/)[1] };
+  const sessions = await (await fetch(`${location.pathname.match(/.*[/]user[/][^/]+[/]/)[0]}api/sessions`, { headers })).json();
   const path = decodeURIComponent(location.pathname);
   return sessions.some((session) => path.endsWith(`/${session.path}`) && session.kernel.connections > 0);
 }"""
