@@ -3,20 +3,34 @@
 All of it happens between the tests' own users and sites, on the tests' own network. A page acts when the test says so.
 """
 
-import contextlib
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.harness.browsers import other_web, user_browser
+from tests.harness.browsers import attacks, user_browser
+from tests.harness.browsers.attacks import (
+    BLOCKS,
+    CARELESS,
+    CELLS,
+    COOP,
+    ELSEWHERE,
+    FRAME,
+    FRAMED,
+    OTHERS,
+    POST,
+    REACH,
+    SERVER,
+    header,
+    message,
+    ran,
+)
 from tests.harness.browsers.user_browser import URL
-from tests.harness.machines import deployment, engine
+from tests.harness.machines import deployment
 from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, VERSIONS
 
 NEWEST = VERSIONS["jupyterhub"][0]
 HOST = VALUES["host"]
-ELSEWHERE = f"https://{other_web.UNRELATED}/"
 APPLICATION = "Notebook 7"
 
 # Of the module, so that what the tests share is made once.
@@ -26,34 +40,10 @@ pytestmark = [
     pytest.mark.xdist_group("attacks"),
 ]
 
-BLOCKS = (
-    '<xml xmlns="https://developers.google.com/blockly/xml"><block type="text_print" x="40" y="40">'
-    '<value name="TEXT"><shadow type="text"><field name="TEXT">Hello</field></shadow></value></block></xml>'
-)
-# Beside the editor, the notebook shows a page of another site, with a page in it, and a frame whose origin is "null".
-CELLS = (
-    "%jigsaw Python --workspace first-blocks",
-    "from IPython.display import HTML\n"
-    f'HTML(\'<iframe name="other" src="{ELSEWHERE}frame.html"></iframe>'
-    '<iframe name="locked" sandbox="allow-scripts" srcdoc="<p>words</p>"></iframe>\')',
-)
-OTHERS = ("other", "nested", "locked")
-
-SERVER, COOP = "jupyter/jupyter_server_config.py", "add_header Cross-Origin-Opener-Policy same-origin always;"
-WHOLE_SERVER = """{"headers": {"Content-Security-Policy": "frame-ancestors 'self'"}, """
-FRAMED = PUBLISHED.replace(SERVER, "tornado_settings = {", f"tornado_settings = {WHOLE_SERVER}")
-CARELESS = FRAMED.replace(SERVER, "; sandbox allow-scripts", ";")
-
-
-def header(value):
-    """The published files, but with this Cross-Origin-Opener-Policy in nginx's; without one for ""."""
-    return PUBLISHED.replace("nginx/jupyterhub.conf", COOP, COOP.replace("same-origin", value) if value else "")
-
 
 def publish(desk):
     """mallory's own server shows everybody a page of his, by a line of his own configuration."""
-    desk.put(".jupyter/jupyter_server_config.py", "c.ServerApp.extra_static_paths = ['~/public']\n", "mallory")
-    desk.put("public/page.html", "<!DOCTYPE html><title>mallory's</title><p>Welcome</p>", "mallory")
+    attacks.mallorys(desk)
     desk.user("mallory")
 
 
@@ -64,8 +54,7 @@ def prepared(desks, version):
     In weak/, %jigsaw is MetaKernel's own; in ours/, it is the published one.
     """
     desk = desks(version, thrifty=False)
-    framing = '<!DOCTYPE html><p>other</p><iframe name="nested" src="page.html"></iframe>'
-    desk.outside.put({f"{other_web.PAGES}/frame.html": framing, f"{other_web.PAGES}/page.html": "<!DOCTYPE html><p>page</p>"})
+    attacks.other_site(desk.outside)
     with desk.behind("nginx"):
         publish(desk)
         desk.own_magic("weak")
@@ -111,48 +100,6 @@ def run(notebook):
     notebook.output().get_by_text("Hello").wait_for()
 
 
-def message(name):
-    """What the editor would send for a program that leaves a file of this name."""
-    code = f"open('ATTACK-{name}', 'w').close()\n"
-    return {"type": "jigsaw", "action": "execute", "workspace_filename": "first-blocks.xml", "msg_id": name, "code": code}
-
-
-def ran(desk, folder, wanted):
-    """Whose programs have run in a folder of alice's, once that is `wanted` or ten seconds have gone by; their files are removed."""
-    command, found = ["find", f"/home/alice/{folder}", "-name", "ATTACK-*"], set()
-
-    def state():
-        listed = desk.hub.machine.exec(*command, "-printf", "%f\n").stdout
-        found.update(name.removeprefix("ATTACK-") for name in listed.split())
-        if found != wanted:
-            raise LookupError
-
-    with contextlib.suppress(LookupError):
-        engine.wait(state, timeout=10)
-    desk.hub.machine.exec(*command, "-delete")
-    return found
-
-
-# A page frames an address, and is told when the frame has loaded, or shows the browser's own error.
-FRAME = """address => new Promise((loaded) => {
-  const frame = document.createElement("iframe");
-  frame.onload = loaded;
-  frame.src = address;
-  document.body.append(frame);
-})"""
-# It reads the window that it holds, and writes a file as its user; or says why not.
-REACH = """async (file) => {
-  const held = window.held ?? frames[0];
-  try {
-    const title = held.document.title;
-    const headers = { "X-XSRFToken": held.document.cookie.match(/_xsrf=([^;]*)/)[1], "Content-Type": "application/json" };
-    const body = JSON.stringify({ type: "file", format: "text", content: "mallory's words" });
-    const answer = await held.fetch(file, { method: "PUT", headers, body });
-    return `${title}: ${answer.status}`;
-  } catch (error) {
-    return error.message;
-  }
-}"""
 BLOCKED = f"""Failed to read a named property 'document' from 'Window': Blocked a frame with origin "https://{HOST}" from accessing"""
 
 
@@ -309,16 +256,13 @@ def test_with_a_host_name_for_each_user_another_users_page_reaches_nothing_and_r
         assert "No such file" in written(desk, alice, "opened.txt")
 
 
-POST = "message => { parent.postMessage(message, '*'); if (parent !== top) top.postMessage(message, '*'); }"
-
-
 def test_with_metakernels_own_magic_every_frame_in_the_page_runs_code(prepared):
     with prepared.behind("nginx"):
         notebook = prepared.user().open(APPLICATION, "weak/n.ipynb")
         for name, other in shown(notebook).items():
             other.evaluate(POST, message(name))
         run(notebook)
-        assert ran(prepared, "weak", set(OTHERS)) == set(OTHERS)
+        assert ran(prepared.hub, "weak", set(OTHERS)) == set(OTHERS)
 
 
 def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(prepared):
@@ -333,7 +277,7 @@ def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(
             other.evaluate(plant, BLOCKS.replace("Hello", "Goodbye"))
         run(notebook)
         expect(notebook.printed()).to_have_text("Hello\n")
-        assert ran(prepared, "ours", set()) == set()
+        assert ran(prepared.hub, "ours", set()) == set()
 
 
 # (whose magic, the proxy, the value of Cross-Origin-Opener-Policy, which site's program runs: the one that opened
@@ -360,7 +304,7 @@ def test_only_without_the_header_and_with_metakernels_own_magic_another_site_run
         window = open_window(notebook.page, f"{ELSEWHERE}page.html")
         window.evaluate("message => opener?.postMessage(message, '*')", message("opened"))
         run(notebook)
-        assert ran(prepared, folder, runs) == runs
+        assert ran(prepared.hub, folder, runs) == runs
 
 
 def follow(page, address):
