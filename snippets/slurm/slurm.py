@@ -46,9 +46,10 @@ class JobSpawner(SlurmSpawner):
                 if self.job_id and not starting.done() and await self.query_job_status() == JobStatus.NOTFOUND:
                     raise RuntimeError(f"job {self.job_id} ended before its server started: {self.job_status}")
             return starting.result()
-        except Exception as error:
-            error.jupyterhub_message = f"Slurm: {error}"
-            raise
+        except RuntimeError as error:
+            shown = web.HTTPError(500, "Slurm: %s", error)
+            shown.jupyterhub_message = f"Slurm: {error}"
+            raise shown from error
         finally:
             starting.cancel()
 
