@@ -37,15 +37,6 @@ class Cluster:
         told = self.hub.machine.sh("squeue --noheader --format='%u %T %B'").stdout
         return sorted(told.split("\n")[:-1])
 
-    @contextlib.contextmanager
-    def frozen(self, node: engine.Container) -> Iterator[None]:
-        """A node that answers nobody for the length of a `with` block, as if it had lost its power; then it is back."""
-        engine.cli("pause", node.id)
-        try:
-            yield
-        finally:
-            engine.cli("unpause", node.id)
-
 
 def _options(name: str) -> tuple[str, ...]:
     return ("--ip", ADDRESSES[name], *FIREWALL, *engine.known(ADDRESSES), "--sysctl", deployment.ROOTS_PORTS)
