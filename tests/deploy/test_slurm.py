@@ -14,7 +14,7 @@ from tests.harness.site import following
 from tests.harness.site.following import TABS
 from tests.harness.site.slurm_page import ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES
 
-HEAD, NODE, JOBS = "1-make-the-hub-s-machine-the-controller", "2-make-each-node", "3-have-the-hub-start-jobs"
+HEAD, NODE, JOBS = "make-the-hub-s-machine-the-controller", "make-each-node", "have-the-hub-start-jobs"
 # Says how a connection to an address goes.
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
 pytestmark = pytest.mark.xdist_group("slurm")
@@ -85,6 +85,7 @@ def address(hub):
 
 def test_each_command_of_the_page_prints_what_it_says(cluster, readers, prove):
     head, *_ = readers
+    assert [len(reader.typed) for reader in readers] == [9, 6, 6]
     assert not [wrong for reader in readers for wrong in reader.wrong]
     met = head.meet_all(PAGE, ON_THE_HUBS_MACHINE) + readers[1].meet_all(PAGE, ON_A_NODE)
     assert not [wrong for reader in readers for wrong in reader.wrong]
