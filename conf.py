@@ -32,7 +32,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
 extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values", "sizes"]
-extensions += ["archive", "proxies", "known", "search", "sums", "publish"]
+extensions += ["archive", "proxies", "known", "search", "sums", "publish", "news"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]
@@ -73,7 +73,12 @@ html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sphinx = False
-html_theme_options = {"top_of_page_buttons": []}
+# The logo's blue, as dark on light and as light on dark as words need.
+html_theme_options = {
+    "top_of_page_buttons": [],
+    "light_css_variables": {"color-brand-primary": "#0a6482", "color-brand-content": "#0a6482"},
+    "dark_css_variables": {"color-brand-primary": "#5cc1e0", "color-brand-content": "#5cc1e0"},
+}
 pygments_style = "default"
 pygments_dark_style = "native"
 

@@ -2,7 +2,7 @@
 
 - `{symptom}`: what is seen, from symptom.txt, by where it is seen; in tabs where reverse proxies differ.
 - `{fix}`: fix.diff, by file, or fix.sh as it is typed.
-- `{atlas} rungs`, `{atlas} lines`, `{atlas} check`: every complaint by its rung, by what is seen, and by what hubcheck says.
+- `{atlas} shown`, `{atlas} lines`, `{atlas} check`: every complaint by where it shows, by what is seen, and by what hubcheck says.
 - `{atlas} strangers`: what hubcheck made of set-ups that others have published, from the rows "stranger" of build/evidence.json.
 
 The tests read symptom.txt by `symptoms`, and see every line of it.
@@ -26,6 +26,27 @@ PLACES = {
     "hub": "In the log of the hub or of the user's server",
     "proxy": "In the reverse proxy's error log",
     "check": "From the check",
+}
+# Where a reader meets a complaint, in the order of a user's way in; an entry's front matter may name one of them, as `shown`.
+SHOWN = {
+    "browser": "In the browser, before login",
+    "login": "At login",
+    "start": "While your server starts",
+    "jupyterlab": "In JupyterLab and its kernels",
+    "jigsaw": "With `%jigsaw`",
+    "server": "On the server: commands, logs and scans",
+}
+# By the rung that breaks, where an entry that names no place shows.
+USUALLY = {
+    "config_accepted": "server",
+    "hub_answers": "browser",
+    "login_works": "login",
+    "server_spawns": "start",
+    "kernel_listed": "jupyterlab",
+    "kernel_channel": "jupyterlab",
+    "kernel_computes": "jupyterlab",
+    "upload_lands": "jupyterlab",
+    "blocks_shown": "jigsaw",
 }
 CHECKED = "check"
 # What hubcheck made of a set-up of others.
@@ -145,16 +166,23 @@ class Atlas(FromFile):
             # The manifest is among the snippets: so this page is read again when what counts has changed.
             self.env.note_dependency("snippets/manifest.toml")
             return self.parse_text_to_nodes(strangers([row for row in self.env.evidence if row["kind"] == "stranger"]))
-        made = {"rungs": self.rungs, "lines": self.lines, "check": self.check}[self.arguments[0]](entries, here)
+        made = {"shown": self.shown, "lines": self.lines, "check": self.check}[self.arguments[0]](entries, here)
         return self.parse_text_to_nodes(made, allow_section_headings=True)
 
-    def rungs(self, entries, here):
-        rows = []
-        for rung in ["config_accepted", *self.manifest["ladder"]]:
-            links = [f"[{title}]({here}{name}/index.md)" for name, title, about, _ in entries if about.get("rung") == rung]
-            if links:
-                rows.append(f"| `{rung}` | {'<br/>'.join(links)} |")
-        return "| Rung | What people see |\n|---|---|\n" + "\n".join(rows)
+    def shown(self, entries, here):
+        made = []
+        for place, label in SHOWN.items():
+            of = [
+                (
+                    list(USUALLY).index(about["rung"]),
+                    re.sub(r"\W", "", title.lower()),
+                    f"- [{title}]({here}{name}/index.md) `{about['rung']}`",
+                )
+                for name, title, about, _ in entries
+                if about.get("shown", USUALLY.get(about.get("rung"))) == place
+            ]
+            made.append(f"### {label}\n\n" + "\n".join(item for *_, item in sorted(of)) + "\n")
+        return "\n".join(made)
 
     def lines(self, entries, here):
         made = []
@@ -183,7 +211,7 @@ class Atlas(FromFile):
             found = MADE["one of" if several else "exact"] if hit else others
             rows.append(f"| [{title}]({here}{name}/index.md) | `{about.get('rung')}` | {found} |")
         words = f"Of {len(entries)} complaints, the check names {exact} exactly, and {among} among other causes."
-        return f"{words}\n\n| Complaint | Rung that breaks | The check |\n|---|---|---|\n" + "\n".join(rows)
+        return f"{words}\n\n| Complaint | Step that fails | The check |\n|---|---|---|\n" + "\n".join(rows)
 
 
 def strangers(rows):
@@ -195,9 +223,9 @@ def strangers(rows):
     good = sum(row[2] == "none" for row in made)
     by = listed(f"{count} of {name}" for proxy, name in LABELS.items() if (count := sum(row[0] == proxy for row in made)))
     words = (
-        f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. Of {of['exact']} the script named the one true cause, and of "
-        f"{of['one of']} the true one among others. It named no cause, or others, for {of['another'] + of['not known']}. In the "
-        f"{good} that work, it found nothing."
+        f"Of {len(made)} set-ups, {by}, {len(made) - good} have a fault. For {of['exact']} of these the script named the one true cause, "
+        f"and for {of['one of']} the true cause among others. For {of['another'] + of['not known']} it named no cause, or only others. "
+        f"In the {good} that work, it found no fault."
     )
     rows = "\n".join(
         f"| {'nothing is wrong' if fault == 'none' else fault} | {LABELS[proxy]} | [{source(address)}]({address}) | {MADE[word]} |"

@@ -103,7 +103,10 @@ class Bench(FromFile):
         found, what = self.env.bench, self.arguments[0]
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(found) else []
-        return getattr(self, what)(found["stages"].get(what, {}), found)
+        if what != "about" and not found["stages"].get(what):
+            # make bench may measure one stage alone.
+            return self.parse_text_to_nodes("The last measurement did not include this.")
+        return getattr(self, what)(found["stages"].get(what), found)
 
     def table(self, head, rows):
         lines = [head, ["---"] * len(head), *rows]
@@ -170,8 +173,6 @@ class Bench(FromFile):
         return self.table(["Users with a server each", "Memory for each", "All are up after", "The hub's API then answers in"], [row])
 
     def arrivals(self, items, found):
-        if not items:
-            return self.parse_text_to_nodes("The last measurement did not include a class.")
         (seen,) = items.values()
         steps = {"JupyterLab's page": "page", "its files": "files", "a computed cell": "cell"}
         cells = {name: [late(turn["users"], "cell") for turn in turns] for name, turns in seen.items()}
@@ -198,8 +199,6 @@ class Bench(FromFile):
         ]
 
     def first_loads(self, items, found):
-        if not items:
-            return self.parse_text_to_nodes("The last measurement did not include this.")
         (seen,) = items.values()
         base = [load["seconds"] for load in seen[BASE]["loads"]]
         rows = []

@@ -5,14 +5,15 @@ happened (`kind`): a program `accepted` them, a user `climbed` the ladder throug
 hub, `blocks_run` in a browser, somebody made a `fault`, a reverse proxy lived through a `term`, a reader `typed` the
 commands of a page, an archive, whose SHA-256 is the `version`, has `set_up` a server, a `kernel` from PyPI was used behind a
 hub, what broken deployments printed was `log_read`, a user `used` the hub in another browser than
-Chromium, or the check met a `stranger`: a set-up that somebody has published at the
+Chromium, which was `attacked` by pages, or the check met a `stranger`: a set-up that somebody has published at the
 address `application`, with a name and what is wrong with it as its `fault`, and a word for what the check made of it as the one key
 of `lived`.
 
 Of a kernel, `by` is its package, `application` its name in the launcher, `lived` what it does, and `on` the program that it runs; of
 one that does not compute, the words that are seen.
 
-Of a browser, `by` is its name, `on` the reverse proxy and its version, and `lived` what was done in it.
+Of a browser, `by` is its name, `on` the reverse proxy and its version, and `lived` what was done in it; of one that was attacked, each
+attack, with what it came to.
 
 A row counts while every file that took part is still the same.
 

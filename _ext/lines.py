@@ -156,9 +156,9 @@ def listing(name, changes, date, text):
         for lines, some in rows.items()
     ]
     words = "Each line was deleted, and some values were changed. "
-    words += "Shown is the first test that failed because a server, a browser or systemd behaved differently."
+    words += "The list has the first test that failed because a server, a browser or systemd behaved differently."
     if any(change["verdict"] == "exempt" for change in changes):
-        words += " A line is argued if no test of ours can show what it is for."
+        words += " A line is argued if none of our tests can show what it is for."
     return (
         f"<details class=witness><summary>What breaks without each line <span>{summary(changes)}</span></summary>"
         f"<p>{words} Run on <time>{plain(date)}</time>.</p><dl>{''.join(made)}</dl></details>"

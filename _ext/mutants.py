@@ -19,7 +19,7 @@ FILE = "build/mutants.json"
 # What became of a mutant, by mutmut's word, and what the page says of so many of them.
 BECAME = {
     "killed": "make a test fail",
-    "timeout": "come to no end, which a test notices too",
+    "timeout": "never end, which a test notices too",
     "survived": "pass every test",
     "no tests": "are in code that no test runs",
 }
@@ -59,7 +59,7 @@ class Mutants(FromFile):
         some = f"{tried} of them, chosen by chance, were tried" if tried < found["all"] else "all were tried"
         told = "\n".join(f"- {counts[name]} {words}." for name, words in BECAME.items() if counts.get(name))
         words = (
-            "The script has tests of its own, and these were tested too. "
+            "The script has its own tests, and we tested those too. "
             f"[mutmut](https://mutmut.readthedocs.io/) {found['mutmut']} makes {found['all']} mutants of it, "
             f"each with one small change, and {some} on {found['date']}. **The tests notice {found['share']}% of them**:\n\n{told}"
         )

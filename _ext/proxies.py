@@ -14,7 +14,7 @@ from _ext import manifest
 # What a reverse proxy in front of a hub has to do.
 PARTS = {
     "plain_http": "Send plain HTTP to HTTPS",
-    "tls": "TLS 1.2 and 1.3 alone",
+    "tls": "TLS 1.2 and 1.3 only",
     "websockets": "WebSockets",
     "host": "Pass on Host as the browser sent it",
     "scheme": "Tell the hub that users come by HTTPS",
@@ -25,8 +25,8 @@ PARTS = {
     "header": "15 seconds for a handshake and a header",
     "pause": "30 seconds for a pause in an upload",
     "size": "512 MB for an upload",
-    "compression": "Compress scripts, and no page",
-    "paths": "Pass on encoded paths as they came",
+    "compression": "Compress scripts, but no page",
+    "paths": "Pass on encoded paths unchanged",
     "events": "Pass on the stream of events at once",
     "log": "A log without queries",
 }
@@ -60,7 +60,7 @@ class Proxies(SphinxDirective):
             told = []
             for name, facts in further.items():
                 tried = " and ".join(f"Debian {debian[suite]}" for suite in facts["servers"])
-                said = f"Tried on {tried}." + (f" What it does not do:\n\n{cannot(facts, '  ')}" if facts["cannot"] else "")
+                said = f"Tested on {tried}." + (f" What it does not do:\n\n{cannot(facts, '  ')}" if facts["cannot"] else "")
                 told.append(f"[{facts['label']}]({name}.md)\n: {said}\n")
             return self.parse_text_to_nodes("\n".join(told))
         head = ["What it has to do", *(facts["label"] for facts in every.values())]

@@ -25,11 +25,16 @@ def read(root):
     try:
         found = tomllib.loads((Path(root) / FILE).read_text("utf-8"))
         releases, moved = found["release"], found.get("moved", {})
-        if all({"version", "date", "commit"} <= row.keys() and bool(row["commit"]) == ("files" in row) for row in releases):
+        if all({"version", "date", "commit", "news"} <= row.keys() and bool(row["commit"]) == ("files" in row) for row in releases):
             return releases, moved
-        raise ValueError("a release has version, date and commit; one with a commit has its files, and no other has")
+        raise ValueError("a release has version, date, news and commit; one with a commit has its files, and no other has")
     except (tomllib.TOMLDecodeError, KeyError, AttributeError, ValueError) as wrong:
         raise ValueError(f"{FILE}: {wrong}") from None
+
+
+def coming(root):
+    """What the next release will bring: a sentence for each thing, as `news` of a release."""
+    return tomllib.loads((Path(root) / FILE).read_text("utf-8")).get("coming", {}).get("news", [])
 
 
 def changed(release, snippets):

@@ -6,6 +6,9 @@
 - Tokens without a colour of their own get no element, and long files are marked, so that the browser need not lay out all of
   them at once: a file of a thousand lines would take a telephone a second.
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
+- Pictures have their size, so that nothing moves when they arrive.
+- In tables, code breaks after the signs that part names, and nowhere else.
+- A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
 
 import hashlib
@@ -13,12 +16,14 @@ import html
 import multiprocessing
 import os
 import re
+import struct
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from docutils import nodes
 from pygments.formatters import HtmlFormatter
 from pygments.token import Name, Operator, Punctuation, Whitespace
+from sphinx import addnodes
 from sphinx.highlighting import PygmentsBridge
 from sphinx.util import logging
 from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab
@@ -140,14 +145,66 @@ def label_panels(app, doctree, docname):
             panel["hidden"] = "hidden"
 
 
+def grouped(app, pagename, tree):
+    """The sidebar's tree, its second level in groups; the one that holds the page is open, and the first one on pages above them."""
+    env, root = app.env, app.config.root_doc
+    parts = re.split(r'(?=<li class="toctree-l1)', tree)
+    for number, section in enumerate(env.toctree_includes.get(root, []), 1):
+        groups = [(node["caption"], len(node["entries"])) for node in env.tocs[section].findall(addnodes.toctree) if node.get("caption")]
+        if not groups or number >= len(parts):
+            continue
+        head, *items = re.split(r'(?=<li class="toctree-l2)', parts[number])
+        if len(items) != sum(count for _, count in groups):
+            log.warning("%s: of its tables of contents, each needs a caption, or none", section)
+            continue
+        end = re.search(r"</ul>\s*</li>\s*(?:</ul>\s*)?$", items[-1])
+        items[-1], rest = items[-1][: end.start()], end[0]
+        made = []
+        for place, (caption, count) in enumerate(groups):
+            of, items = items[:count], items[count:]
+            current = any(re.match(r'<li class="toctree-l2[^"]* current', item) for item in of)
+            is_open = " open" if current or (pagename in (root, section) and not place) else ""
+            summary = f"<summary>{html.escape(caption)}</summary>"
+            made.append(f'<li class="group"><details{is_open}>{summary}<ul>\n{"".join(of)}</ul></details></li>\n')
+        if pagename == root:
+            head = head.replace('<input aria-label="', '<input checked="" aria-label="', 1)
+        parts[number] = f"{head}{''.join(made)}{rest}"
+    return "".join(parts)
+
+
+def sized(app, body):
+    """A page with the size of each of its pictures beside its address: the first numbers in a PNG file."""
+    taken = {made: name for name, (_, made) in app.env.images.items() if made.endswith(".png")}
+
+    def size(match):
+        if not (name := taken.get(match[1])):
+            return match[0]
+        width, height = struct.unpack(">II", Path(app.srcdir, name).read_bytes()[16:24])
+        return f'{match[0]} width="{width}" height="{height}"'
+
+    return re.sub(r'src="[^"]*_images/([^"/]+\.png)"', size, body)
+
+
+def breakable(body):
+    """A page whose tables have code that may break after / . _ and -, where letters follow, and not in the middle of a name."""
+
+    def parted(match):
+        return re.sub(r"(?<=\w)([/._-])(?=\w)", r"\1<wbr/>", match[0])
+
+    return re.sub(r"(?s)<td.*?</td>", lambda cell: re.sub(r'(?<=<span class="pre">)[^<]+', parted, cell[0]), body)
+
+
 def mend_page(app, pagename, templatename, context, doctree):
     # The look of notebooks is for notebooks.
     if doctree is None or not any(cell.get("cell_index") is not None for cell in doctree.findall(nodes.container)):
         context["css_files"] = [sheet for sheet in context["css_files"] if "mystnb" not in str(sheet.filename)]
     # What marks the words of a search is fetched where there are any: see site.js.
     context["script_files"] = [script for script in context["script_files"] if "sphinx_highlight" not in str(script.filename)]
+    if "body" in context:
+        context["body"] = breakable(sized(app, context["body"]))
     if "furo_navigation_tree" in context:
-        context["furo_navigation_tree"] = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
+        tree = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
+        context["furo_navigation_tree"] = grouped(app, pagename, tree)
 
 
 def setup(app):

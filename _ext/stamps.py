@@ -3,7 +3,7 @@
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
 - `{tested} climbs`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
 - `{tested} kernels`: what kernels from PyPI do.
-- `{tested} browsers`: what was done in other browsers than Chromium.
+- `{tested} browsers`: what was done in other browsers than Chromium; `{tested} attacks`: what pages tried there.
 - `{tested} archive`: its SHA-256, and the table of the machines that archives of just these bytes have set up.
 """
 
@@ -159,6 +159,7 @@ class Tested(FromFile):
             "files": self.files,
             "kernels": self.kernels,
             "browsers": self.browsers,
+            "attacks": self.attacks,
         }
         return (tables | {"archive": self.archive})[what](rows, *names)
 
@@ -266,6 +267,14 @@ class Tested(FromFile):
                 for row in used
             ],
         )
+
+    def attacks(self, rows):
+        """A row for each, a column for each browser: what was seen there."""
+        seen = sorted((row for row in rows if row["kind"] == "attacked"), key=lambda row: (row["by"], number(row["version"])))
+        tried = list(dict.fromkeys(attack for row in seen for attack in row["lived"]))
+        head = ["What was tried", *(f"{row['by']} {row['version']}" for row in seen)]
+        lines = [[attack, *(row["lived"].get(attack, "—") for row in seen)] for attack in tried]
+        return self.table(head, [*lines, ["Run on", *(row["date"] for row in seen)]] if seen else [])
 
     def term(self, rows):
         """The newest term of each reverse proxy, side by side."""

@@ -2,6 +2,9 @@
 
 The table is snippets/manifest.toml: `[values]`, `[fields]` and `[[forms]]`. The work is done in the browser, by
 _static/values.js; without JavaScript the form is not shown, and the pages hold the examples.
+
+It stands, closed, under the title of each page that shows an example. `{values}` puts it elsewhere. A page with the one download, into
+which the values go, has it open.
 """
 
 import html
@@ -9,7 +12,18 @@ import json
 import re
 from pathlib import Path
 
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective
+
 from _ext.manifest import table
+
+# Where `{values}` stands, in the HTML of a page.
+HERE = '<div class="values-here"></div>'
+ABOUT = (
+    "Type your own host name and paths. Everything that you copy or download from this guide then holds them. "
+    "They stay in this browser, and no server gets them."
+)
 
 BUTTONS = (
     '<p class="values-buttons"><button type="reset">Back to the examples</button> '
@@ -39,7 +53,15 @@ def form(manifest):
             f'<p class="wrong" id="value-{name}-wrong" aria-live="polite"></p><p class="hint" id="value-{name}-hint">{hint}</p></div>'
         )
     summary = f"<summary>Your values: <code>{SUMMARY.format(**manifest['values'])}</code></summary>"
-    return f'<details class="values">{summary}<form autocomplete="off">{"".join(made)}{BUTTONS}</form></details>'
+    about = f'<p class="about">{ABOUT}</p>'
+    return f'<details class="values">{summary}<form autocomplete="off">{about}{"".join(made)}{BUTTONS}</form></details>'
+
+
+class Values(SphinxDirective):
+    def run(self):
+        site = addnodes.only(expr="builder_html")
+        site += nodes.raw("", HERE, format="html")
+        return [site]
 
 
 def write_examples(app, config):
@@ -57,16 +79,18 @@ def write_examples(app, config):
 
 
 def add_form(app, pagename, templatename, context, doctree):
-    """Put the form under the title of each page that shows an example."""
+    """Put the form into each page that shows an example."""
     if app.builder.name == "html":
         context["metatags"] = f"{context.get('metatags', '')}<script>{HEAD}</script>"
     body = context.get("body", "")
     # A book has no scripts.
     if app.builder.name == "html" and doctree is not None and app.values_pattern.search(html.unescape(re.sub(r"<[^>]+>", "", body))):
-        context["body"] = body.replace("</h1>", f"</h1>\n{app.values_form}", 1)
+        form = app.values_form.replace("<details", "<details open", 1) if "archive-link" in body else app.values_form
+        context["body"] = body.replace(HERE, form) if HERE in body else body.replace("</h1>", f"</h1>\n{form}", 1)
 
 
 def setup(app):
+    app.add_directive("values", Values)
     app.connect("config-inited", write_examples)
     app.connect("html-page-context", add_form)
     app.add_js_file("examples.js", defer="defer")

@@ -242,7 +242,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/how-the-parts-fit",
     ),
     (
-        r"-> (?!50[23])\d+ on the WebSocket.*" + BEFORE,
+        r"-> (?!50[234])\d+ on the WebSocket.*" + BEFORE,
         OneOf(
             (
                 "A rule of the reverse proxy refuses the WebSocket.",

@@ -299,7 +299,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/how-the-parts-fit",
     ),
     (
-        r"-> (?!50[23])\d+ on the WebSocket.*" + BEFORE,
+        r"-> (?!50[234])\d+ on the WebSocket.*" + BEFORE,
         OneOf(
             (
                 "A rule of the reverse proxy refuses the WebSocket.",
@@ -2131,7 +2131,7 @@ deploy/faults#another-version-of-jupyterhub
     jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
 deploy/proxy-parts#slow-clients
     AH01084: pass request body failed to … (…)
-deploy/existing-site#2-put-it-to-work
+deploy/existing-site#2-reload-the-web-server
     "location" directive is not allowed here in …/….conf:…
     duplicate location "…/" in …/….conf:…
     unknown log format "jupyterhub" in …/….conf:…

@@ -32,7 +32,7 @@ def fetched(request, site, reader):
         at_work.meet_all(NAME, states(SERVICE[proxy]), FETCH)
         at_work.follow(NAME, [FETCH, PLACE])
         at_work.meet_all(NAME, states(SERVICE[proxy]), PLACE)
-        at_work.follow(PROXY_PAGE, ["save-the-site", "put-it-to-work"])
+        at_work.follow(PROXY_PAGE, ["save-the-site", "enable-the-site"])
         certificate.trusted(machine)
         at_work.follow(NAME, [TRY])
         at_work.meet_all(NAME, states(SERVICE[proxy]), TRY)

@@ -125,7 +125,7 @@ def typed(at_work, hub, proxy):
 
 def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     at_work, hub, proxy = followed
-    assert at_work.meet_all(PAGE, STATES, "put-it-to-work")
+    assert at_work.meet_all(PAGE, STATES, "reload-the-web-server")
     last = hub.check("--keep-server", "--megabytes", "1")[-1]
     assert last["ok"], tell(last)
     prove(typed(at_work, hub, proxy))

@@ -53,7 +53,14 @@ def test_without_compression_they_arrive_as_they_are(front, version):
     assert weigh(front)[0] > 0.99
 
 
-COMPRESSED = ["text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml"]
+COMPRESSED = [
+    "text/css",
+    "text/javascript",
+    "application/javascript",
+    "application/json",
+    "image/svg+xml",
+    "image/vnd.microsoft.icon",
+]
 AS_THEY_ARE = ["application/xhtml+xml", "text/event-stream", "text/plain", "application/octet-stream", "image/png", "font/woff2"]
 # A path that only begins as that of the stream of events does.
 ALIKE = "hub/api/users/alice/progress-of-work?application/json"

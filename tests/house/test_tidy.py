@@ -11,13 +11,16 @@ from tests.harness.manifest import ROOT
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = " ".join(sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github/workflows").iterdir()))
+FORMS = " ".join(sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github/ISSUE_TEMPLATE").glob("[0-9]*.yml")))
 LINTERS = {
     "ruff check": "ruff check .",
     "ruff format": "ruff format --check .",
     "codespell": "codespell",
-    "yamllint": "yamllint --strict .github .readthedocs.yaml snippets/workflow",
+    "yamllint": "yamllint --strict .github .readthedocs.yaml CITATION.cff snippets/workflow",
     "workflows": f"check-jsonschema --builtin-schema vendor.github-workflows {WORKFLOWS} snippets/workflow/hubcheck.yml",
     "action": "check-jsonschema --builtin-schema vendor.github-actions snippets/workflow/action.yml",
+    "forms": f"check-jsonschema --builtin-schema vendor.github-issue-forms {FORMS}",
+    "issues": "check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml",
     "readthedocs": "check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml",
     "zizmor": "zizmor --offline --quiet --no-progress .github snippets/workflow/action.yml",
     "rumdl": "rumdl check --no-cache .",

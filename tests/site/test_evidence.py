@@ -93,9 +93,11 @@ BROWSER = SimpleNamespace(name="Firefox", version="153.7.0")
 def test_what_was_done_in_one_browser_comes_together_and_another_release_is_another_row(file):
     for what, version in (("logs in", "153.7.0"), ("uploads", "153.7.0"), ("logs in", "154.0")):
         browser = SimpleNamespace(name="Firefox", version=version)
-        evidence.merge([evidence.used(hub(), browser, "nginx", machine(), what)])
+        evidence.merge([evidence.used(hub(), browser, "nginx", machine(), what), evidence.attacked(hub(), browser, what, "refused")])
     used = {row["version"]: row["lived"] for row in evidence.read(file) if row["kind"] == "used"}
     assert used == {"153.7.0": {"logs in": True, "uploads": True}, "154.0": {"logs in": True}}
+    attacked = {row["version"]: [*row["lived"]] for row in evidence.read(file) if row["kind"] == "attacked"}
+    assert attacked == {"153.7.0": ["logs in", "uploads"], "154.0": ["logs in"]}
 
 
 def test_a_mutated_hub_proves_nothing_as_a_service_and_in_a_browser():
@@ -104,6 +106,7 @@ def test_a_mutated_hub_proves_nothing_as_a_service_and_in_a_browser():
     assert evidence.blocks_run(mutated, "nginx", machine(), "JupyterLab", 3.0) is None
     assert evidence.survived(mutated, "nginx", machine(), "a reload", TOLD) is None
     assert evidence.used(mutated, BROWSER, "nginx", machine(), "logs in") is None
+    assert evidence.attacked(mutated, BROWSER, "a frame", "refused") is None
 
 
 def test_a_hub_knows_from_which_files_it_is_made():
@@ -128,7 +131,9 @@ def test_every_published_file_can_have_evidence():
     rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
     rows += [evidence.read_beside(program, "1.0", "trixie") for program in evidence.READ_BESIDE]
     rows.append(evidence.kernel(hub(), "octave_kernel", "1.1.1", "Octave", "", {"computes": True}))
-    rows.append(evidence.row("accepted", "nginx", "1.0", [f"faster/{proxy}-static.conf" for proxy in PROXIES]))
+    rows.append(
+        evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
+    )
     rows.append(evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt"]))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [

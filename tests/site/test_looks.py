@@ -233,6 +233,54 @@ def test_little_moves_while_a_page_loads_with_values_of_the_readers_own(site, re
     assert not {where: shift for where, shift in moved.items() if shift > SHIFT}
 
 
+# Names in code in tables whose letters stand in more than one line.
+BROKEN = """() => {
+    const told = [], range = document.createRange();
+    for (const code of document.querySelectorAll("td code")) {
+        if (!code.checkVisibility()) continue;
+        const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+        while (walker.nextNode()) for (const word of walker.currentNode.data.matchAll(/[A-Za-z0-9]+/g)) {
+            range.setStart(walker.currentNode, word.index);
+            range.setEnd(walker.currentNode, word.index + word[0].length);
+            const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+            if (lines.size > 1) told.push(`${word[0]} of ${code.textContent}`);
+        }
+    }
+    return told;
+}"""
+WITH_NAMES = ("index.html", "deploy/other-proxies.html", "deploy/shares.html", "deploy/upgrade.html", "troubleshooting/index.html")
+
+
+def test_no_name_in_a_table_breaks_in_its_middle(reader):
+    """On a narrow screen: after / . _ and - it may, elsewhere the table is wider than the screen, and scrolls."""
+    page = reader.context(viewport=NARROW).new_page()
+    told, names = [], 0
+    for address in WITH_NAMES:
+        page.goto(reader.address + address)
+        told += [f"{address}: {words}" for words in page.evaluate(BROKEN)]
+        names += page.locator("td code wbr").count()
+    assert names > 50
+    assert not told, "\n".join(told)
+    page.add_style_tag(content="td code { overflow-wrap: anywhere !important } table { table-layout: fixed; width: 9rem !important }")
+    assert page.evaluate(BROKEN), "names that break are seen"
+    page.context.close()
+
+
+def test_the_sidebar_groups_open_by_keyboard(reader):
+    page = reader.context(viewport=WIDE).new_page()
+    page.goto(f"{reader.address}deploy/users.html")
+    groups = page.locator(".sidebar-tree .group details")
+    assert [group.evaluate("group => group.open") for group in groups.all()] == [False, False, True, False, False]
+    link = groups.first.get_by_role("link", name="Check it")
+    expect(link).to_be_hidden()
+    groups.first.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(link).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(groups.first.get_by_role("link").first).to_be_focused()
+    page.context.close()
+
+
 def test_a_choice_of_tab_holds_on_other_pages_and_later_and_by_link(reader):
     page = reader.context().new_page()
     page.goto(reader.address + PROXY)
@@ -312,6 +360,7 @@ OVER = """() => {
 # The width of A4 between the margins of the book in pixels, upright and across.
 SHEETS = (673, 1001)
 PRINTED = ("index.html", PROXY, "deploy/install.html", "deploy/faults.html", "jigsaw/first-blocks.html", "jigsaw/policies.html")
+PRINTED += ("deploy/other-proxies.html", "deploy/tested.html")
 
 
 def over(page):

@@ -50,7 +50,7 @@ def test_the_page_tells_of_this_script_and_of_no_other(tree):
     assert page.strong.text == "The tests notice 70% of them"
     assert [item.text.strip() for item in page.select("li")] == [
         "6 make a test fail.",
-        "1 come to no end, which a test notices too.",
+        "1 never end, which a test notices too.",
         "2 pass every test.",
         "1 are in code that no test runs.",
     ]

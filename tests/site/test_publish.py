@@ -85,6 +85,8 @@ def test_the_list_has_whole_addresses_where_they_are_known(published):
 
 def test_the_links_of_the_one_text_lead_to_pages(site, text):
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+\.html[^)\s]*)\)", text)]
+    # Where set-ups of others were tried, theirs are named too.
+    links = [link for link in links if "://" not in link]
     assert len(links) > 100
     assert not [link for link in links if not (site.html / link).is_file()]
 
@@ -123,6 +125,39 @@ def test_the_page_for_what_is_not_there_leads_on_from_below_any_path(request, bu
     assert article.form.find("input", attrs={"name": "q"})
     doors = {f"{prefix}{door}/index.html" for door in ("deploy", "jigsaw", "troubleshooting")}
     assert doors < {link["href"] for link in article.select("a")}
+
+
+ATOM = {"": "http://www.w3.org/2005/Atom"}
+
+
+def test_the_feed_tells_of_each_release_and_leads_to_its_place(published):
+    """Well-formed, with what Atom (RFC 4287) demands of a feed and of an entry; each page's head names it."""
+    feed = ElementTree.fromstring((published.html / "feed.xml").read_bytes())
+    assert feed.tag == f"{{{ATOM['']}}}feed"
+    assert feed.find("link[@rel='self']", ATOM).get("href") == f"{ADDRESS}feed.xml"
+    assert feed.findtext("author/name", namespaces=ATOM)
+    tagged, entries = [row for row in releases.rows() if row["commit"]], feed.findall("entry", ATOM)
+    assert [entry.findtext("title", namespaces=ATOM) for entry in entries] == [f"Release {row['version']}" for row in tagged]
+    assert len({entry.findtext("id", namespaces=ATOM) for entry in entries}) == len(tagged)
+    page = published.pages[published.html / "deploy/what-is-new.html"]
+    for entry, row in zip(entries, tagged, strict=True):
+        address, _, place = entry.find("link", ATOM).get("href").partition("#")
+        assert address == f"{ADDRESS}deploy/what-is-new.html"
+        section = page.find(id=place)
+        assert section.h2.get_text().startswith(f"Release {row['version']}")
+        assert entry.findtext("updated", namespaces=ATOM) == f"{row['date']}T00:00:00Z"
+        words = BeautifulSoup(entry.findtext("content", namespaces=ATOM), "html.parser")
+        assert [item.text for item in words.select("li")] == [item.get_text().replace("’", "'") for item in section.select("li")]  # noqa: RUF001
+    assert feed.findtext("updated", namespaces=ATOM) == f"{tagged[0]['date']}T00:00:00Z"
+    assert page.select_one("article a[href='../feed.xml']")
+    heads = [soup.head.select_one("link[type='application/atom+xml']") for soup in (page, published.pages[published.html / "index.html"])]
+    assert [link["href"] for link in heads] == ["../feed.xml", "feed.xml"]
+
+
+def test_without_an_address_there_is_no_feed(site):
+    assert not (site.html / "feed.xml").exists()
+    assert not [str(page) for page, soup in site.pages.items() if soup.select("[href$='feed.xml']")]
+    assert "feed-here" not in (site.html / "deploy/what-is-new.html").read_text("utf-8")
 
 
 def test_books_and_versions_are_offered_where_there_are_any(site, published):

@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 from tests.harness import releases
 from tests.harness.manifest import ROOT, SNIPPETS, snippets
@@ -26,6 +27,13 @@ def test_the_newest_release_is_the_next_one_or_has_a_commit_and_all_others_have_
     dates = [row["date"] for row in releases.rows()]
     assert dates == sorted(dates, reverse=True)
     assert all(row["commit"] for row in releases.rows()[1:])
+
+
+def test_the_file_for_citing_names_the_newest_release():
+    cited, newest = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8")), releases.rows()[0]
+    assert (cited["version"], cited["date-released"]) == (newest["version"], newest["date"])
+    assert cited["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= cited.keys(), "what its format demands"
 
 
 @pytest.mark.parametrize("version", TAGGED)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +22,18 @@ ROOMS = ("deploy", "jigsaw", "troubleshooting")
 PAGES = sorted([ROOT / "index.md", *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))])
 NOTEBOOKS = sorted((ROOT / "jigsaw").glob("*.ipynb"))
 # Pages of deploy/ that explain or list, and have no steps. `tested` is written by the build.
-WITHOUT_STEPS = {"how-the-parts-fit", "other-proxies", "proxy-parts", "check-script", "security", "speed", "faults", "glossary", "tested"}
+WITHOUT_STEPS = {
+    "how-the-parts-fit",
+    "other-proxies",
+    "proxy-parts",
+    "check-script",
+    "security",
+    "speed",
+    "faults",
+    "glossary",
+    "tested",
+    "what-is-new",
+}
 LONGEST = 35
 # Folders of published files that the set-up on one screen does without.
 BESIDE = {"setup", "people", "course", "care", "workflow", "balancer", "beside", "kernels", "faster", "logins", "ldap", "slurm"}
@@ -137,6 +149,9 @@ def said() -> list[tuple[str, str]]:
             if cell["cell_type"] == "markdown":
                 name = f"{notebook.relative_to(ROOT)}: cell {count}, line"
                 lines += [(f"{name} {number}", line) for number, line in prose("".join(cell["source"]))]
+    told = tomllib.loads((ROOT / "releases.toml").read_text("utf-8"))
+    news = [words for release in (told["coming"], *told["release"]) for words in release["news"]]
+    lines += [("releases.toml", line) for words in news for _, line in prose(words)]
     return [(place, line.strip()) for place, line in lines if line.strip()]
 
 
@@ -188,9 +203,17 @@ def how_tos() -> list[Path]:
     return [page for page in PAGES if "\n## What you will have\n" in page.read_text("utf-8")]
 
 
+def deployment() -> list[str]:
+    """The names of the pages of Deploy in their order: those of each of its tables of contents."""
+    tables = re.findall(r"(?s)```\{toctree\}.*?\n\n(.*?)\n```", (ROOT / "deploy/index.md").read_text("utf-8"))
+    listed = [name for table in tables for name in table.split()]
+    further = set((ROOT / "deploy/other-proxies.md").read_text("utf-8").partition("{toctree}")[2].split())
+    assert sorted(listed) == sorted(page.stem for page in (ROOT / "deploy").glob("*.md") if page.stem not in {"index", *further})
+    return listed
+
+
 def test_every_page_of_the_deployment_has_the_skeleton():
-    listed = re.search(r"(?s)```\{toctree\}.*?\n\n(.*?)\n```", (ROOT / "deploy/index.md").read_text("utf-8"))[1].split()
-    lacking = [name for name in listed if name not in WITHOUT_STEPS and ROOT / f"deploy/{name}.md" not in how_tos()]
+    lacking = [name for name in deployment() if name not in WITHOUT_STEPS and ROOT / f"deploy/{name}.md" not in how_tos()]
     assert not lacking, "\n".join(f"deploy/{name}.md: no heading “## What you will have”" for name in lacking)
 
 
@@ -245,7 +268,7 @@ def test_the_quick_path_types_what_the_pages_type_and_fits_on_one_screen(proxy):
 
 def until_the_check() -> list[str]:
     """The texts of the pages of Deploy in their order, the check's among them."""
-    listed = re.search(r"(?s)```\{toctree\}.*?\n\n(.*?)\n```", (ROOT / "deploy/index.md").read_text("utf-8"))[1].split()
+    listed = deployment()
     return [(ROOT / f"deploy/{name}.md").read_text("utf-8") for name in listed[: listed.index("check") + 1]]
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from _ext.atlas import SHOWN, USUALLY
 from tests.harness.machines import deployment
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VERSIONS
+from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, ROOT, VERSIONS
 from tests.harness.measuring import atlas
 from tests.harness.measuring.atlas import Entry, Seen, Unclear, entries
 from tests.harness.measuring.ladder import LADDER
-from tests.harness.pairs import WHOLE, in_turn
+from tests.harness.pairs import WHOLE, in_turn, marks
 
 RUNGS = [atlas.BELOW, *LADDER]
 ENTRIES = entries()
@@ -35,10 +36,11 @@ def shown_with(entry):
 
 
 ROWS = [
-    pytest.param(entry, proxy, id=f"{entry.name}-{proxy}", marks=pytest.mark.xdist_group(group(entry)))
+    pytest.param(entry, proxy, id=f"{entry.name}-{proxy}", marks=[pytest.mark.xdist_group(group(entry)), *marks(proxy)])
     for entry in ENTRIES
     for proxy in shown_with(entry)
 ]
+FIRST, FURTHER = ([row for row in ROWS if (row.values[1] in PROXIES) == first] for first in (True, False))
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +60,8 @@ def located(entry, lines):
     return "\n".join(f"troubleshooting/{entry.name}/symptom.txt:{number}: not seen in [{place}]: {line}" for place, number, line in lines)
 
 
-# Each entry every time with one of its reverse proxies, in turn.
-@pytest.mark.parametrize(("entry", "proxy"), in_turn(ROWS))
+# Each entry every time with nginx or Apache, in turn; with the further reverse proxies weekly.
+@pytest.mark.parametrize(("entry", "proxy"), [*in_turn(FIRST), *FURTHER])
 def test_the_fault_breaks_its_rung_and_shows_its_symptom(stages, entry, proxy):
     # Without a browser each time, with one once a week.
     expected = [line for line in entry.expected(proxy) if WHOLE or line[0] not in ("browser", "console")]
@@ -91,13 +93,16 @@ def test_a_good_deployment_shows_no_symptom(stages, tmp_path, proxy, rung):
 def test_the_rungs_are_those_of_the_check():
     inside = re.search(r"^INSIDE = \{(.*?)^\}", PUBLISHED.read("check/hubcheck.py"), re.M | re.S)
     assert re.findall(r'"(\w+)":', inside[1]) == LADDER
+    assert list(USUALLY) == RUNGS, "_ext/atlas.py: USUALLY says of each rung where it shows"
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_the_entry_is_whole(entry):
     assert entry.rung in RUNGS, f"troubleshooting/{entry.name}/index.md:1: no rung is called {entry.rung}"
+    where = entry.about.get("shown", USUALLY[entry.rung])
+    assert where in SHOWN, f"troubleshooting/{entry.name}/index.md:1: no group of troubleshooting/index.md is called {where}"
     for proxy in entry.proxies:
-        assert proxy in PROXIES
+        assert proxy in EVERY_PROXY
         assert entry.expected(proxy), f"troubleshooting/{entry.name}/symptom.txt: nothing that a person sees with {proxy}"
         read = [line for place, _, line in entry.expected(proxy) if place == "check" and "Read: " in line]
         assert len(read) == 1, f"troubleshooting/{entry.name}/symptom.txt: not one 'Read: ' in [check] for {proxy}"

@@ -58,7 +58,7 @@ class Driver(Protocol):
     def go(self, window: str, address: str) -> None: ...
     def reload(self, window: str) -> None: ...
     def call(self, window: str, frame: Path, function: str, arguments: Sequence[Any]) -> Any: ...
-    def act(self, window: str, actions: list[dict]) -> None: ...
+    def act(self, window: str, actions: list[dict], frame: Path = ()) -> None: ...
     def picture(self, window: str) -> bytes: ...
     def said(self) -> list[str]: ...
     def end(self) -> None: ...
@@ -142,7 +142,8 @@ class Firefox:
             window = found["context"]
         return _answer(self._call(window, ANSWER.replace("FUNCTION", function), json.dumps(arguments)))
 
-    def act(self, window: str, actions: list[dict]) -> None:
+    def act(self, window: str, actions: list[dict], frame: Path = ()) -> None:
+        """Keys go to whatever has the keyboard, in whichever frame."""
         self._before(window)
         self.ask("input.performActions", context=window, actions=actions)
 
@@ -223,8 +224,9 @@ class WebKit:
         script = f"const answer = arguments[1]; ({ANSWER.replace('FUNCTION', function)})(arguments[0]).then(answer);"
         return _answer(self._ask("POST", "/execute/async", script=script, args=[json.dumps(arguments)]))
 
-    def act(self, window: str, actions: list[dict]) -> None:
-        self._in(window)
+    def act(self, window: str, actions: list[dict], frame: Path = ()) -> None:
+        """Keys go to the frame that is named, and the mouse's places count from the window in any case."""
+        self._in(window, frame)
         self._ask("POST", "/actions", actions=actions)
 
     def picture(self, window: str) -> bytes:

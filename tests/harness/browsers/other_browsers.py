@@ -142,15 +142,15 @@ class Page:
     def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
         self.mouse([begin, (begin[0] + 6, begin[1] + 6), (end[0] + 7, end[1] + 5), end])
 
-    def press(self, *keys: str) -> None:
-        """Press keys at once, such as "Shift" and "Enter"."""
+    def press(self, *keys: str, frame: drivers.Path = ()) -> None:
+        """Press keys at once, such as "Shift" and "Enter". `frame` is the one that has the keyboard."""
         named = [KEYS.get(key, key) for key in keys]
         acts = [{"type": "keyDown", "value": key} for key in named] + [{"type": "keyUp", "value": key} for key in reversed(named)]
-        self.driver.act(self.window, [{"type": "key", "id": "keys", "actions": acts}])
+        self.driver.act(self.window, [{"type": "key", "id": "keys", "actions": acts}], frame)
 
-    def type(self, text: str) -> None:
+    def type(self, text: str, frame: drivers.Path = ()) -> None:
         acts = [{"type": kind, "value": letter} for letter in text for kind in ("keyDown", "keyUp")]
-        self.driver.act(self.window, [{"type": "key", "id": "keys", "actions": acts}])
+        self.driver.act(self.window, [{"type": "key", "id": "keys", "actions": acts}], frame)
 
     def fill(self, css: str, text: str) -> None:
         """Click into a field and type."""
@@ -176,6 +176,14 @@ class Page:
 
 EDITOR = (".jp-Notebook .jp-CodeCell .jp-OutputArea iframe",)
 IDLE = """() => document.querySelector(".jp-Notebook-ExecutionIndicator")?.dataset.status === "idle" """
+# Whether the server has a kernel for the page's notebook, and somebody connected to it. The indicator is idle before that, too, and
+# whoever runs a cell then is asked to select a kernel.
+CONNECTED = """async () => {
+  const headers = { "X-XSRFToken": document.cookie.match(/_xsrf=([^;]*)/)[1] };
+  const sessions = await (await fetch(`${location.pathname.match(/.*[/]user[/][^/]+[/]/)[0]}api/sessions`, { headers })).json();
+  const path = decodeURIComponent(location.pathname);
+  return sessions.some((session) => path.endsWith(`/${session.path}`) && session.kernel.connections > 0);
+}"""
 FOCUSED = "(nth) => [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .cm-content')][nth].contains(document.activeElement)"
 SAVE = "[data-jp-item-name='save'] button, jp-button[data-command='docmanager:save']"
 RESTART = "[data-jp-item-name='restart'] button, [data-jp-item-name='restart'] jp-button"
@@ -190,8 +198,9 @@ class Notebook:
     frame: drivers.Path = EDITOR
 
     def ready(self) -> Notebook:
+        self.page.until(CONNECTED)
         self.page.until(IDLE)
-        # The indicator says so before the page is connected, and not every driver tells of WebSockets.
+        # The server may have heard of the connection a little before the page has.
         time.sleep(0.7)
         return self
 
@@ -322,6 +331,12 @@ class Desk:
         """What consoles have said as an error since they were asked last, but for what Notebook 7 and pages that are left always say."""
         others = (*NOTEBOOKS_OWN, *BROKEN_OFF)
         return [said for said in self.said() if said.startswith(("error", "uncaught")) and not any(own in said for own in others)]
+
+    def clear(self) -> None:
+        """Close every window."""
+        for window in self.driver.windows():
+            with contextlib.suppress(RuntimeError):
+                self.driver.close(window)
 
 
 @contextlib.contextmanager

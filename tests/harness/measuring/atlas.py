@@ -36,7 +36,20 @@ from tests.harness.pairs import WHOLE
 
 ATLAS = ROOT / "troubleshooting"
 VERSION = VERSIONS["jupyterhub"][0]
-KEYS = {"rung", "proxies", "server", "certificate", "address", "user", "check", "needs", "balancer", "also_called", "headings_also_called"}
+KEYS = {
+    "rung",
+    "shown",
+    "proxies",
+    "server",
+    "certificate",
+    "address",
+    "user",
+    "check",
+    "needs",
+    "balancer",
+    "also_called",
+    "headings_also_called",
+}
 # A server that holds the certificate, and speaks plain HTTP with the one behind it. Of the hub's name it has the addresses that
 # are put in; the published site has all others.
 BALANCER = """
@@ -137,13 +150,13 @@ class Entry:
     @property
     def proxies(self) -> list[str]:
         """The reverse proxies to show the fault with: those whose files it changes, else the first."""
-        changed = [proxy for proxy in PROXIES if any(name.startswith(f"{proxy}/") for name in self.changes)]
+        changed = [proxy for proxy in EVERY_PROXY if any(name.startswith(f"{proxy}/") for name in self.changes)]
         return self.about.get("proxies") or changed or list(PROXIES)[:1]
 
     @property
     def of_the_hub(self) -> bool:
         """Whether the fault is in the server itself, so that it needs a JupyterHub of its own."""
-        proxied = tuple(f"{proxy}/" for proxy in PROXIES)
+        proxied = tuple(f"{proxy}/" for proxy in EVERY_PROXY)
         return (self.folder / "fault.sh").exists() or any(not name.startswith(proxied) for name in self.changes)
 
     def script(self, name: str) -> str:
@@ -160,7 +173,7 @@ class Entry:
         for place, whose, number, _ in lines:
             if not place:
                 raise Unclear(f"{shown(path)}:{number}: a line before the first [place]")
-            if place not in PLACES or (whose and whose not in PROXIES):
+            if place not in PLACES or (whose and whose not in EVERY_PROXY):
                 head = f"{place} {whose}".rstrip()
                 raise Unclear(f"{shown(path)}:{number}: no such place: [{head}]; there are {', '.join(PLACES)}")
         return [(place, number, line) for place, whose, number, line in lines if whose in ("", proxy)]
@@ -255,7 +268,7 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
         if hub is None:
             raise Unclear(f"{entry.name}: its fault is in the proxy; it needs a stage with a hub")
         before = len(hub.log()) if hub is stage.hub else 0
-        machine = stack.enter_context(deployment.beside(hub, entry.about.get("server", PROXIES[proxy].servers[-1])))
+        machine = stack.enter_context(deployment.beside(hub, entry.about.get("server", EVERY_PROXY[proxy].servers[-1]), proxy))
         try:
             deployment.install(machine, proxy, _broken(entry, proxy), _extra(entry, proxy, stage))
         except deployment.Refused as refused:
@@ -270,7 +283,7 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
         def look(visit: Visit | None) -> None:
             seen.places |= visit.look() if visit else {}
             seen.places["hub"] = hub.log()[before:]
-            seen.places["proxy"] = machine.sh(f"cat {logs}", check=False).stdout
+            seen.places["proxy"] = machine.sh(deployment.reading(logs), check=False).stdout
             seen.places["check"] = said
             if expected is None or seen.missing(expected):
                 raise TimeoutError
@@ -286,7 +299,7 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
         if entry.about.get("balancer"):
             stack.close()
             with deployment.in_front(
-                hub, PROXIES[proxy].servers[-1], proxy, balancer.files(proxy, "http", "127.0.0.1"), _extra(entry, proxy, stage)
+                hub, EVERY_PROXY[proxy].servers[-1], proxy, balancer.files(proxy, "http", "127.0.0.1"), _extra(entry, proxy, stage)
             ):
                 # Kernels through both servers once a week.
                 last = hub.check("--keep-server", "--until", "kernel_computes" if WHOLE else "login_works", user=user)[-1]

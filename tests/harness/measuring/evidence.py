@@ -32,7 +32,7 @@ PINS = "jupyterhub/requirements.txt"
 DEPLOYED = [name for name in SEEN if name.startswith(("jupyterhub/", "jupyter/", "kernel/", "jigsaw/"))]
 UNIT = "systemd/jupyterhub.service"
 # Kinds of which several tests each see a part.
-TOGETHER = ("typed", "used")
+TOGETHER = ("typed", "used", "attacked")
 ASK = """
 import importlib.metadata, platform
 print(*map(importlib.metadata.version, ("jupyterhub", "jupyter_server")), platform.python_version())
@@ -137,6 +137,15 @@ def used(hub: deployment.Hub, browser: Driver, proxy: str, machine: engine.Conta
     used = [*PUBLISHED.folder(proxy), *DEPLOYED, UNIT]
     more = {"on": f"{proxy} {reported(machine, proxy)}", "home": hub.suite, "jupyterhub": hub.version, "lived": {what: True}}
     return row("used", browser.name, browser.version, used, [], **more)
+
+
+def attacked(hub: deployment.Hub, browser: Driver, attack: str, seen: str) -> dict | None:
+    """What a page's attack came to in another browser than Chromium with the published files, once its control has succeeded there."""
+    if hub.files.altered:
+        return None
+    used = [*PUBLISHED.folder("nginx"), *DEPLOYED, UNIT]
+    more = {"home": hub.suite, "jupyterhub": hub.version, "lived": {attack: seen}}
+    return row("attacked", browser.name, browser.version, used, [], **more)
 
 
 def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, fault: str, told: dict) -> dict | None:

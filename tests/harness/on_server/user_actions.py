@@ -751,6 +751,18 @@ def answers(url: str, visitors: ThreadPoolExecutor, **headers: str) -> list[int]
     return sorted(set(visitors.map(ask, range(24))))
 
 
+def listens(port: int, patience: float = 10) -> None:
+    """Wait until a program of this machine takes connections on `port`, for `patience` seconds at most; then OSError."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.05)
+
+
 def early(url: str) -> dict[str, list[int]]:
     """The statuses of WebSockets, then of pages, that are asked for before the hub's own proxy knows the hub; in place of a hub."""
     programs = pathlib.Path(sys.executable).parent
@@ -758,6 +770,7 @@ def early(url: str) -> dict[str, list[int]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as proxy, ThreadPoolExecutor(8) as visitors:
         try:
             next(line for line in proxy.stdout if "Proxy API at" in line)
+            listens(800)  # it says so a moment before
             return {"WebSockets": answers(url, visitors, **UPGRADE), "pages": answers(url, visitors)}
         finally:
             proxy.terminate()

@@ -142,15 +142,26 @@ class Reader:
 
 
 @contextlib.contextmanager
+def served(html: Path, network: str, more: dict[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """A web server with the site that lies in a folder, and `more` pages (name: content); its name, with its address."""
+    chain, key = deployment.certificate(HOST)
+    put: dict[str, str | bytes] = {f"/srv/guide/{file.relative_to(html)}": file.read_bytes() for file in html.rglob("*") if file.is_file()}
+    put |= {"/etc/nginx/conf.d/guide.conf": SERVER, "/etc/ssl/certs/guide.crt": chain, "/etc/ssl/private/guide.key": key}
+    put |= {f"/srv/guide/{name}": content for name, content in (more or {}).items()}
+    with engine.run(images.server(images.SUITE).tag, network=network) as server:
+        server.sh("nginx", put)
+        yield {HOST: server.address()}
+
+
+@contextlib.contextmanager
 def reading(html: Path) -> Iterator[Reader]:
     """A browser in which the site that lies in a folder is read."""
-    chain, key = deployment.certificate(HOST)
-    put = {f"/srv/guide/{file.relative_to(html)}": file.read_bytes() for file in html.rglob("*") if file.is_file()}
-    put |= {"/etc/nginx/conf.d/guide.conf": SERVER, "/etc/ssl/certs/guide.crt": chain, "/etc/ssl/private/guide.key": key}
-    with engine.network() as network, engine.run(images.server(images.SUITE).tag, network=network) as server:
-        server.sh("nginx", put)
-        with user_browser.chromium(network, {HOST: server.address()}, ALONE, windowed=False) as chromium:
-            yield Reader(chromium)
+    with (
+        engine.network() as network,
+        served(html, network) as names,
+        user_browser.chromium(network, names, ALONE, windowed=False) as chromium,
+    ):
+        yield Reader(chromium)
 
 
 TYPE = """values => {

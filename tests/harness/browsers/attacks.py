@@ -1,0 +1,104 @@
+"""What other pages can try with a user of the hub: the notebooks, headers and scripts of attacks, for whichever browser."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Protocol
+
+from tests.harness.browsers import other_web, policies
+from tests.harness.machines import deployment, engine
+from tests.harness.manifest import PUBLISHED, Files
+
+
+class Desk(Protocol):
+    """Whoever can put a file below a user's home."""
+
+    def put(self, path: str, content: str, user: str = "alice") -> None: ...
+
+
+ELSEWHERE = f"https://{other_web.UNRELATED}/"
+
+BLOCKS = (
+    '<xml xmlns="https://developers.google.com/blockly/xml"><block type="text_print" x="40" y="40">'
+    '<value name="TEXT"><shadow type="text"><field name="TEXT">Hello</field></shadow></value></block></xml>'
+)
+# Beside the editor, the notebook shows a page of another site, with a page in it, and a frame whose origin is "null".
+CELLS = (
+    "%jigsaw Python --workspace first-blocks",
+    "from IPython.display import HTML\n"
+    f'HTML(\'<iframe name="other" src="{ELSEWHERE}frame.html"></iframe>'
+    '<iframe name="locked" sandbox="allow-scripts" srcdoc="<p>words</p>"></iframe>\')',
+)
+OTHERS = ("other", "nested", "locked")
+
+SERVER, COOP = "jupyter/jupyter_server_config.py", "add_header Cross-Origin-Opener-Policy same-origin always;"
+WHOLE_SERVER = """{"headers": {"Content-Security-Policy": "frame-ancestors 'self'"}, """
+FRAMED = PUBLISHED.replace(SERVER, "tornado_settings = {", f"tornado_settings = {WHOLE_SERVER}")
+CARELESS = FRAMED.replace(SERVER, "; sandbox allow-scripts", ";")
+
+
+def header(value: str) -> Files:
+    """The published files, but with this Cross-Origin-Opener-Policy in nginx's; without one for "".
+
+    Nothing is asked for again by what a browser has: it would go on with the header of its copy.
+    """
+    line = COOP.replace("same-origin", value) if value else ""
+    return PUBLISHED.replace("nginx/jupyterhub.conf", COOP, f"{line} {policies.AFRESH['nginx']}".strip())
+
+
+def message(name: str) -> dict[str, str]:
+    """What the editor would send for a program that leaves a file of this name."""
+    code = f"open('ATTACK-{name}', 'w').close()\n"
+    return {"type": "jigsaw", "action": "execute", "workspace_filename": "first-blocks.xml", "msg_id": name, "code": code}
+
+
+def ran(hub: deployment.Hub, folder: str, wanted: set[str]) -> set[str]:
+    """Whose programs have run in a folder of alice's, once that is `wanted` or ten seconds have gone by; their files are removed."""
+    command = ["find", f"/home/alice/{folder}", "-name", "ATTACK-*"]
+    found: set[str] = set()
+
+    def state() -> None:
+        listed = hub.machine.exec(*command, "-printf", "%f\n").stdout
+        found.update(name.removeprefix("ATTACK-") for name in listed.split())
+        if found != wanted:
+            raise LookupError
+
+    with contextlib.suppress(LookupError):
+        engine.wait(state, timeout=10)
+    hub.machine.exec(*command, "-delete")
+    return found
+
+
+def other_site(outside: engine.Container) -> None:
+    """Let the unrelated site have two pages: one that frames the other."""
+    framing = '<!DOCTYPE html><p>other</p><iframe name="nested" src="page.html"></iframe>'
+    outside.put({f"{other_web.PAGES}/frame.html": framing, f"{other_web.PAGES}/page.html": "<!DOCTYPE html><p>page</p>"})
+
+
+def mallorys(desk: Desk) -> None:
+    """mallory's own server is to show everybody a page of his, by a line of his own configuration."""
+    desk.put(".jupyter/jupyter_server_config.py", "c.ServerApp.extra_static_paths = ['~/public']\n", "mallory")
+    desk.put("public/page.html", "<!DOCTYPE html><title>mallory's</title><p>Welcome</p>", "mallory")
+
+
+# A page frames an address, and is told when the frame has loaded, or shows the browser's own error.
+FRAME = """address => new Promise((loaded) => {
+  const frame = document.createElement("iframe");
+  frame.onload = loaded;
+  frame.src = address;
+  document.body.append(frame);
+})"""
+# It reads the window that it holds, and writes a file as its user; or says why not.
+REACH = """async (file) => {
+  const held = window.held ?? frames[0];
+  try {
+    const title = held.document.title;
+    const headers = { "X-XSRFToken": held.document.cookie.match(/_xsrf=([^;]*)/)[1], "Content-Type": "application/json" };
+    const body = JSON.stringify({ type: "file", format: "text", content: "mallory's words" });
+    const answer = await held.fetch(file, { method: "PUT", headers, body });
+    return `${title}: ${answer.status}`;
+  } catch (error) {
+    return error.message;
+  }
+}"""
+POST = "message => { parent.postMessage(message, '*'); if (parent !== top) top.postMessage(message, '*'); }"
