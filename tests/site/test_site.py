@@ -205,8 +205,9 @@ def test_no_page_and_no_snippet_holds_a_placeholder():
 
 
 def test_addresses_and_versions_are_those_of_the_manifest():
-    """The hosts that the pages name are the example, the loopback address, the one that %jigsaw uses, and those of a login elsewhere."""
+    """The hosts that pages name: the example, loopback, the one that %jigsaw uses, those of a login elsewhere and of other ways."""
     hosts = {MANIFEST["values"]["host"], "127.0.0.1", "calysto.github.io", "login.example.com", "other.example.com"}
+    hosts |= {"tljh.jupyter.org", "z2jh.jupyter.org"}
     wrong = []
     for page in PAGES:
         for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
