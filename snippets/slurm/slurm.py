@@ -35,39 +35,28 @@ for place, (path, handler) in enumerate(default_handlers):
 
 
 class JobSpawner(SlurmSpawner):
-    """Says why a job waits, or that it is over before its server listens."""
+    """Notices a job that is over before its server listens: batchspawner's own waits for the port all the same."""
 
     async def start(self):
-        """batchspawner's own would wait for the port of a server whose job has failed."""
         starting = asyncio.ensure_future(super().start())
         try:
             while not starting.done():
                 await asyncio.wait([starting], timeout=2)
                 if self.job_id and not starting.done() and await self.query_job_status() == JobStatus.NOTFOUND:
-                    raise RuntimeError(f"job {self.job_id} ended before its server started: {self.job_status}")
+                    raise RuntimeError(f"Job {self.job_id} ended before its server listened.")
             return starting.result()
-        except RuntimeError as error:
-            shown = web.HTTPError(500, "Slurm: %s", error)
-            shown.jupyterhub_message = f"Slurm: {error}"
-            raise shown from error
         finally:
             starting.cancel()
-
-    async def progress(self):
-        async for event in super().progress():
-            if self.state_ispending():
-                event = {"message": f"Waiting for Slurm: {self.job_status}"}
-            yield event
 
 
 c.JupyterHub.spawner_class = JobSpawner
 
-# What a server gets. Slurm ends what takes more memory, and the server when its time is over.
+# What each server asks Slurm for.
 c.SlurmSpawner.req_partition = "jupyter"
 c.SlurmSpawner.req_memory = "2G"
 c.SlurmSpawner.req_nprocs = "1"
 c.SlurmSpawner.req_runtime = "8:00:00"
-# In seconds: who waits longer for a node is told so, and the job is cancelled.
+# In seconds: how long the hub waits for a node, and then for the server to answer.
 c.SlurmSpawner.start_timeout = 300
 c.SlurmSpawner.http_timeout = 60
 

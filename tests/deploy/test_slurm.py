@@ -15,6 +15,8 @@ from tests.harness.site.following import TABS
 from tests.harness.site.slurm_page import ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES
 
 HEAD, NODE, JOBS = "make-the-hub-s-machine-the-controller", "make-each-node", "have-the-hub-start-jobs"
+AWAY = "take-this-away-again"
+JOB_LOG = "/home/alice/.jupyter-job.log"
 # Says how a connection to an address goes.
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
 pytestmark = pytest.mark.xdist_group("slurm")
@@ -78,6 +80,11 @@ def token(node):
     return node.sh(script).stdout.strip()
 
 
+def computes_at(hub):
+    """The name of the machine that alice's kernel is on."""
+    return hub.on_server("compute", URL, "alice", "import socket; print(socket.gethostname())").strip()
+
+
 def address(hub):
     """The node and the port of the server that was started last."""
     return re.findall(r"started at (\w+):(\d+)", hub.log())[-1]
@@ -100,15 +107,35 @@ def test_a_user_climbs_the_ladder_on_a_node_and_leaves_no_job(cluster, hub):
     rungs = hub.check()
     assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
     gone(cluster)
-    assert hub.on_server("compute", URL, "alice", "import socket; print(socket.gethostname())").strip() in slurm.NODES
+    assert computes_at(hub) in slurm.NODES
     gone(cluster)
+    assert "is running at" in hub.machine.sh(f"cat {JOB_LOG}").stdout
 
 
 def test_who_takes_more_memory_than_the_job_has_loses_the_program(cluster, hub, server):
     take = "/opt/jupyterhub/bin/python -c 'kept = bytearray({} << 20); print(len(kept) >> 20)'"
+    assert server.sh("hostname").stdout.strip() in hub.on_server("in_terminal", URL, "alice", "hostname", "[]")[1]
     assert hub.on_server("in_terminal", URL, "alice", take.format(1000), "[]")[0] == 0
     assert hub.on_server("in_terminal", URL, "alice", take.format(2100), "[]")[0] == 137
     assert cluster.jobs()[0].startswith("alice RUNNING")
+
+
+def test_a_job_that_is_over_before_its_server_listens_fails_at_once(cluster, hub):
+    program = "/opt/jupyterhub/bin/batchspawner-singleuser"
+    for node in cluster.nodes.values():
+        node.sh(
+            f"mv {program} {program}.kept; printf '#!/bin/sh\\nsleep 5; echo no server here; exit 1\\n' >{program}; chmod 755 {program}"
+        )
+    try:
+        last = hub.check("--until", "server_spawns")[-1]
+    finally:
+        for node in cluster.nodes.values():
+            node.sh(f"mv {program}.kept {program}")
+    assert (last["rung"], last["ok"]) == ("server_spawns", False), tell(last)
+    assert last["seconds"] < 60, last
+    assert re.search(r"Job \d+ ended before its server listened", hub.log())
+    assert "no server here" in hub.machine.sh(f"cat {JOB_LOG}").stdout
+    gone(cluster)
 
 
 def test_a_server_may_tell_the_hub_its_port_and_nothing_else(cluster, hub, server):
@@ -159,3 +186,16 @@ def test_the_hub_and_servers_are_reached_by_whom_the_page_says(cluster, hub, ser
             assert reached(stranger, "head", "881")
     finally:
         hub.machine.sh(f"nft --file {SAVED_AS['slurm/firewall-head.nft']}")
+
+
+def test_without_the_line_servers_run_on_the_hubs_machine_again(cluster, hub, readers, prove):
+    """The last one: what comes after it would have no cluster."""
+    head = readers[0]
+    before = len(head.typed)
+    head.follow(PAGE, [AWAY])
+    assert not head.wrong, "\n\n".join(head.wrong)
+    keys = [step.key for step in head.typed[before:]]
+    assert len(keys) == 4
+    hub.machine.until(deployment.IS_UP)
+    assert computes_at(hub) == hub.machine.sh("hostname").stdout.strip()
+    prove(evidence.typed(PAGE, hub.suite, "nginx", keys))

@@ -10,7 +10,7 @@ ON_A_NODE = {
     "If you see activating": State(
         "cp --archive /etc/munge/munge.key /root/kept; head --bytes=128 /dev/urandom >/etc/munge/munge.key; "
         "systemctl restart munge; systemctl restart --no-block slurmd; "
-        "until journalctl --unit slurmd --grep 'Protocol auth'; do sleep 0.5; done",
+        "until journalctl --unit slurmd --grep 'Protocol authentication error'; do sleep 0.5; done",
         "mv /root/kept /etc/munge/munge.key; systemctl restart munge; systemctl stop slurmd; systemctl start slurmd",
         typed=["systemctl is-active slurmd.service"],
     ),
@@ -22,9 +22,10 @@ ON_THE_HUBS_MACHINE = {
         typed=["sinfo"],
     ),
     "If you see down": State(
-        "scontrol update NodeName=node1,node2 State=DOWN Reason=test",
+        "scontrol update NodeName=node1,node2 State=DOWN Reason=broken",
         "scontrol update NodeName=node1,node2 State=RESUME",
-        typed=["sinfo"],
+        typed=["sinfo", "sinfo --list-reasons"],
+        seen=["broken"],
     ),
 }
 STATES = ON_A_NODE | ON_THE_HUBS_MACHINE
