@@ -99,6 +99,9 @@ def test_each_command_of_the_page_prints_what_it_says(cluster, readers, prove):
     assert met == len(STATES)
     version = cluster.hub.machine.sh("sinfo --version").stdout.split()[1]
     prove(evidence.read_beside("Slurm", version, cluster.hub.suite))
+    prove(evidence.read_beside("nftables", cluster.hub.machine.sh("nft --version").stdout.split()[1].lstrip("v"), cluster.hub.suite))
+    pip = cluster.hub.machine.sh(f"{PYTHON} -m pip --version").stdout.split()[1]
+    prove(evidence.row("accepted", "pip", pip, ["slurm/requirements.txt"], home=cluster.hub.suite))
     for reader in readers[:2]:
         prove(*(evidence.typed(page, cluster.hub.suite, "nginx", keys) for page, keys in reader.typed_by_page().items()))
 
