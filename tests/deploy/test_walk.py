@@ -18,6 +18,7 @@ from tests.harness.site import (
     openid_page,
     other_kernels_page,
     removal,
+    slurm_page,
 )
 from tests.harness.site.following import TABS, State
 from tests.harness.site.walk import Type
@@ -38,10 +39,11 @@ ELSEWHERE = {
     "deploy/remove.md": "tests/deploy/test_remove.py",
     "deploy/shares.md": "tests/deploy/test_class_and_shares.py",
     **{f"deploy/{proxy}.md": "tests/deploy/test_other_proxies.py" for proxy in FURTHER_PROXIES},
+    "deploy/slurm.md": "tests/deploy/test_slurm.py",
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/users.md": "tests/deploy/test_users.py",
 }
-HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, ldap_page, openid_page, other_kernels_page, removal)
+HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, ldap_page, openid_page, other_kernels_page, removal, slurm_page)
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
 OWN = VALUES | reader_values.OWN

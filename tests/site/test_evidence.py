@@ -134,10 +134,12 @@ def test_every_published_file_can_have_evidence():
     rows.append(
         evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
     )
-    rows.append(evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt"]))
+    rows.append(evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt", "slurm/requirements.txt"]))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [
-        name for name in snippets() if name.startswith(("setup/", "people/", "course/", "care/", "faster/")) and name.endswith(".sh")
+        name
+        for name in snippets()
+        if name.startswith(("setup/", "people/", "course/", "care/", "faster/", "slurm/")) and name.endswith(".sh")
     ]
     rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))
     assert {name for row in rows for name in row["proves"]} == set(snippets())

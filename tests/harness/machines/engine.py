@@ -284,10 +284,10 @@ def _booting() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def network() -> Iterator[str]:
+def network(*options: str) -> Iterator[str]:
     """A network of its own for the length of a `with` block; its name."""
     name = f"guide-{os.getpid()}-{time.monotonic_ns() % 10**9}"
-    cli("network", "create", "--label", OURS, name)
+    cli("network", "create", "--label", OURS, *options, name)
     try:
         yield name
     finally:

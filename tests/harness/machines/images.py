@@ -181,6 +181,22 @@ def directory() -> Image:
 
 
 @cache
+def _slurm(what: str, name: str, packages: str) -> Image:
+    files: dict[str, str | bytes] = {"slurm/requirements.txt": (SNIPPETS / "slurm/requirements.txt").read_bytes()}
+    return Image(_beside(what, name), hub(name).tag, "slurm.Containerfile", {"PACKAGES": packages}, files)
+
+
+def slurm_head(name: str) -> Image:
+    """A machine of a kind in `HUBS` with Slurm's controller; built when first asked for."""
+    return _slurm("slurm-head", name, "slurmctld slurm-client munge nftables")
+
+
+def slurm_node(name: str) -> Image:
+    """A machine of a kind in `HUBS` on which no hub runs, with what a node of Slurm's takes; built when first asked for."""
+    return _slurm("slurm-node", name, "slurmd munge nftables")
+
+
+@cache
 def identity() -> Image:
     """A provider of OpenID Connect; built when first asked for."""
     files = _tree(HERE / "identity", "identity")

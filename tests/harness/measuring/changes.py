@@ -219,7 +219,8 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # What is no configuration: the check has tests and a score of its own, and the rest is read by pip. Of each part of the differences
 # for a balancer, test_balancer sees what breaks without it; what stands beside another site is the published site's, but for what
 # test_existing_site sees. What each line for a faster first load does, test_faster sees; what a script for more kernels is for,
-# test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect and test_ldap see.
+# test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect and test_ldap see. Of a
+# cluster's files, test_slurm sees what each limit and each wall is for.
 # Of a further reverse proxy, the rows of `make test-all` see what it does: its lines have no record yet.
 ELSEWHERE = (
     "check/",
@@ -230,6 +231,7 @@ ELSEWHERE = (
     "kernels/",
     "ldap/",
     "logins/",
+    "slurm/",
     "kernel/my_kernel/",
     "jupyterhub/requirements",
     "course/requirements.txt",

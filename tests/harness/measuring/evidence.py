@@ -79,6 +79,8 @@ READ_BESIDE = {
     "OpenSSH": ["people/sshd.conf"],
     "pip": ["course/requirements.txt"],
     "SSSD": ["ldap/sssd.conf", "ldap/jupyterhub-home"],
+    "Slurm": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".conf")],
+    "nftables": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".nft")],
     # Behind it, or within another site, users have climbed the ladder.
     "HAProxy": [name for name in SEEN if name.startswith("balancer/")],
     "nginx": [name for name in SEEN if name.startswith("beside/nginx")],

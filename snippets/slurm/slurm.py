@@ -1,0 +1,91 @@
+# /etc/jupyterhub/slurm.py
+# Users' servers are jobs of Slurm's. The last line of jupyterhub_config.py reads this file.
+import asyncio
+
+from batchspawner import SlurmSpawner
+from batchspawner.api import BatchSpawnerAPIHandler
+from batchspawner.batchspawner import JobStatus
+from jupyterhub.apihandlers import default_handlers
+from tornado import web
+
+c = get_config()
+
+# Servers on the nodes speak to the hub here. The name is that of the hub's address on the cluster's
+# network, in /etc/hosts of all machines. firewall-head.nft keeps everybody but the nodes away.
+c.JupyterHub.hub_bind_url = "http://head:881"
+
+
+class PortHandler(BatchSpawnerAPIHandler):
+    """Takes the number of a server's port, and nothing else.
+
+    batchspawner's own lets any server set any option of its spawner, such as the commands that
+    the hub runs as root.
+    """
+
+    def get_json_body(self):
+        port = (super().get_json_body() or {}).get("port")
+        if type(port) is not int or not 1024 <= port <= 65535:
+            raise web.HTTPError(400, "Only a port is taken.")
+        return {"port": port}
+
+
+for place, (path, handler) in enumerate(default_handlers):
+    if handler is BatchSpawnerAPIHandler:
+        default_handlers[place] = (path, PortHandler)
+
+
+class JobSpawner(SlurmSpawner):
+    """Notices a job that is over before its server listens: batchspawner's own waits for the port all the same."""
+
+    async def start(self):
+        starting = asyncio.ensure_future(super().start())
+        try:
+            while not starting.done():
+                await asyncio.wait([starting], timeout=2)
+                if self.job_id and not starting.done() and await self.query_job_status() == JobStatus.NOTFOUND:
+                    raise RuntimeError(f"Job {self.job_id} ended before its server listened.")
+            return starting.result()
+        finally:
+            starting.cancel()
+
+
+c.JupyterHub.spawner_class = JobSpawner
+
+# What each server asks Slurm for.
+c.SlurmSpawner.req_partition = "jupyter"
+c.SlurmSpawner.req_memory = "2G"
+c.SlurmSpawner.req_nprocs = "1"
+c.SlurmSpawner.req_runtime = "8:00:00"
+# In seconds: how long the hub waits for a node, and then for the server to answer.
+c.SlurmSpawner.start_timeout = 300
+c.SlurmSpawner.http_timeout = 60
+
+# The hub is root, for whom Slurm submits jobs as any user. Without the group they would have root's.
+c.SlurmSpawner.exec_prefix = ""
+c.SlurmSpawner.batch_submit_cmd = "sbatch --parsable --uid={username} --gid=$(id --group {username})"
+c.SlurmSpawner.batch_query_cmd = "squeue --noheader --jobs={job_id} --format='%T %r %B'"
+# Whatever else goes wrong, the job may still run: only a job that Slurm does not know is over.
+c.SlurmSpawner.state_unknown_re = r"^(?!.*Invalid job id).*error"
+
+# Whole paths: a node has no hub whose PATH would find them.
+c.SlurmSpawner.batchspawner_singleuser_cmd = "/opt/jupyterhub/bin/batchspawner-singleuser"
+c.Spawner.cmd = ["/opt/jupyterhub/bin/jupyterhub-singleuser"]
+
+# exec, so that the server itself is asked to end when the job is. Kernels have their sockets on the
+# node's own disk, where homes are those of another machine.
+c.SlurmSpawner.batch_script = """#!/bin/sh
+#SBATCH --job-name=jupyter
+#SBATCH --partition={{partition}}
+#SBATCH --time={{runtime}}
+#SBATCH --mem={{memory}}
+#SBATCH --cpus-per-task={{nprocs}}
+#SBATCH --no-requeue
+#SBATCH --chdir={{homedir}}
+#SBATCH --output={{homedir}}/.jupyter-job.log
+#SBATCH --open-mode=truncate
+#SBATCH --export={{keepvars}}
+
+umask 077
+export JUPYTER_RUNTIME_DIR="$(mktemp --directory /tmp/jupyter-XXXXXX)"
+exec {{cmd}}
+"""

@@ -1,0 +1,204 @@
+"""deploy/slurm.md: users' servers run as jobs on nodes, within what Slurm gives them."""
+
+import json
+import re
+
+import pytest
+
+from tests.harness.machines import deployment, slurm
+from tests.harness.machines.deployment import PYTHON, URL
+from tests.harness.manifest import MANIFEST, ROOT, SAVED_AS
+from tests.harness.measuring import evidence, local_users
+from tests.harness.measuring.ladder import tell
+from tests.harness.site import following
+from tests.harness.site.following import TABS
+from tests.harness.site.slurm_page import ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES
+
+HEAD, NODE, JOBS = "make-the-hub-s-machine-the-controller", "make-each-node", "have-the-hub-start-jobs"
+AWAY = "take-this-away-again"
+JOB_LOG = "/home/alice/.jupyter-job.log"
+# Says how a connection to an address goes.
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
+pytestmark = pytest.mark.xdist_group("slurm")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with slurm.machines() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def readers(cluster, site):
+    """Those who have followed the page, on each of the machines."""
+    pages = following.Pages.examples(site)
+    head = following.Reader(cluster.hub.machine, pages, TABS["nginx"])
+    head.follow(PAGE, [HEAD])
+    key = {"sh node.sh": cluster.hand_out_the_key}
+    nodes = [following.Reader(node, pages, TABS["nginx"], before=key) for node in cluster.nodes.values()]
+    for node in nodes:
+        node.follow(PAGE, [NODE])
+    # The page has saved it on a node.
+    head.machine.put({SAVED_AS["slurm/requirements.txt"]: (ROOT / "snippets/slurm/requirements.txt").read_text("utf-8")})
+    head.follow(PAGE, [JOBS])
+    cluster.hub.machine.until(deployment.IS_UP)
+    return [head, *nodes]
+
+
+@pytest.fixture(scope="module")
+def hub(cluster, readers):
+    with deployment.in_front(cluster.hub, cluster.hub.suite, "nginx"):
+        yield cluster.hub
+
+
+@pytest.fixture
+def server(cluster, hub):
+    """The job of alice's server, which runs; the node it is on. Nothing of it is left after the test."""
+    rungs = hub.check("--keep-server", "--until", "server_spawns")
+    assert rungs[-1]["ok"], tell(rungs[-1])
+    ((user, state, node),) = (job.split() for job in cluster.jobs())
+    assert (user, state) == ("alice", "RUNNING")
+    yield cluster.nodes[node]
+    stop(hub)
+    gone(cluster)
+
+
+def stop(hub):
+    hub.on_server("administer", URL, "alice", "DELETE", "hub/api/users/alice/server")
+
+
+def gone(cluster, seconds=60):
+    """No job, and no program of alice's, is left anywhere."""
+    cluster.hub.machine.until("! squeue --noheader | grep .", seconds)
+    for node in cluster.nodes.values():
+        node.until("! pgrep --uid alice", seconds)
+
+
+def token(node):
+    """That of alice's server."""
+    script = r"tr '\0' '\n' </proc/$(pgrep --uid alice --oldest --full singleuser)/environ | sed -n 's/^JUPYTERHUB_API_TOKEN=//p'"
+    return node.sh(script).stdout.strip()
+
+
+def computes_at(hub):
+    """The name of the machine that alice's kernel is on."""
+    return hub.on_server("compute", URL, "alice", "import socket; print(socket.gethostname())").strip()
+
+
+def address(hub):
+    """The node and the port of the server that was started last."""
+    return re.findall(r"started at (\w+):(\d+)", hub.log())[-1]
+
+
+def test_each_command_of_the_page_prints_what_it_says(cluster, readers, prove):
+    head, *_ = readers
+    assert [len(reader.typed) for reader in readers] == [9, 6, 6]
+    assert not [wrong for reader in readers for wrong in reader.wrong]
+    met = head.meet_all(PAGE, ON_THE_HUBS_MACHINE) + readers[1].meet_all(PAGE, ON_A_NODE)
+    assert not [wrong for reader in readers for wrong in reader.wrong]
+    assert met == len(STATES)
+    version = cluster.hub.machine.sh("sinfo --version").stdout.split()[1]
+    prove(evidence.read_beside("Slurm", version, cluster.hub.suite))
+    prove(evidence.read_beside("nftables", cluster.hub.machine.sh("nft --version").stdout.split()[1].lstrip("v"), cluster.hub.suite))
+    pip = cluster.hub.machine.sh(f"{PYTHON} -m pip --version").stdout.split()[1]
+    prove(evidence.row("accepted", "pip", pip, ["slurm/requirements.txt"], home=cluster.hub.suite))
+    for reader in readers[:2]:
+        prove(*(evidence.typed(page, cluster.hub.suite, "nginx", keys) for page, keys in reader.typed_by_page().items()))
+
+
+def test_a_user_climbs_the_ladder_on_a_node_and_leaves_no_job(cluster, hub):
+    rungs = hub.check()
+    assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
+    gone(cluster)
+    assert computes_at(hub) in slurm.NODES
+    gone(cluster)
+    assert "is running at" in hub.machine.sh(f"cat {JOB_LOG}").stdout
+
+
+def test_who_takes_more_memory_than_the_job_has_loses_the_program(cluster, hub, server):
+    take = "/opt/jupyterhub/bin/python -c 'kept = bytearray({} << 20); print(len(kept) >> 20)'"
+    assert server.sh("hostname").stdout.strip() in hub.on_server("in_terminal", URL, "alice", "hostname", "[]")[1]
+    assert hub.on_server("in_terminal", URL, "alice", take.format(1000), "[]")[0] == 0
+    assert hub.on_server("in_terminal", URL, "alice", take.format(2100), "[]")[0] == 137
+    assert cluster.jobs()[0].startswith("alice RUNNING")
+
+
+def test_a_job_that_is_over_before_its_server_listens_fails_at_once(cluster, hub):
+    program = "/opt/jupyterhub/bin/batchspawner-singleuser"
+    for node in cluster.nodes.values():
+        node.sh(
+            f"mv {program} {program}.kept; printf '#!/bin/sh\\nsleep 5; echo no server here; exit 1\\n' >{program}; chmod 755 {program}"
+        )
+    try:
+        last = hub.check("--until", "server_spawns")[-1]
+    finally:
+        for node in cluster.nodes.values():
+            node.sh(f"mv {program}.kept {program}")
+    assert (last["rung"], last["ok"]) == ("server_spawns", False), tell(last)
+    assert last["seconds"] < 60, last
+    assert re.search(r"Job \d+ ended before its server listened", hub.log())
+    assert "no server here" in hub.machine.sh(f"cat {JOB_LOG}").stdout
+    gone(cluster)
+
+
+def test_a_server_may_tell_the_hub_its_port_and_nothing_else(cluster, hub, server):
+    """batchspawner's own handler would set what the hub runs as root."""
+    ask = "import json, sys, urllib.request as u; r = u.Request('http://head:881/jupyter/hub/api/batchspawner', sys.argv[2].encode(), "
+    ask += "{'Authorization': 'token ' + sys.argv[1]}); print(u.urlopen(r).status)"
+    made = "/run/made-by-alice"
+    asked = json.dumps({"exec_prefix": f"touch {made};"})
+    done = server.exec(PYTHON, "-c", ask, token(server), asked, check=False, user="alice")
+    assert "HTTP Error 400" in done.stderr, done
+    hub.machine.sh("sleep 35")
+    assert hub.machine.sh(f"ls {made}", check=False).returncode
+
+
+def test_another_user_of_the_node_finds_nothing_of_a_server(cluster, hub, server):
+    secret = token(server)
+    assert len(secret) > 20
+    server.put({path: text for path, text in deployment.ON_SERVER.items() if "local_scan" in path})
+    seen = local_users.swept(server, "bob", [secret])
+    port = address(hub)[1]
+    assert seen["user"] == "bob"
+    assert "HTTP" in seen["ports"][port], seen["ports"]
+    ask = f"http://127.0.0.1:{port}/jupyter/user/alice/api/contents"
+    done = server.exec(PYTHON, "-c", "import sys, urllib.request as u; u.urlopen(sys.argv[1])", ask, check=False, user="bob")
+    assert "HTTP Error 403" in done.stderr, done
+    assert not seen["processes"]
+    assert not {path: how for path, how in seen["files"].items() if "alice" in path or "secret" in how or "jupyter-" in path}
+    assert server.exec("ls", "/home/alice", user="bob", check=False).returncode
+
+
+def test_the_hub_and_servers_are_reached_by_whom_the_page_says(cluster, hub, server):
+    name, port = address(hub)
+    (other,) = (node for node in cluster.nodes.values() if node is not server)
+
+    def reached(machine, to, number):
+        return machine.exec(PYTHON, "-c", CONNECT, slurm.ADDRESSES[to], number, check=False).returncode == 0
+
+    with deployment.stranger(hub, cluster.network) as stranger:
+        assert [reached(stranger, "head", number) for number in ("881", "6817")] == [False, False]
+        assert [reached(stranger, name, number) for number in (port, "6818")] == [False, False]
+    assert reached(server, "head", "881")
+    assert reached(hub.machine, name, port)
+    assert not reached(other, name, port)
+    # Without the firewall they are.
+    hub.machine.sh("nft delete table inet jupyter_cluster")
+    try:
+        with deployment.stranger(hub, cluster.network) as stranger:
+            assert reached(stranger, "head", "881")
+    finally:
+        hub.machine.sh(f"nft --file {SAVED_AS['slurm/firewall-head.nft']}")
+
+
+def test_without_the_line_servers_run_on_the_hubs_machine_again(cluster, hub, readers, prove):
+    """The last one: what comes after it would have no cluster."""
+    head = readers[0]
+    before = len(head.typed)
+    head.follow(PAGE, [AWAY])
+    assert not head.wrong, "\n\n".join(head.wrong)
+    keys = [step.key for step in head.typed[before:]]
+    assert len(keys) == 4
+    hub.machine.until(deployment.IS_UP)
+    assert computes_at(hub) == hub.machine.sh("hostname").stdout.strip()
+    prove(evidence.typed(PAGE, hub.suite, "nginx", keys))
