@@ -119,7 +119,7 @@ def test_only_root_can_read_a_copy_and_it_holds_what_the_page_lists(machine):
     held = machine.sh(f"tar --list --file {copy}").stdout.split()
     assert {name.lstrip("/") for name in FILES} <= set(held)
     assert {"hub/passwd", "hub/shadow", "hub/group", "hub/gshadow", "hub/jupyterhub.sqlite"} <= set(held)
-    listed = re.search(r"(?s)\| What \| Where \|\n.*?\n\n", PAGE)[0]
+    listed = re.search(r"(?s)\| The copy contains \| Where \|\n.*?\n\n", PAGE)[0]
     named = [place.strip("/") for place in re.findall(r"`(/[^`*]+)\*?`", listed)]
     assert len(named) > 10
     lacking = [place for place in named if not any(name.startswith(place) for name in held) and not place.startswith("etc/passwd")]
