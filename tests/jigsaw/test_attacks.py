@@ -18,6 +18,7 @@ from tests.harness.browsers.attacks import (
     FRAME,
     FRAMED,
     OTHERS,
+    POPUPS,
     POST,
     REACH,
     SERVER,
@@ -324,11 +325,6 @@ def answers(popup, page):
     popup.evaluate("words => opener.postMessage(words, '*')", words)
     page.wait_for_function("words => window.heard === words", arg=words)
     return True
-
-
-# (the value of Cross-Origin-Opener-Policy, which windows can answer: one of another site that a page of the hub opened,
-# the same once it has come back to the hub, one of the hub that another site opened)
-POPUPS = [("", True, True, True), ("same-origin-allow-popups", True, False, False), ("same-origin", False, False, False)]
 
 
 @pytest.mark.parametrize(("value", "there", "back", "login"), POPUPS)

@@ -6,7 +6,7 @@ What a browser says of a refusal is compared too, since pages quote it.
 import pytest
 
 from tests.harness.browsers import attacks, other_browsers
-from tests.harness.browsers.attacks import BLOCKS, CARELESS, CELLS, ELSEWHERE, OTHERS, POST, REACH, SERVER, header, message, ran
+from tests.harness.browsers.attacks import BLOCKS, CARELESS, CELLS, ELSEWHERE, OTHERS, POPUPS, POST, REACH, SERVER, header, message, ran
 from tests.harness.browsers.other_browsers import Notebook
 from tests.harness.machines import engine
 from tests.harness.machines.deployment import BEHIND, URL
@@ -283,7 +283,6 @@ def answers(popup, page):
     return True
 
 
-POPUPS = [("", True, True, True), ("same-origin-allow-popups", True, False, False), ("same-origin", False, False, False)]
 SEEN = {True: "works", False: "cut"}
 
 

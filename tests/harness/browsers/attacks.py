@@ -36,6 +36,10 @@ WHOLE_SERVER = """{"headers": {"Content-Security-Policy": "frame-ancestors 'self
 FRAMED = PUBLISHED.replace(SERVER, "tornado_settings = {", f"tornado_settings = {WHOLE_SERVER}")
 CARELESS = FRAMED.replace(SERVER, "; sandbox allow-scripts", ";")
 
+# (the value of Cross-Origin-Opener-Policy, which windows can answer: one of another site that a page of the hub opened,
+# the same once it has come back to the hub, one of the hub that another site opened)
+POPUPS = [("", True, True, True), ("same-origin-allow-popups", True, False, False), ("same-origin", False, False, False)]
+
 
 def header(value: str) -> Files:
     """The published files, but with this Cross-Origin-Opener-Policy in nginx's; without one for "".
