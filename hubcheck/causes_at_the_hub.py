@@ -76,7 +76,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             ("The hub's own proxy runs, but the hub does not: it failed when it started.", "The hub is still starting."),
             "the hub's log: journalctl --unit jupyterhub.service.",
         ),
-        "troubleshooting/failed-to-start-proxy",
+        "deploy/run-as-a-service",
     ),
     (
         r"hub/api -> 200, but no JupyterHub: null \(from Caddy\)",

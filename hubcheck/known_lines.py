@@ -131,13 +131,13 @@ troubleshooting/failed-at-step-chdir server_spawns troubleshooting/server-did-no
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
     To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
-troubleshooting/failed-to-start-proxy hub_answers
-    Not Found
+troubleshooting/failed-to-start-proxy hub_answers troubleshooting/bad-gateway-or-service-unavailable
+    503 Service Temporarily Unavailable
     Failed to start proxy
     OSError: [Errno 28] No space left on device
-    Failed to get custom error page: Error: connect ECONNREFUSED …
-    One of these: (1) The hub's own proxy runs, but the hub does not: it failed when it started. (2) The hub is still starting.
-    To decide: the hub's log: journalctl --unit jupyterhub.service.
+    jupyterhub.service: Main process exited, code=exited, status=…/FAILURE
+    One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
 troubleshooting/file-name-too-long kernel_channel
     zmq.error.ZMQError: File name too long (addr='ipc://…/kernel-…-ipc-…')
     Cause: The user's home lies so deep that a kernel's sockets have no room for … JUPYTER_RUNTIME_DIR in jupyter_server_config.py.

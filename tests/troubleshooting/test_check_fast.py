@@ -812,7 +812,7 @@ FAULTS = {
     "error-starting-kernel": (unstarted("[Errno 13] Permission denied: '/root/mine/bin/python'"), []),
     "exception-occurred-in-preexec-fn": (at("GET", "/hub/spawn", UNSTARTED), []),
     "failed-at-step-chdir": (GAVE_UP, []),
-    "failed-to-start-proxy": (everywhere(Answer(404, "Not Found", (("Server", "nginx"),), b"Not Found")), []),
+    "failed-to-start-proxy": (everywhere(UNREACHED), []),
     "file-name-too-long": (unstarted("File name too long (addr='ipc:///srv/homes')"), []),
     "forbidden-for-everybody": (everywhere(nginx(403, "Forbidden")), []),
     "getpwnam-name-not-found": (at("POST", "/hub/login", jupyters(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
@@ -2034,7 +2034,7 @@ def test_without_its_packages_it_says_how_it_is_run():
 def test_the_first_cause_that_fits_is_told():
     """In the order of the table: what is narrow stands before what is wide."""
     said = {
-        "hub/api -> 404 Not Found: Not Found (from JupyterHub's own proxy)": "troubleshooting/failed-to-start-proxy",
+        "hub/api -> 404 Not Found: Not Found (from JupyterHub's own proxy)": "deploy/run-as-a-service",
         "hub/api -> 404 Not Found: nginx (from nginx)": "troubleshooting/not-found-under-the-base-url",
         "-> 403 on the WebSocket: Jupyter Server (from the user's server)": "deploy/how-the-parts-fit",
         "GET hub/api -> 500 Internal (from Apache)": "troubleshooting/internal-server-error-from-apache",
