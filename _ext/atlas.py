@@ -1,4 +1,4 @@
-"""The atlas of faults: what the pages below troubleshooting/ show of the files beside them.
+"""The entries of troubleshooting/ (in code, the atlas): includes the files beside each page, and makes the tables and groups of entries.
 
 - `{symptom}`: what is seen, from symptom.txt, by where it is seen; in tabs where reverse proxies differ.
 - `{fix}`: fix.diff, by file, or fix.sh as it is typed.

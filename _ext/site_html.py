@@ -1,4 +1,4 @@
-"""The HTML that no option of Sphinx, furo or sphinx-tabs offers.
+"""Changes to the built HTML for which Sphinx, furo and sphinx-tabs have no option.
 
 - Diagrams are drawn into the page itself, so that they take its colours, light or dark.
 - Tab panels carry their label, for print and for browsers without JavaScript, and valid attributes.

@@ -1,4 +1,4 @@
-"""The steps of deploy/certificate.md, typed from there: a certificate is fetched, served, and renewed under an open notebook."""
+"""The steps of deploy/certificate.md, typed from the page: a certificate is fetched, served, and renewed while a notebook is open."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The commands of deploy/class.md and deploy/shares.md, typed from there on each Debian, where a user's server runs."""
+"""The commands of deploy/class.md and deploy/shares.md, typed from the pages on each Debian release, while a user's server runs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a healthy hub writes into the journal, and how much; and a copy of a hub, brought back on another machine."""
+"""What a healthy hub writes to the journal, and how much; and that a backup of a hub works on another machine."""
 
 import base64
 import json

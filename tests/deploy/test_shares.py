@@ -1,4 +1,4 @@
-"""What each user gets of the machine, and what is kept for others: each limit is met by force; and how deploy/shares.md changes it."""
+"""How much of the machine each user gets and what is kept for others: each limit is hit; and how deploy/shares.md changes it."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A reader who set up a server by an earlier release comes to the files of today by deploy/upgrade.md, and users keep what they have."""
+"""A reader who set up a server with an earlier release upgrades it by deploy/upgrade.md, and users lose nothing."""
 
 import fnmatch
 import re

@@ -1,4 +1,4 @@
-"""What every page is to those who read it: by any means, in any light, on any screen, at little cost."""
+"""How every page looks and reads: with a keyboard, a screen reader, in dark mode, on a phone, on paper; and how much it weighs."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Releases: what releases.toml says of each is what git has, no page of one is lost, and each gets its tag."""
+"""releases.toml agrees with git, no page of a release is lost, and each release gets its tag."""
 
 import re
 import subprocess

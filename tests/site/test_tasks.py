@@ -1,4 +1,4 @@
-"""Twenty tasks of an administrator: each has its place at most two clicks from the first page, and one search finds it."""
+"""Twenty tasks of an administrator: the page for each is at most two clicks from the landing page, and one search finds it."""
 
 import posixpath
 import tomllib

@@ -1,4 +1,4 @@
-"""The guide on paper: `python -m tests.harness.site.paper FOLDER FILE` prints the one page that lies in FOLDER as a PDF."""
+"""Prints the guide as a PDF, from the site built as one page in FOLDER: `python -m tests.harness.site.paper FOLDER FILE`."""
 
 from __future__ import annotations
 
