@@ -29,7 +29,7 @@ SAVE, STOP, INSTALL, START, CHECK_IT, BACK = (
     "put-the-new-files-in-place-and-install",
     "start-it-again",
     "check-it",
-    "the-way-back",
+    "undo-the-upgrade",
 )
 # What the page says may be seen instead of silence as the copy is made.
 STATES = {

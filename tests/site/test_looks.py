@@ -271,7 +271,7 @@ def test_the_sidebar_groups_open_by_keyboard(reader):
     page.goto(f"{reader.address}deploy/users.html")
     groups = page.locator(".sidebar-tree .group details")
     assert [group.evaluate("group => group.open") for group in groups.all()] == [False, False, True, False, False]
-    link = groups.first.get_by_role("link", name="Check it")
+    link = groups.first.get_by_role("link", name="Check that the hub works")
     expect(link).to_be_hidden()
     groups.first.locator("summary").focus()
     page.keyboard.press("Enter")
