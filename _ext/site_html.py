@@ -8,7 +8,7 @@
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
 - Pictures have their size, so that nothing moves when they arrive.
 - In tables, code breaks after the signs that part names, and nowhere else.
-- A heading's address is made of its own words; the name in the line above it, `(an-old-one)=`, leads there too.
+- A heading's address is made of its own words; a name above it, `(an-old-one)=`, leads there too.
 - A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
 

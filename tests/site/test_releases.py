@@ -94,7 +94,7 @@ RENAMED = {
 
 def test_the_old_address_of_a_heading_that_was_renamed_leads_to_it(site):
     lost = [
-        f"{page}#{name}: write ({name})= into the line above the heading"
+        f"{page}#{name}: write ({name})= above the heading"
         for page, names in RENAMED.items()
         for name in names
         if not site.pages[site.html / f"{page}.html"].find(id=name)
