@@ -426,8 +426,8 @@ OVER = """() => {
     }
     return told;
 }"""
-# The width of A4 between the margins of the book in pixels, upright and across.
-SHEETS = (673, 1001)
+# The width of A4 between the margins in pixels: upright, upright in the book, and across.
+SHEETS = (673, 841, 1001)
 PRINTED = ("index.html", PROXY, "deploy/install.html", "deploy/faults.html", "jigsaw/first-blocks.html", "jigsaw/policies.html")
 PRINTED += ("deploy/other-proxies.html", "deploy/tested.html")
 
@@ -450,6 +450,23 @@ def test_on_paper_no_words_are_hidden(reader):
         told += [f"{address}: {words}" for words in over(page)]
     page.context.close()
     assert not told, "\n".join(told)
+
+
+# Lines that commands print, whose class has one short name among the site's own.
+ODD = """() => [...document.querySelectorAll("pre .go")].filter(line => {
+    const { display, borderTopWidth, paddingTop } = getComputedStyle(line);
+    return display !== "inline" || parseFloat(borderTopWidth) || parseFloat(paddingTop);
+}).map(line => line.textContent)"""
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_what_commands_print_looks_like_code(reader, media):
+    page = reader.context().new_page()
+    page.emulate_media(media=media)
+    page.goto(f"{reader.address}deploy/check.html")
+    assert page.locator("pre .go").count() > 10
+    assert not page.evaluate(ODD)
+    page.context.close()
 
 
 @pytest.mark.parametrize(
