@@ -1,4 +1,4 @@
-"""The whole set-up as one archive: every published file at its place below one folder, and setup.sh, which puts them to work.
+"""Builds the one download: every published file at its place below one folder, and setup.sh, which installs them.
 
 - `{archive}`: the link to it, with its SHA-256.
 - metakernel-hub.tar.gz, beside the pages, holds the example values. metakernel-hub.tar, the same without compression, is what

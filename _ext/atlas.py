@@ -1,8 +1,9 @@
-"""The atlas of faults: what the pages below troubleshooting/ show of the files beside them.
+"""The entries of troubleshooting/ (in code, the atlas): includes the files beside each page, and makes the tables and groups of entries.
 
 - `{symptom}`: what is seen, from symptom.txt, by where it is seen; in tabs where reverse proxies differ.
 - `{fix}`: fix.diff, by file, or fix.sh as it is typed.
 - `{atlas} shown`, `{atlas} lines`, `{atlas} check`: every complaint by where it shows, by what is seen, and by what hubcheck says.
+- `{atlas} tree`: the tables of contents, one for each of these places, by which the sidebar groups the entries.
 - `{atlas} strangers`: what hubcheck made of set-ups that others have published, from the rows "stranger" of build/evidence.json.
 
 The tests read symptom.txt by `symptoms`, and see every line of it.
@@ -166,23 +167,34 @@ class Atlas(FromFile):
             # The manifest is among the snippets: so this page is read again when what counts has changed.
             self.env.note_dependency("snippets/manifest.toml")
             return self.parse_text_to_nodes(strangers([row for row in self.env.evidence if row["kind"] == "stranger"]))
-        made = {"shown": self.shown, "lines": self.lines, "check": self.check}[self.arguments[0]](entries, here)
+        made = {"shown": self.shown, "lines": self.lines, "check": self.check, "tree": self.tree}[self.arguments[0]](entries, here)
         return self.parse_text_to_nodes(made, allow_section_headings=True)
 
-    def shown(self, entries, here):
-        made = []
+    def by_place(self, entries):
+        """The entries of each place, in the order of the rungs that break and then of their titles: (label, [(title, folder, rung)])."""
         for place, label in SHOWN.items():
             of = [
-                (
-                    list(USUALLY).index(about["rung"]),
-                    re.sub(r"\W", "", title.lower()),
-                    f"- [{title}]({here}{name}/index.md) `{about['rung']}`",
-                )
+                (list(USUALLY).index(about["rung"]), re.sub(r"\W", "", title.lower()), title, name, about["rung"])
                 for name, title, about, _ in entries
                 if about.get("shown", USUALLY.get(about.get("rung"))) == place
             ]
-            made.append(f"### {label}\n\n" + "\n".join(item for *_, item in sorted(of)) + "\n")
-        return "\n".join(made)
+            yield label, [entry for _, _, *entry in sorted(of)]
+
+    def shown(self, entries, here):
+        return "\n".join(
+            f"### {label}\n\n" + "\n".join(f"- [{title}]({here}{name}/index.md) `{rung}`" for title, name, rung in of) + "\n"
+            for label, of in self.by_place(entries)
+        )
+
+    def tree(self, entries, here):
+        # Sphinx reads a page again for each new page if one of its tables of contents may hold it.
+        return "\n".join(
+            f"```{{toctree}}\n:hidden:\n:glob:\n:caption: {label.replace('`', '')}\n\n"
+            + "\n".join(f"{name}/index" for _, name, _ in of)
+            + "\n```\n"
+            for label, of in self.by_place(entries)
+            if of
+        )
 
     def lines(self, entries, here):
         made = []

@@ -1,4 +1,4 @@
-"""build/bench.json, what `make bench` has measured, as plots and tables of deploy/speed.md.
+"""Shows build/bench.json, what `make bench` has measured, as plots and tables of deploy/speed.md.
 
 - `{bench} with`, `{bench} without`: the content, if there are numbers of the files as they are now, or if there are none.
 - `{bench} NAME`: plots, and the tables beneath them.

@@ -1,4 +1,4 @@
-"""build/evidence.json: what the tests leave behind and the site shows, a list of rows.
+"""Reads build/evidence.json, a list of rows: what the tests saw, for the site to show.
 
 A row names by their SHA-256 the snippets that took part (`files`), those of them that it speaks for (`proves`), and what
 happened (`kind`): a program `accepted` them, a user `climbed` the ladder through a reverse proxy, systemd `booted` the

@@ -1,4 +1,4 @@
-"""The field for a log on the page of troubleshooting: what it looks for is the table KNOWN of hubcheck, and only that page loads it.
+"""The field on the troubleshooting page in which readers paste a log: gives that page alone its script and the table KNOWN of hubcheck.
 
 `{measured}` says how often it names the right page, by the newest row of the kind "log_read" in build/evidence.json: its `rungs` are
 how many `texts` and `lines` were read, and the shares of them for which the page was `among` the answers or `first`.

@@ -1,4 +1,4 @@
-"""What breaks without each line of a published file, from build/witness.json (_ext/witness.py tells what it holds).
+"""Shows below each published file what breaks without each of its lines, from build/witness.json (_ext/witness.py explains it).
 
 - Beneath each file that is shown whole, a list of its lines, closed at first: what happened without the line, in the words of the
   run, and the test that failed. Each line of the list is a link to the one in the file above. It is HTML for the pages alone: not

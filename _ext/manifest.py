@@ -1,4 +1,4 @@
-"""snippets/manifest.toml, and what is known of each reverse proxy beside its files (snippets/NAME/proxy.toml), as one table.
+"""Reads snippets/manifest.toml and each reverse proxy's snippets/NAME/proxy.toml as one table.
 
 `proxies` and `further_proxies` are {name: facts}, with its row of the manifest as `servers`. `saved_as` knows the places of their
 files, and `elsewhere` the folders of the further ones.

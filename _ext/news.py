@@ -1,4 +1,4 @@
-"""What is new in the guide, by release: a page, and a feed of the same words for programs that tell their readers of it.
+"""Makes the page of what is new, by release, and a feed with the same words for feed readers.
 
 - `{news}`: a section for each release in releases.toml that has a commit, with its `news`, and before them what is coming.
 - feed.xml, in the Atom format, beside the pages, where the address of the site is known: readers' programs need whole addresses.

@@ -1,4 +1,4 @@
-"""The reverse proxies, from what is known of them (snippets/NAME/proxy.toml).
+"""Makes the tables about the reverse proxies from what is known of each (snippets/NAME/proxy.toml).
 
 - `{proxies} which`: the further ones: the page of each, where it was tried, and what it does not do.
 - `{proxies} cannot NAME`: what one of them does not do, a list.

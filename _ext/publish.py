@@ -1,4 +1,4 @@
-"""What is made of the site for programs, from pages as they are shown: no directive is left, and every file is whole.
+"""Makes the forms of the site that programs read: each page as plain Markdown with its files included, llms.txt, the sitemap.
 
 - llms.txt: each page by section, with its address and how it begins. llms-full.txt: the text of all pages, as Markdown.
 - Each page's head holds its description.

@@ -1,4 +1,4 @@
-"""The site's own search: the words that it looks in, and other people's names for what a page is about.
+"""The site's own search: its index of words, and other names under which people look for a page.
 
 - `also_called` in a page's front matter lists such names; `headings_also_called` lists them by the id of a heading. The page shows
   them at its end.

@@ -1,4 +1,4 @@
-"""The HTML that no option of Sphinx, furo or sphinx-tabs offers.
+"""Changes to the built HTML for which Sphinx, furo and sphinx-tabs have no option.
 
 - Diagrams are drawn into the page itself, so that they take its colours, light or dark.
 - Tab panels carry their label, for print and for browsers without JavaScript, and valid attributes.
@@ -8,6 +8,7 @@
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
 - Pictures have their size, so that nothing moves when they arrive.
 - In tables, code breaks after the signs that part names, and nowhere else.
+- A heading's address is made of its own words; a name above it, `(an-old-one)=`, leads there too.
 - A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
 
@@ -128,6 +129,12 @@ class Plain(HtmlFormatter):
             yield kind, f"{begin}{line.removesuffix(chr(10))}{end}\n" if begin or end else line
 
 
+def lead_by_headings(app, doctree):
+    for section in doctree.findall(nodes.section):
+        own = nodes.make_id(section[0].astext())
+        section["ids"].sort(key=lambda name: name != own)
+
+
 def mark_long_files(app, doctree):
     for block in doctree.findall(nodes.literal_block):
         if block.rawsource.count("\n") > LONG:
@@ -213,6 +220,7 @@ def setup(app):
     app.connect("doctree-read", begin_diagrams)
     app.connect("build-finished", end_diagrams)
     app.connect("doctree-read", show_pictures, priority=400)  # before Sphinx collects the images
+    app.connect("doctree-read", lead_by_headings, priority=400)  # before Sphinx collects the headings
     app.connect("doctree-read", mark_long_files)
     app.connect("doctree-resolved", label_panels)
     app.connect("html-page-context", mend_page, priority=900)

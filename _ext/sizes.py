@@ -1,4 +1,4 @@
-"""The page with the calculator of memory loads what that needs; no other page does."""
+"""Gives the page with the memory calculator the script and style for it; no other page loads them."""
 
 from sphinx.application import Sphinx
 

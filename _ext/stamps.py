@@ -1,4 +1,4 @@
-"""What the tests saw of each snippet: a line beneath it, and the tables of deploy/tested.md.
+"""Shows what the tests saw of each snippet: a line below it, and the tables of deploy/tested.md.
 
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
 - `{tested} climbs`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.

@@ -1,4 +1,4 @@
-"""Which commands of a page the tests have typed from it: a line at the page's end, and the table `{typed}` of deploy/tested.md.
+"""Shows which commands of a page the tests have typed: a line at the page's end, and the table `{typed}` of deploy/tested.md.
 
 A row of build/evidence.json whose kind is "typed" names the page's source (`by`), the Debian release (`on`) and the reverse
 proxy (`application`) of the machine. What was typed, and printed what the page says, is in `lived`, see `evidence.commands`.

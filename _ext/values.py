@@ -1,4 +1,4 @@
-"""The form in which readers type their own values, and the examples that these replace.
+"""The form in which readers type their own values, such as the host name, and the examples that these values replace on all pages.
 
 The table is snippets/manifest.toml: `[values]`, `[fields]` and `[[forms]]`. The work is done in the browser, by
 _static/values.js; without JavaScript the form is not shown, and the pages hold the examples.

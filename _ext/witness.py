@@ -1,4 +1,4 @@
-"""build/witness.json: what `make witness` leaves behind and the site shows, {"date": "2026-11-26", "files": {...}}.
+"""Reads build/witness.json, the result of `make witness`: for each line of a published file, a test that fails without it.
 
 `files` maps the name of a published file to {"hash": its SHA-256, "changes": [...]}. It counts while the file is still the same.
 

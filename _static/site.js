@@ -61,6 +61,45 @@ addEventListener("DOMContentLoaded", () => {
   addEventListener("hashchange", reveal);
   reveal();
 
+  // Furo opens its sidebars by labels of hidden checkboxes, which no keyboard reaches: buttons take their place.
+  for (const [id, name, place] of [["__navigation", "Pages of this site", ".sidebar-drawer"], ["__toc", "Contents of this page", ".toc-drawer"]]) {
+    const box = document.getElementById(id);
+    const drawer = document.querySelector(place);
+    if (!box || !drawer) continue;
+    const buttons = [...document.querySelectorAll(`label[for="${id}"]:not(.overlay)`)].map((label) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = label.className;
+      button.setAttribute("aria-label", name);
+      button.append(...label.childNodes);
+      label.replaceWith(button);
+      return button;
+    });
+    let opener;
+    const tell = () => { for (const button of buttons) button.setAttribute("aria-expanded", box.checked); };
+    const close = () => {
+      box.checked = false;
+      tell();
+    };
+    for (const button of buttons) {
+      button.addEventListener("click", () => {
+        opener = button;
+        box.checked = !box.checked;
+        tell();
+        if (box.checked) [...drawer.querySelectorAll("a[href]")].find((link) => link.checkVisibility())?.focus();
+      });
+    }
+    box.addEventListener("change", tell);
+    drawer.addEventListener("click", (event) => { if (event.target.closest("a")) close(); });
+    addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && box.checked) {
+        close();
+        opener?.focus();
+      }
+    });
+    tell();
+  }
+
   // What furo leaves unnamed, and code that only a mouse could scroll.
   document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "Site");
   document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");

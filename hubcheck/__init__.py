@@ -1,4 +1,4 @@
-"""The check that readers run, in parts: each imports only from those before it. `make hubcheck` joins them, in this order.
+"""The check that readers run, as modules: each imports only from those before it in this list. `make hubcheck` joins them.
 
 The one file is published: snippets/check/hubcheck.py.
 """

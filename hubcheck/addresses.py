@@ -1,4 +1,4 @@
-"""Addresses: where one leads, by its words alone; this machine's own; and names that lead elsewhere in this process."""
+"""Reads addresses: where an address leads, which addresses are this machine's own, and names that get another address for this run."""
 
 from __future__ import annotations
 

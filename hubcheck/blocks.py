@@ -1,4 +1,4 @@
-"""The rung blocks_shown: the editor of %jigsaw, and which pages may be shown in a frame."""
+"""The step blocks_shown: the editor of %jigsaw, and which pages may be shown in a frame."""
 
 from __future__ import annotations
 

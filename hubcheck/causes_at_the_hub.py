@@ -1,4 +1,4 @@
-"""What is seen in answers of the hub's API, the login, a user's server, its kernels, its policies and its files, and its causes."""
+"""What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each."""
 
 from __future__ import annotations
 

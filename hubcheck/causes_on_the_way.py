@@ -1,4 +1,4 @@
-"""What is seen of an address, a certificate, a connection, a WebSocket or a redirect, and its causes.
+"""What can be seen of an address, a certificate, a connection, a WebSocket or a redirect, and the causes of each.
 
 What the editor says is here too: its errors hold the words of connections, so they are looked at before those.
 """

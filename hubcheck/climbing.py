@@ -1,4 +1,4 @@
-"""All rungs, from the bottom to the first that fails. At the end, what was made is taken away again."""
+"""Runs all steps (here called rungs) until one fails. At the end it removes what it has made."""
 
 from __future__ import annotations
 

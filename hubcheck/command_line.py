@@ -1,4 +1,4 @@
-"""The options, and what is done by them."""
+"""The options, and what each of them does."""
 
 from __future__ import annotations
 

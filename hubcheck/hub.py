@@ -1,4 +1,4 @@
-"""Requests and WebSockets to one hub, as a user's browser sends them, and what has to be taken away again."""
+"""Sends requests and opens WebSockets to one hub, as a user's browser does, and lists what has to be removed afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rungs kernel_listed, kernel_channel and kernel_computes: a kernel is offered, its WebSockets open, and it answers."""
+"""The steps kernel_listed, kernel_channel and kernel_computes: a kernel is offered, its WebSockets open, and it answers."""
 
 from __future__ import annotations
 

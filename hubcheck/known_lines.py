@@ -1,4 +1,4 @@
-"""For --log, a table that is made from the guide's pages of troubleshooting."""
+"""For --log: a table of lines, made from the troubleshooting pages of the guide."""
 
 # The lines that this guide's pages of troubleshooting publish: "…" is what differs from hub to hub. Above them are the page, the rung
 # that breaks, and the page that hubcheck names where that is another.

@@ -1,4 +1,4 @@
-"""The two packages of others that a check needs. --help and --log need neither."""
+"""The two packages from PyPI that the check needs. --help and --log need neither."""
 
 LACKING = ""
 requests = websocket = None

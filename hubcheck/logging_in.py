@@ -1,4 +1,4 @@
-"""The rung login_works: what anybody sees of the login, and a login with a password or a token."""
+"""The step login_works: what everybody sees of the login, and a login with a password or a token."""
 
 from __future__ import annotations
 

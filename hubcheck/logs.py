@@ -1,4 +1,4 @@
-"""--log: which pages of the guide have lines of a text. No server is asked."""
+"""--log: which pages of the guide contain lines of a log. It asks no server."""
 
 from __future__ import annotations
 

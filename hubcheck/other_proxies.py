@@ -1,4 +1,4 @@
-"""What other reverse proxies than nginx and Apache call what a cause is about: told where an answer shows that it is one of them."""
+"""The words of reverse proxies other than nginx and Apache for a cause: used when an answer shows that it comes from one of them."""
 
 from __future__ import annotations
 

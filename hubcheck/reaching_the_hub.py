@@ -1,4 +1,4 @@
-"""The rung hub_answers: the certificate, the hub's API, and, where no hub answers, what is wrong with the address."""
+"""The step hub_answers: the certificate, the hub's API, and, where no hub answers, what is wrong with the address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results: as lines for a person, as one line for a timer, and as JUnit's XML."""
+"""Prints the results: as lines for a person, as one line for a timer, and as JUnit XML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer says in words, and who gave it: the hub, a user's server, or something before them."""
+"""Reads an answer: what it says in words, and whether it comes from the hub, a user's server, or something before them."""
 
 from __future__ import annotations
 

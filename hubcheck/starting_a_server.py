@@ -1,4 +1,4 @@
-"""The rung server_spawns: a user's server starts, tells its progress, and sends its page whole."""
+"""The step server_spawns: a user's server starts, reports its progress, and sends its page complete."""
 
 from __future__ import annotations
 

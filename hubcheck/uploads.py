@@ -1,4 +1,4 @@
-"""The rung upload_lands: a large file, an awkward name, and a text that looks like an attack arrive whole."""
+"""The step upload_lands: a large file, a difficult name, and a text that looks like an attack arrive unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was seen to a verdict: the cause, how sure that is, and the page to read."""
+"""From what was seen to a verdict: the cause, how certain it is, and the page to read."""
 
 from __future__ import annotations
 

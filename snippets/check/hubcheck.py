@@ -48,7 +48,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from xml.etree import ElementTree
 
 # LIBRARIES
-# The two packages of others that a check needs. --help and --log need neither.
+# The two packages from PyPI that the check needs. --help and --log need neither.
 
 LACKING = ""
 requests = websocket = None
@@ -60,7 +60,7 @@ except ImportError as missing:
 
 
 # CAUSES ON THE WAY
-# What is seen of an address, a certificate, a connection, a WebSocket or a redirect, and its causes.
+# What can be seen of an address, a certificate, a connection, a WebSocket or a redirect, and the causes of each.
 #
 # What the editor says is here too: its errors hold the words of connections, so they are looked at before those.
 
@@ -407,7 +407,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
 
 
 # CAUSES AT THE HUB
-# What is seen in answers of the hub's API, the login, a user's server, its kernels, its policies and its files, and its causes.
+# What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each.
 
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
@@ -715,7 +715,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
 
 
 # OTHER PROXIES
-# What other reverse proxies than nginx and Apache call what a cause is about: told where an answer shows that it is one of them.
+# The words of reverse proxies other than nginx and Apache for a cause: used when an answer shows that it comes from one of them.
 
 OTHER_PROXIES: dict[str, dict[str, str]] = {
     "Caddy": {
@@ -784,7 +784,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
 
 
 # VERDICTS
-# From what was seen to a verdict: the cause, how sure that is, and the page to read.
+# From what was seen to a verdict: the cause, how certain it is, and the page to read.
 
 CAUSES = [*ON_THE_WAY, *AT_THE_HUB]
 
@@ -830,7 +830,7 @@ def address(page: str, guide: str) -> str:
 
 
 # RESPONSES
-# What an answer says in words, and who gave it: the hub, a user's server, or something before them.
+# Reads an answer: what it says in words, and whether it comes from the hub, a user's server, or something before them.
 
 # What programs say of themselves in the header Server, and what people call them. nginx and Apache put their name on the answers
 # of what is behind them too.
@@ -981,7 +981,7 @@ def words(failure: Exception) -> str:
 
 
 # ADDRESSES
-# Addresses: where one leads, by its words alone; this machine's own; and names that lead elsewhere in this process.
+# Reads addresses: where an address leads, which addresses are this machine's own, and names that get another address for this run.
 
 
 def astray(asked: str, target: str) -> str:
@@ -1021,7 +1021,7 @@ def resolve(entries: list[str]) -> None:
 
 
 # HUB
-# Requests and WebSockets to one hub, as a user's browser sends them, and what has to be taken away again.
+# Sends requests and opens WebSockets to one hub, as a user's browser does, and lists what has to be removed afterwards.
 
 # For what anybody may see: without the token, if there is one.
 ANONYMOUS = {"Authorization": ""}
@@ -1143,7 +1143,7 @@ class Hub:
 
 
 # REACHING THE HUB
-# The rung hub_answers: the certificate, the hub's API, and, where no hub answers, what is wrong with the address.
+# The step hub_answers: the certificate, the hub's API, and, where no hub answers, what is wrong with the address.
 
 # Where the hub listens behind the reverse proxy: by this guide, and by JupyterHub's own default.
 HUB_PORTS = (int("127.0.0.1:800".rpartition(":")[2]), 8000)
@@ -1292,7 +1292,7 @@ def hub_answers(hub: Hub):
 
 
 # LOGGING IN
-# The rung login_works: what anybody sees of the login, and a login with a password or a token.
+# The step login_works: what everybody sees of the login, and a login with a password or a token.
 
 # How long a link is that a course gives to its users.
 LONG_LINK = 6000
@@ -1365,7 +1365,7 @@ def login_error(answer: requests.Response) -> str:
 
 
 # STARTING A SERVER
-# The rung server_spawns: a user's server starts, tells its progress, and sends its page whole.
+# The step server_spawns: a user's server starts, reports its progress, and sends its page complete.
 
 # Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
 SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
@@ -1474,7 +1474,7 @@ def stop_server(hub: Hub, user: str) -> None:
 
 
 # KERNELS
-# The rungs kernel_listed, kernel_channel and kernel_computes: a kernel is offered, its WebSockets open, and it answers.
+# The steps kernel_listed, kernel_channel and kernel_computes: a kernel is offered, its WebSockets open, and it answers.
 
 
 def kernel_listed(hub: Hub):
@@ -1594,7 +1594,7 @@ def handshake(hub: Hub):
 
 
 # UPLOADS
-# The rung upload_lands: a large file, an awkward name, and a text that looks like an attack arrive whole.
+# The step upload_lands: a large file, a difficult name, and a text that looks like an attack arrive unchanged.
 
 # A space, a percent sign, a hash, a plus, an apostrophe and two letters beyond ASCII.
 AWKWARD = "a b%c#d+e'f ü漢.txt"
@@ -1642,7 +1642,7 @@ def body_passes(hub: Hub):
 
 
 # BLOCKS
-# The rung blocks_shown: the editor of %jigsaw, and which pages may be shown in a frame.
+# The step blocks_shown: the editor of %jigsaw, and which pages may be shown in a frame.
 
 
 def editor(hub: Hub):
@@ -1714,7 +1714,7 @@ def opener(page: requests.Response):
 
 
 # CLIMBING
-# All rungs, from the bottom to the first that fails. At the end, what was made is taken away again.
+# Runs all steps (here called rungs) until one fails. At the end it removes what it has made.
 
 # What anybody can see of each rung, and what a user sees of it.
 OUTSIDE = {
@@ -1801,7 +1801,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
 
 
 # KNOWN LINES
-# For --log, a table that is made from the guide's pages of troubleshooting.
+# For --log: a table of lines, made from the troubleshooting pages of the guide.
 
 # The lines that this guide's pages of troubleshooting publish: "…" is what differs from hub to hub. Above them are the page, the rung
 # that breaks, and the page that hubcheck names where that is another.
@@ -2148,7 +2148,7 @@ deploy/users#6-packages-for-everybody
 
 
 # LOGS
-# --log: which pages of the guide have lines of a text. No server is asked.
+# --log: which pages of the guide contain lines of a log. It asks no server.
 
 # A line of KNOWN with fewer letters and digits counts only where it stands alone: other programs say it too.
 ALONE = 20
@@ -2322,7 +2322,7 @@ def read_log(name: str, guide: str) -> int:
 
 
 # REPORTS
-# The results: as lines for a person, as one line for a timer, and as JUnit's XML.
+# Prints the results: as lines for a person, as one line for a timer, and as JUnit XML.
 
 
 def teller():
@@ -2384,7 +2384,7 @@ def printable(text: str) -> str:
 
 
 # COMMAND LINE
-# The options, and what is done by them.
+# The options, and what each of them does.
 
 # The release of the guide that this is from.
 VERSION = "1.0"

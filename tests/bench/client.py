@@ -1,4 +1,4 @@
-"""What the bench asks for from a user's side of the link, and on the hub's machine: `python client.py NAME ARGUMENT...`
+"""The client of `make bench`: sends requests from a user's side of the link, or on the hub's machine: `python client.py NAME ARGUMENT...`
 
 Lies beside hubcheck.py and user_actions.py. Each function's result is printed as JSON.
 """

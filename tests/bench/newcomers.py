@@ -1,4 +1,4 @@
-"""A class that arrives, at the level of the protocol: `python newcomers.py URL PASSWORD-FILE <PLAN`.
+"""A class that logs in all at once, by requests without a browser: `python newcomers.py URL PASSWORD-FILE <PLAN`.
 
 Each user does what JupyterLab in a browser does: logs in by the form, follows the progress of the start, loads the page and its
 files, starts a kernel, and runs a cell with %jigsaw. PLAN is JSON: "users" by name with the second in which each comes, "paths"

@@ -1,4 +1,4 @@
-"""A link of a given delay and speed, for a machine that has no kernel module for it: `python relay.py LINK.json PORT=HOST:PORT...`
+"""Imitates a slow link: passes bytes on with a given delay and speed: `python relay.py LINK.json PORT=HOST:PORT...`
 
 Takes TCP connections and passes their bytes on, late, and no faster than the link. The link's file is read anew for each
 connection: `{"rtt": milliseconds, "rate": megabits per second, 0 for no limit}`. All connections share the speed, each

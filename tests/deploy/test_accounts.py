@@ -1,4 +1,4 @@
-"""Accounts from a list, what they may do by SSH, and how one is shut out: the scripts of deploy/users.md, on each of Debian's releases."""
+"""The scripts of deploy/users.md on each Debian release: make accounts from a list, limit what they may do by SSH, lock one out."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""deploy/balancer.md: behind a balancer all works, the hub knows who asks, and nobody comes past the balancer."""
+"""deploy/balancer.md: behind a load balancer everything works, the hub knows the client's address, and nobody gets around the balancer."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""The steps of deploy/certificate.md, typed from there: a certificate is fetched, served, and renewed under an open notebook."""
+"""The steps of deploy/certificate.md, typed from the page: a certificate is fetched, served, and renewed while a notebook is open."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from tests.harness.site.certificate import PAGE as NAME
 from tests.harness.site.following import TABS
 
 PROXY_PAGE = "deploy/reverse-proxy.md"
-FETCH, PLACE, TRY, OLD = "fetch-the-certificate", "enter-its-place", "try-the-renewal", "if-browsers-get-the-old-certificate"
+FETCH, PLACE, TRY, OLD = "fetch-the-certificate", "enter-the-certificate-s-path", "try-the-renewal", "if-browsers-get-the-old-certificate"
 pytestmark = pytest.mark.xdist_group("certificate")
 
 

@@ -1,4 +1,4 @@
-"""A class on one machine: how soon its servers are there, what they take, and what the page says of it."""
+"""Many users on one machine: how fast their servers start, how much memory they take, and what the page says about both."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The commands of deploy/class.md and deploy/shares.md, typed from there on each Debian, where a user's server runs."""
+"""The commands of deploy/class.md and deploy/shares.md, typed from the pages on each Debian release, while a user's server runs."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.harness.site.following import TABS
 # The limit of a disk takes a disk of its own: test_disk.
 SECTIONS = {
     "deploy/class.md": ["what-one-user-takes", "what-ends-and-when", "thirty-users-in-a-minute"],
-    "deploy/shares.md": ["see-who-takes-what", "change-a-share"],
+    "deploy/shares.md": ["see-how-much-each-user-takes", "change-a-share"],
 }
 # In place of hours and minutes, seconds: so that there is a line about a server that was ended.
 CONFIG = "jupyterhub/jupyterhub_config.py"

@@ -1,4 +1,4 @@
-"""backup.sh and restore.sh, as deploy/look-after.md has them: what a copy holds, what they refuse, and what they never touch."""
+"""backup.sh and restore.sh of deploy/look-after.md: what a backup contains, when they refuse, and what they never touch."""
 
 import re
 

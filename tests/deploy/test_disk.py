@@ -1,4 +1,4 @@
-"""What a full disk does, and that a limit for each user's disk keeps it from filling: deploy/shares.md, with a Linux kernel of its own."""
+"""What a full disk does, and how a limit for each user prevents it (deploy/shares.md), on a machine with a Linux kernel of its own."""
 
 import re
 

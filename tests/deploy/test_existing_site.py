@@ -1,4 +1,4 @@
-"""deploy/existing-site.md: the hub is included in a site that the host has already, and both work as before."""
+"""deploy/existing-site.md: the hub is added to a web server that already has a site, and both work."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the published files gain in speed: each beside the same without its lines, in one run."""
+"""How much the published files gain in speed: each is measured in one run with its lines and without them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""deploy/faster.md: the reverse proxy sends JupyterLab's scripts itself; what it does not have, users' servers send."""
+"""deploy/faster.md: the reverse proxy sends JupyterLab's scripts itself; those that it does not have come from users' servers."""
 
 import json
 

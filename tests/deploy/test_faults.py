@@ -1,4 +1,4 @@
-"""The faults of deploy/faults.md: each is made while a user works, and what the user has is there afterwards."""
+"""The faults of deploy/faults.md: each is caused while a user works, and then the user's variables, files and connections are checked."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Users' files, and all else that the published jupyter_server_config.py may touch: a server beside one that lacks the file."""
+"""What the published jupyter_server_config.py changes for users' files and for all else: a server with the file beside one without it."""
 
 import pytest
 

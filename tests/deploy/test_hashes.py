@@ -1,4 +1,4 @@
-"""install.sh installs no package whose file is another than the one that was tested, nor one of which nobody knows the sum."""
+"""install.sh refuses a package whose file differs from the tested one, and a package without a known hash."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""What a healthy hub writes into the journal, and how much; and a copy of a hub, brought back on another machine."""
+"""What a healthy hub writes to the journal, and how much; and that a backup of a hub works on another machine."""
 
 import base64
 import json
@@ -44,7 +44,7 @@ SOMETIMES = {
 
 def listed():
     """The patterns of the page: of lines that look like faults, and of those that tell what happens."""
-    section = PAGE.partition("## What a healthy hub says\n")[2].partition("\n## ")[0]
+    section = PAGE.partition("## What a healthy hub writes to its log\n")[2].partition("\n## ")[0]
     loud = re.findall(r"^\| `([^`]+)` \|", section, re.M)
     (quiet,) = re.findall(r"(?s)```text\n(.*?)```", section)
     return loud, quiet.splitlines()

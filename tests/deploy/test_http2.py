@@ -1,4 +1,4 @@
-"""deploy/faster.md, HTTP/2 with nginx: its limits hold there too, kernels work beside it; and why there is no such step for Apache."""
+"""deploy/faster.md, HTTP/2 with nginx: limits and kernels still work; and why the page has no such step for Apache."""
 
 import re
 

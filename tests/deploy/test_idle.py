@@ -1,4 +1,4 @@
-"""What is idle ends, and what is at work does not: the service that ends servers, and the setting that ends kernels."""
+"""Idle servers and kernels are ended, busy ones are not: the service that ends servers, and the setting that ends kernels."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The install scripts once more on a machine on which they ran: they end where a step fails, and may be run again."""
+"""The install scripts on a machine where they ran before: they can be run again, and they stop when a step fails."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who sees a kernel, by how it was installed: the table of the install page, and what the discovery page says."""
+"""Who sees a kernel, depending on how it was installed: the table of the install page, and the page on kernel discovery."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A user climbs from the hub's answer to a landed upload, through every proxy, on every JupyterHub."""
+"""Every step of the check (in code, a rung of the ladder), from the hub's first answer to an upload, by every proxy and JupyterHub."""
 
 import pytest
 

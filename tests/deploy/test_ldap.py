@@ -1,4 +1,4 @@
-"""deploy/ldap.md: accounts of an LDAP server log in to the hub, behind both web servers; and what is seen where they cannot."""
+"""deploy/ldap.md: users of an LDAP server log in to the hub behind both web servers; and what is seen when they cannot."""
 
 import contextlib
 import re

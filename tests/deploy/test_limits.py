@@ -1,4 +1,4 @@
-"""Clients that hold a line, or that hide one request in another: the reverse proxy lets go of them; slow users and a slow hub it bears."""
+"""Attacks with slow clients and with smuggled requests: the reverse proxy disconnects them, but tolerates slow users and a slow hub."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor

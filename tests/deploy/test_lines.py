@@ -1,4 +1,4 @@
-"""Lines that no complaint stands for: without each the ladder breaks at this rung, with these words and this advice.
+"""Lines of published files without an entry in troubleshooting/: without each, the check fails at this step, with these words and advice.
 
 The faults that people complain of are in the atlas (test_atlas.py).
 """

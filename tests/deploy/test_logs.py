@@ -1,4 +1,4 @@
-"""No log of a machine holds what opens anything: after a run with faults, all of /var/log is searched for every secret of the run."""
+"""No log contains a secret: after a run with faults, all of /var/log is searched for every token, cookie and password of the run."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The steps of deploy/look-after.md, typed from there on a machine with a hub: copies, emails and alarms of a hub that is really gone."""
+"""The steps of deploy/look-after.md, typed on a machine with a hub: backups, emails, and alarms when the hub is really down."""
 
 import contextlib
 import re

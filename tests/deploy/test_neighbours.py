@@ -1,4 +1,4 @@
-"""Another user of the same machine, from a shell: what deploy/security.md says is left open to them, and nothing else."""
+"""What another user of the same machine can see and do from a shell: only what deploy/security.md lists as left open."""
 
 import re
 import uuid

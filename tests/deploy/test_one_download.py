@@ -1,4 +1,4 @@
-"""From a bare server to eight ticks by one download and at most six commands, typed from the built page."""
+"""From a bare server to a check that passes all eight steps, by the one download and at most six commands, typed from the built page."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""deploy/openid-connect.md: users log in at a real provider, behind both web servers; and what is seen where they do not get in."""
+"""deploy/openid-connect.md: users log in with a real provider, behind both web servers; and what is seen when they cannot."""
 
 import contextlib
 import json

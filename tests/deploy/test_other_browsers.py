@@ -1,4 +1,4 @@
-"""A user at Firefox and at WebKitGTK, Debian's own, works behind the published nginx as one at Chromium does."""
+"""Everything works in Debian's Firefox and WebKitGTK behind the published nginx as it does in Chromium."""
 
 import hashlib
 

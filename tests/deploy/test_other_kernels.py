@@ -1,4 +1,4 @@
-"""deploy/other-kernels.md: kernels from PyPI behind a real hub: what each of them does, and what is said of those that do not run."""
+"""deploy/other-kernels.md: kernels from PyPI on a real hub: what each can do, and what is said about those that do not run."""
 
 import contextlib
 import json

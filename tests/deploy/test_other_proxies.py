@@ -1,4 +1,4 @@
-"""deploy/other-proxies.md: each further reverse proxy is put to work by its own page, on a server where the hub runs already."""
+"""deploy/other-proxies.md: each further reverse proxy is set up by its own page, on a server where the hub already runs."""
 
 import os
 import shutil

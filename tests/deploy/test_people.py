@@ -1,4 +1,4 @@
-"""Who gets in, and who stays in: what deploy/configure-jupyterhub.md says of it."""
+"""Who can log in and who stays logged in: what deploy/configure-jupyterhub.md says about it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What deploy/remove.md has its reader type takes away all that the guide has made: before and after differ by what the page lists."""
+"""deploy/remove.md removes everything that the guide installed: the machine before and after differs only as the page says."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The threats of deploy/security.md: for each the line that answers it, and an attempt that fails with it."""
+"""The threats of deploy/security.md: an attempt of each, and the line of a published file that stops it."""
 
 import pytest
 

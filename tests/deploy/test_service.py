@@ -1,4 +1,4 @@
-"""JupyterHub as a service of a booted machine, by the published unit and script."""
+"""JupyterHub as a systemd service on a booted machine, by the published unit and script."""
 
 import json
 import re

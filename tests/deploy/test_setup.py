@@ -1,4 +1,4 @@
-"""setup.sh: what it refuses, that it then changes nothing, and that it may be cut off anywhere and run again."""
+"""setup.sh: when it refuses, that it then changes nothing, and that it can be interrupted anywhere and run again."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath

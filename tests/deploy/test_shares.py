@@ -1,4 +1,4 @@
-"""What each user gets of the machine, and what is kept for others: each limit is met by force; and how deploy/shares.md changes it."""
+"""How much of the machine each user gets and what is kept for others: each limit is hit; and how deploy/shares.md changes it."""
 
 import re
 
@@ -167,7 +167,7 @@ def properties(hub, user):
 def test_the_page_shows_who_takes_what_and_changes_each_share(hub):
     for user in ("alice", "bob"):
         hub.on_server("compute", deployment.BEHIND, user, "42", "--keep-server")
-    (top,), (show,) = commands("1. See who takes what")
+    (top,), (show,) = commands("1. See how much each user takes")
     assert re.findall(r"jupyter-(alice|bob)\.service", hub.machine.sh(top).stdout)
     shown = hub.machine.sh(show).stdout.split()
     assert [line for line in shown if f"`{line}`" in PAGE] == [line for line in shown if not line.startswith("MemoryCurrent")]

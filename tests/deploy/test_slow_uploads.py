@@ -1,4 +1,4 @@
-"""An upload that takes longer than Node.js allows a request: Apache, which passes it on while it comes, loses it; nginx does not."""
+"""An upload that takes longer than Node.js allows: it fails through Apache, which passes it on as it arrives, and not through nginx."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""deploy/slurm.md: users' servers run as jobs on nodes, within what Slurm gives them."""
+"""deploy/slurm.md: users' servers run as Slurm jobs on other nodes, with the resources that Slurm gives them."""
 
 import json
 import re

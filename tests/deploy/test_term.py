@@ -1,4 +1,4 @@
-"""A term, thirty days or sixteen: many users, tabs that stay open, Debian's nightly work. It ends as it began."""
+"""A term of thirty days (or sixteen) in minutes: many users, open tabs, Debian's nightly jobs. It ends in the state in which it began."""
 
 import re
 import time

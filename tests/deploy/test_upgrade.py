@@ -1,4 +1,4 @@
-"""A reader who set up a server by an earlier release comes to the files of today by deploy/upgrade.md, and users keep what they have."""
+"""A reader who set up a server with an earlier release upgrades it by deploy/upgrade.md, and users lose nothing."""
 
 import fnmatch
 import re
@@ -29,7 +29,7 @@ SAVE, STOP, INSTALL, START, CHECK_IT, BACK = (
     "put-the-new-files-in-place-and-install",
     "start-it-again",
     "check-it",
-    "the-way-back",
+    "undo-the-upgrade",
 )
 # What the page says may be seen instead of silence as the copy is made.
 STATES = {

@@ -1,4 +1,4 @@
-"""Passwords, leaving, shared folders and packages, on a hub whose administrator has followed deploy/users.md."""
+"""deploy/users.md, followed on a hub: passwords, users who leave, shared folders, and packages."""
 
 import json
 import re

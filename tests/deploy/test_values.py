@@ -1,4 +1,4 @@
-"""Readers type values of their own into the site: what they copy then is accepted by real servers, and works."""
+"""Readers type their own values into the site: real servers accept the files that they then copy, and the hub works."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Every command of the pages, typed on a bare server as the built page says, prints what the page says."""
+"""Every command of the pages, typed on a bare server in the order of the built pages, prints what the page says."""
 
 import tomllib
 

@@ -1,4 +1,4 @@
-"""The units and files of deploy/look-after.md that watch a hub, on a machine without one: who does what, who is told, and when."""
+"""The units and files of deploy/look-after.md that watch a hub, on a machine without one: what each does, who is told, and when."""
 
 import contextlib
 import email

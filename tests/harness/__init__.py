@@ -1,1 +1,1 @@
-"""What the tests stand on: containers, deployments, mutated snippets. Nothing here asserts."""
+"""What all tests use: containers, deployments, changed snippets. Nothing here asserts."""

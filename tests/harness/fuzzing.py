@@ -1,4 +1,4 @@
-"""How many made-up inputs a test of readers tries: a few in every run, and so many times more where `FUZZ` says so (`make fuzz`)."""
+"""How many random inputs a test of hubcheck's readers tries: a few in every run, and FUZZ times as many in `make fuzz`."""
 
 from __future__ import annotations
 

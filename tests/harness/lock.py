@@ -1,4 +1,4 @@
-"""The locks: each package that is installed, with its release and the hashes of its files, made from what is asked for.
+"""Writes the lock files: each package that is installed, with its version and hashes, made from the requirements.
 
 `python -m tests.harness.lock` writes those that do not fit any more; with `--upgrade` all, with the newest releases that fit; with
 `--hubs` those alone by which hubs are installed. Hubs of an older JupyterHub have a lock of their own, beside their image, from the

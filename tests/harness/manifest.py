@@ -1,4 +1,4 @@
-"""The manifest and the snippets, as the tests see them."""
+"""The manifest and the snippets as Python values for the tests."""
 
 from __future__ import annotations
 

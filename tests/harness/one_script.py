@@ -1,4 +1,4 @@
-"""Joins the parts of hubcheck, as they are written, into the one file that is published: python -m tests.harness.one_script
+"""Joins the modules of hubcheck, unchanged, into the one file that is published: python -m tests.harness.one_script
 
 Programs that join modules lose the comments (monoscript, compyner) or pack each module as a string (scriptmerge, pinliner).
 """

@@ -1,4 +1,4 @@
-"""Which rows of a product run every time: so many that each pair of their values meets once. The others run in `make test-all`."""
+"""Chooses the rows of a product that run every time, so that each pair of values occurs once; the others run in `make test-all`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Releases of the guide: what a reader saved who set up a server by one of them.
+"""The guide's earlier releases: the files that a reader saved who set up a server with one of them.
 
 git has them, and where a working copy has no history, tests/releases has an archive of each: the published files, and the names of
 its pages. `python -m tests.harness.releases COMMIT` completes the newest row of releases.toml, which has no commit yet: this one, and

@@ -1,4 +1,4 @@
-"""What time is spent on, by kind: starts of hubs and browsers, loads of applications, climbs."""
+"""Counts where time goes, by kind: starts of hubs and browsers, loads of applications, runs of the check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command in a machine is run as the engine itself would run it, by a program that stays there."""
+"""Commands that run in a container through our small program give the same result as through the engine itself."""
 
 import subprocess
 import threading

@@ -1,4 +1,4 @@
-"""What is wrong ends in one clear message that names file and line, in the server's own words, and leaves nothing running."""
+"""A mistake in a file ends in one clear message with file and line, in the server's own words, and leaves nothing running."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What tests ask of Firefox and WebKitGTK they do: a click in a frame, keys, a window, and each console's words."""
+"""The drivers for Firefox and WebKitGTK do what tests ask: click in a frame, press keys, open a window, read the console."""
 
 from urllib.parse import quote
 

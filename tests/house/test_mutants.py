@@ -1,4 +1,4 @@
-"""`make mutants` tells by line which change of a script no test notices, and tries none twice."""
+"""`make mutants` reports by line which changes of a script no test notices, and tries no change twice."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The weekly run: newer releases come into the tree whole, and there is never more than one issue about them."""
+"""The weekly run: newer releases are written into the files completely, and there is never more than one issue about them."""
 
 import os
 import subprocess

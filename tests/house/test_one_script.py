@@ -1,4 +1,4 @@
-"""The published hubcheck.py is what its parts make, joined as they are written; parts that cannot be joined are named."""
+"""The published hubcheck.py is exactly its modules, joined; modules that cannot be joined are named."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""What is left out of every run is seen in another row, and named: each pair of values meets, each name in weekly.toml is a test."""
+"""Whatever `make test` leaves out is covered by another row: each pair of values occurs, and each name in weekly.toml is a test."""
 
 import functools
 import itertools

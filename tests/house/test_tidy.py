@@ -1,4 +1,4 @@
-"""The linters are content, and the tree holds nothing that belongs to one machine."""
+"""The linters find nothing, and no file depends on one machine."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Every line of every published file has a test that sees it go; and what looks for those tests is not taken in."""
+"""Every line of every published file has a test that fails without it; and the search for those tests is not fooled."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What other pages can do to a user of the hub: each attack succeeds without the line that answers it, and fails with it.
+"""What other web pages can do to a user of the hub: each attack succeeds without the line that stops it, and fails with it.
 
 All of it happens between the tests' own users and sites, on the tests' own network. A page acts when the test says so.
 """

@@ -1,4 +1,4 @@
-"""The attacks of jigsaw/security.md in Firefox and in WebKitGTK: each succeeds without the line that answers it, and fails with it.
+"""The attacks of jigsaw/security.md in Firefox and WebKitGTK: each succeeds without the line that stops it, and fails with it.
 
 What a browser says of a refusal is compared too, since pages quote it.
 """

@@ -1,4 +1,4 @@
-"""The block editor itself: how it looks, what it asks, what it saves, and what of a program's output it shows under the cell."""
+"""The block editor itself: how it looks, what it asks, what it saves, and which output of a program it shows below the cell."""
 
 import base64
 import itertools

@@ -1,4 +1,4 @@
-"""The editor's install step: one release of Blockly everywhere, its checksum verified, no network needed, safe to run twice."""
+"""The install step of the editor: one release of Blockly everywhere, its checksum verified, no network needed, safe to run twice."""
 
 import json
 import re

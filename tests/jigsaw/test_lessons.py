@@ -1,4 +1,4 @@
-"""The guide's notebooks, followed by hand: each step that they ask for leads to what they promise. The pages' pictures come from here."""
+"""The guide's notebooks, worked through in a browser: each step gives what they promise. The pages' screenshots are taken here."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""MetaKernel's own %jigsaw, as kernels have it without this guide's: how it works, what it leaves, and how it fails."""
+"""MetaKernel's own %jigsaw, without this guide's editor: how it works, what it leaves behind, and how it fails."""
 
 import contextlib
 import json

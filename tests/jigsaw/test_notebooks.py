@@ -1,4 +1,4 @@
-"""The notebooks print, on the published kernel, what they hold; and a notebook that does not is refused."""
+"""The notebooks' saved outputs are what the published kernel prints; a notebook with other outputs is refused."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""The tables of jigsaw/policies.md say what a browser does under each policy that a reverse proxy may add."""
+"""The tables of jigsaw/policies.md are right about what a browser does under each policy that a reverse proxy may add."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""Where the blocks of %jigsaw are kept, and how they come back. Where MetaKernel's own %jigsaw does otherwise, a test says so."""
+"""Where %jigsaw saves the blocks, and how they come back; and where MetaKernel's own %jigsaw differs."""
 
 import json
 import re

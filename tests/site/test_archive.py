@@ -1,4 +1,4 @@
-"""The whole set-up in one download: the built archive, and the one that a browser makes with the reader's values."""
+"""The one download: the built archive, and the archive that a browser makes with the reader's values."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""A stamp tells what the tests saw of exactly the file above it, and only of runs that passed with the published files."""
+"""A stamp shows what the tests saw of exactly the file above it, and only from runs that passed with the published files."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""The field for a log on the page of troubleshooting: it answers as hubcheck --log, says what is no text, and is for everybody."""
+"""The field for a log on the troubleshooting page: it answers like hubcheck --log, refuses what is not text, and is accessible."""
 
 import base64
 import io

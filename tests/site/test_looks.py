@@ -1,4 +1,4 @@
-"""What every page is to those who read it: by any means, in any light, on any screen, at little cost."""
+"""How every page looks and reads: with a keyboard, a screen reader, in dark mode, on a phone, on paper; and how much it weighs."""
 
 import gzip
 import json
@@ -269,15 +269,84 @@ def test_no_name_in_a_table_breaks_in_its_middle(reader):
 def test_the_sidebar_groups_open_by_keyboard(reader):
     page = reader.context(viewport=WIDE).new_page()
     page.goto(f"{reader.address}deploy/users.html")
-    groups = page.locator(".sidebar-tree .group details")
+    groups = page.locator(".sidebar-tree li.current .group details")
     assert [group.evaluate("group => group.open") for group in groups.all()] == [False, False, True, False, False]
-    link = groups.first.get_by_role("link", name="Check it")
+    link = groups.first.get_by_role("link", name="Check that the hub works")
     expect(link).to_be_hidden()
     groups.first.locator("summary").focus()
     page.keyboard.press("Enter")
     expect(link).to_be_visible()
     page.keyboard.press("Tab")
     expect(groups.first.get_by_role("link").first).to_be_focused()
+    page.context.close()
+
+
+def test_the_entries_of_troubleshooting_are_grouped_in_the_sidebar_as_their_page_groups_them(site):
+    page = site.pages[site.html / "troubleshooting/index.html"]
+    shown = {
+        part.h3.get_text().rstrip("¶"): [link["href"] for link in part.select("ul a")]
+        for part in page.select("#by-where-you-see-it > section")
+    }
+    groups = {
+        group.summary.get_text(): [link["href"] for link in group.select("a")]
+        for group in page.select(".sidebar-tree li.current .group details")
+    }
+    assert [*groups] == [*shown, "Other advice"]
+    assert {**shown, "Other advice": ["unconfirmed.html"]} == groups
+    # On the page of an entry, its group alone is open.
+    page = site.pages[site.html / "troubleshooting/blank-jigsaw-iframe/index.html"]
+    opened = page.select(".sidebar-tree li.current .group details[open]")
+    assert [group.summary.get_text() for group in opened] == ["With %jigsaw"]
+    assert opened[0].select(".current-page a")
+
+
+def test_parts_of_the_sidebar_open_by_keyboard(reader):
+    """With and without scripts: what opens a part of the tree is a checkbox."""
+    for scripts in True, False:
+        page = reader.context(viewport=WIDE, java_script_enabled=scripts).new_page()
+        page.goto(f"{reader.address}deploy/users.html")
+        part = page.get_by_role("switch", name="Toggle navigation of Troubleshooting")
+        link = page.locator(".sidebar-tree").get_by_role("link", name="Troubleshooting", exact=True)
+        inside = page.locator(".sidebar-tree summary", has_text="At login")
+        expect(inside).to_be_hidden()
+        link.focus()
+        page.keyboard.press("Tab")
+        expect(part).to_be_focused()
+        page.keyboard.press("Space")
+        expect(inside).to_be_visible()
+        page.keyboard.press("Space")
+        expect(inside).to_be_hidden()
+        page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("Pages of this site", ".sidebar-drawer"), ("Contents of this page", ".toc-drawer")],
+    ids=["pages", "contents"],
+)
+def test_the_sidebars_of_a_narrow_screen_open_and_close_by_keyboard(reader, name, place):
+    page = reader.context(viewport=NARROW).new_page()
+    page.goto(reader.address + PROXY)
+    button, drawer = page.get_by_role("button", name=name), page.locator(place)
+    expect(drawer).to_be_hidden()
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(drawer).to_be_in_viewport()
+    assert page.evaluate(f"document.querySelector('{place}').contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(button).to_be_focused()
+    # What is closed is passed over.
+    stops = set()
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        where = page.evaluate(f"document.activeElement === document.body ? null : !!document.activeElement.closest('{place}')")
+        if where is None:
+            break
+        stops.add(where)
+    assert stops == {False}
     page.context.close()
 
 
@@ -357,8 +426,8 @@ OVER = """() => {
     }
     return told;
 }"""
-# The width of A4 between the margins of the book in pixels, upright and across.
-SHEETS = (673, 1001)
+# The width of A4 between the margins in pixels: upright, upright in the book, and across.
+SHEETS = (673, 841, 1001)
 PRINTED = ("index.html", PROXY, "deploy/install.html", "deploy/faults.html", "jigsaw/first-blocks.html", "jigsaw/policies.html")
 PRINTED += ("deploy/other-proxies.html", "deploy/tested.html")
 
@@ -381,6 +450,23 @@ def test_on_paper_no_words_are_hidden(reader):
         told += [f"{address}: {words}" for words in over(page)]
     page.context.close()
     assert not told, "\n".join(told)
+
+
+# Lines that commands print, whose class has one short name among the site's own.
+ODD = """() => [...document.querySelectorAll("pre .go")].filter(line => {
+    const { display, borderTopWidth, paddingTop } = getComputedStyle(line);
+    return display !== "inline" || parseFloat(borderTopWidth) || parseFloat(paddingTop);
+}).map(line => line.textContent)"""
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_what_commands_print_looks_like_code(reader, media):
+    page = reader.context().new_page()
+    page.emulate_media(media=media)
+    page.goto(f"{reader.address}deploy/check.html")
+    assert page.locator("pre .go").count() > 10
+    assert not page.evaluate(ODD)
+    page.context.close()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The page of the check tells what its tests notice: of exactly this hubcheck.py, and of no other."""
+"""The page of the check shows the results of `make mutants` for exactly this hubcheck.py, and for no other."""
 
 import json
 

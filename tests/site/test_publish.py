@@ -1,4 +1,4 @@
-"""What programs read of the site is whole: other forms of the text, the sitemap, and the page for what is not there."""
+"""The forms of the site for programs are complete: Markdown, llms.txt, the sitemap; and the page for addresses that do not exist."""
 
 import os
 import re

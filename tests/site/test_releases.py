@@ -1,4 +1,4 @@
-"""Releases: what releases.toml says of each is what git has, no page of one is lost, and each gets its tag."""
+"""releases.toml agrees with git, no page of a release is lost, and each release gets its tag."""
 
 import re
 import subprocess
@@ -63,6 +63,50 @@ def test_every_page_of_a_release_is_there_or_leads_to_one_that_is(site, version)
         if not (site.html / f"{page}.html").is_file() or not (site.html / f"{to}.html").is_file():
             lost.append(f"{page}: write into [moved] of releases.toml where it is now" if to == page else f"{page}: there is no {to}")
     assert not lost, "\n".join(lost)
+
+
+# By page, headings that have another name now, and those that have moved to another page; others link to them.
+RENAMED = {
+    "deploy/certificate": ["enter-its-place"],
+    "deploy/check": ["look-from-outside", "be-a-user"],
+    "deploy/class": ["let-what-is-idle-end", "when-all-come-at-once", "other-times"],
+    "deploy/configure-jupyterhub": ["let-people-in"],
+    "deploy/existing-site": ["what-holds-for-whom"],
+    "deploy/faster": ["what-it-gains", "to-undo-it"],
+    "deploy/faults": ["what-does-cost-a-variable"],
+    "deploy/haproxy": ["traps"],
+    "deploy/how-the-parts-fit": ["the-words"],
+    "deploy/look-after": ["update-what-debian-does-not-know", "what-a-healthy-hub-says"],
+    "deploy/openid-connect": ["what-to-know"],
+    "deploy/reverse-proxy": ["put-it-to-work", "workers", "apache", "nginx"],
+    "deploy/run-as-a-service": ["when-you-change-something"],
+    "deploy/shares": ["see-who-takes-what", "the-shares"],
+    "deploy/speed": ["how-much-goes-through"],
+    "deploy/traefik": ["traps"],
+    "deploy/upgrade": ["the-way-back"],
+    "deploy/users": ["somebody-leaves", "packages-of-one-s-own", "what-it-costs"],
+    "jigsaw/configure": ["let-notebooks-frame-files", "why-this-and-nothing-wider", "other-ways"],
+    "jigsaw/files": ["names", "when-they-come-back"],
+    "jigsaw/how-it-works": ["the-way-to-the-kernel"],
+    "jigsaw/policies": ["how-this-was-seen"],
+}
+
+
+def test_the_old_address_of_a_heading_that_was_renamed_leads_to_it(site):
+    lost = [
+        f"{page}#{name}: write ({name})= above the heading"
+        for page, names in RENAMED.items()
+        for name in names
+        if not site.pages[site.html / f"{page}.html"].find(id=name)
+    ]
+    assert not lost, "\n".join(lost)
+
+
+def test_a_heading_is_linked_by_its_own_words_and_not_by_its_old_name(site):
+    page = site.pages[site.html / "deploy/check.html"]
+    heading = page.find(id="be-a-user").find_parent("section").h2
+    assert heading.a["href"] == "#check-as-a-user"
+    assert {link["href"] for link in page.select(".toc-tree a")} & {"#check-as-a-user", "#be-a-user"} == {"#check-as-a-user"}
 
 
 MOVED = '[moved]\n"old" = "deploy/new"\n"deploy/older/place" = "deploy/new"\n'

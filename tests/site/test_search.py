@@ -1,4 +1,4 @@
-"""The site's own search: it has the page for what people type, and takes whatever they paste."""
+"""The site's own search finds the page for what people type, and copes with whatever they paste."""
 
 import gzip
 import statistics

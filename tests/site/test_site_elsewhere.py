@@ -1,4 +1,4 @@
-"""The guide as it is read in Firefox and in WebKitGTK: own values, copies, tabs, the search, a pasted log; and where storage is blocked."""
+"""The guide in Firefox and WebKitGTK: own values, copy buttons, tabs, search, a pasted log; and with storage blocked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The small calculator of deploy/class.md: it counts as the table below it, tells what is wrong, and is not there without JavaScript."""
+"""The memory calculator of deploy/class.md: it computes what the table below it says, explains errors, and is hidden without JavaScript."""
 
 PAGE = "deploy/class.html"
 # By column of the table, the open notebooks of each user, and the megabytes that each holds.

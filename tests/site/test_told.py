@@ -1,4 +1,4 @@
-"""What the pages tell of the software is what the pinned software does, and what they print after a command is what it prints."""
+"""What the pages say about the software, and print as its output, is what the pinned versions do and print."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The scripts of others that the site brings along are those that npm has, and say which."""
+"""The site's third-party scripts are the ones that npm has, and say which version they are."""
 
 import hashlib
 

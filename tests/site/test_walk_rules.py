@@ -1,4 +1,4 @@
-"""How what a page says of a command is compared with what comes: each rule holds, and is seen to fail; and what a page has saved where."""
+"""The rules by which the output of a command is compared with the page: each rule works, and fails when it should."""
 
 import pytest
 from bs4 import BeautifulSoup

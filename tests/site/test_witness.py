@@ -1,4 +1,4 @@
-"""Beneath a file stands what breaks without each of its lines: of a run with exactly this file, and in the words of that run."""
+"""Below a file the site shows what breaks without each line, from a run with exactly this file."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""The pages are worded alike: one name for each thing, short sentences, and one skeleton for every page with steps."""
+"""The wording of the pages: one name for each thing, short sentences, and one structure for every page with steps."""
 
 import itertools
 import json

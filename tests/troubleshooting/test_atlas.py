@@ -1,4 +1,4 @@
-"""The atlas of troubleshooting/: each fault breaks its rung, shows its symptom letter by letter, and is gone with its fix."""
+"""The entries of troubleshooting/ (in code, the atlas): each fault breaks its step, shows its symptom, and is gone after its fix."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""hubcheck, the published check: what it says when it is used wrongly, or pointed at what is no JupyterHub."""
+"""hubcheck, the published check: what it says when it is called wrongly, or when the address is no JupyterHub."""
 
 import contextlib
 import re

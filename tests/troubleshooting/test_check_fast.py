@@ -1,4 +1,4 @@
-"""hubcheck in this process, against answers of real deployments: what it asks, what it says, and how each of its options counts."""
+"""hubcheck with recorded answers of real deployments: what it asks, what it says, and the effect of each option."""
 
 import argparse
 import base64

@@ -1,4 +1,4 @@
-"""Whatever comes in place of a hub's answers, hubcheck says what it saw in lines of text, and ends: made-up answers, frames and words."""
+"""hubcheck with random answers, frames and words in place of a hub's: it says what it saw in lines of text, and ends."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""hubcheck --log on what each entry of the atlas showed when it was made, and on what good deployments print: which pages it names.
+"""hubcheck --log on everything that the troubleshooting entries and good deployments printed: which pages it names.
 
 What was seen is kept in captured.json.xz, which `python -m tests.harness.measuring.captures` writes.
 """

@@ -1,4 +1,4 @@
-"""hubcheck --log in this process: what it makes of a line, of a text and of a file that is none, and what it says of them."""
+"""hubcheck --log without a server: what it says about a line, a text, and a file that is not text."""
 
 import io
 import re

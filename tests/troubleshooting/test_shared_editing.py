@@ -1,4 +1,4 @@
-"""Shared editing by jupyter-collaboration: without encoded slashes Apache lets it open what lies at the top, and nothing in a folder."""
+"""Shared editing by jupyter-collaboration: without encoded slashes in Apache, files in the top folder open and those in others do not."""
 
 import json
 

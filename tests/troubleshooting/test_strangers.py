@@ -1,4 +1,4 @@
-"""The check in front of hubs that somebody else has configured: of set-ups that others have published, it names what is wrong with each."""
+"""hubcheck on hubs that other people have configured: it names what is wrong with each of their published configurations."""
 
 import re
 

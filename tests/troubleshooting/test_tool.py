@@ -1,4 +1,4 @@
-"""hubcheck where its users have it: on each Python that Debian offers, by each way to start it, and as an action in a workflow."""
+"""hubcheck where users run it: on each Python version, by each way to start it, and as an action in a GitHub workflow."""
 
 import contextlib
 import json

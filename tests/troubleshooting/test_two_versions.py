@@ -1,4 +1,4 @@
-"""A user's server of another version than the hub's: what the hub's log says of it, what the check tells, and where that leads."""
+"""A user's server with another version than the hub: what the hub's log and the check say, and whether it still works."""
 
 import base64
 import re

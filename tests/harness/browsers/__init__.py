@@ -1,1 +1,1 @@
-"""Chromium as a user of the hub has it, and the rest of the web around it."""
+"""Browsers as users of the hub have them, and the other web sites that they visit."""

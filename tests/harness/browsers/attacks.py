@@ -1,4 +1,4 @@
-"""What other pages can try with a user of the hub: the notebooks, headers and scripts of attacks, for whichever browser."""
+"""What other pages can try against a user of the hub: the notebooks, headers and scripts of attacks, for any browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's notebooks of %jigsaw: files of blocks as a hand would write them, and what is kept beside the notebook."""
+"""A user's notebooks with %jigsaw: files of blocks as a person would make them, and the files kept beside the notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Firefox and WebKitGTK are told what to do: each by the protocol that it speaks itself, with the same few words here.
+"""Controls Firefox and WebKitGTK, each by its own protocol, with the same few methods.
 
 Firefox speaks WebDriver BiDi. WebKitGTK comes with WebKitWebDriver, which speaks the older WebDriver. Playwright, which drives
 Chromium, has builds of its own of both; these are Debian's.

@@ -1,4 +1,4 @@
-"""Logins that are kept elsewhere: a provider of OpenID Connect on a machine of its own, and a user's way there and back."""
+"""Logins at another service: an OpenID Connect provider on a machine of its own, and a user's way there and back."""
 
 from __future__ import annotations
 

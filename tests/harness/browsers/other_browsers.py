@@ -1,4 +1,4 @@
-"""A user at Firefox or WebKitGTK: pages, notebooks and the block editor, by the few acts that both drivers know.
+"""A user with Firefox or WebKitGTK: pages, notebooks and the block editor, by the few actions that both drivers have.
 
 What is clicked is looked for in the page, and then pressed where it is, with the mouse: so a click is the same in each browser, and in
 each frame.

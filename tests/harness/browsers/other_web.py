@@ -1,4 +1,4 @@
-"""The web outside the hub: a stand-in for calysto.github.io, and a site that has nothing to do with either."""
+"""Other web sites: a stand-in for calysto.github.io, and a site that has nothing to do with the hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages' pictures: taken by tests, kept in jigsaw/pictures/, and compared with what a browser shows today.
+"""The screenshots on the pages: taken by tests, kept in jigsaw/pictures/, and compared with what a browser shows today.
 
 `python -m tests.harness.browsers.pictures` takes them anew, by running tests/jigsaw/test_lessons.py, and keeps them; and it draws the card.
 """

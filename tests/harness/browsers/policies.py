@@ -1,4 +1,4 @@
-"""What a policy that a reverse proxy adds does to %jigsaw: a browser opens a saved notebook under each, and tells.
+"""What a security policy added by a reverse proxy does to %jigsaw: a browser opens a saved notebook under each policy.
 
 `python -m tests.harness.browsers.policies` looks at every policy and writes what it saw into the tables below jigsaw/.
 """

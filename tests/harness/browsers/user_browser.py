@@ -1,4 +1,4 @@
-"""A user at a machine of their own: Chromium, which finds the hub by name and trusts the tests' authority.
+"""A user's Chromium on another machine: it finds the hub by name, and trusts the tests' certificate authority.
 
 The browser runs in a container, on the hub's network; Playwright drives it from here through one port on loopback.
 """

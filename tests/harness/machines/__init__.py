@@ -1,1 +1,1 @@
-"""Containers that stand for servers, and what is installed and broken on them."""
+"""Containers that act as servers, and what is installed and broken on them."""

@@ -1,4 +1,4 @@
-"""Commands in a container by one program that stays there: the engine's own `exec` takes a tenth of a second of a processor for each."""
+"""Runs commands in a container by a small program that stays there, because the engine's own `exec` costs a tenth of a second each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A balancer in front of the hub's machine, which holds the certificate or hands TLS on, and tells which client asks."""
+"""A load balancer in front of the hub's machine: it ends TLS or passes it on, and tells the hub the client's address."""
 
 from __future__ import annotations
 

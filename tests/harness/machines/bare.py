@@ -1,4 +1,4 @@
-"""A bare Debian server of a reader's own, booted: it reaches Debian's, PyPI's and npm's packages, and has a certificate for its name."""
+"""A bare, booted Debian server as a reader has it: it can install from Debian, PyPI and npm, and has a certificate for its name."""
 
 from __future__ import annotations
 

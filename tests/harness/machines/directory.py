@@ -1,4 +1,4 @@
-"""A directory: Debian's slapd on a machine of its own, with people and a group."""
+"""An LDAP server: Debian's slapd on a machine of its own, with people and a group."""
 
 from __future__ import annotations
 

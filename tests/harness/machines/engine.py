@@ -1,4 +1,4 @@
-"""A container engine, Docker or Podman, driven by its command line alone.
+"""A container engine, Docker or Podman, used by its command line alone.
 
 `ensure()` finds an engine that answers, or installs and starts Docker where that is possible
 (root on a Debian-like system), or raises `Trouble` with one line that says what to do.

@@ -1,4 +1,4 @@
-"""A site that the hub's host has already, at / of the same name, with headers, limits and rules of its own; it includes the hub."""
+"""A host that already has a site at / of the same name, with its own headers, limits and rules; it includes the hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of a running deployment: each is made while a user works, and what the user keeps is measured.
+"""Faults of a running deployment: each is caused while a user works, and what the user keeps is measured.
 
 Hub and reverse proxies run on booted machines, under systemd, so that an administrator's own commands make the faults.
 """

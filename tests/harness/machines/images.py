@@ -1,4 +1,4 @@
-"""The machines' images: built once, kept while nothing they are made of changes.
+"""The images of the machines: built once, and built again only when something that they are made of changes.
 
 An image's tag is a hash of its Containerfile, its arguments, the files it copies and its base, so an image
 that exists is up to date. `prepare()` builds what is missing, two at a time, and says what it does.

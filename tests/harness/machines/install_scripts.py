@@ -1,4 +1,4 @@
-"""A published install script, run where small programs stand in for those that are slow or need a network."""
+"""Runs a published install script with small programs in place of those that are slow or need a network."""
 
 from __future__ import annotations
 

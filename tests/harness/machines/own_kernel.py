@@ -1,4 +1,4 @@
-"""A hub's machine with a Linux kernel of its own, and a disk: what a container's engine lends is not enough for limits of disks.
+"""A hub's machine with a Linux kernel and a disk of its own: a container cannot test limits of disks.
 
 The kernel is a program (User-Mode Linux, which Debian packages for x86_64), ten times slower than the machine's own.
 """

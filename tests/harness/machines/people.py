@@ -1,4 +1,4 @@
-"""What deploy/users.md puts on a machine: its scripts, accounts of each kind, and logins by SSH."""
+"""What deploy/users.md installs on a machine: its scripts, accounts of each kind, and logins by SSH."""
 
 from __future__ import annotations
 

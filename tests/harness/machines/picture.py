@@ -1,4 +1,4 @@
-"""A picture of a machine, and what differs between two: files, packages, units, accounts, groups, ports and programs."""
+"""Records the state of a machine and compares two: files, packages, units, accounts, groups, ports and programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deployments from a reader's own values: from what the built site hands to the clipboard, and nothing else."""
+"""Deployments with a reader's own values, made only from what the built site puts into the clipboard."""
 
 from __future__ import annotations
 

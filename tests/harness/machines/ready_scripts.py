@@ -1,4 +1,4 @@
-"""The scripts that a reverse proxy sends itself, as deploy/faster.md has it: its line in the hub's site, and the files that it needs."""
+"""JupyterLab's scripts, sent by the reverse proxy itself as in deploy/faster.md: its line in the site, and the files that it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hub in this process that answers as a real one did: what `recordings` has kept, over real sockets on the loopback address.
+"""A stand-in for a hub that answers with recorded answers of a real one (`recordings`), on the loopback address.
 
 Names and ports lead to it for this process alone, so a test needs neither a container nor a port below 1024.
 """

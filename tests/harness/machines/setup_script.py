@@ -1,4 +1,4 @@
-"""The published setup.sh in its unpacked folder, on a bare machine, where small programs stand in for what it calls."""
+"""Runs the published setup.sh from its unpacked folder on a bare machine, with small programs in place of those that it calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cluster: the hub's machine, which is Slurm's controller too, and nodes with the hub's environment; they share the homes."""
+"""A Slurm cluster: the hub's machine, which is also the controller, and nodes with the hub's environment and shared home directories."""
 
 from __future__ import annotations
 

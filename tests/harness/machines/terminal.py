@@ -1,4 +1,4 @@
-"""A terminal of a machine, in which commands are typed as a person types them: in one shell, which keeps its folder."""
+"""A terminal on a machine, in which commands are typed one after the other in one shell, as a person does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the atlas on a booted server that somebody set up by the guide, where systemd runs the hub and a reverse proxy."""
+"""Faults of troubleshooting/ on a booted server that was set up by the guide, with systemd."""
 
 from __future__ import annotations
 

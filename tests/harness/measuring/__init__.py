@@ -1,1 +1,1 @@
-"""What is tried on machines, in browsers and over time, and what is kept of it as evidence."""
+"""Runs things on machines, in browsers and over time, and keeps what was seen as evidence."""

@@ -1,4 +1,4 @@
-"""A class arrives: users log in within a minute, open JupyterLab and run `%jigsaw`, by stock settings and by the published ones.
+"""A class arrives: users log in within a minute, open JupyterLab and run `%jigsaw`, with default settings and with the published ones.
 
 `python -m tests.harness.measuring.arrivals [USERS [SECONDS]]` measures both and prints what it saw. `make bench` keeps it.
 """

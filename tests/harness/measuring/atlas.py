@@ -1,4 +1,4 @@
-"""The atlas of faults: each folder below troubleshooting/ is a complaint, and here its fault is made and looked at.
+"""The entries of troubleshooting/ (in code, the atlas): causes the fault of each entry, and looks at what it shows.
 
 A folder holds `index.md` (its front matter names the rung that breaks), `symptom.txt` (what is seen, by where), and the
 fault: `fix.diff`, from the broken files to the published ones, or `fault.sh` and `fix.sh`, which run on the server. Where the

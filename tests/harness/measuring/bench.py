@@ -1,4 +1,4 @@
-"""What the published files gain, measured beside other configurations in one run, for deploy/speed.md.
+"""`make bench`: measures the published files and other configurations in one run, for deploy/speed.md.
 
 `python -m tests.harness.measuring.bench` measures and writes build/bench.json, item by item: a run that was cut off goes on where it
 was. What was measured of files that have changed since is measured anew. `--again` begins from nothing.

@@ -1,4 +1,4 @@
-"""Records all that each entry of the atlas shows, and what good deployments show: python -m tests.harness.measuring.captures [NAME...]
+"""Records what each entry of troubleshooting/ shows, and good deployments: python -m tests.harness.measuring.captures [NAME...]
 
 Without names everything, else the named entries, and "good" for the good deployments; what is not named stays as it was. The
 file is written after each, so that what was cut off goes on by naming the rest.

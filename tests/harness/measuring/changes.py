@@ -1,4 +1,4 @@
-"""The published files taken apart: each of their directives, and the changes that are made to it to see what breaks.
+"""Takes the published files apart: finds each directive, and makes the changes to it that show what breaks.
 
 The set of changes is closed. Of every directive: it is deleted. Of its words, by the rules of its kind of file (`RULES`): a switch
 is turned, `always` is left out, a number is halved and doubled, one word of a list is left out or one more is in it, an address is

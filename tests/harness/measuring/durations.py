@@ -1,4 +1,4 @@
-"""Where the minutes of a test run go: by test, by file, and by what costs time on the way (tests/harness/spending.py).
+"""Where the minutes of a test run go: by test, by file, and by kind of work (tests/harness/spending.py).
 
 Each whole run leaves build/durations.json. `python -m tests.harness.measuring.durations` puts it into tests/durations.json, by which
 the longest work is begun first and `make witness` tries the cheapest tests first, and prints a table.

@@ -1,4 +1,4 @@
-"""What a test run proves of the published files, for the site: rows of build/evidence.json, see _ext/evidence.py.
+"""Writes what a test run showed of the published files, for the site: rows of build/evidence.json (see _ext/evidence.py).
 
 A test hands a row to the fixture `prove`. Rows of tests that pass, on whichever worker, are merged into the file when
 the run ends. A deployment of which any file was changed proves nothing.

@@ -1,4 +1,4 @@
-"""What a client can do by HTTP/2 that no browser does: frames written by hand, so that it can stop in the middle of one."""
+"""What an HTTP/2 client can do that no browser does: it writes frames by hand, so that it can stop in the middle of one."""
 
 from __future__ import annotations
 

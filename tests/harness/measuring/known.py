@@ -1,4 +1,4 @@
-"""Writes the table KNOWN of hubcheck from what troubleshooting/ publishes, and hubcheck anew: python -m tests.harness.measuring.known
+"""Writes hubcheck's table KNOWN from the lines that troubleshooting/ publishes: python -m tests.harness.measuring.known
 
 The site takes its patterns from there. Each line of a symptom.txt, and each that the table "Elsewhere in this guide" has as code,
 becomes a pattern: "…" stands in the place of what differs from hub to hub, such as names, addresses, paths and counts.

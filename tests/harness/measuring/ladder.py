@@ -1,4 +1,4 @@
-"""Climbing the ladder through a proxy, and telling of it."""
+"""Runs the check through a reverse proxy, step by step (in code: climbs the ladder), and records each result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A working hub as another user of the same machine finds it, from a shell and not through the reverse proxy."""
+"""A working hub as another user of the same machine sees it, from a shell and not through the reverse proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the tests of hubcheck notice what is changed in it: `make mutants` runs mutmut, and writes build/mutants.json.
+"""`make mutants`: whether hubcheck's tests notice small changes to it; runs mutmut, and writes build/mutants.json.
 
 `--sample N` tries N mutants, chosen by chance and each time the same. What was tried before is not tried again, unless hubcheck's
 function, or anything that the tests stand on, has changed since. _ext/mutants.py tells what the file holds, and shows it.

@@ -1,4 +1,4 @@
-"""The newest releases of what the guide installs: put into this working copy, and what to tell of a run with them.
+"""Puts the newest releases of what the guide installs into this working copy, and reports how the tests went with them.
 
 `python -m tests.harness.measuring.newest` asks pip and npm, puts each newest release in place of the one that is named, wherever
 snippets and pages name it, locks anew what comes with them, and prints what it changed.

@@ -1,4 +1,4 @@
-"""The guide's notebooks, run as a user of the hub runs them, on the kernel that the published scripts install.
+"""Runs the guide's notebooks as a user of the hub does, on the kernel that the published scripts install.
 
 `python -m tests.harness.measuring.notebooks` runs them all and writes their outputs back into jigsaw/.
 """

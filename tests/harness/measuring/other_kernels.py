@@ -1,4 +1,4 @@
-"""Kernels that people install beside the guide's own: what each is asked and does, and those of PyPI that do not run."""
+"""Kernels that people install beside the guide's: what each is asked and answers, and those from PyPI that do not run."""
 
 from __future__ import annotations
 

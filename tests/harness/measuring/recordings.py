@@ -1,4 +1,4 @@
-"""Records climbs through a real deployment, for tests that answer hubcheck with them: python -m tests.harness.measuring.recordings
+"""Records runs of hubcheck with a real deployment, for tests without one: python -m tests.harness.measuring.recordings
 
 What differs from run to run has a name in its place, so that a second run writes nearly the same file.
 """

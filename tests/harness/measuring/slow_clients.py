@@ -1,4 +1,4 @@
-"""What a reverse proxy bears of clients that are slow, or that do not speak as the standard has it."""
+"""How a reverse proxy treats clients that are slow or that violate the standard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Set-ups that others have published, in front of one of our hubs, and whether hubcheck says of each what it has to.
+"""Configurations that other people have published, in front of one of our hubs, and whether hubcheck finds what is wrong with each.
 
 tests/troubleshooting/strangers holds a file for each, and strangers.toml, which says where each is from, what is faulty in it and
 what the check has to say.

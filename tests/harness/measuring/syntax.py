@@ -1,4 +1,4 @@
-"""The servers' own syntax checks, with complaints told in terms of the published files."""
+"""Runs the servers' own syntax checks, and reports errors by the published file and its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A term in minutes: users come and go for thirty days, some leave their tabs open, and every night Debian rotates the logs.
+"""A term in minutes: users come and go for thirty days, some leave tabs open, and Debian rotates the logs every night.
 
 Behind the reverse proxy stand JupyterHub's own proxy and a stand-in for the users' servers. The reverse proxy runs on a booted
 machine, so that the work of the night is Debian's own.

@@ -1,4 +1,4 @@
-"""What a reverse proxy offers browsers before a word of HTTP: the ciphers, held against Mozilla's profile by sslyze, and kept sessions."""
+"""What a reverse proxy offers before HTTP begins: ciphers, compared with Mozilla's profile by sslyze, and session resumption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What breaks without each line of the published files: for each of their changes a test that fails by behaviour.
+"""`make witness`: for each change to a line of a published file, finds a test that fails because something behaves differently.
 
 `python -m tests.harness.measuring.witness` takes every directive of every file apart (`changes.py`), and for each change looks for
 a test that dies of it, twice, beginning with the one that did the last time (`tests/witnesses.json`) and going on from the cheapest

@@ -1,4 +1,4 @@
-"""Looks for the tests that see a change to a published file; a pytest whose loop is this one: see `witness.py`.
+"""The worker of `make witness`: a pytest run with its own loop, which tries tests on a changed file (see `witness.py`).
 
 `python -m tests.harness.measuring.witness_worker JOB` works in a copy of the tree, whose snippets it changes one after the other.
 What containers and fixtures hold is kept from one try to the next, but for what the changed file is part of.

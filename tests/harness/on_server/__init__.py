@@ -1,1 +1,1 @@
-"""What runs on the hub's own machine: it is copied there, and knows nothing else of the harness."""
+"""Programs for the hub's own machine: they are copied there, and import nothing else of the harness."""

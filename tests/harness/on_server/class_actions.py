@@ -1,4 +1,4 @@
-"""What the users of a class do on the hub's machine itself, and what of their servers is left; called as `user_actions.py` is."""
+"""What the users of a class do on the hub's machine, and what remains of their servers; called like `user_actions.py`."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Run by a user of the hub's machine: ends every kernel of their server, if one runs there."""
+"""Ends every kernel of a user's server, if one runs; started by that user on the hub's machine."""
 
 import json
 import pathlib

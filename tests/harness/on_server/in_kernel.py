@@ -1,4 +1,4 @@
-"""What a program of a user's can do: it runs in a kernel, and prints a dictionary of names and whether each works, as JSON.
+"""What a user's program is able to do: runs in a kernel, and prints as JSON a dictionary of attempts and whether each works.
 
 Where the system refuses, the name of its error stands instead (EPERM), and where it ends the program, that of the signal (SIGSYS).
 """

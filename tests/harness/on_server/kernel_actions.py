@@ -1,4 +1,4 @@
-"""What a user does with a kernel beside running a cell: answer a question, complete a word, ask for help, interrupt, restart.
+"""What a user does with a kernel besides running a cell: answer a question, complete a word, ask for help, interrupt, restart.
 
 `python kernel_actions.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
 """

@@ -1,4 +1,4 @@
-"""What another user of a machine finds there from a shell: every port, socket, file and process, each of them tried.
+"""What another user of a machine can find from a shell: tries every port, socket, file and process.
 
 `python local_scan.py SECONDS` runs as that user, with the secrets that it looks for on standard input, as a list in JSON. It prints,
 as JSON, what answered and what could be read:

@@ -1,4 +1,4 @@
-"""What a user's work, clients of all kinds and two faults leave in logs; it runs on the hub's machine, as `user_actions` does.
+"""Does what fills logs: a user's work, clients of all kinds and two faults; runs on the hub's machine, like `user_actions`.
 
 A user climbs the ladder, opens a WebSocket with a token in its address, as %jigsaw does, and brings secrets where no hub takes
 them; then the hub's own proxy is killed under the WebSocket, and all of it is tried again while nobody answers.

@@ -1,4 +1,4 @@
-"""Users' tabs, opened on the hub's machine: each holds the WebSockets of one JupyterLab for as long as it is open.
+"""Open browser tabs of users, imitated on the hub's machine: each keeps the WebSockets of one JupyterLab open.
 
 `python open_tabs.py URL CA PATIENCE` reads lines of JSON, {"come": [...]} or {"leave": [...]} with numbers of tabs, and answers each
 with one. `python open_tabs.py` alone is a light stand-in for the users' servers.

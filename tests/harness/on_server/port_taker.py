@@ -1,4 +1,4 @@
-"""A user of the machine who wants the hub's place: takes its ports whenever they are free, and answers whoever comes.
+"""A malicious user of the machine: takes the hub's ports whenever they are free, and answers everyone who connects.
 
 `python port_taker.py SECONDS PORT...` runs as that user. It prints, as JSON, the ports that it could take ("took"), why not
 ("refused": by port, the system's words), and what came to them ("heard").

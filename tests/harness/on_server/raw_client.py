@@ -1,4 +1,4 @@
-"""What a client can do to a reverse proxy that no browser does: bytes on the line, slowly or not as the standard has them.
+"""What a client can do to a reverse proxy that no browser does: sends bytes slowly, or not as the standard says.
 
 It needs Python alone, so that it runs on any machine: `python raw_client.py NAME ARGUMENT...` calls a function of this file and
 prints what it returns, as JSON; see `deployment.on_server`. A server is named by the address of its hub (url) and the

@@ -1,4 +1,4 @@
-"""What a climb with hubcheck asks and is answered, word by word; it runs where `user_actions` does."""
+"""Records each request and answer of a run of hubcheck; runs where `user_actions` does."""
 
 import contextlib
 import io

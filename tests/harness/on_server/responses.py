@@ -1,4 +1,4 @@
-"""What a user's server says to many requests, to be laid beside what another's says; it runs where `user_actions` does."""
+"""Prints the answers of a user's server to many requests, to compare them with another server's; runs where `user_actions` does."""
 
 import email.utils
 import hashlib

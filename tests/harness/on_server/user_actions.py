@@ -1,4 +1,4 @@
-"""What runs on the hub's machine itself, beside hubcheck.py, whose own steps lead to servers and kernels.
+"""What a user does on the hub's machine, besides what hubcheck.py does: its functions open servers and kernels.
 
 `python user_actions.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
 """

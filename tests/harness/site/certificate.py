@@ -1,4 +1,4 @@
-"""A hub's machine on which certbot fetches its certificate: with Pebble, an authority for tests by the makers of Let's Encrypt."""
+"""A hub's machine on which certbot fetches its certificate from Pebble, a test authority by the makers of Let's Encrypt."""
 
 from __future__ import annotations
 

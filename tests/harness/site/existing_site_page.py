@@ -1,4 +1,4 @@
-"""What the page about a site that is there already says may be seen instead, and how each is made."""
+"""How to cause each "If you see" of the page about a host that already has a site."""
 
 from __future__ import annotations
 

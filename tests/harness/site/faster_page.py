@@ -1,4 +1,4 @@
-"""What the page about a faster first load says may be seen instead, and how each is made."""
+"""How to cause each "If you see" of the page about a faster first load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guide as it is built, and as a reader has it in a browser."""
+"""The built guide, and a reader's browser that shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page about LDAP says may be seen instead, and how each is made."""
+"""How to cause each "If you see" of the page about LDAP."""
 
 from __future__ import annotations
 

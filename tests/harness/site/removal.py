@@ -1,4 +1,4 @@
-"""Taking the hub away again, as a page of the guide says, with a picture of the machine between the parts of the page."""
+"""Removes the hub again as the guide's page says, and records the machine's state between the parts of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripts of others that the site brings along, made anew from npm: python -m tests.harness.site.vendor FILE PACKAGE@VERSION
+"""Builds the site's third-party scripts again from npm: python -m tests.harness.site.vendor FILE PACKAGE@VERSION
 
 Each file in _static/vendor/ says above its licence which file of which package it is made from, that file's SHA-256, and by which
 esbuild. Above all it has the licence, which a newer release may have changed: look.

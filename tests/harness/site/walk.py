@@ -1,4 +1,4 @@
-"""The built pages as a reader works through them: the files that they have saved, the commands that they have typed, and what comes then.
+"""Reads the built pages as a list of things to do: the files to save, the commands to type, and what should appear.
 
 What a page says of a command's output is compared by a small closed set of rules:
 

@@ -1,4 +1,4 @@
-"""A small browser around WebKitGTK, which WebKitWebDriver starts in the place of its own.
+"""A small browser around WebKitGTK, which WebKitWebDriver starts instead of its own.
 
 Debian's own has a profile that keeps nothing, and of such a one WebKit writes no console anywhere. This one has a folder, so all that a
 page's console holds comes to the driver's output.
