@@ -7,19 +7,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, faults, slurm
 from tests.harness.machines.deployment import PYTHON, URL
-from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS
+from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence, local_users
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
 from tests.harness.site.following import TABS
-from tests.harness.site.slurm_page import ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES
+from tests.harness.site.slurm_page import CHOICES, ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES, WITH_CHOICES
 
 HEAD, NODE, JOBS = "make-the-hub-s-machine-the-controller", "make-each-node", "have-the-hub-start-jobs"
-CHOICES = "let-users-choose"
 AWAY = "take-this-away-again"
 JOB_LOG = "/home/alice/.jupyter-job.log"
 # Says how a connection to an address goes.
@@ -63,6 +64,10 @@ def readers(cluster, place, site):
 def hub(cluster, place, readers):
     with deployment.in_front(cluster.hub, *place):
         yield cluster.hub
+
+
+def a_browser(cluster):
+    return user_browser.chromium(cluster.network, {VALUES["host"]: slurm.ADDRESSES["head"]}, user_browser.THRIFTY, windowed=False)
 
 
 @pytest.fixture
@@ -141,9 +146,8 @@ def test_each_command_of_the_page_prints_what_it_says(cluster, place, readers, p
     assert not [wrong for reader in readers for wrong in reader.wrong]
     met = head.meet_all(PAGE, ON_THE_HUBS_MACHINE) + readers[1].meet_all(PAGE, ON_A_NODE)
     assert not [wrong for reader in readers for wrong in reader.wrong]
-    assert met == len(STATES)
-    version = cluster.hub.machine.sh("sinfo --version").stdout.split()[1]
-    prove(evidence.read_beside("Slurm", version, cluster.hub.suite))
+    assert met == len(STATES) - len(WITH_CHOICES)
+    prove(evidence.read_beside("Slurm", cluster.release(), cluster.hub.suite))
     prove(evidence.read_beside("nftables", cluster.hub.machine.sh("nft --version").stdout.split()[1].lstrip("v"), cluster.hub.suite))
     pip = cluster.hub.machine.sh(f"{PYTHON} -m pip --version").stdout.split()[1]
     prove(evidence.row("accepted", "pip", pip, ["slurm/requirements.txt"], home=cluster.hub.suite))
@@ -151,13 +155,41 @@ def test_each_command_of_the_page_prints_what_it_says(cluster, place, readers, p
         prove(*(evidence.typed(page, *place, keys) for page, keys in reader.typed_by_page().items()))
 
 
-def test_a_user_climbs_the_ladder_on_a_node_and_leaves_no_job(cluster, hub):
+def test_a_user_climbs_the_ladder_on_a_node_and_leaves_no_job(cluster, place, hub, prove):
     rungs = hub.check()
     assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
     gone(cluster)
     assert computes_at(hub) in slurm.NODES
     gone(cluster)
     assert "is running at" in hub.machine.sh(f"cat {JOB_LOG}").stdout
+    prove(evidence.on_a_cluster(hub, place[1], cluster.release(), {rung["rung"]: rung["seconds"] for rung in rungs}))
+
+
+def test_blocks_run_on_a_node_and_come_back(cluster, place, hub, prove):
+    with a_browser(cluster) as browser:
+        desk = user_browser.Desk(hub, browser, cluster.hub.machine, thrifty=True)
+        desk.notebook("cluster/first.ipynb", "%jigsaw Python --workspace first-blocks", "!hostname")
+        began = time.monotonic()
+        notebook = desk.user().open("JupyterLab", "cluster/first.ipynb")
+        notebook.run()
+        editor = notebook.editor().shown()
+        editor.drag("Text", 0, 300, 120)
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
+        took = time.monotonic() - began
+        notebook.run(1)
+        expect(notebook.output(1)).to_contain_text(re.compile(r"node\d"))
+        notebook.restart()
+        notebook.save()
+        notebook.reload()
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
+        assert not desk.user().errors()
+    stop(hub)
+    gone(cluster)
+    prove(evidence.on_a_cluster(hub, place[1], cluster.release(), {"blocks_run": round(took, 2)}, "JupyterLab"))
 
 
 def test_who_takes_more_memory_than_the_job_has_loses_the_program(cluster, hub, server):
@@ -379,14 +411,22 @@ def choosing(readers, hub):
     """The reader has followed the page's section on choices."""
     head = readers[0]
     head.follow(PAGE, [CHOICES])
+    assert head.meet_all(PAGE, WITH_CHOICES) == len(WITH_CHOICES)
     assert not head.wrong, "\n\n".join(head.wrong)
     hub.machine.until(deployment.IS_UP)
     return head
 
 
-def test_a_user_gets_what_was_chosen(cluster, hub, choosing):
-    told = hub.on_server("spawned", URL, "alice", "form", json.dumps({"partition": "short", "memory": "4G", "runtime": "0:30:00"}))
-    assert told["told"][-1].startswith("Server ready"), told
+def test_a_user_gets_what_was_chosen(cluster, place, hub, choosing, prove):
+    prove(*(evidence.typed(page, *place, keys) for page, keys in choosing.typed_by_page().items()))
+    with a_browser(cluster) as browser:
+        page = browser.new_page()
+        user_browser.sign_in(page, "alice", hub.passwords["alice"])
+        page.get_by_label("Partition").select_option("short")
+        page.get_by_label("Memory").select_option("4 GB")
+        page.get_by_label("Runtime").select_option("30 minutes")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_url(re.compile("/user/alice/"), timeout=60_000)
     assert hub.machine.sh("squeue --noheader --format='%P %m %l'").stdout.split() == ["short", "4G", "30:00"]
     stop(hub)
     gone(cluster)

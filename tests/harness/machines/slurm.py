@@ -31,6 +31,10 @@ class Cluster:
         key = self.hub.machine.sh(f"base64 --wrap=0 {KEY}").stdout
         node.sh(f"mkdir --parents /root/slurm; echo {key} | base64 --decode >/root/slurm/munge.key")
 
+    def release(self) -> str:
+        """Slurm's version, as its own program tells it."""
+        return self.hub.machine.sh("sinfo --version").stdout.split()[1]
+
     def jobs(self) -> list[str]:
         """The jobs that Slurm has not ended, as "alice RUNNING node1"."""
         told = self.hub.machine.sh("squeue --noheader --format='%u %T %B'").stdout
