@@ -16,11 +16,10 @@ from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence, local_users
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE
-from tests.harness.site import following
+from tests.harness.site import following, slurm_page
 from tests.harness.site.following import TABS
 from tests.harness.site.slurm_page import CHOICES, ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES, WITH_CHOICES
 
-HEAD, NODE, JOBS = "make-the-hub-s-machine-the-controller", "make-each-node", "have-the-hub-start-jobs"
 AWAY = "take-this-away-again"
 JOB_LOG = "/home/alice/.jupyter-job.log"
 # Says how a connection to an address goes.
@@ -46,18 +45,7 @@ def cluster(place):
 @pytest.fixture(scope="module")
 def readers(cluster, place, site):
     """Those who have followed the page, on each of the machines."""
-    pages = following.Pages.examples(site)
-    head = following.Reader(cluster.hub.machine, pages, TABS[place[1]])
-    head.follow(PAGE, [HEAD])
-    key = {"sh node.sh": cluster.hand_out_the_key}
-    nodes = [following.Reader(node, pages, TABS[place[1]], before=key) for node in cluster.nodes.values()]
-    for node in nodes:
-        node.follow(PAGE, [NODE])
-    # The page has saved it on a node.
-    head.machine.put({SAVED_AS["slurm/requirements.txt"]: (ROOT / "snippets/slurm/requirements.txt").read_text("utf-8")})
-    head.follow(PAGE, [JOBS])
-    cluster.hub.machine.until(deployment.IS_UP)
-    return [head, *nodes]
+    return slurm_page.followed(cluster, following.Pages.examples(site), TABS[place[1]])
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from tests.harness.manifest import HUBS, PUBLISHED, SAVED_AS
 
 # Addresses that nobody has (RFC 5737), as the page and its firewall have them.
 ADDRESSES = {"head": "198.51.100.1", "node1": "198.51.100.11", "node2": "198.51.100.12"}
-NETWORK = ("--subnet", "198.51.100.0/24", "--gateway", "198.51.100.254")
+SUBNET = "198.51.100.0/24"
+NETWORK = ("--subnet", SUBNET, "--gateway", "198.51.100.254")
 NODES = tuple(name for name in ADDRESSES if name != "head")
 FIREWALL = ("--cap-add", "NET_ADMIN")
 KEY = "/etc/munge/munge.key"
@@ -46,12 +47,21 @@ def _options(name: str) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def machines(kind: str = HUBS[-1]) -> Iterator[Cluster]:
-    """The machines before anybody has made a cluster of them; the hub, of a kind in `HUBS`, runs. Homes are one volume, as if by NFS."""
+def machines(kind: str = HUBS[-1], *more: str) -> Iterator[Cluster]:
+    """The machines before anybody has made a cluster of them; the hub, of a kind in `HUBS`, runs. Homes are one volume, as if by NFS.
+
+    `more` are options of the container that is the hub's machine.
+    """
     with contextlib.ExitStack() as stack:
-        network = stack.enter_context(engine.network(*NETWORK))
+        try:
+            network = stack.enter_context(engine.network(*NETWORK))
+        except RuntimeError as refused:
+            if "overlap" not in str(refused) and "already used" not in str(refused):
+                raise
+            there = f"another cluster, or another network with its addresses ({SUBNET}), is there already: end it first."
+            raise engine.Trouble(there) from None
         images.prepare(wanted=[images.slurm_head(kind), images.slurm_node(kind)])
-        options = (*deployment.NAMED, *_options("head"), "--volume", "/home")
+        options = (*deployment.NAMED, *_options("head"), "--volume", "/home", *more)
         head = stack.enter_context(deployment.machine(kind, network, options, images.slurm_head))
         hub = deployment.prepare(head, kind)
         deployment.start(hub)
