@@ -37,6 +37,14 @@ for place, (path, handler) in enumerate(default_handlers):
         default_handlers[place] = (path, PortHandler)
 
 
+class NotStarted(web.HTTPError):
+    """Its words reach the user: of other errors, JupyterHub would tell nothing."""
+
+    def __init__(self, words, status=500):
+        super().__init__(status, words)
+        self.jupyterhub_message = words
+
+
 class JobSpawner(SlurmSpawner):
     """batchspawner's own, with choices that are checked, a queue that tells what it waits for, and starts that fail at once."""
 
@@ -50,7 +58,7 @@ class JobSpawner(SlurmSpawner):
                 # The hub would try it again the next time.
                 self.orm_spawner.user_options = None
                 self.db.commit()
-                raise web.HTTPError(400, f"Not one of the choices: {name!r:.40}.")
+                raise NotStarted(f"Not one of the choices: {name!r:.40}.", 400)
         return options
 
     def run_options_from_form(self, form):
@@ -79,10 +87,12 @@ class JobSpawner(SlurmSpawner):
                 if starting.done() or not self.job_id:
                     continue
                 if await self.query_job_status() == JobStatus.NOTFOUND:
-                    raise RuntimeError(f"Job {self.job_id} ended before its server listened.")
+                    raise NotStarted(f"Job {self.job_id} ended before its server listened.")
                 if time.monotonic() > end:
-                    raise RuntimeError(f"Job {self.job_id} took too long. Slurm said last: {self.job_status}")
+                    raise NotStarted(f"Job {self.job_id} took too long. Slurm said last: {self.job_status}")
             return starting.result()
+        except RuntimeError as error:
+            raise NotStarted(str(error)) from error
         finally:
             starting.cancel()
 

@@ -106,8 +106,8 @@ def one_node(cluster: Cluster) -> Iterator[engine.Container]:
 @contextlib.contextmanager
 def made(machine: engine.Container, make: str, undo: str) -> Iterator[None]:
     """A fault of a machine, made and undone by scripts of root's, for the length of a `with` block."""
-    machine.sh(make)
     try:
+        machine.sh(make)
         yield
     finally:
         machine.sh(undo)
