@@ -292,7 +292,8 @@ troubleshooting/unknown-assignment server_spawns
     Unknown assignment: MemoryMaximum=…
     …'s server failed to start in … seconds, giving up.
     the server does not start: Spawn failed:
-    Cause: systemd did not start the user's server: the hub's log says why, in systemd's words, such as "Unknown assignment".
+    One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
+    To decide: the hub's log says why in systemd's words, such as "Unknown assignment", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
     nginx: configuration file …/….conf test failed

@@ -602,8 +602,44 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (
+        r"ended before its server listened|batch job has disappeared",
+        OneOf(
+            (
+                "The node lacks the hub's environment or batchspawner.",
+                "The node has no home of this user's, or another than the hub's machine.",
+                "The node does not reach the hub: c.JupyterHub.hub_bind_url and hub_connect_url.",
+                "Slurm or somebody ended the job.",
+            ),
+            'the job\'s log, ~/.jupyter-job.log in this guide: "not found" is the first, "Connection refused" the third, "CANCELLED" the '
+            "fourth. Without one from this start, it is the second.",
+        ),
+        "deploy/slurm",
+    ),
+    (
+        r"took too long\. Slurm said last",
+        OneOf(
+            ("All nodes are full.", "Nodes are down or drained, or Slurm does not trust them."),
+            "sinfo --list-reasons on the hub's machine. If it names no node, it is the first.",
+        ),
+        "deploy/slurm",
+    ),
+    (
+        r"(sbatch|squeue|slurm_load_jobs|slurm\w*): error",
+        OneOf(
+            ("Slurm refuses the job: it asks for more than a partition lets jobs have.", "Slurm's controller does not answer."),
+            '"Unable to contact slurm controller" is the second. scontrol show partition has the limits of the first.',
+        ),
+        "deploy/slurm",
+    ),
+    (
         r"Spawn failed:$",
-        "systemd did not start the user's server: the hub's log says why, in systemd's words, such as \"Unknown assignment\".",
+        OneOf(
+            (
+                "systemd did not start the user's server.",
+                "The start took longer than c.Spawner.start_timeout allows, such as that of a job that waits for a node.",
+            ),
+            "the hub's log says why in systemd's words, such as \"Unknown assignment\", if it is the first.",
+        ),
         "troubleshooting/unknown-assignment",
     ),
     (
@@ -2095,7 +2131,8 @@ troubleshooting/unknown-assignment server_spawns
     Unknown assignment: MemoryMaximum=…
     …'s server failed to start in … seconds, giving up.
     the server does not start: Spawn failed:
-    Cause: systemd did not start the user's server: the hub's log says why, in systemd's words, such as "Unknown assignment".
+    One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
+    To decide: the hub's log says why in systemd's words, such as "Unknown assignment", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
     nginx: configuration file …/….conf test failed
