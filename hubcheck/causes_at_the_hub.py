@@ -7,10 +7,16 @@ from .causes_on_the_way import BEFORE, OneOf
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
-        r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
+        r"hub/(api|login) -> (401\b|400 .*SSL certificate).*" + BEFORE,
         "A login in front of the hub comes first: what answered asks for a password of its own"
         "{login| (nginx: auth_basic; Apache: AuthType)}, or for a certificate of the visitor"
         "{visitor| (ssl_verify_client; SSLVerifyClient)}.",
+        "deploy/check",
+    ),
+    (
+        r"users log in elsewhere",
+        "Users of this hub log in at another site, where the check cannot. Make a token in the hub's page Token, and give it in the place "
+        "of the user.",
         "deploy/check",
     ),
     (
@@ -265,6 +271,18 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/jupyterlab-stays-blank",
     ),
     (
+        r"(every page of the server|the hub's pages) may be framed",
+        OneOf(
+            (
+                "frame-ancestors is set in jupyterhub_config.py or jupyter_server_config.py, for all pages: pages of other users or sites "
+                "may frame them. Set it for files/ alone.",
+                "The reverse proxy replaces or hides this header. {policy|nginx: add_header, proxy_hide_header. Apache: Header.}",
+            ),
+            "look for Content-Security-Policy in the files of the reverse proxy. If it is not there, it is the first.",
+        ),
+        "jigsaw/configure",
+    ),
+    (
         r"frame-ancestors 'none'",
         "The user's server forbids every frame. c.ContentsManager.files_handler_class in jupyter_server_config.py "
         "lifts that for files/ alone.",
@@ -274,11 +292,6 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"not sandboxed",
         "Something replaces the policy of files/ and drops its sandbox: a page there then acts as the user. "
         "Repeat 'sandbox allow-scripts'.",
-        "jigsaw/configure",
-    ),
-    (
-        r"every page of the server may be framed",
-        "frame-ancestors 'self' is set for the whole server: pages of other users may frame it. Set it for files/ alone.",
         "jigsaw/configure",
     ),
     (

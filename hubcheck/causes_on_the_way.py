@@ -217,10 +217,36 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/websockets-of-some-paths-only",
     ),
     (
+        r"(a WebSocket's address|the encoded name|an encoded slash).* -> 400 (Bad Request|on the WebSocket) "
+        r"\(from (another program|a program in Go)",
+        OneOf(
+            (
+                "Traefik refuses addresses with encoded characters: encodedCharacters of the entry point, or a middleware. "
+                "Some versions, such as 3.6.4, refuse them unless it allows them.",
+                "A firewall refuses such addresses.",
+            ),
+            "look at Traefik's version, and for encodedCharacters in its files. If no Traefik is there, it is the second.",
+        ),
+        "troubleshooting/not-found-for-an-encoded-slash",
+    ),
+    (
         r"a WebSocket's address with(?!.* -> 50\d)",
         "The reverse proxy takes the addresses of WebSockets apart. {apart|Apache: a RewriteRule to ws://, in place of which "
         "upgrade=websocket on ProxyPass does it.}",
         "troubleshooting/unsafe-url-with-3f",
+    ),
+    (
+        r'("Upgrade"|-> 426 ).*; asked over the network',
+        OneOf(
+            (
+                "The reverse proxy does not tunnel WebSockets. {upgrade|nginx: proxy_set_header Upgrade $http_upgrade and "
+                "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.}",
+                "Something between this machine and the server takes the upgrade away: a balancer, a program against viruses, "
+                "a proxy of the network.",
+            ),
+            "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
+        ),
+        "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
         r'Can "Upgrade" only to "WebSocket"|426 ',

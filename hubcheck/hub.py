@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import base64
+import ipaddress
 import re
 import secrets
+import socket
 import sys
 from functools import cached_property
 from urllib.parse import quote, urljoin, urlsplit
@@ -46,6 +48,13 @@ class Hub:
     def front(self) -> str:
         """The reverse proxy, if all answers that name one name the same."""
         return min(self.seen) if len(self.seen) == 1 else ""
+
+    @cached_property
+    def loopback(self) -> str:
+        """The loopback address to which the hub's name leads: then this machine is the server itself. Empty if it leads elsewhere."""
+        found = socket.getaddrinfo(self.parts.hostname, self.parts.port or 443, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+        return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
 
     @property
     def server(self) -> str:
@@ -114,7 +123,9 @@ class Hub:
         except websocket.WebSocketBadStatusException as refused:
             answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, there)
             said = f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
-            raise Failed(f"{said} (from {whose(answer)})") from None
+            # What takes the upgrade away may stand between this machine and the server.
+            far = re.search('"Upgrade"|-> 426 ', said) and not self.loopback
+            raise Failed(f"{said} (from {whose(answer)}){'; asked over the network' if far else ''}") from None
         except (websocket.WebSocketTimeoutException, TimeoutError):
             raise Failed(f"GET {self.base}{path}: the WebSocket does not open in {self.options.timeout:g} s") from None
 

@@ -258,10 +258,36 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/websockets-of-some-paths-only",
     ),
     (
+        r"(a WebSocket's address|the encoded name|an encoded slash).* -> 400 (Bad Request|on the WebSocket) "
+        r"\(from (another program|a program in Go)",
+        OneOf(
+            (
+                "Traefik refuses addresses with encoded characters: encodedCharacters of the entry point, or a middleware. "
+                "Some versions, such as 3.6.4, refuse them unless it allows them.",
+                "A firewall refuses such addresses.",
+            ),
+            "look at Traefik's version, and for encodedCharacters in its files. If no Traefik is there, it is the second.",
+        ),
+        "troubleshooting/not-found-for-an-encoded-slash",
+    ),
+    (
         r"a WebSocket's address with(?!.* -> 50\d)",
         "The reverse proxy takes the addresses of WebSockets apart. {apart|Apache: a RewriteRule to ws://, in place of which "
         "upgrade=websocket on ProxyPass does it.}",
         "troubleshooting/unsafe-url-with-3f",
+    ),
+    (
+        r'("Upgrade"|-> 426 ).*; asked over the network',
+        OneOf(
+            (
+                "The reverse proxy does not tunnel WebSockets. {upgrade|nginx: proxy_set_header Upgrade $http_upgrade and "
+                "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.}",
+                "Something between this machine and the server takes the upgrade away: a balancer, a program against viruses, "
+                "a proxy of the network.",
+            ),
+            "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
+        ),
+        "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
         r'Can "Upgrade" only to "WebSocket"|426 ',
@@ -412,10 +438,16 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
-        r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
+        r"hub/(api|login) -> (401\b|400 .*SSL certificate).*" + BEFORE,
         "A login in front of the hub comes first: what answered asks for a password of its own"
         "{login| (nginx: auth_basic; Apache: AuthType)}, or for a certificate of the visitor"
         "{visitor| (ssl_verify_client; SSLVerifyClient)}.",
+        "deploy/check",
+    ),
+    (
+        r"users log in elsewhere",
+        "Users of this hub log in at another site, where the check cannot. Make a token in the hub's page Token, and give it in the place "
+        "of the user.",
         "deploy/check",
     ),
     (
@@ -670,6 +702,18 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/jupyterlab-stays-blank",
     ),
     (
+        r"(every page of the server|the hub's pages) may be framed",
+        OneOf(
+            (
+                "frame-ancestors is set in jupyterhub_config.py or jupyter_server_config.py, for all pages: pages of other users or sites "
+                "may frame them. Set it for files/ alone.",
+                "The reverse proxy replaces or hides this header. {policy|nginx: add_header, proxy_hide_header. Apache: Header.}",
+            ),
+            "look for Content-Security-Policy in the files of the reverse proxy. If it is not there, it is the first.",
+        ),
+        "jigsaw/configure",
+    ),
+    (
         r"frame-ancestors 'none'",
         "The user's server forbids every frame. c.ContentsManager.files_handler_class in jupyter_server_config.py "
         "lifts that for files/ alone.",
@@ -679,11 +723,6 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"not sandboxed",
         "Something replaces the policy of files/ and drops its sandbox: a page there then acts as the user. "
         "Repeat 'sandbox allow-scripts'.",
-        "jigsaw/configure",
-    ),
-    (
-        r"every page of the server may be framed",
-        "frame-ancestors 'self' is set for the whole server: pages of other users may frame it. Set it for files/ alone.",
         "jigsaw/configure",
     ),
     (
@@ -765,6 +804,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
         "methods": "Caddy: a matcher method.",
         "opener": "Caddy: header Cross-Origin-Opener-Policy same-origin.",
         "path": "handle, handle_path or route in Caddy's file: handle_path takes the path away",
+        "policy": "Caddy: header.",
         "port": "",
         "rule": "Caddy: a handle, a route, a redir or a respond.",
         "scheme": "Caddy: header_up X-Scheme {scheme}.",
@@ -787,6 +827,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
         "methods": "HAProxy: http-request deny with method.",
         "opener": "HAProxy: http-after-response set-header Cross-Origin-Opener-Policy same-origin.",
         "path": "use_backend, or a line that changes the path",
+        "policy": "HAProxy: http-response or http-after-response.",
         "rule": "HAProxy: use_backend, http-request deny, return or redirect.",
         "scheme": "HAProxy: http-request set-header X-Scheme https.",
         "scripts": "HAProxy: a use_backend whose condition takes them, such as path_end .js.",
@@ -806,6 +847,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
         "methods": "Traefik: Method in the rule of the router.",
         "opener": "Traefik: customResponseHeaders, Cross-Origin-Opener-Policy: same-origin.",
         "path": "router (PathPrefix), or its middleware stripPrefix, which takes the path away",
+        "policy": "Traefik: customResponseHeaders, contentSecurityPolicy.",
         "rule": "Traefik: a router with a longer rule or a higher priority.",
         "scheme": "Traefik: customRequestHeaders, X-Scheme: https.",
         "scripts": "Traefik: a router with a longer rule or a higher priority.",
@@ -1091,6 +1133,13 @@ class Hub:
         """The reverse proxy, if all answers that name one name the same."""
         return min(self.seen) if len(self.seen) == 1 else ""
 
+    @cached_property
+    def loopback(self) -> str:
+        """The loopback address to which the hub's name leads: then this machine is the server itself. Empty if it leads elsewhere."""
+        found = socket.getaddrinfo(self.parts.hostname, self.parts.port or 443, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+        return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
+
     @property
     def server(self) -> str:
         """The path of the user's own server, below the base URL."""
@@ -1152,7 +1201,9 @@ class Hub:
         except websocket.WebSocketBadStatusException as refused:
             answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, self.url + path)
             said = f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
-            raise Failed(f"{said} (from {whose(answer)})") from None
+            # What takes the upgrade away may stand between this machine and the server.
+            far = re.search('"Upgrade"|-> 426 ', said) and not self.loopback
+            raise Failed(f"{said} (from {whose(answer)}){'; asked over the network' if far else ''}") from None
         except (websocket.WebSocketTimeoutException, TimeoutError):
             raise Failed(f"GET {self.base}{path}: the WebSocket does not open in {self.options.timeout:g} s") from None
 
@@ -1234,13 +1285,6 @@ def elsewhere(hub: Hub) -> str:
     return ""
 
 
-def itself(hub: Hub) -> str:
-    """The loopback address to which the hub's name leads: then this machine is the server itself. Empty if it leads elsewhere."""
-    found = socket.getaddrinfo(hub.parts.hostname, hub.parts.port or 443, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-    return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
-
-
 def past_the_proxy(hub: Hub, host: str) -> str:
     """What answers on the hub's own port, past the reverse proxy; empty if nothing does."""
     for port in HUB_PORTS:
@@ -1317,7 +1361,7 @@ def hub_answers(hub: Hub):
                 raise Failed(f"port 80 leads elsewhere than to {hub.url}")
     if hub.parts.scheme == "https" and hub.parts.port not in HUB_PORTS:
         # What answers on the loopback address, others do not reach by it.
-        loopback = itself(hub)
+        loopback = hub.loopback
         host = own_address() if loopback else hub.host
         if host and (open_port := past_the_proxy(hub, host)):
             raise Failed(open_port)
@@ -1335,7 +1379,7 @@ LONG_LINK = 6000
 
 
 def login_page(hub: Hub):
-    """The hub offers a login, and takes two requests from here for those of one visitor."""
+    """The hub offers a login, and takes two requests from here for those of one visitor; returns the page."""
     page = hub.request("GET", "hub/login", headers=ANONYMOUS)
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
     if hub.xsrf("hub/login"):
@@ -1344,6 +1388,7 @@ def login_page(hub: Hub):
         if hub.xsrf("hub/login") != before:
             raise Failed("the hub gives the same visitor a new XSRF cookie with each page, so no login can match it")
         yield "the hub knows this visitor again"
+    return page
 
 
 def long_link(hub: Hub):
@@ -1363,7 +1408,10 @@ def door(hub: Hub):
 
 def log_in(hub: Hub):
     """The user logs in through the hub's form, and the hub's cookies are marked Secure under HTTPS."""
-    yield from login_page(hub)
+    page = yield from login_page(hub)
+    if urlsplit(page.url).netloc != hub.parts.netloc or 'class="service-login"' in page.text:
+        where = page.url.partition("?")[0]
+        raise Failed(f"GET {hub.base}hub/login leads to {where}, which has no form of the hub's: users log in elsewhere")
     form = {"username": hub.user, "password": hub.options.password, "_xsrf": hub.xsrf("hub/login")}
     answer = hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False)
     if answer.status_code != 302:
@@ -1735,7 +1783,8 @@ def blocks_shown(hub: Hub):
 
 def hub_headers(hub: Hub):
     """The hub's pages may be framed by nobody, and keep no tie to a page that opens them."""
-    page = hub.request("GET", "hub/login")
+    # Where users log in elsewhere, the hub sends people on.
+    page = hub.request("GET", "hub/login", expect=(200, 302), allow_redirects=False)
     if not any("'none'" in policy.get("frame-ancestors", "") for policy in policies(page)):
         raise Failed(f"the hub's pages may be framed: Content-Security-Policy: {page.headers.get('Content-Security-Policy', 'none')}")
     yield f"{urlsplit(page.url).path}: {page.headers['Content-Security-Policy']}"

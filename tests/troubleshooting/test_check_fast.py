@@ -854,6 +854,8 @@ FAULTS = {
 }
 # Who logs in, if not alice.
 NAMES = {"getpwnam-name-not-found": "Mallory"}
+# Of which the check is run on the server itself: from another machine, it names other causes too.
+HERE = ("can-upgrade-only-to-websocket", "connection-must-be-upgrade")
 
 
 # What is no hub
@@ -866,6 +868,12 @@ NO_HUB = [
         pages(200, "OK", "<h1>Welcome</h1>"),
         "but not JSON: Welcome (from another program)",
         "One of these: (1) Another program listens",
+    ),
+    (
+        "http://127.0.0.1/form/",
+        pages(200, "OK", "<form method='post'><input name='user'><input type='password'></form><p>Log in</p>", Server="Apache"),
+        "but not JSON: Log in (from Apache or a program behind it)",
+        "(2) Another site, or a login in front of the hub, answers at this address.",
     ),
     (
         "http://127.0.0.1/json/",
@@ -913,6 +921,7 @@ NO_HUB = [
     ),
     ("http://127.0.0.1:9001/", None, "Connection refused", "One of these: (1) The port is another one."),
     ("https://127.0.0.1:9001/", None, "127.0.0.1:9001: [Errno 111] Connection refused", "One of these: (1) The port is another one."),
+    ("http://127.0.0.1/garbage/", Answer(raw=b"\x16\x03\x01\x02no HTTP\r\n\xff\x00" * 50), "BadStatusLine", "The cause is not known."),
     (
         "http://127.0.0.1/silent/",
         Answer(silent=True),
@@ -1257,6 +1266,8 @@ def test_a_fault_of_the_atlas_is_told_in_its_words(place, name):
     make, options = FAULTS[name]
     replay = Replay.of("user")
     make(place, replay)
+    if name in HERE:
+        place.names = {"hub.example.com": "127.0.1.1"}
     run = climb(place, replay, *options, name=NAMES.get(name, "alice"))
     path = ROOT / f"troubleshooting/{name}/symptom.txt"
     lines = [(proxy, line.strip()) for where, proxy, _, line in symptoms(path) if where == "check"]
@@ -1795,6 +1806,50 @@ def test_a_hub_without_xsrf_cookies_is_asked_once(place):
     assert run.last["evidence"] == ["GET /jupyter/hub/login -> 200", "a link of 6000 characters reaches the hub -> 302"]
 
 
+PROVIDER = "https://login.example.org/authorize"
+
+
+def button(answer):
+    """JupyterHub's page for a login at a provider."""
+    return dataclasses.replace(
+        answer, body=b'<div class="service-login"><a role="button" href="/jupyter/hub/oauth_login">Sign in</a></div>'
+    )
+
+
+def at_a_provider(place, replay):
+    """The hub, or something in front of it, sends people on to a provider, and tells it their state."""
+    place.names["login.example.org"], place.called = ADDRESS, (*place.called, "login.example.org")
+    sent = {"Location": f"{PROVIDER}?state=secret", "Content-Security-Policy": OF_THE_HUB}
+    answer = jupyters(302, "Found")
+    for name, value in sent.items():
+        answer = answer.with_header(name, value)
+    replay.change("GET", "/hub/login", answer.with_header("Cross-Origin-Opener-Policy", "same-origin"))
+    replay.answers["GET", f"{PROVIDER}?state=secret"] = [pages(200, "OK", "<h1>Log in</h1>")]
+
+
+@pytest.mark.parametrize("sends", [True, False], ids=["at once", "by a button"])
+def test_who_logs_in_elsewhere_is_told_to_bring_a_token_and_gives_nobody_the_password(place, sends):
+    replay = Replay.of("user")
+    if sends:
+        at_a_provider(place, replay)
+    else:
+        replay.change("GET", "/hub/login", button)
+    run = climb(place, replay)
+    where = PROVIDER if sends else f"{URL}hub/login"
+    assert run.last["said"] == f"GET /jupyter/hub/login leads to {where}, which has no form of the hub's: users log in elsewhere"
+    assert (run.last["certainty"], run.last["page"]) == ("certain", "deploy/check")
+    assert "token" in run.last["cause"]
+    assert not [request for request in replay.seen if request["method"] == "POST"]
+
+
+def test_from_outside_a_hub_whose_users_log_in_elsewhere_has_no_fault(place):
+    replay = Replay.of("outside")
+    at_a_provider(place, replay)
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    assert run.last["ok"], run.last
+    assert run.last["rung"] == "blocks_shown"
+
+
 # From outside
 
 
@@ -2108,6 +2163,7 @@ def test_only_the_hub_answers_above_the_users_servers():
     assert from_whom(500, '{"message": "no", "reason": null}', "hub/api", Content_Type="application/json") == "the hub"
 
 
+SLASH = "not-found-for-an-encoded-slash"
 # (what was said, how certain the cause is, the page)
 VERDICTS = [
     ("PUT /a -> 413 Request Entity Too Large (from nginx)", "certain", "request-entity-too-large"),
@@ -2161,6 +2217,20 @@ VERDICTS = [
     ("GET /u/api/events/subscribe -> 502 on the WebSocket: 502 (from Apache)", "one of these", "bad-gateway-or-service-unavailable"),
     ("a WebSocket's address with a space does not pass: GET /a -> 502 (from Apache)", "one of these", "bad-gateway-or-service-unavailable"),
     ("Blockly does not load: GET /blockly.js -> 502 (from nginx)", "one of these", "bad-gateway-or-service-unavailable"),
+    # As Traefik 3.6.4 answers: an empty page, and no word of its own.
+    ("a WebSocket's address with ? does not pass: GET /a -> 400 on the WebSocket (from another program)", "one of these", SLASH),
+    ("the encoded name 'a' does not pass: PUT /a -> 400 Bad Request (from another program)", "one of these", SLASH),
+    ("an encoded slash (%2F) does not pass: GET /a -> 400 Bad Request (from another program)", "one of these", SLASH),
+    (
+        "the encoded name 'a' does not pass: PUT /a -> 400 Bad Request: no (from the user's server)",
+        "certain",
+        "bad-request-for-a-percent-sign",
+    ),
+    ("GET /hub/login -> 401 Unauthorized: 401 (from Apache)", "certain", "deploy/check"),
+    ("GET /hub/login -> 401 Unauthorized: no (from the hub)", "not known", "index"),
+    ("the hub's pages may be framed: Content-Security-Policy: none", "one of these", "jigsaw/configure"),
+    ("every page of the server may be framed: Content-Security-Policy: none", "one of these", "jigsaw/configure"),
+    ("every page of the server may be framed: Content-Security-Policy: frame-ancestors 'none'", "one of these", "jigsaw/configure"),
     ("something that nobody has seen before", "not known", "index"),
 ]
 
@@ -2171,6 +2241,17 @@ def test_a_verdict_is_as_sure_as_what_was_seen(said, certainty, page):
     assert (told["certainty"], told["page"].removeprefix("troubleshooting/")) == (certainty, page)
     assert bool(told["cause"]) == (certainty != "not known")
     assert bool(told["decide"]) == (certainty == "one of these")
+
+
+@pytest.mark.parametrize("words", ['Can "Upgrade" only to "WebSocket".', '"Connection" must be "Upgrade".'])
+@pytest.mark.parametrize(("address", "certainty"), [("127.0.1.1", "certain"), (ADDRESS, "one of these")])
+def test_who_has_taken_an_upgrade_away_is_certain_on_the_server_alone(place, words, address, certainty):
+    place.names = {"hub.example.com": address}
+    replay = Replay.of("user")
+    replay.change("GET", CHANNELS, pages(400, "Bad Request", words))
+    run = climb(place, replay)
+    assert run.last["certainty"] == certainty
+    assert ("Something between this machine and the server" in run.last["cause"]) == (certainty != "certain")
 
 
 # (what was said, which proxy other answers have named, what the cause or how to decide says, the page)
