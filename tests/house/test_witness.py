@@ -44,7 +44,7 @@ def test_what_is_exempt_is_little_argued_and_still_needed():
 
 def test_every_witness_is_a_test_that_there_is(request):
     there = {re.sub(r"@[^@\]]+$", "", item.nodeid) for item in request.session.items}
-    if len(there) < 500:  # this file alone
+    if not any(name.startswith("tests/deploy/test_ladder.py") for name in there):  # some files alone
         there = set(witness.collected())
     lost = sorted(set(witness.record().values()) - there)
     assert not lost, "make witness WITNESS_OPTIONS=--keep finds others: " + ", ".join(lost)

@@ -16,7 +16,9 @@ KEPT = f"cp {CERTIFICATE} /root/kept.crt; cp {VALUES['key']} /root/kept.key"
 BACK = f"cp /root/kept.crt {CERTIFICATE}; cp /root/kept.key {VALUES['key']}"
 RELOAD = "if pidof nginx >/dev/null; then nginx -s reload; else apachectl graceful; fi; sleep 2"
 STATES = {
-    "If you see nothing": State(f"cp /etc/hosts /root/hosts.kept; sed '/{ALICE}/d' /root/hosts.kept >/etc/hosts", "cat /root/hosts.kept >/etc/hosts"),
+    "If you see nothing": State(
+        f"cp /etc/hosts /root/hosts.kept; sed '/{ALICE}/d' /root/hosts.kept >/etc/hosts", "cat /root/hosts.kept >/etc/hosts"
+    ),
     "If you see one of the two alone": State(f"{KEPT}; cp {NARROW} {CERTIFICATE}", BACK, cured=True),
     "If you see unknown directive": State(f"sed -i.kept 's/^ *server_name/+&/' {NGINX}", f"mv {NGINX}.kept {NGINX}", cured=True),
     "If you see Invalid command": State(f"sed -i.kept 's/^ *ServerAlias/+&/' {APACHE}", f"mv {APACHE}.kept {APACHE}", cured=True),
