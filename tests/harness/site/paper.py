@@ -29,24 +29,29 @@ CONTENTS = """() => {
     list.className = "contents-on-paper";
     list.innerHTML = "<h2>Contents</h2>";
     for (const mark of document.querySelectorAll("[id^='document-']")) {
-        const heading = mark.nextElementSibling?.querySelector("h1, h2, h3, h4, h5, h6");
+        const section = mark.nextElementSibling;
+        const heading = section?.querySelector("h1, h2, h3, h4, h5, h6");
         if (!heading) continue;
         const words = heading.cloneNode(true);
         words.querySelectorAll(".headerlink").forEach(link => link.remove());
         const line = list.appendChild(document.createElement("p"));
         let depth = 0;
-        for (let at = mark.parentElement; at; at = at.parentElement) depth += at.previousElementSibling?.id.startsWith("document-") ?? 0;
+        for (let at = mark.parentElement; at; at = at.parentElement) depth += at.classList.contains("of-book");
         line.className = `depth-${depth}`;
-        mark.nextElementSibling.classList.add(`page-${depth}`);
+        section.classList.add("of-book", `page-${depth}`);
+        // A section may begin on the next sheet: its mark goes with it.
+        section.prepend(mark);
         const link = line.appendChild(document.createElement("a"));
         link.href = `#${mark.id}`;
         link.innerHTML = words.innerHTML;
-        line.appendChild(document.createElement("span")).textContent = "000";
+        const sheet = line.appendChild(document.createElement("span"));
+        sheet.className = "sheet";
+        sheet.textContent = "000";
     }
     document.querySelector("article").prepend(list);
     return [...list.querySelectorAll("a")].map(link => link.getAttribute("href").slice(1));
 }"""
-NUMBER = """numbers => document.querySelectorAll(".contents-on-paper span").forEach((place, at) => place.textContent = numbers[at])"""
+NUMBER = """numbers => document.querySelectorAll(".contents-on-paper .sheet").forEach((place, at) => place.textContent = numbers[at])"""
 # Chapters begin on a sheet, pages below a line; the heading of a list that the pages themselves replace is left out.
 STYLE = """
 .contents-on-paper { break-after: page; }
@@ -60,7 +65,7 @@ STYLE = """
 :is(.page-1, .page-2) > :is(h3, h4, h5, h6) {
     margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--color-foreground-border); font-size: 1.7em;
 }
-:is(h2, h3, h4, h5):has(+ .toctree-wrapper > [id^="document-"]) { display: none; }
+:is(h2, h3, h4, h5):has(+ .toctree-wrapper > .of-book) { display: none; }
 """
 # The share of its size on the screen: nine points for text.
 SCALE = 0.8
