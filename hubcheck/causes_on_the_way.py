@@ -307,6 +307,18 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/websocket-closes-when-idle",
     ),
     (
+        r"closed in the middle of the upload",
+        OneOf(
+            (
+                "What users reach has a time limit for a whole request, and the upload takes longer. Traefik: readTimeout of the entry "
+                "point, a minute by default.",
+                "It ends uploads that are too large.",
+            ),
+            "try files of different sizes. If all fail after the same time, it is the first.",
+        ),
+        "troubleshooting/upload-breaks-off",
+    ),
+    (
         r"-> 413",
         "What answered limits the size of a request. {size|nginx: client_max_body_size.}",
         "troubleshooting/request-entity-too-large",

@@ -84,7 +84,7 @@ troubleshooting/connection-must-be-upgrade kernel_channel
     Cause: A reverse proxy on the way does not ask for the upgrade. nginx: proxy_set_header Connection, from the map at the top.
 troubleshooting/cookies-without-secure login_works
     the cookie jupyterhub-hub-login comes without Secure, though the address is https
-    One of these: (1) The reverse proxy does not tell the hub that users come by … of the reverse proxy, whose $scheme is then http.
+    One of these: (1) The reverse proxy does not tell the hub that users come by HTTPS. … (2) TLS ends in front of the reverse proxy…
     To decide: look for the certificate: if it is not in the reverse proxy's own file, it is the second.
 troubleshooting/cross-origin-websockets-not-allowed kernel_channel
     … | Connecting
@@ -224,7 +224,7 @@ troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
-    Cause: The reverse proxy refuses encoded slashes. Apache: AllowEncodedSlashes … nginx: no path after the address in proxy_pass.
+    Cause: The reverse proxy refuses encoded slashes. …
 troubleshooting/not-found-under-the-base-url hub_answers
     404 : Not Found
     Jupyter has lots of moons, but this is not one...
@@ -237,7 +237,7 @@ troubleshooting/not-found-without-the-last-slash hub_answers
     The requested URL was not found on this server.
     Apache Server at … Port …
     no redirect from … to …/
-    Cause: The path without its last slash leads nowhere. Apache: RedirectMatch. … location that ends in a slash does it by itself.
+    Cause: The path without its last slash leads nowhere. …
 troubleshooting/password-has-expired login_works troubleshooting/invalid-username-or-password
     Invalid username or password
     PAM Authentication failed ('…'@…): [PAM Error 12] Authentication token is no longer valid; new one required
@@ -303,6 +303,10 @@ troubleshooting/unknown-directive-ssl config_accepted
 troubleshooting/unsafe-url-with-3f kernel_channel
     AH10508: Unsafe URL with %3f URL rewritten without UnsafeAllow3F
     Cause: The reverse proxy takes the addresses of WebSockets apart. Apache: a … of which upgrade=websocket on ProxyPass does it.
+troubleshooting/upload-breaks-off upload_lands
+    PUT …/user/…/api/contents/…/large.bin: the connection was closed in the middle of the upload
+    One of these: (1) What users reach has a time limit for a whole request, and … default. (2) It ends uploads that are too large.
+    To decide: try files of different sizes. If all fail after the same time, it is the first.
 troubleshooting/upstream-sent-too-big-header login_works
     upstream sent too big header while reading response header from upstream, client: …
     Cause: The hub's answer to a long link has a long header, and the reverse proxy has no room for it. nginx: proxy_buffer_size.
@@ -310,7 +314,7 @@ troubleshooting/websocket-closes-when-idle kernel_computes
     … | Unknown
     Connection lost, reconnecting in … seconds.
     the reverse proxy closed the idle WebSocket within … s: Connection to remote host was lost.
-    One of these: (1) The reverse proxy closes idle connections. nginx: … (2) A balancer or a firewall in front of it does.
+    One of these: (1) The reverse proxy closes idle connections. … (2) A balancer or a firewall in front of it does.
     To decide: run the check on the server itself, with --resolve HOST:443:…. If that passes, it is the second.
 troubleshooting/websockets-of-some-paths-only kernel_channel
     WebSocket connection to 'wss://…/user/…/api/events/subscribe' failed: Error … handshake: Unexpected response code: 400

@@ -64,6 +64,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
         "sites": "Traefik's dashboard lists its routers.",
         "size": "Traefik: maxRequestBodyBytes of the middleware buffering.",
         "slash": "Traefik: redirectRegex.",
+        "slashes": "Traefik: allowEncodedSlash of the entry point's encodedCharacters.",
         "some": ": a router of its own for kernels and terminals",
         "tls": "https:// or http:// in the server's url",
         "upgrade": "Traefik does it by itself: a middleware that sets Connection or Upgrade has to go.",

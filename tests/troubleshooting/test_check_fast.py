@@ -500,6 +500,14 @@ class Broken(Exception):
             requests.ConnectionError("Remote end closed connection without response", request=requests.Request("PUT", "https://x/a?b=c")),
             "PUT /a: Remote end closed connection without response",
         ),
+        (
+            requests.ConnectionError("EOF occurred in violation of protocol", request=requests.Request("PUT", "https://x/a")),
+            "PUT /a: the connection was closed in the middle of the upload",
+        ),
+        (
+            requests.ConnectionError("EOF occurred in violation of protocol", request=requests.Request("GET", "https://x/a")),
+            "EOF occurred in violation of protocol",
+        ),
         (requests.ConnectionError("refused", request=requests.Request("PUT", "https://x/a")), "refused"),
     ],
 )
@@ -776,6 +784,11 @@ def closed_when_idle(place, replay):
     kept["frames"] = [*kept["frames"][: sent[1]], ["closed", ""]]
 
 
+def cut_off(place, replay):
+    """The connection ends in the middle of an upload."""
+    replay.cut = "/large.bin"
+
+
 def says_to_jigsaw(text):
     """What the kernel prints for %jigsaw, before it is idle again; nothing for ever, if it is empty."""
 
@@ -844,6 +857,7 @@ FAULTS = {
     "unknown-assignment": (starting((0, '{"message": "Server requested"}'), (0, '{"failed": true, "message": "Spawn failed: "}')), []),
     "unknown-directive-ssl": (refused("nginx"), []),
     "unsafe-url-with-3f": (at("GET", "/api/hubcheck%20%3F", apache(403, "Forbidden")), []),
+    "upload-breaks-off": (cut_off, ["--megabytes", "20"]),
     "upstream-sent-too-big-header": (at("GET", "/hub/user-redirect/", UNREACHED), []),
     "websocket-closes-when-idle": (closed_when_idle, ["--idle", "6"]),
     "websockets-of-some-paths-only": (
@@ -2206,6 +2220,7 @@ VERDICTS = [
     ("GET /hub/api -> 403 Forbidden: no (from the hub)", "not known", "index"),
     ("PUT /a: Remote end closed connection without response", "one of these", "invalid-response-403-forbidden"),
     ("GET /a: Remote end closed connection without response", "not known", "index"),
+    ("PUT /a: the connection was closed in the middle of the upload", "one of these", "upload-breaks-off"),
     ("GET /files/a -> 404 Not Found: 404 (from nginx)", "one of these", "scripts-are-not-found"),
     ("GET /files/a -> 404 Not Found: 404 (from the user's server)", "not known", "index"),
     ("GET /u/api/kernelspecs -> 404 Not Found: no (from the user's server)", "certain", "cross-origin-websockets-not-allowed"),
