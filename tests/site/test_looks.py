@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from _ext.evidence import digest
 from tests.harness.manifest import SNIPPETS, VALUES
-from tests.harness.pairs import WHOLE
+from tests.harness.pairs import SINCE, WHOLE, changed_since
 from tests.harness.site.guide import attempt, small_copy_of_the_tree, sphinx, type_in
 
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
@@ -47,9 +47,16 @@ def addresses(site):
 
 
 def looked_at(listed):
-    """Of the entries of troubleshooting, which are made alike, every fifth, and all other pages; once a week, all."""
+    """Of pages that are made alike, some, and all that a pull request changes; all other pages each time. Once a week, all.
+
+    Of the entries of troubleshooting that is every fifth, of the pages of a folder every second.
+    """
+    if WHOLE:
+        return set(listed)
     entries = [address for address in listed if address.startswith("troubleshooting/") and address.count("/") == 2]
-    return set(listed) if WHOLE else set(listed) - set(entries) | set(entries[::5])
+    pages = [address for address in listed if address.startswith(("deploy/", "jigsaw/"))]
+    changed = {path.removesuffix(".md") + ".html" for path in changed_since(SINCE)} if SINCE else set()
+    return set(listed) - {*entries, *pages} | {*entries[::5], *pages[::2]} | changed & set(listed)
 
 
 def parts():
