@@ -153,7 +153,10 @@ def label_panels(app, doctree, docname):
 
 
 def grouped(app, pagename, tree):
-    """The sidebar's tree, its second level in groups; the one that holds the page is open, and the first one on pages above them."""
+    """The sidebar's tree, its second level in groups; the one that holds the page is open, on the page above them the first one.
+
+    So is the very first one on the first page. Names break after an underscore, and nowhere else.
+    """
     env, root = app.env, app.config.root_doc
     parts = re.split(r'(?=<li class="toctree-l1)', tree)
     for number, section in enumerate(env.toctree_includes.get(root, []), 1):
@@ -170,13 +173,13 @@ def grouped(app, pagename, tree):
         for place, (caption, count) in enumerate(groups):
             of, items = items[:count], items[count:]
             current = any(re.match(r'<li class="toctree-l2[^"]* current', item) for item in of)
-            is_open = " open" if current or (pagename in (root, section) and not place) else ""
+            is_open = " open" if current or (not place and (pagename == section or (pagename == root and number == 1))) else ""
             summary = f"<summary>{html.escape(caption)}</summary>"
             made.append(f'<li class="group"><details{is_open}>{summary}<ul>\n{"".join(of)}</ul></details></li>\n')
         if pagename == root:
             head = head.replace('<input aria-label="', '<input checked="" aria-label="', 1)
         parts[number] = f"{head}{''.join(made)}{rest}"
-    return "".join(parts)
+    return re.sub(r">[^<]*_[^<]*<", lambda words: words[0].replace("_", "_<wbr/>"), "".join(parts))
 
 
 def sized(app, body):

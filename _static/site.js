@@ -103,6 +103,10 @@ addEventListener("DOMContentLoaded", () => {
   // What furo leaves unnamed, and code that only a mouse could scroll.
   document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "Site");
   document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");
+  const contents = document.querySelector(".toc-tree");
+  contents?.setAttribute("role", "navigation");
+  contents?.setAttribute("aria-label", "Headings");
+  for (const icon of document.querySelectorAll(".icon svg, .theme-toggle svg, .back-to-top svg, .furo-related-icon")) icon.ariaHidden = "true";
   // An observer asks for no layout of its own, and hears of boxes that a tab or scrolling brings up.
   const scrollable = new ResizeObserver((boxes) => {
     for (const { target } of boxes) {

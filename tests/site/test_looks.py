@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from importlib import resources
 from urllib.parse import quote, urlsplit
 
@@ -136,9 +137,7 @@ def test_axe_finds_nothing_on_a_page_of_results(reader, looking):
 
 def test_axe_finds_nothing_where_a_log_is_pasted(reader, looking):
     looking.goto(f"{reader.address}troubleshooting/index.html")
-    looking.fill(
-        "#known-text", "listen EADDRINUSE: address already in use ::1:8000\nUncaught Exception: listen EADDRINUSE: address already in use 1"
-    )
+    looking.fill("#known-text", PASTED)
     looking.locator(".known-answers a").first.wait_for()
     told = found(looking, BOTH)
     assert not told, "\n".join(told)
@@ -240,10 +239,10 @@ def test_little_moves_while_a_page_loads_with_values_of_the_readers_own(site, re
     assert not {where: shift for where, shift in moved.items() if shift > SHIFT}
 
 
-# Names in code in tables whose letters stand in more than one line.
+# Names in code in tables, and words of the sidebar, whose letters stand in more than one line.
 BROKEN = """() => {
     const told = [], range = document.createRange();
-    for (const code of document.querySelectorAll("td code")) {
+    for (const code of document.querySelectorAll("td code, .sidebar-tree a")) {
         if (!code.checkVisibility()) continue;
         const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
         while (walker.nextNode()) for (const word of walker.currentNode.data.matchAll(/[A-Za-z0-9]+/g)) {
@@ -268,6 +267,13 @@ def test_no_name_in_a_table_breaks_in_its_middle(reader):
         names += page.locator("td code wbr").count()
     assert names > 50
     assert not told, "\n".join(told)
+    wide = reader.context(viewport=WIDE).new_page()
+    wide.goto(f"{reader.address}troubleshooting/err-too-many-redirects/index.html")
+    expect(wide.locator(".sidebar-tree .current-page")).to_be_visible()
+    assert not wide.evaluate(BROKEN)
+    wide.locator(".sidebar-tree .current-page wbr").evaluate_all("breaks => breaks.forEach(one => one.remove())")
+    assert wide.evaluate(BROKEN) == ["REDIRECTS of ERR_TOO_MANY_REDIRECTS"], "names that break are seen"
+    wide.context.close()
     page.add_style_tag(content="td code { overflow-wrap: anywhere !important } table { table-layout: fixed; width: 9rem !important }")
     assert page.evaluate(BROKEN), "names that break are seen"
     page.context.close()
@@ -534,6 +540,41 @@ def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(reader, 
         " e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }) && e.getClientRects().length).length"
     )
     assert reached >= there - 2, f"{reached} of {there}"
+
+
+# What a screen reader lists by name. Pictures that say nothing are hidden from it.
+NAMED = "button|checkbox|combobox|complementary|form|heading|img|link|navigation|region|switch|tab|tabpanel|textbox"
+NAMELESS = re.compile(rf"(?m)^ *- (?:{NAMED})(?: \[[^]]*\])*:?$")
+PASTED = "listen EADDRINUSE: address already in use ::1:8000\nUncaught Exception: listen EADDRINUSE: address already in use 1"
+
+
+def heard(page):
+    """What a screen reader has of a page: each thing by its role and name."""
+    return page.locator("body").aria_snapshot()
+
+
+@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("narrow", NARROW)])
+def test_a_screen_reader_hears_a_name_of_everything(reader, name, size):
+    page = reader.context(viewport=size).new_page()
+    told = {}
+    for address in ("index.html", PROXY, "troubleshooting/index.html", "search.html?q=502", "deploy/class.html"):
+        page.goto(reader.address + address, wait_until="networkidle")
+        if address.startswith("troubleshooting"):
+            page.fill("#known-text", PASTED)
+            page.locator(".known-answers a").first.wait_for()
+        if name == "narrow":
+            page.get_by_role("button", name="Pages of this site").click()
+        told[address] = heard(page)
+    found = {address: NAMELESS.findall(words) for address, words in told.items()}
+    assert not {address: lines for address, lines in found.items() if lines}
+    for words in told.values():
+        assert all(re.search(f"(?m)^ *- {place}:$", words) for place in ('navigation "Pages"', "main", "search"))
+    assert 'tab "nginx" [selected]' in told[PROXY]
+    assert 'tabpanel "nginx"' in told[PROXY]
+    assert 'textbox "Lines of a log' in told["troubleshooting/index.html"]
+    page.evaluate("document.querySelector('main, [role=main]').insertAdjacentHTML('beforeend', '<button><svg role=img></svg></button>')")
+    assert len(NAMELESS.findall(heard(page))) == 2, "what has no name is heard"
+    page.context.close()
 
 
 def test_the_form_shows_the_examples_until_something_is_typed(reader):
