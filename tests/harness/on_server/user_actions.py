@@ -193,13 +193,14 @@ def arrived(*urls: str) -> list[list]:
 
 
 class Standin(http.server.BaseHTTPRequestHandler):
-    """A server that answers with the headers it was asked with, and the protocol's version; in the type that the query names."""
+    """A server that answers with the headers it was asked with, the protocol's version, and as "asked" the path; in the type that the
+    query names."""
 
     # Not every reverse proxy compresses what comes by an older one.
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        text = json.dumps(dict(self.headers) | {"version": self.request_version}).encode()
+        text = json.dumps(dict(self.headers) | {"version": self.request_version, "asked": self.path}).encode()
         self.send_response(200)
         self.send_header("Content-Type", urlsplit(self.path).query or "application/json")
         self.send_header("Content-Length", str(len(text)))
