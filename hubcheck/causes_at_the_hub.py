@@ -220,7 +220,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"took too long\. Slurm said last",
         OneOf(
             ("All nodes are full.", "Nodes are down or drained, or Slurm does not trust them."),
-            "sinfo --list-reasons on the hub's machine. If it names no node, it is the first.",
+            "sinfo on the hub's machine: a state that ends in *, or begins with down or drain, is the second.",
         ),
         "deploy/slurm",
     ),

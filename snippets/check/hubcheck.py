@@ -679,7 +679,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"took too long\. Slurm said last",
         OneOf(
             ("All nodes are full.", "Nodes are down or drained, or Slurm does not trust them."),
-            "sinfo --list-reasons on the hub's machine. If it names no node, it is the first.",
+            "sinfo on the hub's machine: a state that ends in *, or begins with down or drain, is the second.",
         ),
         "deploy/slurm",
     ),
@@ -2298,6 +2298,10 @@ jigsaw/limits#dialogs-of-the-browser-do-not-open
 deploy/users#6-packages-for-everybody
     ERROR: Could not install packages due to an OSError: [Errno 30] Read-only file system
     Can not perform a '--user' install. User site-packages are not visible in this virtualenv.
+deploy/slurm#when-something-fails
+    Job … ended before its server listened
+    Job … took too long. Slurm said last: …
+    sbatch: error: Batch job submission failed: …
 """
 
 

@@ -89,7 +89,7 @@ class JobSpawner(SlurmSpawner):
                 if await self.query_job_status() == JobStatus.NOTFOUND:
                     raise NotStarted(f"Job {self.job_id} ended before its server listened.")
                 if time.monotonic() > end:
-                    raise NotStarted(f"Job {self.job_id} took too long. Slurm said last: {self.job_status}")
+                    raise NotStarted(f"Job {self.job_id} took too long. Slurm said last: {self.job_status.removesuffix(' n/a')}")
             return starting.result()
         except RuntimeError as error:
             raise NotStarted(str(error)) from error
@@ -101,7 +101,7 @@ class JobSpawner(SlurmSpawner):
         while not self.state_isrunning():
             if self.job_status != last:
                 last = self.job_status
-                yield {"message": f"Job {self.job_id} waits. Slurm says: {last}"}
+                yield {"message": f"Job {self.job_id} waits. Slurm says: {last.removesuffix(' n/a')}"}
             await asyncio.sleep(1)
         yield {"message": f"Job {self.job_id} runs on {self.state_gethost()}. Its server starts."}
 

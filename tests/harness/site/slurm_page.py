@@ -16,7 +16,7 @@ ON_A_NODE = {
     "If you see activating": State(
         "cp --archive /etc/munge/munge.key /root/kept; head --bytes=128 /dev/urandom >/etc/munge/munge.key; "
         "systemctl restart munge; systemctl restart --no-block slurmd; "
-        "until journalctl --unit slurmd --grep 'Protocol authentication error'; do sleep 0.5; done",
+        "until journalctl --unit slurmd --grep 'Protocol authentication error|Zero Bytes were transmitted'; do sleep 0.5; done; sleep 1",
         "mv /root/kept /etc/munge/munge.key; systemctl restart munge; systemctl stop slurmd; systemctl start slurmd",
         typed=["systemctl is-active slurmd.service"],
     ),
