@@ -72,10 +72,7 @@ mutants: .venv/ready ## whether the tests of hubcheck notice what is changed in 
 fuzz: .venv/ready ## hubcheck against FUZZ times as many made-up answers and logs as in `make test` (FUZZ=200, about an hour)
 	@FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -k whatever tests/troubleshooting/test_fuzz.py tests/troubleshooting/test_log_fast.py $(PYTEST_OPTIONS)
 
-hubcluster: html ## a hub and two nodes with Slurm on this machine, to look at; Ctrl-C ends them
-	@$(BIN)/python -m tests.harness.site.cluster build/html
-
-check: .venv/ready ## the published script of the check, from its parts in hubcheck/; after each change there
+hubcheck: .venv/ready ## the published script of the check, from its parts in hubcheck/; after each change there
 	@$(BIN)/python -m tests.harness.one_script
 
 newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy
