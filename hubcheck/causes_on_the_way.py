@@ -124,6 +124,22 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/blockly-does-not-load",
     ),
     (
+        r"own host name, .*(Failed to resolve|Name or service not known|name resolution|getaddrinfo)",
+        "The DNS knows the hub's name, but not the names of users' servers. Enter *. before the hub's name there too.",
+        "deploy/user-hosts",
+    ),
+    (
+        r"own host name, .*(Hostname mismatch|doesn't match)",
+        "The certificate is for the hub's name, but not for the names of users' servers. Get one that has *. before the hub's name too.",
+        "deploy/user-hosts",
+    ),
+    (
+        r"^GET https?://\S+/user/\S+ (-> |ends on ).*" + BEFORE,
+        "Another site of the reverse proxy answers at the names of users' servers. {names|nginx: server_name. Apache: ServerAlias.} "
+        "The hub's site has to name them.",
+        "deploy/user-hosts",
+    ),
+    (
         r"answers past the reverse proxy",
         "The hub listens on every interface, in plain HTTP. c.JupyterHub.bind_url names the loopback address; base_url alone does not.",
         "troubleshooting/port-8000-is-open",

@@ -30,6 +30,7 @@ class Hub:
         self.host = f"[{self.parts.hostname}]" if ":" in (self.parts.hostname or "") else self.parts.hostname
         self.origin = f"{self.parts.scheme}://{self.parts.netloc}"
         self.base = self.parts.path
+        self.home = self.url  # below which the user's server is: the hub's own address, or one with the user's own host name
         self.options = options
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
@@ -50,6 +51,10 @@ class Hub:
     def server(self) -> str:
         """The path of the user's own server, below the base URL."""
         return f"user/{quote(self.user, safe='')}/"
+
+    def at(self, path: str) -> str:
+        """The whole address of a path below the base URL."""
+        return (self.home if path.startswith(self.server) else self.url) + path
 
     def xsrf(self, path: str) -> str:
         """The token that proves a request comes from a page of this hub: Jupyter keeps one cookie for each path."""
@@ -77,8 +82,9 @@ class Hub:
 
     def request(self, method: str, path: str, expect=(200,), **options) -> requests.Response:
         """Send a request to a path below the base URL; `Failed` unless the status is one of `expect`."""
-        headers = {"X-XSRFToken": self.xsrf(path), "Referer": self.origin + self.base} | options.pop("headers", {})
-        response = self.fetch(method, self.url + path, headers=headers, **options)
+        address = self.at(path)
+        headers = {"X-XSRFToken": self.xsrf(path), "Referer": address.removesuffix(path)} | options.pop("headers", {})
+        response = self.fetch(method, address, headers=headers, **options)
         for answer in response.history:
             if "out of https" in (where := astray(answer.url, urljoin(answer.url, answer.headers["Location"]))):
                 raise Failed(refusal(answer, f"GET {urlsplit(answer.url).path}") + where)
@@ -93,19 +99,20 @@ class Hub:
 
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a WebSocket below the base URL, with the browser's cookies and origin."""
-        address = self.url.replace("http", "ws", 1) + path
+        there = self.at(path)
+        address, origin = there.replace("http", "ws", 1), there.removesuffix(self.base + path)
         self.log(f"WebSocket {address}")
         headers = ["User-Agent: hubcheck"]
         if self.options.token:
             headers.append(f"Authorization: token {self.options.token}")
-        cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", self.url + path).prepare())
+        cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", there).prepare())
         trust = {"ca_certs": self.options.ca_file} if self.options.ca_file else {}
         try:
             return websocket.create_connection(
-                address, timeout=self.options.timeout, cookie=cookies, origin=self.origin, sslopt=trust, header=headers
+                address, timeout=self.options.timeout, cookie=cookies, origin=origin, sslopt=trust, header=headers
             )
         except websocket.WebSocketBadStatusException as refused:
-            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, self.url + path)
+            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, there)
             said = f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
             raise Failed(f"{said} (from {whose(answer)})") from None
         except (websocket.WebSocketTimeoutException, TimeoutError):

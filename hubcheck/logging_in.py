@@ -51,7 +51,7 @@ def log_in(hub: Hub):
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
     hub.request("GET", "hub/home")
     for cookie in hub.session.cookies:
-        if cookie.name.startswith("jupyterhub-") and hub.parts.scheme == "https":
+        if cookie.name.startswith(("jupyterhub-", "__Host-jupyterhub-")) and hub.parts.scheme == "https":
             if not cookie.secure:
                 raise Failed(f"the cookie {cookie.name} comes without Secure, though the address is https")
             yield f"cookie {cookie.name}: Secure"

@@ -181,6 +181,22 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/blockly-does-not-load",
     ),
     (
+        r"own host name, .*(Failed to resolve|Name or service not known|name resolution|getaddrinfo)",
+        "The DNS knows the hub's name, but not the names of users' servers. Enter *. before the hub's name there too.",
+        "deploy/user-hosts",
+    ),
+    (
+        r"own host name, .*(Hostname mismatch|doesn't match)",
+        "The certificate is for the hub's name, but not for the names of users' servers. Get one that has *. before the hub's name too.",
+        "deploy/user-hosts",
+    ),
+    (
+        r"^GET https?://\S+/user/\S+ (-> |ends on ).*" + BEFORE,
+        "Another site of the reverse proxy answers at the names of users' servers. {names|nginx: server_name. Apache: ServerAlias.} "
+        "The hub's site has to name them.",
+        "deploy/user-hosts",
+    ),
+    (
         r"answers past the reverse proxy",
         "The hub listens on every interface, in plain HTTP. c.JupyterHub.bind_url names the loopback address; base_url alone does not.",
         "troubleshooting/port-8000-is-open",
@@ -1039,6 +1055,7 @@ class Hub:
         self.host = f"[{self.parts.hostname}]" if ":" in (self.parts.hostname or "") else self.parts.hostname
         self.origin = f"{self.parts.scheme}://{self.parts.netloc}"
         self.base = self.parts.path
+        self.home = self.url  # below which the user's server is: the hub's own address, or one with the user's own host name
         self.options = options
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
@@ -1059,6 +1076,10 @@ class Hub:
     def server(self) -> str:
         """The path of the user's own server, below the base URL."""
         return f"user/{quote(self.user, safe='')}/"
+
+    def at(self, path: str) -> str:
+        """The whole address of a path below the base URL."""
+        return (self.home if path.startswith(self.server) else self.url) + path
 
     def xsrf(self, path: str) -> str:
         """The token that proves a request comes from a page of this hub: Jupyter keeps one cookie for each path."""
@@ -1086,8 +1107,9 @@ class Hub:
 
     def request(self, method: str, path: str, expect=(200,), **options) -> requests.Response:
         """Send a request to a path below the base URL; `Failed` unless the status is one of `expect`."""
-        headers = {"X-XSRFToken": self.xsrf(path), "Referer": self.origin + self.base} | options.pop("headers", {})
-        response = self.fetch(method, self.url + path, headers=headers, **options)
+        address = self.at(path)
+        headers = {"X-XSRFToken": self.xsrf(path), "Referer": address.removesuffix(path)} | options.pop("headers", {})
+        response = self.fetch(method, address, headers=headers, **options)
         for answer in response.history:
             if "out of https" in (where := astray(answer.url, urljoin(answer.url, answer.headers["Location"]))):
                 raise Failed(refusal(answer, f"GET {urlsplit(answer.url).path}") + where)
@@ -1102,19 +1124,20 @@ class Hub:
 
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a WebSocket below the base URL, with the browser's cookies and origin."""
-        address = self.url.replace("http", "ws", 1) + path
+        there = self.at(path)
+        address, origin = there.replace("http", "ws", 1), there.removesuffix(self.base + path)
         self.log(f"WebSocket {address}")
         headers = ["User-Agent: hubcheck"]
         if self.options.token:
             headers.append(f"Authorization: token {self.options.token}")
-        cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", self.url + path).prepare())
+        cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", there).prepare())
         trust = {"ca_certs": self.options.ca_file} if self.options.ca_file else {}
         try:
             return websocket.create_connection(
-                address, timeout=self.options.timeout, cookie=cookies, origin=self.origin, sslopt=trust, header=headers
+                address, timeout=self.options.timeout, cookie=cookies, origin=origin, sslopt=trust, header=headers
             )
         except websocket.WebSocketBadStatusException as refused:
-            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, self.url + path)
+            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, there)
             said = f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
             raise Failed(f"{said} (from {whose(answer)})") from None
         except (websocket.WebSocketTimeoutException, TimeoutError):
@@ -1336,7 +1359,7 @@ def log_in(hub: Hub):
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
     hub.request("GET", "hub/home")
     for cookie in hub.session.cookies:
-        if cookie.name.startswith("jupyterhub-") and hub.parts.scheme == "https":
+        if cookie.name.startswith(("jupyterhub-", "__Host-jupyterhub-")) and hub.parts.scheme == "https":
             if not cookie.secure:
                 raise Failed(f"the cookie {cookie.name} comes without Secure, though the address is https")
             yield f"cookie {cookie.name}: Secure"
@@ -1385,17 +1408,21 @@ def server_spawns(hub: Hub):
         if "/spawn-pending/" not in asked.url:
             hub.request("POST", f"{user}/server", expect=(201, 202), timeout=hub.options.spawn_timeout)
         yield from progress(hub, user)
-    page = hub.request("GET", hub.server, expect=())
+    page = first_page(hub)
     own = hub.base + hub.server
-    if page.status_code != 200:
+    asked = f"GET {own}" if hub.home == hub.url else f"GET {hub.at(hub.server)}"
+    # At another name than the hub's, another site may answer whatever it is asked.
+    if page.status_code != 200 or (hub.home != hub.url and "X-JupyterHub-Version" not in page.headers):
         loop = "Redirect loop detected"
         # The hub itself sends on what comes past its own proxy, to the same path below hub/.
         moved = [answer for answer in page.history if urlsplit(answer.url).path.startswith(own)]
         on = [urlsplit(urljoin(answer.url, answer.headers["Location"])).path for answer in moved]
         answers = any(not path.startswith(f"{hub.base}hub/{hub.server}") for path in on)
-        raise Failed(refusal(page, f"GET {own}") + ("; the user's server answered before that" if answers and loop in page.text else ""))
+        raise Failed(refusal(page, asked) + ("; the user's server answered before that" if answers and loop in page.text else ""))
     if not urlsplit(page.url).path.startswith(own):
-        raise Failed(f"GET {own} ends on {page.url}")
+        raise Failed(f"{asked} ends on {page.url}")
+    if hub.home != hub.url:
+        yield f"the user's server has a host name of its own, {urlsplit(hub.home).hostname}"
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
     version = page.headers.get("X-JupyterHub-Version", hub.version)
     if version != hub.version:
@@ -1407,12 +1434,32 @@ def server_spawns(hub: Hub):
     yield from parts(hub, page)
 
 
+def first_page(hub: Hub) -> requests.Response:
+    """What comes of the address of the user's server. If that leads to a host name of the user's own, all of the server is there."""
+    ends = f".{hub.parts.hostname}"
+    try:
+        page = hub.request("GET", hub.server, expect=())
+    except requests.RequestException as broken:
+        host = urlsplit(broken.request.url if broken.request else "").hostname or ""
+        if not host.endswith(ends):
+            raise
+        raise Failed(f"the user's own host name, {host}: {words(broken)}") from None
+    for answer in page.history:
+        to = urlsplit(urljoin(answer.url, answer.headers["Location"]))
+        same = (to.scheme, port_of(to)) == (hub.parts.scheme, port_of(hub.parts))
+        if same and (to.hostname or "").endswith(ends) and to.path.startswith(hub.base + hub.server):
+            hub.home = f"{to.scheme}://{to.netloc}{hub.base}"
+            # A token is not sent on from one host to another.
+            return hub.request("GET", hub.server, expect=()) if hub.options.token else page
+    return page
+
+
 def parts(hub: Hub, page: requests.Response):
     """The scripts and styles that a page names arrive whole, and as what they are."""
     size, count = 0, 0
     for name in dict.fromkeys(re.findall(r"""<(?:script|link)\b[^>]*?\b(?:src|href)=["']([^"']+\.(?:js|css)\b[^"']*)""", page.text)):
         address = urljoin(page.url, unescape(name))
-        if urlsplit(address).netloc != hub.parts.netloc:
+        if urlsplit(address).netloc != urlsplit(page.url).netloc:
             continue
         asked = f"a part of JupyterLab's page does not load: GET {urlsplit(address).path}"
         try:
@@ -1663,8 +1710,8 @@ def editor(hub: Hub):
         contents = f"{hub.server}api/contents/{hub.folder}/{name}.{suffix}"
         hub.undo.append(lambda contents=contents: hub.request("DELETE", contents, expect=(204, 404)))
     blockly = re.search(r'__jigsaw_blockly__ = "([^"]+)"', made.text)
-    script = urljoin(hub.url + path, f"{blockly[1].rstrip('/')}/blockly.min.js") if blockly else ""
-    if urlsplit(script).netloc != hub.parts.netloc:
+    script = urljoin(hub.at(path), f"{blockly[1].rstrip('/')}/blockly.min.js") if blockly else ""
+    if urlsplit(script).netloc != urlsplit(hub.at(path)).netloc:
         whose = "MetaKernel's own" if "jigsaw_listener_set" in said else "another"
         host = re.search(r"https?://([^/\"']+)[^\"']*blockly", made.text, re.I)
         return f"this is {whose} %jigsaw, not the guide's editor: Blockly comes from {host[1] if host else 'elsewhere'}"

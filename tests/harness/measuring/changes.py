@@ -220,13 +220,15 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # for a balancer, test_balancer sees what breaks without it; what stands beside another site is the published site's, but for what
 # test_existing_site sees. What each line for a faster first load does, test_faster sees; what a script for more kernels is for,
 # test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect and test_ldap see. Of a
-# cluster's files, test_slurm sees what each limit and each wall is for.
+# cluster's files, test_slurm sees what each limit and each wall is for; of those for a host name for each user, test_user_hosts what
+# each part keeps away.
 # Of a further reverse proxy, the rows of `make test-all` see what it does: its lines have no record yet.
 ELSEWHERE = (
     "check/",
     "balancer/",
     "beside/",
     "faster/",
+    "hosts/",
     "workflow/",
     "kernels/",
     "ldap/",
