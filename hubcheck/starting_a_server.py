@@ -34,7 +34,8 @@ def server_spawns(hub: Hub):
     page = first_page(hub)
     own = hub.base + hub.server
     asked = f"GET {own}" if hub.home == hub.url else f"GET {hub.at(hub.server)}"
-    if page.status_code != 200:
+    # At another name than the hub's, another site may answer whatever it is asked.
+    if page.status_code != 200 or (hub.home != hub.url and "X-JupyterHub-Version" not in page.headers):
         loop = "Redirect loop detected"
         # The hub itself sends on what comes past its own proxy, to the same path below hub/.
         moved = [answer for answer in page.history if urlsplit(answer.url).path.startswith(own)]

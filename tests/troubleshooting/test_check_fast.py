@@ -1531,6 +1531,116 @@ def test_a_page_of_the_server_that_leads_elsewhere_is_told(place):
     assert run.last["said"] == "GET /jupyter/user/alice/ ends on https://hub.example.com/jupyter/hub/login?next=a"
 
 
+# A host name for each user
+
+
+ALICES = "https://alice.hub.example.com/jupyter/"
+
+
+def at_a_name_of_her_own(place, name="user"):
+    """A recorded climb of alice's, as it is on a hub that leads to a host name of her own."""
+    replay, own = Replay.of(name), f"{URL}user/alice/"
+
+    def there(url):
+        return url.replace(own, f"{ALICES}user/alice/")
+
+    def leading(answer):
+        to = answer.header("Location")
+        leads = {"/jupyter/hub/": "https://hub.example.com", "/jupyter/user/alice/oauth_callback": "https://alice.hub.example.com"}
+        host = next((host for path, host in leads.items() if to.startswith(path)), "")
+        return answer.with_header("Location", f"{host}{to}")
+
+    replay.answers = {(method, there(url)): [*map(leading, answers)] for (method, url), answers in replay.answers.items()}
+    replay.sockets = {there(url): kept for url, kept in replay.sockets.items()}
+    for address, to in ((own, f"{URL}hub/user/alice/"), (f"{URL}hub/user/alice/", f"{ALICES}user/alice/")):
+        replay.answers["GET", address] = [jupyters(302, "Found").with_header("Location", to)]
+    # Of what is at the user's own name, the user's server says its version with each page.
+    replay.change("GET", "/user/alice/lab", lambda answer: answer.with_header("X-JupyterHub-Version", "6.1.1"))
+    place.names["alice.hub.example.com"] = ADDRESS
+    place.called = ("hub.example.com", "alice.hub.example.com")
+    return replay
+
+
+@pytest.mark.parametrize("name", ["user", "token"])
+def test_a_server_at_a_host_name_of_its_own_is_climbed_there(place, name):
+    replay = at_a_name_of_her_own(place, name)
+    run = place.check(replay, *given(place, recorded()[name]["options"]), "--ca-file", place.trusted, "--megabytes", "1")
+    assert [(rung["rung"], rung["ok"]) for rung in run.rungs] == [(rung, True) for rung in LADDER], run.last
+    (spawned,) = [rung["evidence"] for rung in run.rungs if rung["rung"] == "server_spawns"]
+    assert "the user's server has a host name of its own, alice.hub.example.com" in spawned
+    asked = [request["url"] for request in [*replay.seen, *replay.opened]]
+    assert {url for url in asked if "/jupyter/user/" in url and not url.startswith(ALICES)} == {f"{URL}user/alice/"}
+    assert all(url.startswith(URL) for url in asked if "/jupyter/hub/" in url and "http://" not in url)
+    # What a browser says of where a request comes from.
+    (channel, *_) = replay.opened
+    assert channel["headers"]["Origin"] == "https://alice.hub.example.com"
+    assert {request["headers"]["Referer"] for request in replay.seen if request["method"] == "PUT"} == {ALICES}
+    assert any(line.startswith("scripts and styles of this page: 1,") for line in spawned)
+
+
+def test_a_token_is_sent_to_the_hub_and_to_the_users_own_name_alone(place):
+    replay = at_a_name_of_her_own(place, "token")
+    token = place.folder / "token.txt"
+    climbed = place.check(replay, URL, "--token-file", str(token), "--ca-file", place.trusted, "--until", "kernel_listed")
+    assert climbed.last["ok"], climbed.last
+    replay = at_a_name_of_her_own(place, "token")
+    other = "https://hub.example.org/jupyter/user/alice/"
+    place.names["hub.example.org"] = ADDRESS
+    place.called += ("hub.example.org",)
+    replay.answers["GET", f"{URL}hub/user/alice/"] = [jupyters(302, "Found").with_header("Location", other)]
+    replay.answers["GET", other] = [jupyters(200, "OK", "<p>Give me your token</p>")]
+    place.check(replay, URL, "--token-file", str(token), "--ca-file", place.trusted)
+    assert [request["headers"].get("Authorization") for request in replay.seen if request["url"] == other] == [None]
+
+
+def another_certificate(place, replay):
+    place.called = ("hub.example.com",)
+
+
+def unknown_name(place, replay):
+    del place.names["alice.hub.example.com"]
+
+
+def another_site(answer):
+    def made(place, replay):
+        replay.answers["GET", f"{ALICES}user/alice/"] = [answer]
+
+    return made
+
+
+# What is wrong, what is said of it, and words of the cause.
+AMISS = [
+    (unknown_name, "the user's own host name, alice.hub.example.com: .*Failed to resolve", "The DNS knows the hub's name, but not"),
+    (
+        another_certificate,
+        "the user's own host name, alice.hub.example.com: .*certificate verify failed: Hostname mismatch",
+        "The certificate is for the",
+    ),
+    (another_site(nginx(404, "Not Found")), f"GET {ALICES}user/alice/ -> 404 Not Found: ", "Another site of the reverse proxy answers at"),
+    (another_site(apache(200, "OK")), f"GET {ALICES}user/alice/ -> 200 OK: ", "Another site of the reverse proxy answers at"),
+]
+
+
+@pytest.mark.parametrize(("amiss", "said", "cause"), AMISS)
+def test_what_is_missing_for_users_names_is_told(place, amiss, said, cause):
+    replay = at_a_name_of_her_own(place)
+    amiss(place, replay)
+    run = place.check(replay, *given(place, recorded()["user"]["options"]), "--ca-file", place.trusted)
+    assert (run.last["rung"], run.last["ok"], run.last["certainty"]) == ("server_spawns", False, "certain")
+    assert re.match(said, run.last["said"]), run.last
+    assert run.last["cause"].startswith(cause)
+    assert run.last["page"] == "deploy/user-hosts"
+
+
+def test_a_cookie_for_one_name_alone_has_to_be_secure_too(place):
+    replay = Replay.of("user")
+    named = [
+        answer.with_header("Set-Cookie", "__Host-jupyterhub-hub-login=a; Path=/") for answer in replay.answers["POST", f"{URL}hub/login"]
+    ]
+    replay.answers["POST", f"{URL}hub/login"] = named
+    assert climb(place, replay).last["said"].startswith("the cookie __Host-jupyterhub-hub-login comes without Secure")
+
+
 @pytest.mark.parametrize(
     ("policy", "ok"),
     [
