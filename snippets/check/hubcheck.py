@@ -2284,6 +2284,8 @@ deploy/proxy-parts#workers
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
 deploy/faults#another-version-of-jupyterhub
     jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
+deploy/growing#2-move-the-users-servers
+    Failed to connect to my Hub at http://…/hub/api
 deploy/proxy-parts#slow-clients
     AH01084: pass request body failed to … (…)
 deploy/existing-site#2-reload-the-web-server
