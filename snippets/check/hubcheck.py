@@ -2302,7 +2302,7 @@ deploy/users#6-packages-for-everybody
     ERROR: Could not install packages due to an OSError: [Errno 30] Read-only file system
     Can not perform a '--user' install. User site-packages are not visible in this virtualenv.
 deploy/slurm#when-something-fails
-    Job … ended before its server listened
+    ended before its server listened
     Job … took too long. Slurm said last: …
     sbatch: error: Batch job submission failed: …
 """

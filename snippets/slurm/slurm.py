@@ -92,7 +92,8 @@ class JobSpawner(SlurmSpawner):
                     raise NotStarted(f"Job {self.job_id} took too long. Slurm said last: {self.job_status.removesuffix(' n/a')}")
             return starting.result()
         except RuntimeError as error:
-            raise NotStarted(str(error)) from error
+            over = "disappeared" in str(error)
+            raise NotStarted("The job ended before its server listened." if over else str(error)) from error
         finally:
             starting.cancel()
 

@@ -238,7 +238,7 @@ def test_a_node_that_dies_takes_its_servers_along_and_others_start_elsewhere(clu
         later = hub.on_server("page_of", URL, "alice")
         as_the_page_says("A node fails", f"{at_once}\n{later}", logs(cluster))
         assert computes_at(hub) != name
-    hub.machine.until("sinfo --noheader --states=idle,mixed --format=%N | grep -F '[1-2]'", 90)
+    hub.machine.until("sinfo --noheader --responding --states=idle,mixed --format=%N | grep -F '[1-2]'", 90)
 
 
 def test_a_controller_that_is_away_ends_no_server_and_starts_none(cluster, hub):
@@ -250,7 +250,7 @@ def test_a_controller_that_is_away_ends_no_server_and_starts_none(cluster, hub):
             hub.machine.sh("sleep 35")
         finally:
             hub.machine.sh("systemctl start slurmctld")
-        hub.machine.until("sinfo --noheader --states=idle,mixed --format=%N | grep -F '[1-2]'", 60)
+        hub.machine.until("sinfo --noheader --responding --states=idle,mixed --format=%N | grep -F '[1-2]'", 60)
     assert told["lived"] == dict.fromkeys(("variable", "websocket", "login", "file"), True), told
     assert (last["rung"], last["ok"]) == ("server_spawns", False), tell(last)
     as_the_page_says("Slurm's controller is away", last["said"], logged)
@@ -284,7 +284,7 @@ def test_where_clocks_are_apart_the_node_is_not_trusted(cluster, hub):
         slurm.made(node, slurm.WRONG_CLOCK, slurm.RIGHT_CLOCK),
     ):
         fails(cluster, "A node's clock is an hour ahead", job=False)
-    hub.machine.until("sinfo --noheader --states=idle --format=%N | grep -F '[1-2]'", 90)
+    hub.machine.until("sinfo --noheader --responding --states=idle --format=%N | grep -F '[1-2]'", 90)
 
 
 def test_another_version_on_a_node_is_told_by_the_check(cluster, hub):
@@ -376,7 +376,8 @@ def test_without_choices_nothing_that_a_user_or_a_link_asks_for_reaches_the_job(
 
 def test_batchspawners_own_runs_what_a_link_says(cluster, hub):
     """The control: without the class of the published file it does."""
-    with slurm.configured(cluster, "import batchspawner", "c.JupyterHub.spawner_class = batchspawner.SlurmSpawner"):
+    lines = ["import batchspawner", "c.JupyterHub.spawner_class = batchspawner.SlurmSpawner", "c.SlurmSpawner.start_timeout = 20"]
+    with slurm.configured(cluster, *lines):
         hub.on_server("spawned", URL, "alice", "link", json.dumps({"cmd": COMMAND["link"]}))
         hub.machine.until(f"ls {MADE}", 30)
         hub.machine.sh(f"rm {MADE}")
