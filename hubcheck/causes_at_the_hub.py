@@ -7,6 +7,18 @@ from .causes_on_the_way import BEFORE, OneOf
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
+        r"Redirect loop detected",
+        OneOf(
+            (
+                "The reverse proxy goes to the hub's inner port, past the hub's own proxy: it has to name the port in "
+                "c.JupyterHub.bind_url.",
+                "The hub's own proxy has lost its way to the user's server: it was restarted without the hub.",
+            ),
+            "restart the hub, and run the check again. If it still fails, it is the first.",
+        ),
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
         r"hub/(api|login) -> (401\b|400 .*SSL certificate).*" + BEFORE,
         "A login in front of the hub comes first: what answered asks for a password of its own"
         "{login| (nginx: auth_basic; Apache: AuthType)}, or for a certificate of the visitor"

@@ -388,16 +388,4 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),
-    (
-        r"Redirect loop detected",
-        OneOf(
-            (
-                "The reverse proxy goes to the hub's inner port, past the hub's own proxy: it has to name the port in "
-                "c.JupyterHub.bind_url.",
-                "The hub's own proxy has lost its way to the user's server: it was restarted without the hub.",
-            ),
-            "restart the hub, and run the check again. If it still fails, it is the first.",
-        ),
-        "troubleshooting/redirected-you-too-many-times",
-    ),
 ]

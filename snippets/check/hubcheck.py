@@ -445,6 +445,14 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),
+]
+
+
+# CAUSES AT THE HUB
+# What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each.
+
+# Rows as those of ON_THE_WAY, and looked at after them.
+AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"Redirect loop detected",
         OneOf(
@@ -457,14 +465,6 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),
-]
-
-
-# CAUSES AT THE HUB
-# What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each.
-
-# Rows as those of ON_THE_WAY, and looked at after them.
-AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"hub/(api|login) -> (401\b|400 .*SSL certificate).*" + BEFORE,
         "A login in front of the hub comes first: what answered asks for a password of its own"
