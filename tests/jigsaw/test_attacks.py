@@ -221,17 +221,20 @@ def test_nothing_in_a_proxy_keeps_another_users_page_from_a_window_that_it_opens
 
 def one_host_name_each(files):
     """The same files, but for a hub that gives each user a host name of their own."""
-    hub, nginx, begin, name = "jupyterhub/jupyterhub_config.py", "nginx/jupyterhub.conf", "c = get_config()", f"server_name {HOST}"
+    hub, begin, name = "jupyterhub/jupyterhub_config.py", "c = get_config()", f"server_name {HOST}"
     files = files.replace(hub, begin, f'{begin}\nc.JupyterHub.subdomain_host = "https://{HOST}"')
-    return files.replace(nginx, name, f"{name} *.{HOST}")
+    files = files.replace("apache/jupyterhub.conf", f"ServerName {HOST}", f"ServerName {HOST}\n    ServerAlias *.{HOST}")
+    return files.replace("nginx/jupyterhub.conf", name, f"{name} *.{HOST}")
 
 
-def test_with_a_host_name_for_each_user_another_users_page_reaches_nothing_and_run_works(version):
+@pytest.mark.parametrize("proxy", ["nginx", "apache"])
+def test_with_a_host_name_for_each_user_another_users_page_reaches_nothing_and_run_works(version, proxy):
     """Even where the whole server may be framed, and no header cuts windows off."""
-    files = one_host_name_each(FRAMED.replace("nginx/jupyterhub.conf", COOP))
+    cuts = COOP if proxy == "nginx" else "Cross-Origin-Opener-Policy"
+    files = one_host_name_each(FRAMED.replace(f"{proxy}/jupyterhub.conf", cuts))
     chain, key = deployment.certificate(HOST, f"*.{HOST}")
     certificate = {VALUES["certificate"]: chain, VALUES["key"]: key}
-    with user_browser.desk(version, files) as desk, desk.behind("nginx", files=files, extra=certificate):
+    with user_browser.desk(version, files) as desk, desk.behind(proxy, files=files, extra=certificate):
         publish(desk)
         alice, home = desk.user(), f"https://alice.{HOST}{VALUES['base_url']}user/alice/"
         refused = BLOCKED.replace(HOST, f"mallory.{HOST}")
