@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 from babel.lists import format_list
 from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 from _ext import manifest
@@ -113,7 +114,9 @@ class FromFile(SphinxDirective):
         return path
 
     def made(self, text, source):
-        parsed = self.parse_text_to_nodes(text, allow_section_headings=False)
+        # In lines of one string, Sphinx would make spaces of a file's tabs.
+        lines = StringList(text.splitlines(), source=str(source))
+        parsed = self.parse_text_to_nodes(lines, allow_section_headings=False)
         for node in parsed:
             for block in node.findall(nodes.literal_block):
                 block["source"] = str(source)

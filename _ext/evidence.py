@@ -4,7 +4,7 @@ A row names by their SHA-256 the snippets that took part (`files`), those of the
 happened (`kind`): a program `accepted` them, a user `climbed` the ladder through a reverse proxy, systemd `booted` the
 hub, `blocks_run` in a browser, somebody made a `fault`, a reverse proxy lived through a `term`, a reader `typed` the
 commands of a page, an archive, whose SHA-256 is the `version`, has `set_up` a server, a `kernel` from PyPI was used behind a
-hub, what broken deployments printed was `log_read`, a user `used` the hub in another browser than
+hub, on a `cluster` users' servers were jobs, what broken deployments printed was `log_read`, a user `used` the hub in another browser than
 Chromium, which was `attacked` by pages, or the check met a `stranger`: a set-up that somebody has published at the
 address `application`, with a name and what is wrong with it as its `fault`, and a word for what the check made of it as the one key
 of `lived`.
@@ -16,6 +16,8 @@ Of a browser, `by` is its name, `on` the reverse proxy and its version, and `liv
 attack, with what it came to.
 
 A row counts while every file that took part is still the same.
+
+On a cluster, `on` is the reverse proxy, and `application` the one in which blocks ran, or nothing for the steps of the check.
 
 `home` is the Debian release of the hub's own machine.
 

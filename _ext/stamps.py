@@ -2,6 +2,7 @@
 
 - `{tested} with`, `{tested} without`: the content, if there is evidence, or if there is none.
 - `{tested} climbs`, `{tested} blocks`, `{tested} faults NAME`, `{tested} term`, `{tested} files`: the tables.
+- `{tested} cluster`: what users did whose servers were jobs of Slurm's.
 - `{tested} kernels`: what kernels from PyPI do.
 - `{tested} browsers`: what was done in other browsers than Chromium; `{tested} attacks`: what pages tried there.
 - `{tested} archive`: its SHA-256, and the table of the machines that archives of just these bytes have set up.
@@ -97,7 +98,7 @@ def accepted(name, rows, short=False):
 
 def ran(name, rows, short=False):
     """With what a file ran: ["runs with JupyterHub 6.1 behind nginx and Apache"]."""
-    of = {kind: [row for row in rows if row["kind"] == kind] for kind in ("climbed", "booted", "blocks_run")}
+    of = {kind: [row for row in rows if row["kind"] == kind] for kind in ("climbed", "booted", "blocks_run", "cluster")}
     hubs = {kind: versions((row["jupyterhub"] for row in some), short) for kind, some in of.items()}
     homes = {kind: listed(sorted({row["home"] for row in some if row["home"]})) for kind, some in of.items()}
     behind = [LABELS[proxy] for proxy in LABELS if any(row["by"] == proxy for row in of["climbed"])]
@@ -106,6 +107,7 @@ def ran(name, rows, short=False):
         "climbed": f"runs with JupyterHub {hubs['climbed']}{through}",
         "booted": f"starts as a service with JupyterHub {hubs['booted']} on Debian {homes['booted']}",
         "blocks_run": f"blocks run in {listed(sorted({row['application'] for row in of['blocks_run']}))}",
+        "cluster": f"users' servers run on Slurm {versions((row['version'] for row in of['cluster']), short)}",
     }
     return [words for kind, words in told.items() if of[kind]]
 
@@ -157,6 +159,7 @@ class Tested(FromFile):
             "faults": self.faults,
             "term": self.term,
             "files": self.files,
+            "cluster": self.cluster,
             "kernels": self.kernels,
             "browsers": self.browsers,
             "attacks": self.attacks,
@@ -234,6 +237,21 @@ class Tested(FromFile):
                 for row in made
             ],
         )
+
+    def cluster(self, rows):
+        """A line for each Slurm: the steps of the check, and the blocks."""
+        ladder, of = self.manifest["ladder"], {}
+        for row in sorted((row for row in rows if row["kind"] == "cluster"), key=lambda row: number(row["version"]), reverse=True):
+            key = (row["version"], source(row["home"]), LABELS[row["on"]], row["jupyterhub"])
+            took, date = of.get(key, ({}, ""))
+            of[key] = (took | row["rungs"], max(date, row["date"]))
+        made = self.table(
+            ["Slurm", "On", "Behind", "JupyterHub", *(code(rung) for rung in ladder), "Blocks", "Run on"],
+            [[*key, *(seconds(took, rung) for rung in [*ladder, "blocks_run"]), date] for key, (took, date) in of.items()],
+        )
+        for table in made:
+            table["classes"].append("rungs")
+        return made
 
     def kernels(self, rows):
         """Those that install first. Of those that do not, the words that were seen; of those that do, the program that they run."""

@@ -29,8 +29,8 @@ def editor(hub: Hub):
         contents = f"{hub.server}api/contents/{hub.folder}/{name}.{suffix}"
         hub.undo.append(lambda contents=contents: hub.request("DELETE", contents, expect=(204, 404)))
     blockly = re.search(r'__jigsaw_blockly__ = "([^"]+)"', made.text)
-    script = urljoin(hub.url + path, f"{blockly[1].rstrip('/')}/blockly.min.js") if blockly else ""
-    if urlsplit(script).netloc != hub.parts.netloc:
+    script = urljoin(hub.at(path), f"{blockly[1].rstrip('/')}/blockly.min.js") if blockly else ""
+    if urlsplit(script).netloc != urlsplit(hub.at(path)).netloc:
         whose = "MetaKernel's own" if "jigsaw_listener_set" in said else "another"
         host = re.search(r"https?://([^/\"']+)[^\"']*blockly", made.text, re.I)
         return f"this is {whose} %jigsaw, not the guide's editor: Blockly comes from {host[1] if host else 'elsewhere'}"
@@ -65,7 +65,8 @@ def blocks_shown(hub: Hub):
 
 def hub_headers(hub: Hub):
     """The hub's pages may be framed by nobody, and keep no tie to a page that opens them."""
-    page = hub.request("GET", "hub/login")
+    # Where users log in elsewhere, the hub sends people on.
+    page = hub.request("GET", "hub/login", expect=(200, 302), allow_redirects=False)
     if not any("'none'" in policy.get("frame-ancestors", "") for policy in policies(page)):
         raise Failed(f"the hub's pages may be framed: Content-Security-Policy: {page.headers.get('Content-Security-Policy', 'none')}")
     yield f"{urlsplit(page.url).path}: {page.headers['Content-Security-Policy']}"

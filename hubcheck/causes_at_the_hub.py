@@ -7,10 +7,28 @@ from .causes_on_the_way import BEFORE, OneOf
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
-        r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
+        r"Redirect loop detected",
+        OneOf(
+            (
+                "The reverse proxy goes to the hub's inner port, past the hub's own proxy: it has to name the port in "
+                "c.JupyterHub.bind_url.",
+                "The hub's own proxy has lost its way to the user's server: it was restarted without the hub.",
+            ),
+            "restart the hub, and run the check again. If it still fails, it is the first.",
+        ),
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
+        r"hub/(api|login) -> (401\b|400 .*SSL certificate).*" + BEFORE,
         "A login in front of the hub comes first: what answered asks for a password of its own"
         "{login| (nginx: auth_basic; Apache: AuthType)}, or for a certificate of the visitor"
         "{visitor| (ssl_verify_client; SSLVerifyClient)}.",
+        "deploy/check",
+    ),
+    (
+        r"users log in elsewhere",
+        "Users of this hub log in at another site, where the check cannot. Make a token in the hub's page Token, and give it in the place "
+        "of the user.",
         "deploy/check",
     ),
     (
@@ -76,7 +94,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             ("The hub's own proxy runs, but the hub does not: it failed when it started.", "The hub is still starting."),
             "the hub's log: journalctl --unit jupyterhub.service.",
         ),
-        "troubleshooting/failed-to-start-proxy",
+        "deploy/run-as-a-service",
     ),
     (
         r"hub/api -> 200, but no JupyterHub: null \(from Caddy\)",
@@ -197,8 +215,44 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (
+        r"ended before its server listened|batch job has disappeared",
+        OneOf(
+            (
+                "The node lacks the hub's environment or batchspawner.",
+                "The node has no home of this user's, or another than the hub's machine.",
+                "The node does not reach the hub: c.JupyterHub.hub_bind_url and hub_connect_url.",
+                "Slurm or somebody ended the job.",
+            ),
+            'the job\'s log, ~/.jupyter-job.log in this guide: "not found" is the first, "Connection refused" the third, "CANCELLED" the '
+            "fourth. Without one from this start, it is the second.",
+        ),
+        "deploy/slurm",
+    ),
+    (
+        r"took too long\. Slurm said last",
+        OneOf(
+            ("All nodes are full.", "Nodes are down or drained, or Slurm does not trust them."),
+            "sinfo on the hub's machine: a state that ends in *, or begins with down or drain, is the second.",
+        ),
+        "deploy/slurm",
+    ),
+    (
+        r"(sbatch|squeue|slurm_load_jobs|slurm\w*): error",
+        OneOf(
+            ("Slurm refuses the job: it asks for more than a partition lets jobs have.", "Slurm's controller does not answer."),
+            '"Unable to contact slurm controller" is the second. scontrol show partition has the limits of the first.',
+        ),
+        "deploy/slurm",
+    ),
+    (
         r"Spawn failed:$",
-        "systemd did not start the user's server: the hub's log says why, in systemd's words, such as \"Unknown assignment\".",
+        OneOf(
+            (
+                "systemd did not start the user's server.",
+                "The start took longer than c.Spawner.start_timeout allows, such as that of a job that waits for a node.",
+            ),
+            "the hub's log says why in systemd's words, such as \"Unknown assignment\", if it is the first.",
+        ),
         "troubleshooting/unknown-assignment",
     ),
     (
@@ -229,6 +283,18 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/jupyterlab-stays-blank",
     ),
     (
+        r"(every page of the server|the hub's pages) may be framed",
+        OneOf(
+            (
+                "frame-ancestors is set in jupyterhub_config.py or jupyter_server_config.py, for all pages: pages of other users or sites "
+                "may frame them. Set it for files/ alone.",
+                "The reverse proxy replaces or hides this header. {policy|nginx: add_header, proxy_hide_header. Apache: Header.}",
+            ),
+            "look for Content-Security-Policy in the files of the reverse proxy. If it is not there, it is the first.",
+        ),
+        "jigsaw/configure",
+    ),
+    (
         r"frame-ancestors 'none'",
         "The user's server forbids every frame. c.ContentsManager.files_handler_class in jupyter_server_config.py "
         "lifts that for files/ alone.",
@@ -238,11 +304,6 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"not sandboxed",
         "Something replaces the policy of files/ and drops its sandbox: a page there then acts as the user. "
         "Repeat 'sandbox allow-scripts'.",
-        "jigsaw/configure",
-    ),
-    (
-        r"every page of the server may be framed",
-        "frame-ancestors 'self' is set for the whole server: pages of other users may frame it. Set it for files/ alone.",
         "jigsaw/configure",
     ),
     (

@@ -124,6 +124,22 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/blockly-does-not-load",
     ),
     (
+        r"own host name, .*(Failed to resolve|Name or service not known|name resolution|getaddrinfo)",
+        "The DNS knows the hub's name, but not the names of users' servers. Enter *. before the hub's name there too.",
+        "deploy/user-hosts",
+    ),
+    (
+        r"own host name, .*(Hostname mismatch|doesn't match)",
+        "The certificate is for the hub's name, but not for the names of users' servers. Get one that has *. before the hub's name too.",
+        "deploy/user-hosts",
+    ),
+    (
+        r"^GET https?://\S+/user/\S+ (-> |ends on ).*" + BEFORE,
+        "Another site of the reverse proxy answers at the names of users' servers. {names|nginx: server_name. Apache: ServerAlias.} "
+        "The hub's site has to name them.",
+        "deploy/user-hosts",
+    ),
+    (
         r"answers past the reverse proxy",
         "The hub listens on every interface, in plain HTTP. c.JupyterHub.bind_url names the loopback address; base_url alone does not.",
         "troubleshooting/port-8000-is-open",
@@ -201,10 +217,36 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/websockets-of-some-paths-only",
     ),
     (
+        r"(a WebSocket's address|the encoded name|an encoded slash).* -> 400 (Bad Request|on the WebSocket) "
+        r"\(from (another program|a program in Go)",
+        OneOf(
+            (
+                "Traefik refuses addresses with encoded characters: encodedCharacters of the entry point, or a middleware. "
+                "Some versions, such as 3.6.4, refuse them unless it allows them.",
+                "A firewall refuses such addresses.",
+            ),
+            "look at Traefik's version, and for encodedCharacters in its files. If no Traefik is there, it is the second.",
+        ),
+        "troubleshooting/not-found-for-an-encoded-slash",
+    ),
+    (
         r"a WebSocket's address with(?!.* -> 50\d)",
         "The reverse proxy takes the addresses of WebSockets apart. {apart|Apache: a RewriteRule to ws://, in place of which "
         "upgrade=websocket on ProxyPass does it.}",
         "troubleshooting/unsafe-url-with-3f",
+    ),
+    (
+        r'("Upgrade"|-> 426 ).*; asked over the network',
+        OneOf(
+            (
+                "The reverse proxy does not tunnel WebSockets. {upgrade|nginx: proxy_set_header Upgrade $http_upgrade and "
+                "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.}",
+                "Something between this machine and the server takes the upgrade away: a balancer, a program against viruses, "
+                "a proxy of the network.",
+            ),
+            "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
+        ),
+        "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
         r'Can "Upgrade" only to "WebSocket"|426 ',
@@ -263,6 +305,18 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
             "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
         ),
         "troubleshooting/websocket-closes-when-idle",
+    ),
+    (
+        r"closed in the middle of the upload",
+        OneOf(
+            (
+                "What users reach has a time limit for a whole request, and the upload takes longer. Traefik: readTimeout of the entry "
+                "point, a minute by default.",
+                "It ends uploads that are too large.",
+            ),
+            "try files of different sizes. If all fail after the same time, it is the first.",
+        ),
+        "troubleshooting/upload-breaks-off",
     ),
     (
         r"-> 413",
@@ -331,18 +385,6 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         OneOf(
             ("Cookies do not come back: something drops them on the way.", "Two rules of the reverse proxy send people to each other."),
             "-v shows the addresses. If they are the hub's and the server's own, it is the first.",
-        ),
-        "troubleshooting/redirected-you-too-many-times",
-    ),
-    (
-        r"Redirect loop detected",
-        OneOf(
-            (
-                "The reverse proxy goes to the hub's inner port, past the hub's own proxy: it has to name the port in "
-                "c.JupyterHub.bind_url.",
-                "The hub's own proxy has lost its way to the user's server: it was restarted without the hub.",
-            ),
-            "restart the hub, and run the check again. If it still fails, it is the first.",
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import base64
+import ipaddress
 import re
 import secrets
+import socket
 import sys
 from functools import cached_property
 from urllib.parse import quote, urljoin, urlsplit
@@ -30,6 +32,7 @@ class Hub:
         self.host = f"[{self.parts.hostname}]" if ":" in (self.parts.hostname or "") else self.parts.hostname
         self.origin = f"{self.parts.scheme}://{self.parts.netloc}"
         self.base = self.parts.path
+        self.home = self.url  # below which the user's server is: the hub's own address, or one with the user's own host name
         self.options = options
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
@@ -46,10 +49,21 @@ class Hub:
         """The reverse proxy, if all answers that name one name the same."""
         return min(self.seen) if len(self.seen) == 1 else ""
 
+    @cached_property
+    def loopback(self) -> str:
+        """The loopback address to which the hub's name leads: then this machine is the server itself. Empty if it leads elsewhere."""
+        found = socket.getaddrinfo(self.parts.hostname, self.parts.port or 443, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+        return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
+
     @property
     def server(self) -> str:
         """The path of the user's own server, below the base URL."""
         return f"user/{quote(self.user, safe='')}/"
+
+    def at(self, path: str) -> str:
+        """The whole address of a path below the base URL."""
+        return (self.home if path.startswith(self.server) else self.url) + path
 
     def xsrf(self, path: str) -> str:
         """The token that proves a request comes from a page of this hub: Jupyter keeps one cookie for each path."""
@@ -77,8 +91,9 @@ class Hub:
 
     def request(self, method: str, path: str, expect=(200,), **options) -> requests.Response:
         """Send a request to a path below the base URL; `Failed` unless the status is one of `expect`."""
-        headers = {"X-XSRFToken": self.xsrf(path), "Referer": self.origin + self.base} | options.pop("headers", {})
-        response = self.fetch(method, self.url + path, headers=headers, **options)
+        address = self.at(path)
+        headers = {"X-XSRFToken": self.xsrf(path), "Referer": address.removesuffix(path)} | options.pop("headers", {})
+        response = self.fetch(method, address, headers=headers, **options)
         for answer in response.history:
             if "out of https" in (where := astray(answer.url, urljoin(answer.url, answer.headers["Location"]))):
                 raise Failed(refusal(answer, f"GET {urlsplit(answer.url).path}") + where)
@@ -93,21 +108,24 @@ class Hub:
 
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a WebSocket below the base URL, with the browser's cookies and origin."""
-        address = self.url.replace("http", "ws", 1) + path
+        there = self.at(path)
+        address, origin = there.replace("http", "ws", 1), there.removesuffix(self.base + path)
         self.log(f"WebSocket {address}")
         headers = ["User-Agent: hubcheck"]
         if self.options.token:
             headers.append(f"Authorization: token {self.options.token}")
-        cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", self.url + path).prepare())
+        cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", there).prepare())
         trust = {"ca_certs": self.options.ca_file} if self.options.ca_file else {}
         try:
             return websocket.create_connection(
-                address, timeout=self.options.timeout, cookie=cookies, origin=self.origin, sslopt=trust, header=headers
+                address, timeout=self.options.timeout, cookie=cookies, origin=origin, sslopt=trust, header=headers
             )
         except websocket.WebSocketBadStatusException as refused:
-            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, self.url + path)
+            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, there)
             said = f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
-            raise Failed(f"{said} (from {whose(answer)})") from None
+            # What takes the upgrade away may stand between this machine and the server.
+            far = re.search('"Upgrade"|-> 426 ', said) and not self.loopback
+            raise Failed(f"{said} (from {whose(answer)}){'; asked over the network' if far else ''}") from None
         except (websocket.WebSocketTimeoutException, TimeoutError):
             raise Failed(f"GET {self.base}{path}: the WebSocket does not open in {self.options.timeout:g} s") from None
 

@@ -84,7 +84,7 @@ troubleshooting/connection-must-be-upgrade kernel_channel
     Cause: A reverse proxy on the way does not ask for the upgrade. nginx: proxy_set_header Connection, from the map at the top.
 troubleshooting/cookies-without-secure login_works
     the cookie jupyterhub-hub-login comes without Secure, though the address is https
-    One of these: (1) The reverse proxy does not tell the hub that users come by … of the reverse proxy, whose $scheme is then http.
+    One of these: (1) The reverse proxy does not tell the hub that users come by HTTPS. … (2) TLS ends in front of the reverse proxy…
     To decide: look for the certificate: if it is not in the reverse proxy's own file, it is the second.
 troubleshooting/cross-origin-websockets-not-allowed kernel_channel
     … | Connecting
@@ -131,13 +131,13 @@ troubleshooting/failed-at-step-chdir server_spawns troubleshooting/server-did-no
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
     To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
-troubleshooting/failed-to-start-proxy hub_answers
-    Not Found
+troubleshooting/failed-to-start-proxy hub_answers troubleshooting/bad-gateway-or-service-unavailable
+    503 Service Temporarily Unavailable
     Failed to start proxy
     OSError: [Errno 28] No space left on device
-    Failed to get custom error page: Error: connect ECONNREFUSED …
-    One of these: (1) The hub's own proxy runs, but the hub does not: it failed when it started. (2) The hub is still starting.
-    To decide: the hub's log: journalctl --unit jupyterhub.service.
+    jupyterhub.service: Main process exited, code=exited, status=…/FAILURE
+    One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
 troubleshooting/file-name-too-long kernel_channel
     zmq.error.ZMQError: File name too long (addr='ipc://…/kernel-…-ipc-…')
     Cause: The user's home lies so deep that a kernel's sockets have no room for … JUPYTER_RUNTIME_DIR in jupyter_server_config.py.
@@ -224,7 +224,7 @@ troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
-    Cause: The reverse proxy refuses encoded slashes. Apache: AllowEncodedSlashes … nginx: no path after the address in proxy_pass.
+    Cause: The reverse proxy refuses encoded slashes. …
 troubleshooting/not-found-under-the-base-url hub_answers
     404 : Not Found
     Jupyter has lots of moons, but this is not one...
@@ -237,7 +237,7 @@ troubleshooting/not-found-without-the-last-slash hub_answers
     The requested URL was not found on this server.
     Apache Server at … Port …
     no redirect from … to …/
-    Cause: The path without its last slash leads nowhere. Apache: RedirectMatch. … location that ends in a slash does it by itself.
+    Cause: The path without its last slash leads nowhere. …
 troubleshooting/password-has-expired login_works troubleshooting/invalid-username-or-password
     Invalid username or password
     PAM Authentication failed ('…'@…): [PAM Error 12] Authentication token is no longer valid; new one required
@@ -292,7 +292,8 @@ troubleshooting/unknown-assignment server_spawns
     Unknown assignment: MemoryMaximum=…
     …'s server failed to start in … seconds, giving up.
     the server does not start: Spawn failed:
-    Cause: systemd did not start the user's server: the hub's log says why, in systemd's words, such as "Unknown assignment".
+    One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
+    To decide: the hub's log says why in systemd's words, such as "Unknown assignment", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
     nginx: configuration file …/….conf test failed
@@ -302,6 +303,10 @@ troubleshooting/unknown-directive-ssl config_accepted
 troubleshooting/unsafe-url-with-3f kernel_channel
     AH10508: Unsafe URL with %3f URL rewritten without UnsafeAllow3F
     Cause: The reverse proxy takes the addresses of WebSockets apart. Apache: a … of which upgrade=websocket on ProxyPass does it.
+troubleshooting/upload-breaks-off upload_lands
+    PUT …/user/…/api/contents/…/large.bin: the connection was closed in the middle of the upload
+    One of these: (1) What users reach has a time limit for a whole request, and … default. (2) It ends uploads that are too large.
+    To decide: try files of different sizes. If all fail after the same time, it is the first.
 troubleshooting/upstream-sent-too-big-header login_works
     upstream sent too big header while reading response header from upstream, client: …
     Cause: The hub's answer to a long link has a long header, and the reverse proxy has no room for it. nginx: proxy_buffer_size.
@@ -309,7 +314,7 @@ troubleshooting/websocket-closes-when-idle kernel_computes
     … | Unknown
     Connection lost, reconnecting in … seconds.
     the reverse proxy closed the idle WebSocket within … s: Connection to remote host was lost.
-    One of these: (1) The reverse proxy closes idle connections. nginx: … (2) A balancer or a firewall in front of it does.
+    One of these: (1) The reverse proxy closes idle connections. … (2) A balancer or a firewall in front of it does.
     To decide: run the check on the server itself, with --resolve HOST:443:…. If that passes, it is the second.
 troubleshooting/websockets-of-some-paths-only kernel_channel
     WebSocket connection to 'wss://…/user/…/api/events/subscribe' failed: Error … handshake: Unexpected response code: 400
@@ -326,6 +331,8 @@ deploy/proxy-parts#workers
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
 deploy/faults#another-version-of-jupyterhub
     jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
+deploy/growing#2-move-the-users-servers
+    Failed to connect to my Hub at http://…/hub/api
 deploy/proxy-parts#slow-clients
     AH01084: pass request body failed to … (…)
 deploy/existing-site#2-reload-the-web-server
@@ -341,4 +348,8 @@ jigsaw/limits#dialogs-of-the-browser-do-not-open
 deploy/users#6-packages-for-everybody
     ERROR: Could not install packages due to an OSError: [Errno 30] Read-only file system
     Can not perform a '--user' install. User site-packages are not visible in this virtualenv.
+deploy/slurm#when-something-fails
+    ended before its server listened
+    Job … took too long. Slurm said last: …
+    sbatch: error: Batch job submission failed: …
 """

@@ -14,7 +14,7 @@ LONG_LINK = 6000
 
 
 def login_page(hub: Hub):
-    """The hub offers a login, and takes two requests from here for those of one visitor."""
+    """The hub offers a login, and takes two requests from here for those of one visitor; returns the page."""
     page = hub.request("GET", "hub/login", headers=ANONYMOUS)
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
     if hub.xsrf("hub/login"):
@@ -23,6 +23,7 @@ def login_page(hub: Hub):
         if hub.xsrf("hub/login") != before:
             raise Failed("the hub gives the same visitor a new XSRF cookie with each page, so no login can match it")
         yield "the hub knows this visitor again"
+    return page
 
 
 def long_link(hub: Hub):
@@ -42,7 +43,10 @@ def door(hub: Hub):
 
 def log_in(hub: Hub):
     """The user logs in through the hub's form, and the hub's cookies are marked Secure under HTTPS."""
-    yield from login_page(hub)
+    page = yield from login_page(hub)
+    if urlsplit(page.url).netloc != hub.parts.netloc or 'class="service-login"' in page.text:
+        where = page.url.partition("?")[0]
+        raise Failed(f"GET {hub.base}hub/login leads to {where}, which has no form of the hub's: users log in elsewhere")
     form = {"username": hub.user, "password": hub.options.password, "_xsrf": hub.xsrf("hub/login")}
     answer = hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False)
     if answer.status_code != 302:
@@ -51,7 +55,7 @@ def log_in(hub: Hub):
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
     hub.request("GET", "hub/home")
     for cookie in hub.session.cookies:
-        if cookie.name.startswith("jupyterhub-") and hub.parts.scheme == "https":
+        if cookie.name.startswith(("jupyterhub-", "__Host-jupyterhub-")) and hub.parts.scheme == "https":
             if not cookie.secure:
                 raise Failed(f"the cookie {cookie.name} comes without Secure, though the address is https")
             yield f"cookie {cookie.name}: Secure"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import socket
@@ -67,13 +66,6 @@ def elsewhere(hub: Hub) -> str:
                     if answer.status_code == 200 and isinstance(known := answer.json(), dict) and "version" in known:
                         return f"; JupyterHub answers at {address}, not at {hub.url}"
     return ""
-
-
-def itself(hub: Hub) -> str:
-    """The loopback address to which the hub's name leads: then this machine is the server itself. Empty if it leads elsewhere."""
-    found = socket.getaddrinfo(hub.parts.hostname, hub.parts.port or 443, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-    return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
 
 
 def past_the_proxy(hub: Hub, host: str) -> str:
@@ -152,7 +144,7 @@ def hub_answers(hub: Hub):
                 raise Failed(f"port 80 leads elsewhere than to {hub.url}")
     if hub.parts.scheme == "https" and hub.parts.port not in HUB_PORTS:
         # What answers on the loopback address, others do not reach by it.
-        loopback = itself(hub)
+        loopback = hub.loopback
         host = own_address() if loopback else hub.host
         if host and (open_port := past_the_proxy(hub, host)):
             raise Failed(open_port)

@@ -152,8 +152,13 @@ def words(failure: Exception) -> str:
         return (
             f"no answer from {failure.request.url.partition('?')[0] if failure.request else 'the server'} in time: {type(failure).__name__}"
         )
-    if isinstance(failure, requests.ConnectionError) and failure.request and "closed connection without response" in str(inner):
-        return f"{failure.request.method} {urlsplit(failure.request.url).path}: Remote end closed connection without response"
+    if isinstance(failure, requests.ConnectionError) and failure.request:
+        asked = f"{failure.request.method} {urlsplit(failure.request.url).path}"
+        if "closed connection without response" in str(inner):
+            return f"{asked}: Remote end closed connection without response"
+        # Each of them may come where the other side closes while a body is sent.
+        if asked.startswith("PUT ") and re.search("EOF occurred in violation|Broken pipe|Connection reset", str(inner)):
+            return f"{asked}: the connection was closed in the middle of the upload"
     if isinstance(failure, requests.TooManyRedirects):
         return f"{failure} TooManyRedirects"
     return " ".join(re.sub(r"<[^<>]*object at 0x[0-9a-f]+>:? ?", "", str(inner)).split())

@@ -8,6 +8,7 @@ import time
 from html import unescape
 from urllib.parse import quote, urljoin, urlsplit
 
+from .addresses import port_of
 from .hub import Hub
 from .libraries import requests
 from .responses import Failed, policies, refusal, words
@@ -30,17 +31,21 @@ def server_spawns(hub: Hub):
         if "/spawn-pending/" not in asked.url:
             hub.request("POST", f"{user}/server", expect=(201, 202), timeout=hub.options.spawn_timeout)
         yield from progress(hub, user)
-    page = hub.request("GET", hub.server, expect=())
+    page = first_page(hub)
     own = hub.base + hub.server
-    if page.status_code != 200:
+    asked = f"GET {own}" if hub.home == hub.url else f"GET {hub.at(hub.server)}"
+    # At another name than the hub's, another site may answer whatever it is asked.
+    if page.status_code != 200 or (hub.home != hub.url and "X-JupyterHub-Version" not in page.headers):
         loop = "Redirect loop detected"
         # The hub itself sends on what comes past its own proxy, to the same path below hub/.
         moved = [answer for answer in page.history if urlsplit(answer.url).path.startswith(own)]
         on = [urlsplit(urljoin(answer.url, answer.headers["Location"])).path for answer in moved]
         answers = any(not path.startswith(f"{hub.base}hub/{hub.server}") for path in on)
-        raise Failed(refusal(page, f"GET {own}") + ("; the user's server answered before that" if answers and loop in page.text else ""))
+        raise Failed(refusal(page, asked) + ("; the user's server answered before that" if answers and loop in page.text else ""))
     if not urlsplit(page.url).path.startswith(own):
-        raise Failed(f"GET {own} ends on {page.url}")
+        raise Failed(f"{asked} ends on {page.url}")
+    if hub.home != hub.url:
+        yield f"the user's server has a host name of its own, {urlsplit(hub.home).hostname}"
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
     version = page.headers.get("X-JupyterHub-Version", hub.version)
     if version != hub.version:
@@ -52,12 +57,32 @@ def server_spawns(hub: Hub):
     yield from parts(hub, page)
 
 
+def first_page(hub: Hub) -> requests.Response:
+    """What comes of the address of the user's server. If that leads to a host name of the user's own, all of the server is there."""
+    ends = f".{hub.parts.hostname}"
+    try:
+        page = hub.request("GET", hub.server, expect=())
+    except requests.RequestException as broken:
+        host = urlsplit(broken.request.url if broken.request else "").hostname or ""
+        if not host.endswith(ends):
+            raise
+        raise Failed(f"the user's own host name, {host}: {words(broken)}") from None
+    for answer in page.history:
+        to = urlsplit(urljoin(answer.url, answer.headers["Location"]))
+        same = (to.scheme, port_of(to)) == (hub.parts.scheme, port_of(hub.parts))
+        if same and (to.hostname or "").endswith(ends) and to.path.startswith(hub.base + hub.server):
+            hub.home = f"{to.scheme}://{to.netloc}{hub.base}"
+            # A token is not sent on from one host to another.
+            return hub.request("GET", hub.server, expect=()) if hub.options.token else page
+    return page
+
+
 def parts(hub: Hub, page: requests.Response):
     """The scripts and styles that a page names arrive whole, and as what they are."""
     size, count = 0, 0
     for name in dict.fromkeys(re.findall(r"""<(?:script|link)\b[^>]*?\b(?:src|href)=["']([^"']+\.(?:js|css)\b[^"']*)""", page.text)):
         address = urljoin(page.url, unescape(name))
-        if urlsplit(address).netloc != hub.parts.netloc:
+        if urlsplit(address).netloc != urlsplit(page.url).netloc:
             continue
         asked = f"a part of JupyterLab's page does not load: GET {urlsplit(address).path}"
         try:

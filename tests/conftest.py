@@ -74,6 +74,7 @@ def pytest_collection_modifyitems(config, items):
             raise pytest.UsageError(f"SINCE={pairs.SINCE}: {trouble}") from None
         weekly = [item for item in items if item.get_closest_marker("weekly") and item.nodeid.partition("::")[0] not in whole]
         config.hook.pytest_deselected(items=weekly)
+        config.stash[pairs.LEFT_OUT] = {item.nodeid for item in weekly}
         left = {*weekly}
         items[:] = [item for item in items if item not in left]
 

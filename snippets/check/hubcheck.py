@@ -181,6 +181,22 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/blockly-does-not-load",
     ),
     (
+        r"own host name, .*(Failed to resolve|Name or service not known|name resolution|getaddrinfo)",
+        "The DNS knows the hub's name, but not the names of users' servers. Enter *. before the hub's name there too.",
+        "deploy/user-hosts",
+    ),
+    (
+        r"own host name, .*(Hostname mismatch|doesn't match)",
+        "The certificate is for the hub's name, but not for the names of users' servers. Get one that has *. before the hub's name too.",
+        "deploy/user-hosts",
+    ),
+    (
+        r"^GET https?://\S+/user/\S+ (-> |ends on ).*" + BEFORE,
+        "Another site of the reverse proxy answers at the names of users' servers. {names|nginx: server_name. Apache: ServerAlias.} "
+        "The hub's site has to name them.",
+        "deploy/user-hosts",
+    ),
+    (
         r"answers past the reverse proxy",
         "The hub listens on every interface, in plain HTTP. c.JupyterHub.bind_url names the loopback address; base_url alone does not.",
         "troubleshooting/port-8000-is-open",
@@ -258,10 +274,36 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/websockets-of-some-paths-only",
     ),
     (
+        r"(a WebSocket's address|the encoded name|an encoded slash).* -> 400 (Bad Request|on the WebSocket) "
+        r"\(from (another program|a program in Go)",
+        OneOf(
+            (
+                "Traefik refuses addresses with encoded characters: encodedCharacters of the entry point, or a middleware. "
+                "Some versions, such as 3.6.4, refuse them unless it allows them.",
+                "A firewall refuses such addresses.",
+            ),
+            "look at Traefik's version, and for encodedCharacters in its files. If no Traefik is there, it is the second.",
+        ),
+        "troubleshooting/not-found-for-an-encoded-slash",
+    ),
+    (
         r"a WebSocket's address with(?!.* -> 50\d)",
         "The reverse proxy takes the addresses of WebSockets apart. {apart|Apache: a RewriteRule to ws://, in place of which "
         "upgrade=websocket on ProxyPass does it.}",
         "troubleshooting/unsafe-url-with-3f",
+    ),
+    (
+        r'("Upgrade"|-> 426 ).*; asked over the network',
+        OneOf(
+            (
+                "The reverse proxy does not tunnel WebSockets. {upgrade|nginx: proxy_set_header Upgrade $http_upgrade and "
+                "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.}",
+                "Something between this machine and the server takes the upgrade away: a balancer, a program against viruses, "
+                "a proxy of the network.",
+            ),
+            "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
+        ),
+        "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
         r'Can "Upgrade" only to "WebSocket"|426 ',
@@ -320,6 +362,18 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
             "run the check on the server itself, with --resolve HOST:443:127.0.0.1. If that passes, it is the second.",
         ),
         "troubleshooting/websocket-closes-when-idle",
+    ),
+    (
+        r"closed in the middle of the upload",
+        OneOf(
+            (
+                "What users reach has a time limit for a whole request, and the upload takes longer. Traefik: readTimeout of the entry "
+                "point, a minute by default.",
+                "It ends uploads that are too large.",
+            ),
+            "try files of different sizes. If all fail after the same time, it is the first.",
+        ),
+        "troubleshooting/upload-breaks-off",
     ),
     (
         r"-> 413",
@@ -391,6 +445,14 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),
+]
+
+
+# CAUSES AT THE HUB
+# What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each.
+
+# Rows as those of ON_THE_WAY, and looked at after them.
+AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"Redirect loop detected",
         OneOf(
@@ -403,19 +465,17 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         ),
         "troubleshooting/redirected-you-too-many-times",
     ),
-]
-
-
-# CAUSES AT THE HUB
-# What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each.
-
-# Rows as those of ON_THE_WAY, and looked at after them.
-AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
-        r"hub/api -> (401\b|400 .*SSL certificate).*" + BEFORE,
+        r"hub/(api|login) -> (401\b|400 .*SSL certificate).*" + BEFORE,
         "A login in front of the hub comes first: what answered asks for a password of its own"
         "{login| (nginx: auth_basic; Apache: AuthType)}, or for a certificate of the visitor"
         "{visitor| (ssl_verify_client; SSLVerifyClient)}.",
+        "deploy/check",
+    ),
+    (
+        r"users log in elsewhere",
+        "Users of this hub log in at another site, where the check cannot. Make a token in the hub's page Token, and give it in the place "
+        "of the user.",
         "deploy/check",
     ),
     (
@@ -481,7 +541,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             ("The hub's own proxy runs, but the hub does not: it failed when it started.", "The hub is still starting."),
             "the hub's log: journalctl --unit jupyterhub.service.",
         ),
-        "troubleshooting/failed-to-start-proxy",
+        "deploy/run-as-a-service",
     ),
     (
         r"hub/api -> 200, but no JupyterHub: null \(from Caddy\)",
@@ -602,8 +662,44 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (
+        r"ended before its server listened|batch job has disappeared",
+        OneOf(
+            (
+                "The node lacks the hub's environment or batchspawner.",
+                "The node has no home of this user's, or another than the hub's machine.",
+                "The node does not reach the hub: c.JupyterHub.hub_bind_url and hub_connect_url.",
+                "Slurm or somebody ended the job.",
+            ),
+            'the job\'s log, ~/.jupyter-job.log in this guide: "not found" is the first, "Connection refused" the third, "CANCELLED" the '
+            "fourth. Without one from this start, it is the second.",
+        ),
+        "deploy/slurm",
+    ),
+    (
+        r"took too long\. Slurm said last",
+        OneOf(
+            ("All nodes are full.", "Nodes are down or drained, or Slurm does not trust them."),
+            "sinfo on the hub's machine: a state that ends in *, or begins with down or drain, is the second.",
+        ),
+        "deploy/slurm",
+    ),
+    (
+        r"(sbatch|squeue|slurm_load_jobs|slurm\w*): error",
+        OneOf(
+            ("Slurm refuses the job: it asks for more than a partition lets jobs have.", "Slurm's controller does not answer."),
+            '"Unable to contact slurm controller" is the second. scontrol show partition has the limits of the first.',
+        ),
+        "deploy/slurm",
+    ),
+    (
         r"Spawn failed:$",
-        "systemd did not start the user's server: the hub's log says why, in systemd's words, such as \"Unknown assignment\".",
+        OneOf(
+            (
+                "systemd did not start the user's server.",
+                "The start took longer than c.Spawner.start_timeout allows, such as that of a job that waits for a node.",
+            ),
+            "the hub's log says why in systemd's words, such as \"Unknown assignment\", if it is the first.",
+        ),
         "troubleshooting/unknown-assignment",
     ),
     (
@@ -634,6 +730,18 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/jupyterlab-stays-blank",
     ),
     (
+        r"(every page of the server|the hub's pages) may be framed",
+        OneOf(
+            (
+                "frame-ancestors is set in jupyterhub_config.py or jupyter_server_config.py, for all pages: pages of other users or sites "
+                "may frame them. Set it for files/ alone.",
+                "The reverse proxy replaces or hides this header. {policy|nginx: add_header, proxy_hide_header. Apache: Header.}",
+            ),
+            "look for Content-Security-Policy in the files of the reverse proxy. If it is not there, it is the first.",
+        ),
+        "jigsaw/configure",
+    ),
+    (
         r"frame-ancestors 'none'",
         "The user's server forbids every frame. c.ContentsManager.files_handler_class in jupyter_server_config.py "
         "lifts that for files/ alone.",
@@ -643,11 +751,6 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"not sandboxed",
         "Something replaces the policy of files/ and drops its sandbox: a page there then acts as the user. "
         "Repeat 'sandbox allow-scripts'.",
-        "jigsaw/configure",
-    ),
-    (
-        r"every page of the server may be framed",
-        "frame-ancestors 'self' is set for the whole server: pages of other users may frame it. Set it for files/ alone.",
         "jigsaw/configure",
     ),
     (
@@ -729,6 +832,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
         "methods": "Caddy: a matcher method.",
         "opener": "Caddy: header Cross-Origin-Opener-Policy same-origin.",
         "path": "handle, handle_path or route in Caddy's file: handle_path takes the path away",
+        "policy": "Caddy: header.",
         "port": "",
         "rule": "Caddy: a handle, a route, a redir or a respond.",
         "scheme": "Caddy: header_up X-Scheme {scheme}.",
@@ -751,6 +855,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
         "methods": "HAProxy: http-request deny with method.",
         "opener": "HAProxy: http-after-response set-header Cross-Origin-Opener-Policy same-origin.",
         "path": "use_backend, or a line that changes the path",
+        "policy": "HAProxy: http-response or http-after-response.",
         "rule": "HAProxy: use_backend, http-request deny, return or redirect.",
         "scheme": "HAProxy: http-request set-header X-Scheme https.",
         "scripts": "HAProxy: a use_backend whose condition takes them, such as path_end .js.",
@@ -770,12 +875,14 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
         "methods": "Traefik: Method in the rule of the router.",
         "opener": "Traefik: customResponseHeaders, Cross-Origin-Opener-Policy: same-origin.",
         "path": "router (PathPrefix), or its middleware stripPrefix, which takes the path away",
+        "policy": "Traefik: customResponseHeaders, contentSecurityPolicy.",
         "rule": "Traefik: a router with a longer rule or a higher priority.",
         "scheme": "Traefik: customRequestHeaders, X-Scheme: https.",
         "scripts": "Traefik: a router with a longer rule or a higher priority.",
         "sites": "Traefik's dashboard lists its routers.",
         "size": "Traefik: maxRequestBodyBytes of the middleware buffering.",
         "slash": "Traefik: redirectRegex.",
+        "slashes": "Traefik: allowEncodedSlash of the entry point's encodedCharacters.",
         "some": ": a router of its own for kernels and terminals",
         "tls": "https:// or http:// in the server's url",
         "upgrade": "Traefik does it by itself: a middleware that sets Connection or Upgrade has to go.",
@@ -973,8 +1080,13 @@ def words(failure: Exception) -> str:
         return (
             f"no answer from {failure.request.url.partition('?')[0] if failure.request else 'the server'} in time: {type(failure).__name__}"
         )
-    if isinstance(failure, requests.ConnectionError) and failure.request and "closed connection without response" in str(inner):
-        return f"{failure.request.method} {urlsplit(failure.request.url).path}: Remote end closed connection without response"
+    if isinstance(failure, requests.ConnectionError) and failure.request:
+        asked = f"{failure.request.method} {urlsplit(failure.request.url).path}"
+        if "closed connection without response" in str(inner):
+            return f"{asked}: Remote end closed connection without response"
+        # Each of them may come where the other side closes while a body is sent.
+        if asked.startswith("PUT ") and re.search("EOF occurred in violation|Broken pipe|Connection reset", str(inner)):
+            return f"{asked}: the connection was closed in the middle of the upload"
     if isinstance(failure, requests.TooManyRedirects):
         return f"{failure} TooManyRedirects"
     return " ".join(re.sub(r"<[^<>]*object at 0x[0-9a-f]+>:? ?", "", str(inner)).split())
@@ -1039,6 +1151,7 @@ class Hub:
         self.host = f"[{self.parts.hostname}]" if ":" in (self.parts.hostname or "") else self.parts.hostname
         self.origin = f"{self.parts.scheme}://{self.parts.netloc}"
         self.base = self.parts.path
+        self.home = self.url  # below which the user's server is: the hub's own address, or one with the user's own host name
         self.options = options
         self.session = requests.Session()
         self.session.headers["User-Agent"] = "hubcheck"
@@ -1055,10 +1168,21 @@ class Hub:
         """The reverse proxy, if all answers that name one name the same."""
         return min(self.seen) if len(self.seen) == 1 else ""
 
+    @cached_property
+    def loopback(self) -> str:
+        """The loopback address to which the hub's name leads: then this machine is the server itself. Empty if it leads elsewhere."""
+        found = socket.getaddrinfo(self.parts.hostname, self.parts.port or 443, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+        return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
+
     @property
     def server(self) -> str:
         """The path of the user's own server, below the base URL."""
         return f"user/{quote(self.user, safe='')}/"
+
+    def at(self, path: str) -> str:
+        """The whole address of a path below the base URL."""
+        return (self.home if path.startswith(self.server) else self.url) + path
 
     def xsrf(self, path: str) -> str:
         """The token that proves a request comes from a page of this hub: Jupyter keeps one cookie for each path."""
@@ -1086,8 +1210,9 @@ class Hub:
 
     def request(self, method: str, path: str, expect=(200,), **options) -> requests.Response:
         """Send a request to a path below the base URL; `Failed` unless the status is one of `expect`."""
-        headers = {"X-XSRFToken": self.xsrf(path), "Referer": self.origin + self.base} | options.pop("headers", {})
-        response = self.fetch(method, self.url + path, headers=headers, **options)
+        address = self.at(path)
+        headers = {"X-XSRFToken": self.xsrf(path), "Referer": address.removesuffix(path)} | options.pop("headers", {})
+        response = self.fetch(method, address, headers=headers, **options)
         for answer in response.history:
             if "out of https" in (where := astray(answer.url, urljoin(answer.url, answer.headers["Location"]))):
                 raise Failed(refusal(answer, f"GET {urlsplit(answer.url).path}") + where)
@@ -1102,21 +1227,24 @@ class Hub:
 
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a WebSocket below the base URL, with the browser's cookies and origin."""
-        address = self.url.replace("http", "ws", 1) + path
+        there = self.at(path)
+        address, origin = there.replace("http", "ws", 1), there.removesuffix(self.base + path)
         self.log(f"WebSocket {address}")
         headers = ["User-Agent: hubcheck"]
         if self.options.token:
             headers.append(f"Authorization: token {self.options.token}")
-        cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", self.url + path).prepare())
+        cookies = requests.cookies.get_cookie_header(self.session.cookies, requests.Request("GET", there).prepare())
         trust = {"ca_certs": self.options.ca_file} if self.options.ca_file else {}
         try:
             return websocket.create_connection(
-                address, timeout=self.options.timeout, cookie=cookies, origin=self.origin, sslopt=trust, header=headers
+                address, timeout=self.options.timeout, cookie=cookies, origin=origin, sslopt=trust, header=headers
             )
         except websocket.WebSocketBadStatusException as refused:
-            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, self.url + path)
+            answer = answered(refused.status_code, refused.resp_headers, refused.resp_body, there)
             said = f"GET {self.base}{path} -> {refused.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
-            raise Failed(f"{said} (from {whose(answer)})") from None
+            # What takes the upgrade away may stand between this machine and the server.
+            far = re.search('"Upgrade"|-> 426 ', said) and not self.loopback
+            raise Failed(f"{said} (from {whose(answer)}){'; asked over the network' if far else ''}") from None
         except (websocket.WebSocketTimeoutException, TimeoutError):
             raise Failed(f"GET {self.base}{path}: the WebSocket does not open in {self.options.timeout:g} s") from None
 
@@ -1198,13 +1326,6 @@ def elsewhere(hub: Hub) -> str:
     return ""
 
 
-def itself(hub: Hub) -> str:
-    """The loopback address to which the hub's name leads: then this machine is the server itself. Empty if it leads elsewhere."""
-    found = socket.getaddrinfo(hub.parts.hostname, hub.parts.port or 443, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-    return next((address for address in addresses if ipaddress.ip_address(address).is_loopback), "")
-
-
 def past_the_proxy(hub: Hub, host: str) -> str:
     """What answers on the hub's own port, past the reverse proxy; empty if nothing does."""
     for port in HUB_PORTS:
@@ -1281,7 +1402,7 @@ def hub_answers(hub: Hub):
                 raise Failed(f"port 80 leads elsewhere than to {hub.url}")
     if hub.parts.scheme == "https" and hub.parts.port not in HUB_PORTS:
         # What answers on the loopback address, others do not reach by it.
-        loopback = itself(hub)
+        loopback = hub.loopback
         host = own_address() if loopback else hub.host
         if host and (open_port := past_the_proxy(hub, host)):
             raise Failed(open_port)
@@ -1299,7 +1420,7 @@ LONG_LINK = 6000
 
 
 def login_page(hub: Hub):
-    """The hub offers a login, and takes two requests from here for those of one visitor."""
+    """The hub offers a login, and takes two requests from here for those of one visitor; returns the page."""
     page = hub.request("GET", "hub/login", headers=ANONYMOUS)
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
     if hub.xsrf("hub/login"):
@@ -1308,6 +1429,7 @@ def login_page(hub: Hub):
         if hub.xsrf("hub/login") != before:
             raise Failed("the hub gives the same visitor a new XSRF cookie with each page, so no login can match it")
         yield "the hub knows this visitor again"
+    return page
 
 
 def long_link(hub: Hub):
@@ -1327,7 +1449,10 @@ def door(hub: Hub):
 
 def log_in(hub: Hub):
     """The user logs in through the hub's form, and the hub's cookies are marked Secure under HTTPS."""
-    yield from login_page(hub)
+    page = yield from login_page(hub)
+    if urlsplit(page.url).netloc != hub.parts.netloc or 'class="service-login"' in page.text:
+        where = page.url.partition("?")[0]
+        raise Failed(f"GET {hub.base}hub/login leads to {where}, which has no form of the hub's: users log in elsewhere")
     form = {"username": hub.user, "password": hub.options.password, "_xsrf": hub.xsrf("hub/login")}
     answer = hub.request("POST", "hub/login", expect=(), data=form, allow_redirects=False)
     if answer.status_code != 302:
@@ -1336,7 +1461,7 @@ def log_in(hub: Hub):
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
     hub.request("GET", "hub/home")
     for cookie in hub.session.cookies:
-        if cookie.name.startswith("jupyterhub-") and hub.parts.scheme == "https":
+        if cookie.name.startswith(("jupyterhub-", "__Host-jupyterhub-")) and hub.parts.scheme == "https":
             if not cookie.secure:
                 raise Failed(f"the cookie {cookie.name} comes without Secure, though the address is https")
             yield f"cookie {cookie.name}: Secure"
@@ -1385,17 +1510,21 @@ def server_spawns(hub: Hub):
         if "/spawn-pending/" not in asked.url:
             hub.request("POST", f"{user}/server", expect=(201, 202), timeout=hub.options.spawn_timeout)
         yield from progress(hub, user)
-    page = hub.request("GET", hub.server, expect=())
+    page = first_page(hub)
     own = hub.base + hub.server
-    if page.status_code != 200:
+    asked = f"GET {own}" if hub.home == hub.url else f"GET {hub.at(hub.server)}"
+    # At another name than the hub's, another site may answer whatever it is asked.
+    if page.status_code != 200 or (hub.home != hub.url and "X-JupyterHub-Version" not in page.headers):
         loop = "Redirect loop detected"
         # The hub itself sends on what comes past its own proxy, to the same path below hub/.
         moved = [answer for answer in page.history if urlsplit(answer.url).path.startswith(own)]
         on = [urlsplit(urljoin(answer.url, answer.headers["Location"])).path for answer in moved]
         answers = any(not path.startswith(f"{hub.base}hub/{hub.server}") for path in on)
-        raise Failed(refusal(page, f"GET {own}") + ("; the user's server answered before that" if answers and loop in page.text else ""))
+        raise Failed(refusal(page, asked) + ("; the user's server answered before that" if answers and loop in page.text else ""))
     if not urlsplit(page.url).path.startswith(own):
-        raise Failed(f"GET {own} ends on {page.url}")
+        raise Failed(f"{asked} ends on {page.url}")
+    if hub.home != hub.url:
+        yield f"the user's server has a host name of its own, {urlsplit(hub.home).hostname}"
     yield f"GET {urlsplit(page.url).path} -> {page.status_code}"
     version = page.headers.get("X-JupyterHub-Version", hub.version)
     if version != hub.version:
@@ -1407,12 +1536,32 @@ def server_spawns(hub: Hub):
     yield from parts(hub, page)
 
 
+def first_page(hub: Hub) -> requests.Response:
+    """What comes of the address of the user's server. If that leads to a host name of the user's own, all of the server is there."""
+    ends = f".{hub.parts.hostname}"
+    try:
+        page = hub.request("GET", hub.server, expect=())
+    except requests.RequestException as broken:
+        host = urlsplit(broken.request.url if broken.request else "").hostname or ""
+        if not host.endswith(ends):
+            raise
+        raise Failed(f"the user's own host name, {host}: {words(broken)}") from None
+    for answer in page.history:
+        to = urlsplit(urljoin(answer.url, answer.headers["Location"]))
+        same = (to.scheme, port_of(to)) == (hub.parts.scheme, port_of(hub.parts))
+        if same and (to.hostname or "").endswith(ends) and to.path.startswith(hub.base + hub.server):
+            hub.home = f"{to.scheme}://{to.netloc}{hub.base}"
+            # A token is not sent on from one host to another.
+            return hub.request("GET", hub.server, expect=()) if hub.options.token else page
+    return page
+
+
 def parts(hub: Hub, page: requests.Response):
     """The scripts and styles that a page names arrive whole, and as what they are."""
     size, count = 0, 0
     for name in dict.fromkeys(re.findall(r"""<(?:script|link)\b[^>]*?\b(?:src|href)=["']([^"']+\.(?:js|css)\b[^"']*)""", page.text)):
         address = urljoin(page.url, unescape(name))
-        if urlsplit(address).netloc != hub.parts.netloc:
+        if urlsplit(address).netloc != urlsplit(page.url).netloc:
             continue
         asked = f"a part of JupyterLab's page does not load: GET {urlsplit(address).path}"
         try:
@@ -1663,8 +1812,8 @@ def editor(hub: Hub):
         contents = f"{hub.server}api/contents/{hub.folder}/{name}.{suffix}"
         hub.undo.append(lambda contents=contents: hub.request("DELETE", contents, expect=(204, 404)))
     blockly = re.search(r'__jigsaw_blockly__ = "([^"]+)"', made.text)
-    script = urljoin(hub.url + path, f"{blockly[1].rstrip('/')}/blockly.min.js") if blockly else ""
-    if urlsplit(script).netloc != hub.parts.netloc:
+    script = urljoin(hub.at(path), f"{blockly[1].rstrip('/')}/blockly.min.js") if blockly else ""
+    if urlsplit(script).netloc != urlsplit(hub.at(path)).netloc:
         whose = "MetaKernel's own" if "jigsaw_listener_set" in said else "another"
         host = re.search(r"https?://([^/\"']+)[^\"']*blockly", made.text, re.I)
         return f"this is {whose} %jigsaw, not the guide's editor: Blockly comes from {host[1] if host else 'elsewhere'}"
@@ -1699,7 +1848,8 @@ def blocks_shown(hub: Hub):
 
 def hub_headers(hub: Hub):
     """The hub's pages may be framed by nobody, and keep no tie to a page that opens them."""
-    page = hub.request("GET", "hub/login")
+    # Where users log in elsewhere, the hub sends people on.
+    page = hub.request("GET", "hub/login", expect=(200, 302), allow_redirects=False)
     if not any("'none'" in policy.get("frame-ancestors", "") for policy in policies(page)):
         raise Failed(f"the hub's pages may be framed: Content-Security-Policy: {page.headers.get('Content-Security-Policy', 'none')}")
     yield f"{urlsplit(page.url).path}: {page.headers['Content-Security-Policy']}"
@@ -1887,7 +2037,7 @@ troubleshooting/connection-must-be-upgrade kernel_channel
     Cause: A reverse proxy on the way does not ask for the upgrade. nginx: proxy_set_header Connection, from the map at the top.
 troubleshooting/cookies-without-secure login_works
     the cookie jupyterhub-hub-login comes without Secure, though the address is https
-    One of these: (1) The reverse proxy does not tell the hub that users come by … of the reverse proxy, whose $scheme is then http.
+    One of these: (1) The reverse proxy does not tell the hub that users come by HTTPS. … (2) TLS ends in front of the reverse proxy…
     To decide: look for the certificate: if it is not in the reverse proxy's own file, it is the second.
 troubleshooting/cross-origin-websockets-not-allowed kernel_channel
     … | Connecting
@@ -1934,13 +2084,13 @@ troubleshooting/failed-at-step-chdir server_spawns troubleshooting/server-did-no
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
     To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
-troubleshooting/failed-to-start-proxy hub_answers
-    Not Found
+troubleshooting/failed-to-start-proxy hub_answers troubleshooting/bad-gateway-or-service-unavailable
+    503 Service Temporarily Unavailable
     Failed to start proxy
     OSError: [Errno 28] No space left on device
-    Failed to get custom error page: Error: connect ECONNREFUSED …
-    One of these: (1) The hub's own proxy runs, but the hub does not: it failed when it started. (2) The hub is still starting.
-    To decide: the hub's log: journalctl --unit jupyterhub.service.
+    jupyterhub.service: Main process exited, code=exited, status=…/FAILURE
+    One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
+    To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
 troubleshooting/file-name-too-long kernel_channel
     zmq.error.ZMQError: File name too long (addr='ipc://…/kernel-…-ipc-…')
     Cause: The user's home lies so deep that a kernel's sockets have no room for … JUPYTER_RUNTIME_DIR in jupyter_server_config.py.
@@ -2027,7 +2177,7 @@ troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
-    Cause: The reverse proxy refuses encoded slashes. Apache: AllowEncodedSlashes … nginx: no path after the address in proxy_pass.
+    Cause: The reverse proxy refuses encoded slashes. …
 troubleshooting/not-found-under-the-base-url hub_answers
     404 : Not Found
     Jupyter has lots of moons, but this is not one...
@@ -2040,7 +2190,7 @@ troubleshooting/not-found-without-the-last-slash hub_answers
     The requested URL was not found on this server.
     Apache Server at … Port …
     no redirect from … to …/
-    Cause: The path without its last slash leads nowhere. Apache: RedirectMatch. … location that ends in a slash does it by itself.
+    Cause: The path without its last slash leads nowhere. …
 troubleshooting/password-has-expired login_works troubleshooting/invalid-username-or-password
     Invalid username or password
     PAM Authentication failed ('…'@…): [PAM Error 12] Authentication token is no longer valid; new one required
@@ -2095,7 +2245,8 @@ troubleshooting/unknown-assignment server_spawns
     Unknown assignment: MemoryMaximum=…
     …'s server failed to start in … seconds, giving up.
     the server does not start: Spawn failed:
-    Cause: systemd did not start the user's server: the hub's log says why, in systemd's words, such as "Unknown assignment".
+    One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
+    To decide: the hub's log says why in systemd's words, such as "Unknown assignment", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
     nginx: configuration file …/….conf test failed
@@ -2105,6 +2256,10 @@ troubleshooting/unknown-directive-ssl config_accepted
 troubleshooting/unsafe-url-with-3f kernel_channel
     AH10508: Unsafe URL with %3f URL rewritten without UnsafeAllow3F
     Cause: The reverse proxy takes the addresses of WebSockets apart. Apache: a … of which upgrade=websocket on ProxyPass does it.
+troubleshooting/upload-breaks-off upload_lands
+    PUT …/user/…/api/contents/…/large.bin: the connection was closed in the middle of the upload
+    One of these: (1) What users reach has a time limit for a whole request, and … default. (2) It ends uploads that are too large.
+    To decide: try files of different sizes. If all fail after the same time, it is the first.
 troubleshooting/upstream-sent-too-big-header login_works
     upstream sent too big header while reading response header from upstream, client: …
     Cause: The hub's answer to a long link has a long header, and the reverse proxy has no room for it. nginx: proxy_buffer_size.
@@ -2112,7 +2267,7 @@ troubleshooting/websocket-closes-when-idle kernel_computes
     … | Unknown
     Connection lost, reconnecting in … seconds.
     the reverse proxy closed the idle WebSocket within … s: Connection to remote host was lost.
-    One of these: (1) The reverse proxy closes idle connections. nginx: … (2) A balancer or a firewall in front of it does.
+    One of these: (1) The reverse proxy closes idle connections. … (2) A balancer or a firewall in front of it does.
     To decide: run the check on the server itself, with --resolve HOST:443:…. If that passes, it is the second.
 troubleshooting/websockets-of-some-paths-only kernel_channel
     WebSocket connection to 'wss://…/user/…/api/events/subscribe' failed: Error … handshake: Unexpected response code: 400
@@ -2129,6 +2284,8 @@ deploy/proxy-parts#workers
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
 deploy/faults#another-version-of-jupyterhub
     jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
+deploy/growing#2-move-the-users-servers
+    Failed to connect to my Hub at http://…/hub/api
 deploy/proxy-parts#slow-clients
     AH01084: pass request body failed to … (…)
 deploy/existing-site#2-reload-the-web-server
@@ -2144,6 +2301,10 @@ jigsaw/limits#dialogs-of-the-browser-do-not-open
 deploy/users#6-packages-for-everybody
     ERROR: Could not install packages due to an OSError: [Errno 30] Read-only file system
     Can not perform a '--user' install. User site-packages are not visible in this virtualenv.
+deploy/slurm#when-something-fails
+    ended before its server listened
+    Job … took too long. Slurm said last: …
+    sbatch: error: Batch job submission failed: …
 """
 
 

@@ -13,7 +13,10 @@ systemctl restart munge.service
 # The configuration is the controller's. A node that starts before it tries again.
 echo 'SLURMD_OPTIONS="--conf-server head"' >/etc/default/slurmd
 install -d /etc/systemd/system/slurmd.service.d
+# Debian 12 would start it only where it finds a configuration of the machine's own.
 cat >/etc/systemd/system/slurmd.service.d/jupyter.conf <<'END'
+[Unit]
+ConditionPathExists=
 [Service]
 Restart=on-failure
 RestartSec=5

@@ -1,12 +1,15 @@
 # /etc/jupyterhub/slurm.py
 # Users' servers are jobs of Slurm's. The last line of jupyterhub_config.py reads this file.
 import asyncio
+import time
+from html import escape
 
 from batchspawner import SlurmSpawner
 from batchspawner.api import BatchSpawnerAPIHandler
 from batchspawner.batchspawner import JobStatus
 from jupyterhub.apihandlers import default_handlers
 from tornado import web
+from traitlets import Dict
 
 c = get_config()
 
@@ -34,19 +37,74 @@ for place, (path, handler) in enumerate(default_handlers):
         default_handlers[place] = (path, PortHandler)
 
 
+class NotStarted(web.HTTPError):
+    """Its words reach the user: of other errors, JupyterHub would tell nothing."""
+
+    def __init__(self, words, status=500):
+        super().__init__(status, words)
+        self.jupyterhub_message = words
+
+
 class JobSpawner(SlurmSpawner):
-    """Notices a job that is over before its server listens: batchspawner's own waits for the port all the same."""
+    """batchspawner's own, with choices that are checked, a queue that tells what it waits for, and starts that fail at once."""
+
+    choices = Dict(help="What users may choose: {what: {value: the words on the page}}, see choices.py.").tag(config=True)
+
+    def chosen(self, options):
+        """The options, if each is offered. batchspawner itself writes into the job's script whatever a user asks the hub for, or a link
+        to the hub that a user follows: a command too."""
+        for name, value in options.items():
+            if value not in [*self.choices.get(name, ())]:
+                # The hub would try it again the next time.
+                self.orm_spawner.user_options = None
+                self.db.commit()
+                raise NotStarted(f"Not one of the choices: {name!r:.40}.", 400)
+        return options
+
+    def run_options_from_form(self, form):
+        one = {name: values[0] if len(values) == 1 else values for name, values in form.items() if name != "_xsrf"}
+        return self.chosen(one)
+
+    # The fields of a link are those of the form.
+    options_from_query = run_options_from_form
+
+    async def get_options_form(self):
+        rows = ""
+        for name, values in self.choices.items():
+            rows += f'<label for="{name}">{name.capitalize()}</label><select class="form-control mb-3" id="{name}" name="{name}">'
+            rows += "".join(f'<option value="{escape(value)}">{escape(words)}</option>' for value, words in values.items())
+            rows += "</select>"
+        return rows
 
     async def start(self):
+        self.user_options = self.chosen(self.user_options)
         starting = asyncio.ensure_future(super().start())
+        # The hub itself would give up without a word.
+        end = time.monotonic() + self.start_timeout - 5
         try:
             while not starting.done():
                 await asyncio.wait([starting], timeout=2)
-                if self.job_id and not starting.done() and await self.query_job_status() == JobStatus.NOTFOUND:
-                    raise RuntimeError(f"Job {self.job_id} ended before its server listened.")
+                if starting.done() or not self.job_id:
+                    continue
+                if await self.query_job_status() == JobStatus.NOTFOUND:
+                    raise NotStarted(f"Job {self.job_id} ended before its server listened.")
+                if time.monotonic() > end:
+                    raise NotStarted(f"Job {self.job_id} took too long. Slurm said last: {self.job_status.removesuffix(' n/a')}")
             return starting.result()
+        except RuntimeError as error:
+            over = "disappeared" in str(error)
+            raise NotStarted("The job ended before its server listened." if over else str(error)) from error
         finally:
             starting.cancel()
+
+    async def progress(self):
+        last = ""
+        while not self.state_isrunning():
+            if self.job_status != last:
+                last = self.job_status
+                yield {"message": f"Job {self.job_id} waits. Slurm says: {last.removesuffix(' n/a')}"}
+            await asyncio.sleep(1)
+        yield {"message": f"Job {self.job_id} runs on {self.state_gethost()}. Its server starts."}
 
 
 c.JupyterHub.spawner_class = JobSpawner

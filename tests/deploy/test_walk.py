@@ -19,6 +19,7 @@ from tests.harness.site import (
     other_kernels_page,
     removal,
     slurm_page,
+    user_hosts_page,
 )
 from tests.harness.site.following import TABS, State
 from tests.harness.site.walk import Type
@@ -41,9 +42,21 @@ ELSEWHERE = {
     **{f"deploy/{proxy}.md": "tests/deploy/test_other_proxies.py" for proxy in FURTHER_PROXIES},
     "deploy/slurm.md": "tests/deploy/test_slurm.py",
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
+    "deploy/user-hosts.md": "tests/deploy/test_user_hosts.py",
     "deploy/users.md": "tests/deploy/test_users.py",
 }
-HAVE_STATES = (balancer_page, certificate, existing_site_page, faster_page, ldap_page, openid_page, other_kernels_page, removal, slurm_page)
+HAVE_STATES = (
+    balancer_page,
+    certificate,
+    existing_site_page,
+    faster_page,
+    ldap_page,
+    openid_page,
+    other_kernels_page,
+    removal,
+    slurm_page,
+    user_hosts_page,
+)
 PASSWORD = "Correct-horse-7"
 ANSWERS = {"New password: ": PASSWORD, "Retype new password: ": PASSWORD}
 OWN = VALUES | reader_values.OWN

@@ -26,6 +26,8 @@ TOOLS = ("tests/harness/", "tests/conftest.py", "_ext/", "conf.py", "pyproject.t
 PROVE_TOOLS = ("tests/house/", "tests/site/")
 # Whether only the newest of everything is asked, as `make check` has it.
 QUICK = os.environ.get("QUICK") == "1"
+# On pytest's configuration, the names of the tests that are left out of this run.
+LEFT_OUT = pytest.StashKey[set]()
 WEEKLY = pytest.mark.weekly("each pair of its values meets in another row")
 FURTHER = pytest.mark.weekly("of a further proxy, what runs every time is that it takes its files, and a climb")
 # The Debian release of the hub's machine, and the reverse proxy in front: all that a page's commands have to be true for.

@@ -317,6 +317,40 @@ def test_metakernels_own_editor_is_not_taken_for_this_guides(desks, version):
     assert "Cross-Origin-Opener-Policy: same-origin" in last["evidence"]
 
 
+# What reads HTTPS on the way and passes no upgrade on, as companies and programs against viruses have it: at the machine's own address.
+BETWEEN = """
+server {{
+    listen {address}:443 ssl;
+    server_name {host};
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    location / {{
+        proxy_pass https://127.0.0.1;
+        proxy_http_version 1.1;
+        proxy_set_header Host $http_host;
+        proxy_buffer_size 12k;
+        proxy_buffering off;
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize("version", [NEWEST])
+def test_what_takes_the_upgrade_away_on_the_way_is_not_looked_for_in_the_reverse_proxy_alone(desks, version):
+    desk = desks(version)
+    address = desk.hub.machine.address()
+    with desk.behind("nginx", extra={"/etc/nginx/conf.d/between.conf": BETWEEN.format(address=address, **VALUES)}):
+        options = ("--keep-server", "--until", "kernel_channel", "--resolve")
+        far = desk.hub.check(*options, f"hub.example.com:443:{address}")[-1]
+        near = desk.hub.check(*options, "hub.example.com:443:127.0.0.1")[-1]
+    assert (far["rung"], far["ok"], far["certainty"]) == ("kernel_channel", False, "one of these"), far
+    assert far["said"].endswith('Can "Upgrade" only to "WebSocket". (from the user\'s server); asked over the network')
+    assert "(2) Something between this machine and the server takes the upgrade away" in far["cause"]
+    # What it says to decide by.
+    assert "with --resolve HOST:443:127.0.0.1. If that passes, it is the second." in far["decide"]
+    assert near["ok"], near
+
+
 # (in the line of nginx's site, what comes instead, the rung that breaks from outside, words seen there)
 OUTSIDE = [
     ("client_max_body_size", "", "upload_lands", "-> 413"),

@@ -500,6 +500,14 @@ class Broken(Exception):
             requests.ConnectionError("Remote end closed connection without response", request=requests.Request("PUT", "https://x/a?b=c")),
             "PUT /a: Remote end closed connection without response",
         ),
+        (
+            requests.ConnectionError("EOF occurred in violation of protocol", request=requests.Request("PUT", "https://x/a")),
+            "PUT /a: the connection was closed in the middle of the upload",
+        ),
+        (
+            requests.ConnectionError("EOF occurred in violation of protocol", request=requests.Request("GET", "https://x/a")),
+            "EOF occurred in violation of protocol",
+        ),
         (requests.ConnectionError("refused", request=requests.Request("PUT", "https://x/a")), "refused"),
     ],
 )
@@ -776,6 +784,11 @@ def closed_when_idle(place, replay):
     kept["frames"] = [*kept["frames"][: sent[1]], ["closed", ""]]
 
 
+def cut_off(place, replay):
+    """The connection ends in the middle of an upload."""
+    replay.cut = "/large.bin"
+
+
 def says_to_jigsaw(text):
     """What the kernel prints for %jigsaw, before it is idle again; nothing for ever, if it is empty."""
 
@@ -812,7 +825,7 @@ FAULTS = {
     "error-starting-kernel": (unstarted("[Errno 13] Permission denied: '/root/mine/bin/python'"), []),
     "exception-occurred-in-preexec-fn": (at("GET", "/hub/spawn", UNSTARTED), []),
     "failed-at-step-chdir": (GAVE_UP, []),
-    "failed-to-start-proxy": (everywhere(Answer(404, "Not Found", (("Server", "nginx"),), b"Not Found")), []),
+    "failed-to-start-proxy": (everywhere(UNREACHED), []),
     "file-name-too-long": (unstarted("File name too long (addr='ipc:///srv/homes')"), []),
     "forbidden-for-everybody": (everywhere(nginx(403, "Forbidden")), []),
     "getpwnam-name-not-found": (at("POST", "/hub/login", jupyters(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
@@ -844,6 +857,7 @@ FAULTS = {
     "unknown-assignment": (starting((0, '{"message": "Server requested"}'), (0, '{"failed": true, "message": "Spawn failed: "}')), []),
     "unknown-directive-ssl": (refused("nginx"), []),
     "unsafe-url-with-3f": (at("GET", "/api/hubcheck%20%3F", apache(403, "Forbidden")), []),
+    "upload-breaks-off": (cut_off, ["--megabytes", "20"]),
     "upstream-sent-too-big-header": (at("GET", "/hub/user-redirect/", UNREACHED), []),
     "websocket-closes-when-idle": (closed_when_idle, ["--idle", "6"]),
     "websockets-of-some-paths-only": (
@@ -854,6 +868,8 @@ FAULTS = {
 }
 # Who logs in, if not alice.
 NAMES = {"getpwnam-name-not-found": "Mallory"}
+# Of which the check is run on the server itself: from another machine, it names other causes too.
+HERE = ("can-upgrade-only-to-websocket", "connection-must-be-upgrade")
 
 
 # What is no hub
@@ -866,6 +882,12 @@ NO_HUB = [
         pages(200, "OK", "<h1>Welcome</h1>"),
         "but not JSON: Welcome (from another program)",
         "One of these: (1) Another program listens",
+    ),
+    (
+        "http://127.0.0.1/form/",
+        pages(200, "OK", "<form method='post'><input name='user'><input type='password'></form><p>Log in</p>", Server="Apache"),
+        "but not JSON: Log in (from Apache or a program behind it)",
+        "(2) Another site, or a login in front of the hub, answers at this address.",
     ),
     (
         "http://127.0.0.1/json/",
@@ -913,6 +935,7 @@ NO_HUB = [
     ),
     ("http://127.0.0.1:9001/", None, "Connection refused", "One of these: (1) The port is another one."),
     ("https://127.0.0.1:9001/", None, "127.0.0.1:9001: [Errno 111] Connection refused", "One of these: (1) The port is another one."),
+    ("http://127.0.0.1/garbage/", Answer(raw=b"\x16\x03\x01\x02no HTTP\r\n\xff\x00" * 50), "BadStatusLine", "The cause is not known."),
     (
         "http://127.0.0.1/silent/",
         Answer(silent=True),
@@ -1257,6 +1280,8 @@ def test_a_fault_of_the_atlas_is_told_in_its_words(place, name):
     make, options = FAULTS[name]
     replay = Replay.of("user")
     make(place, replay)
+    if name in HERE:
+        place.names = {"hub.example.com": "127.0.1.1"}
     run = climb(place, replay, *options, name=NAMES.get(name, "alice"))
     path = ROOT / f"troubleshooting/{name}/symptom.txt"
     lines = [(proxy, line.strip()) for where, proxy, _, line in symptoms(path) if where == "check"]
@@ -1504,6 +1529,116 @@ def test_a_page_of_the_server_that_leads_elsewhere_is_told(place):
     replay.answers["GET", f"{URL}hub/login?next=a"] = [pages(200, "OK")]
     run = climb(place, replay)
     assert run.last["said"] == "GET /jupyter/user/alice/ ends on https://hub.example.com/jupyter/hub/login?next=a"
+
+
+# A host name for each user
+
+
+ALICES = "https://alice.hub.example.com/jupyter/"
+
+
+def at_a_name_of_her_own(place, name="user"):
+    """A recorded climb of alice's, as it is on a hub that leads to a host name of her own."""
+    replay, own = Replay.of(name), f"{URL}user/alice/"
+
+    def there(url):
+        return url.replace(own, f"{ALICES}user/alice/")
+
+    def leading(answer):
+        to = answer.header("Location")
+        leads = {"/jupyter/hub/": "https://hub.example.com", "/jupyter/user/alice/oauth_callback": "https://alice.hub.example.com"}
+        host = next((host for path, host in leads.items() if to.startswith(path)), "")
+        return answer.with_header("Location", f"{host}{to}")
+
+    replay.answers = {(method, there(url)): [*map(leading, answers)] for (method, url), answers in replay.answers.items()}
+    replay.sockets = {there(url): kept for url, kept in replay.sockets.items()}
+    for address, to in ((own, f"{URL}hub/user/alice/"), (f"{URL}hub/user/alice/", f"{ALICES}user/alice/")):
+        replay.answers["GET", address] = [jupyters(302, "Found").with_header("Location", to)]
+    # Of what is at the user's own name, the user's server says its version with each page.
+    replay.change("GET", "/user/alice/lab", lambda answer: answer.with_header("X-JupyterHub-Version", "6.1.1"))
+    place.names["alice.hub.example.com"] = ADDRESS
+    place.called = ("hub.example.com", "alice.hub.example.com")
+    return replay
+
+
+@pytest.mark.parametrize("name", ["user", "token"])
+def test_a_server_at_a_host_name_of_its_own_is_climbed_there(place, name):
+    replay = at_a_name_of_her_own(place, name)
+    run = place.check(replay, *given(place, recorded()[name]["options"]), "--ca-file", place.trusted, "--megabytes", "1")
+    assert [(rung["rung"], rung["ok"]) for rung in run.rungs] == [(rung, True) for rung in LADDER], run.last
+    (spawned,) = [rung["evidence"] for rung in run.rungs if rung["rung"] == "server_spawns"]
+    assert "the user's server has a host name of its own, alice.hub.example.com" in spawned
+    asked = [request["url"] for request in [*replay.seen, *replay.opened]]
+    assert {url for url in asked if "/jupyter/user/" in url and not url.startswith(ALICES)} == {f"{URL}user/alice/"}
+    assert all(url.startswith(URL) for url in asked if "/jupyter/hub/" in url and "http://" not in url)
+    # What a browser says of where a request comes from.
+    (channel, *_) = replay.opened
+    assert channel["headers"]["Origin"] == "https://alice.hub.example.com"
+    assert {request["headers"]["Referer"] for request in replay.seen if request["method"] == "PUT"} == {ALICES}
+    assert any(line.startswith("scripts and styles of this page: 1,") for line in spawned)
+
+
+def test_a_token_is_sent_to_the_hub_and_to_the_users_own_name_alone(place):
+    replay = at_a_name_of_her_own(place, "token")
+    token = place.folder / "token.txt"
+    climbed = place.check(replay, URL, "--token-file", str(token), "--ca-file", place.trusted, "--until", "kernel_listed")
+    assert climbed.last["ok"], climbed.last
+    replay = at_a_name_of_her_own(place, "token")
+    other = "https://hub.example.org/jupyter/user/alice/"
+    place.names["hub.example.org"] = ADDRESS
+    place.called += ("hub.example.org",)
+    replay.answers["GET", f"{URL}hub/user/alice/"] = [jupyters(302, "Found").with_header("Location", other)]
+    replay.answers["GET", other] = [jupyters(200, "OK", "<p>Give me your token</p>")]
+    place.check(replay, URL, "--token-file", str(token), "--ca-file", place.trusted)
+    assert [request["headers"].get("Authorization") for request in replay.seen if request["url"] == other] == [None]
+
+
+def another_certificate(place, replay):
+    place.called = ("hub.example.com",)
+
+
+def unknown_name(place, replay):
+    del place.names["alice.hub.example.com"]
+
+
+def another_site(answer):
+    def made(place, replay):
+        replay.answers["GET", f"{ALICES}user/alice/"] = [answer]
+
+    return made
+
+
+# What is wrong, what is said of it, and words of the cause.
+AMISS = [
+    (unknown_name, "the user's own host name, alice.hub.example.com: .*Failed to resolve", "The DNS knows the hub's name, but not"),
+    (
+        another_certificate,
+        "the user's own host name, alice.hub.example.com: .*certificate verify failed: Hostname mismatch",
+        "The certificate is for the",
+    ),
+    (another_site(nginx(404, "Not Found")), f"GET {ALICES}user/alice/ -> 404 Not Found: ", "Another site of the reverse proxy answers at"),
+    (another_site(apache(200, "OK")), f"GET {ALICES}user/alice/ -> 200 OK: ", "Another site of the reverse proxy answers at"),
+]
+
+
+@pytest.mark.parametrize(("amiss", "said", "cause"), AMISS)
+def test_what_is_missing_for_users_names_is_told(place, amiss, said, cause):
+    replay = at_a_name_of_her_own(place)
+    amiss(place, replay)
+    run = place.check(replay, *given(place, recorded()["user"]["options"]), "--ca-file", place.trusted)
+    assert (run.last["rung"], run.last["ok"], run.last["certainty"]) == ("server_spawns", False, "certain")
+    assert re.match(said, run.last["said"]), run.last
+    assert run.last["cause"].startswith(cause)
+    assert run.last["page"] == "deploy/user-hosts"
+
+
+def test_a_cookie_for_one_name_alone_has_to_be_secure_too(place):
+    replay = Replay.of("user")
+    named = [
+        answer.with_header("Set-Cookie", "__Host-jupyterhub-hub-login=a; Path=/") for answer in replay.answers["POST", f"{URL}hub/login"]
+    ]
+    replay.answers["POST", f"{URL}hub/login"] = named
+    assert climb(place, replay).last["said"].startswith("the cookie __Host-jupyterhub-hub-login comes without Secure")
 
 
 @pytest.mark.parametrize(
@@ -1795,6 +1930,50 @@ def test_a_hub_without_xsrf_cookies_is_asked_once(place):
     assert run.last["evidence"] == ["GET /jupyter/hub/login -> 200", "a link of 6000 characters reaches the hub -> 302"]
 
 
+PROVIDER = "https://login.example.org/authorize"
+
+
+def button(answer):
+    """JupyterHub's page for a login at a provider."""
+    return dataclasses.replace(
+        answer, body=b'<div class="service-login"><a role="button" href="/jupyter/hub/oauth_login">Sign in</a></div>'
+    )
+
+
+def at_a_provider(place, replay):
+    """The hub, or something in front of it, sends people on to a provider, and tells it their state."""
+    place.names["login.example.org"], place.called = ADDRESS, (*place.called, "login.example.org")
+    sent = {"Location": f"{PROVIDER}?state=secret", "Content-Security-Policy": OF_THE_HUB}
+    answer = jupyters(302, "Found")
+    for name, value in sent.items():
+        answer = answer.with_header(name, value)
+    replay.change("GET", "/hub/login", answer.with_header("Cross-Origin-Opener-Policy", "same-origin"))
+    replay.answers["GET", f"{PROVIDER}?state=secret"] = [pages(200, "OK", "<h1>Log in</h1>")]
+
+
+@pytest.mark.parametrize("sends", [True, False], ids=["at once", "by a button"])
+def test_who_logs_in_elsewhere_is_told_to_bring_a_token_and_gives_nobody_the_password(place, sends):
+    replay = Replay.of("user")
+    if sends:
+        at_a_provider(place, replay)
+    else:
+        replay.change("GET", "/hub/login", button)
+    run = climb(place, replay)
+    where = PROVIDER if sends else f"{URL}hub/login"
+    assert run.last["said"] == f"GET /jupyter/hub/login leads to {where}, which has no form of the hub's: users log in elsewhere"
+    assert (run.last["certainty"], run.last["page"]) == ("certain", "deploy/check")
+    assert "token" in run.last["cause"]
+    assert not [request for request in replay.seen if request["method"] == "POST"]
+
+
+def test_from_outside_a_hub_whose_users_log_in_elsewhere_has_no_fault(place):
+    replay = Replay.of("outside")
+    at_a_provider(place, replay)
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--megabytes", "1")
+    assert run.last["ok"], run.last
+    assert run.last["rung"] == "blocks_shown"
+
+
 # From outside
 
 
@@ -2034,7 +2213,7 @@ def test_without_its_packages_it_says_how_it_is_run():
 def test_the_first_cause_that_fits_is_told():
     """In the order of the table: what is narrow stands before what is wide."""
     said = {
-        "hub/api -> 404 Not Found: Not Found (from JupyterHub's own proxy)": "troubleshooting/failed-to-start-proxy",
+        "hub/api -> 404 Not Found: Not Found (from JupyterHub's own proxy)": "deploy/run-as-a-service",
         "hub/api -> 404 Not Found: nginx (from nginx)": "troubleshooting/not-found-under-the-base-url",
         "-> 403 on the WebSocket: Jupyter Server (from the user's server)": "deploy/how-the-parts-fit",
         "GET hub/api -> 500 Internal (from Apache)": "troubleshooting/internal-server-error-from-apache",
@@ -2108,6 +2287,7 @@ def test_only_the_hub_answers_above_the_users_servers():
     assert from_whom(500, '{"message": "no", "reason": null}', "hub/api", Content_Type="application/json") == "the hub"
 
 
+SLASH = "not-found-for-an-encoded-slash"
 # (what was said, how certain the cause is, the page)
 VERDICTS = [
     ("PUT /a -> 413 Request Entity Too Large (from nginx)", "certain", "request-entity-too-large"),
@@ -2133,6 +2313,10 @@ VERDICTS = [
     ("GET /hub/api -> 500 Internal Server Error (from Apache)", "one of these", "internal-server-error-from-apache"),
     ("GET /hub/api -> 500 Internal Server Error (from the hub)", "not known", "index"),
     ("Spawn failed: Server at http://127.0.0.1:1/ didn't respond in 30 seconds", "one of these", "server-did-not-respond-in-time"),
+    ("the server does not start: Spawn failed:", "one of these", "unknown-assignment"),
+    ("Spawn failed: Job 5 ended before its server listened.", "one of these", "deploy/slurm"),
+    ("Spawn failed: Job 5 took too long. Slurm said last: PENDING Resources", "one of these", "deploy/slurm"),
+    ("GET /hub/spawn -> 500 Internal Server Error: sbatch: error: no (from the hub)", "one of these", "deploy/slurm"),
     ("a part of JupyterLab's page does not load: GET /a.js -> 404 Not Found (from nginx)", "certain", "scripts-are-not-found"),
     ("a part of JupyterLab's page does not load: GET /a.js -> 200 OK: Hello (from another program)", "certain", "scripts-are-not-found"),
     ("a part of JupyterLab's page does not load: GET /a.js -> 404 Not Found (from the user's server)", "not known", "index"),
@@ -2150,6 +2334,7 @@ VERDICTS = [
     ("GET /hub/api -> 403 Forbidden: no (from the hub)", "not known", "index"),
     ("PUT /a: Remote end closed connection without response", "one of these", "invalid-response-403-forbidden"),
     ("GET /a: Remote end closed connection without response", "not known", "index"),
+    ("PUT /a: the connection was closed in the middle of the upload", "one of these", "upload-breaks-off"),
     ("GET /files/a -> 404 Not Found: 404 (from nginx)", "one of these", "scripts-are-not-found"),
     ("GET /files/a -> 404 Not Found: 404 (from the user's server)", "not known", "index"),
     ("GET /u/api/kernelspecs -> 404 Not Found: no (from the user's server)", "certain", "cross-origin-websockets-not-allowed"),
@@ -2161,6 +2346,20 @@ VERDICTS = [
     ("GET /u/api/events/subscribe -> 502 on the WebSocket: 502 (from Apache)", "one of these", "bad-gateway-or-service-unavailable"),
     ("a WebSocket's address with a space does not pass: GET /a -> 502 (from Apache)", "one of these", "bad-gateway-or-service-unavailable"),
     ("Blockly does not load: GET /blockly.js -> 502 (from nginx)", "one of these", "bad-gateway-or-service-unavailable"),
+    # As Traefik 3.6.4 answers: an empty page, and no word of its own.
+    ("a WebSocket's address with ? does not pass: GET /a -> 400 on the WebSocket (from another program)", "one of these", SLASH),
+    ("the encoded name 'a' does not pass: PUT /a -> 400 Bad Request (from another program)", "one of these", SLASH),
+    ("an encoded slash (%2F) does not pass: GET /a -> 400 Bad Request (from another program)", "one of these", SLASH),
+    (
+        "the encoded name 'a' does not pass: PUT /a -> 400 Bad Request: no (from the user's server)",
+        "certain",
+        "bad-request-for-a-percent-sign",
+    ),
+    ("GET /hub/login -> 401 Unauthorized: 401 (from Apache)", "certain", "deploy/check"),
+    ("GET /hub/login -> 401 Unauthorized: no (from the hub)", "not known", "index"),
+    ("the hub's pages may be framed: Content-Security-Policy: none", "one of these", "jigsaw/configure"),
+    ("every page of the server may be framed: Content-Security-Policy: none", "one of these", "jigsaw/configure"),
+    ("every page of the server may be framed: Content-Security-Policy: frame-ancestors 'none'", "one of these", "jigsaw/configure"),
     ("something that nobody has seen before", "not known", "index"),
 ]
 
@@ -2171,6 +2370,17 @@ def test_a_verdict_is_as_sure_as_what_was_seen(said, certainty, page):
     assert (told["certainty"], told["page"].removeprefix("troubleshooting/")) == (certainty, page)
     assert bool(told["cause"]) == (certainty != "not known")
     assert bool(told["decide"]) == (certainty == "one of these")
+
+
+@pytest.mark.parametrize("words", ['Can "Upgrade" only to "WebSocket".', '"Connection" must be "Upgrade".'])
+@pytest.mark.parametrize(("address", "certainty"), [("127.0.1.1", "certain"), (ADDRESS, "one of these")])
+def test_who_has_taken_an_upgrade_away_is_certain_on_the_server_alone(place, words, address, certainty):
+    place.names = {"hub.example.com": address}
+    replay = Replay.of("user")
+    replay.change("GET", CHANNELS, pages(400, "Bad Request", words))
+    run = climb(place, replay)
+    assert run.last["certainty"] == certainty
+    assert ("Something between this machine and the server" in run.last["cause"]) == (certainty != "certain")
 
 
 # (what was said, which proxy other answers have named, what the cause or how to decide says, the page)

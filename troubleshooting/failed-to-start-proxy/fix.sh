@@ -1,2 +1,1 @@
 rm /dev/shm/large
-pkill --full configurable-http-proxy

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, SAVED_AS, SNIPPETS, VALUES, Files, Stale
+from tests.harness.machines import deployment, differences, engine, images
+from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, VALUES, Files
 
 # How a balancer speaks with the reverse proxy, as the published differences are called.
 WAYS = ("http", "https", "proxy-protocol")
@@ -73,14 +70,7 @@ def addressed(text: str, *addresses: str) -> str:
 def files(proxy: str, way: str, *addresses: str) -> Files:
     """The published files with the difference for balancers at addresses. Raises `Stale` if it does not fit what is published."""
     name = EVERY_PROXY[proxy].site_file
-    with tempfile.TemporaryDirectory() as work:
-        copy = Path(work, SAVED_AS[name].lstrip("/"))
-        copy.parent.mkdir(parents=True)
-        copy.write_bytes((SNIPPETS / name).read_bytes())
-        done = subprocess.run(["git", "apply", SNIPPETS / difference(proxy, way)], cwd=work, capture_output=True, text=True)
-        if done.returncode:
-            raise Stale(f"snippets/{difference(proxy, way)} does not fit what is published: {done.stderr.strip()}")
-        return Files({name: addressed(copy.read_text("utf-8"), *addresses)})
+    return Files({name: addressed(differences.changed(name, difference(proxy, way)), *addresses)})
 
 
 @dataclass

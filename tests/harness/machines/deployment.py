@@ -112,6 +112,7 @@ ON_SERVER = {
     for name in (
         "user_actions",
         "class_actions",
+        "door_actions",
         "in_kernel",
         "kernel_actions",
         "local_scan",

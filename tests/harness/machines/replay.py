@@ -172,6 +172,7 @@ class Replay:
     ended: threading.Event = field(default_factory=threading.Event)
     clock: Clock | None = None  # of the check that runs
     on_frame: Callable[[str], None] = lambda frame: None  # is called with what comes over a WebSocket
+    cut: str = ""  # the end of an address: a request for it is cut off before its body is read
     # Names of this run, in the place of the recorded ones.
     renamed: dict[str, str] = field(default_factory=dict)
 
@@ -255,6 +256,14 @@ class Handler(socketserver.StreamRequestHandler):
                 self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 return None
             headers = http.client.parse_headers(self.rfile)
+            if replay.cut and target.endswith(replay.cut):
+                # At once, while more is being sent.
+                self.rfile.read(1 << 20)
+                self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.wfile.close()
+                self.rfile.close()
+                self.request.close()
+                return None
             body = self.rfile.read(int(headers.get("Content-Length", 0)))
             said = replay.answer(method, f"{self.server.scheme}://{headers['Host']}{target}", headers, body)
             if isinstance(said, dict):

@@ -12,10 +12,10 @@ from tests.harness.manifest import HUBS, PUBLISHED, SAVED_AS
 
 # Addresses that nobody has (RFC 5737), as the page and its firewall have them.
 ADDRESSES = {"head": "198.51.100.1", "node1": "198.51.100.11", "node2": "198.51.100.12"}
-NETWORK = ("--subnet", "198.51.100.0/24", "--gateway", "198.51.100.254")
+SUBNET = "198.51.100.0/24"
+NETWORK = ("--subnet", SUBNET, "--gateway", "198.51.100.254")
 NODES = tuple(name for name in ADDRESSES if name != "head")
 FIREWALL = ("--cap-add", "NET_ADMIN")
-KIND = HUBS[-1]
 KEY = "/etc/munge/munge.key"
 
 
@@ -32,6 +32,10 @@ class Cluster:
         key = self.hub.machine.sh(f"base64 --wrap=0 {KEY}").stdout
         node.sh(f"mkdir --parents /root/slurm; echo {key} | base64 --decode >/root/slurm/munge.key")
 
+    def release(self) -> str:
+        """Slurm's version, as its own program tells it."""
+        return self.hub.machine.sh("sinfo --version").stdout.split()[1]
+
     def jobs(self) -> list[str]:
         """The jobs that Slurm has not ended, as "alice RUNNING node1"."""
         told = self.hub.machine.sh("squeue --noheader --format='%u %T %B'").stdout
@@ -39,24 +43,118 @@ class Cluster:
 
 
 def _options(name: str) -> tuple[str, ...]:
-    return ("--ip", ADDRESSES[name], *FIREWALL, *engine.known(ADDRESSES), "--sysctl", deployment.ROOTS_PORTS)
+    return ("--ip", ADDRESSES[name], *FIREWALL, *engine.known(ADDRESSES))
 
 
 @contextlib.contextmanager
-def machines() -> Iterator[Cluster]:
-    """The machines before anybody has made a cluster of them; the hub runs. Homes are one volume, as if by NFS."""
+def machines(kind: str = HUBS[-1], *more: str) -> Iterator[Cluster]:
+    """The machines before anybody has made a cluster of them; the hub, of a kind in `HUBS`, runs. Homes are one volume, as if by NFS.
+
+    `more` are options of the container that is the hub's machine.
+    """
     with contextlib.ExitStack() as stack:
-        network = stack.enter_context(engine.network(*NETWORK))
-        images.prepare(wanted=[images.slurm_head(KIND), images.slurm_node(KIND)])
-        options = (*deployment.NAMED, *_options("head")[:-2], "--volume", "/home")
-        head = stack.enter_context(deployment.machine(KIND, network, options, images.slurm_head))
-        hub = deployment.prepare(head, KIND)
+        try:
+            network = stack.enter_context(engine.network(*NETWORK))
+        except RuntimeError as refused:
+            if "overlap" not in str(refused) and "already used" not in str(refused):
+                raise
+            there = f"another cluster, or another network with its addresses ({SUBNET}), is there already: end it first."
+            raise engine.Trouble(there) from None
+        images.prepare(wanted=[images.slurm_head(kind), images.slurm_node(kind)])
+        options = (*deployment.NAMED, *_options("head"), "--volume", "/home", *more)
+        head = stack.enter_context(deployment.machine(kind, network, options, images.slurm_head))
+        hub = deployment.prepare(head, kind)
         deployment.start(hub)
         config = "jupyter/jupyter_server_config.py"
         nodes = {}
         for name in NODES:
-            options = (*_options(name), "--hostname", name, "--volumes-from", head.id)
-            nodes[name] = stack.enter_context(engine.run(images.slurm_node(KIND).tag, network=network, options=options, boot=True))
+            options = (*_options(name), "--sysctl", deployment.ROOTS_PORTS, "--hostname", name, "--volumes-from", head.id)
+            nodes[name] = stack.enter_context(engine.run(images.slurm_node(kind).tag, network=network, options=options, boot=True))
             # Debian gives each machine a key of its own.
             nodes[name].put({KEY: secrets.token_bytes(128), SAVED_AS[config]: PUBLISHED.read(config)})
         yield Cluster(hub, nodes, network)
+
+
+# The faults
+
+
+@contextlib.contextmanager
+def full(cluster: Cluster) -> Iterator[None]:
+    """All nodes are another user's for the length of a `with` block."""
+    for _ in NODES:
+        asked = "sbatch --cpus-per-task=2 --mem=1000 --chdir=/tmp --output=/dev/null --wrap='sleep 900'"
+        cluster.hub.machine.exec("sh", "-c", asked, user="bob")
+    cluster.hub.machine.until(f"test $(squeue --noheader --user=bob --states=RUNNING | wc -l) = {len(NODES)}")
+    try:
+        yield
+    finally:
+        cluster.hub.machine.sh("scancel --user=bob")
+        cluster.hub.machine.until("! squeue --noheader --user=bob | grep .")
+
+
+@contextlib.contextmanager
+def one_node(cluster: Cluster) -> Iterator[engine.Container]:
+    """The first node, on which all jobs are for the length of a `with` block."""
+    others = ",".join(NODES[1:])
+    cluster.hub.machine.sh(f"scontrol update NodeName={others} State=DRAIN Reason=test")
+    try:
+        yield cluster.nodes[NODES[0]]
+    finally:
+        cluster.hub.machine.sh(f"scontrol update NodeName={others} State=RESUME")
+
+
+@contextlib.contextmanager
+def made(machine: engine.Container, make: str, undo: str) -> Iterator[None]:
+    """A fault of a machine, made and undone by scripts of root's, for the length of a `with` block."""
+    try:
+        machine.sh(make)
+        yield
+    finally:
+        machine.sh(undo)
+
+
+@contextlib.contextmanager
+def configured(cluster: Cluster, *lines: str) -> Iterator[None]:
+    """A hub with more lines in its file for the length of a `with` block."""
+    path = SAVED_AS["slurm/slurm.py"]
+    before = cluster.hub.machine.read(path)
+
+    def start(text: str) -> None:
+        cluster.hub.machine.sh("systemctl restart jupyterhub", {path: text})
+        cluster.hub.machine.until(deployment.IS_UP)
+
+    start("\n".join([before, *lines, ""]))
+    try:
+        yield
+    finally:
+        start(before)
+
+
+@contextlib.contextmanager
+def without_network(cluster: Cluster, name: str) -> Iterator[None]:
+    """A node that nobody reaches, as one that has lost its power, for the length of a `with` block."""
+    node = cluster.nodes[name].id
+    engine.cli("network", "disconnect", cluster.network, node)
+    try:
+        yield
+    finally:
+        engine.cli("network", "connect", "--ip", ADDRESSES[name], cluster.network, node)
+
+
+# Programs of a node's: what keeps the home away, what makes the clock wrong, and how each is mended.
+NO_HOME = ("mkdir --parents /mnt/home && mount --move /home /mnt/home", "mount --move /mnt/home /home")
+PROGRAM = "/opt/jupyterhub/bin/batchspawner-singleuser"
+NO_PROGRAM = (f"mv {PROGRAM} {PROGRAM}.kept", f"mv {PROGRAM}.kept {PROGRAM}")
+# A release that says that it is another; older ones themselves are tried in tests/deploy/test_faults.py.
+VERSION = "/opt/jupyterhub/lib/python3*/site-packages/jupyterhub/_version.py"
+OTHER_VERSION = (
+    f"cp --archive {VERSION} /root/version.kept && sed --in-place '$a __version__ = \"6.0.0\"' {VERSION}",
+    f"cp --archive /root/version.kept {VERSION}",
+)
+WRONG_CLOCK = """mkdir --parents /run/systemd/system/munge.service.d
+cat >/run/systemd/system/munge.service.d/clock.conf <<END
+[Service]
+Environment=LD_PRELOAD=$(dpkg --listfiles libfaketime | grep 'libfaketime.so.1$') FAKETIME=+1h
+END
+systemctl daemon-reload; systemctl restart munge"""
+RIGHT_CLOCK = "rm -r /run/systemd/system/munge.service.d; systemctl daemon-reload; systemctl restart munge; systemctl restart slurmd"

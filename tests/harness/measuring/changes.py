@@ -13,7 +13,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from tests.harness.manifest import FURTHER_PROXIES, SNIPPETS, snippets
+import yaml
+
+from tests.harness.manifest import SNIPPETS, snippets
 
 
 class Unknown(ValueError):
@@ -196,6 +198,80 @@ def _balanced(code: str) -> bool:
     return all(bare.count(one) == bare.count(other) for one, other in ("()", "[]", "{}"))
 
 
+# How blocks begin and end in Caddy's files and logrotate's.
+BEGINS, ENDS = re.compile(r".*\{$|postrotate$"), ("}", "endscript")
+
+
+def _braces(name: str, lines: list[str]) -> Iterator[Directive]:
+    """Each line; a block with all that is in it."""
+    opened: list[int] = []
+    for number, line in enumerate(lines, 1):
+        code = line.strip()
+        if not code or code.startswith("#"):
+            continue
+        if code in ENDS:
+            begun = opened.pop()
+            yield Directive(name, begun, number, lines[begun - 1].strip())
+        elif BEGINS.match(code):
+            opened.append(number)
+        else:
+            yield Directive(name, number, number, code)
+
+
+def _haproxy(name: str, lines: list[str]) -> Iterator[Directive]:
+    """Each line; a section with all that is in it, and a condition with all that it is for."""
+    section = condition = last = 0
+    for number, line in enumerate(lines, 1):
+        code = line.strip()
+        if not code or code.startswith("#"):
+            continue
+        if code.startswith(".if "):
+            condition = number
+        elif code == ".endif":
+            yield Directive(name, condition, number, lines[condition - 1].strip())
+        elif line.startswith(" "):
+            yield Directive(name, number, number, code)
+        else:
+            if section:
+                yield Directive(name, section, last, lines[section - 1].strip())
+            section = number
+        last = number
+    if section:
+        yield Directive(name, section, last, lines[section - 1].strip())
+
+
+def _yaml(name: str, lines: list[str]) -> Iterator[Directive]:
+    """Each entry of a mapping or a list that has lines of its own, with all that is in it. One that holds a single block is that block."""
+
+    def blocks(node: yaml.Node) -> list:
+        return node.value if isinstance(node, yaml.CollectionNode) and not node.flow_style else []
+
+    def parts(entry: object) -> tuple[yaml.Node, yaml.Node]:
+        return entry if isinstance(entry, tuple) else (entry, entry)  # of a list's entry, it is both
+
+    def last(node: yaml.Node) -> int:
+        if inner := blocks(node):
+            return last(parts(inner[-1])[1])
+        # The mark of a text that goes on over several lines is that of what comes after it.
+        end = node.end_mark.line + (0 if getattr(node, "style", "") in (">", "|") else 1)
+        while _comment("#")(lines[end - 1]):
+            end -= 1
+        return end
+
+    def within(node: yaml.Node) -> Iterator[Directive]:
+        inner = blocks(node)
+        for begin, value in map(parts, inner):
+            first, end = begin.start_mark.line + 1, last(value)
+            if len(inner) > 1 or node is root or not blocks(value):
+                text = lines[first - 1].strip() if blocks(value) else " ".join(line.strip() for line in lines[first - 1 : end])
+                yield Directive(name, first, end, text)
+            yield from within(value)
+
+    root = yaml.compose("\n".join(lines), yaml.SafeLoader)
+    # An entry of a list may begin on the line of the first of its own.
+    yield from {(one.first, one.last): one for one in within(root)}.values()
+
+
 def _lines(name: str, lines: list[str]) -> Iterator[Directive]:
     """Each line."""
     for number, line in enumerate(lines, 1):
@@ -207,6 +283,13 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
     "nginx/*.conf": _nginx,
     "apache/*.conf": _apache,
     "people/*.conf": _apache,
+    "caddy/*.conf": _unit,
+    "haproxy/*.conf": _unit,
+    "traefik/*.conf": _braces,
+    ".caddyfile": _braces,
+    ".logrotate": _braces,
+    ".cfg": _haproxy,
+    ".yaml": _yaml,
     ".service": _unit,
     ".slice": _unit,
     ".timer": _unit,
@@ -220,13 +303,14 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # for a balancer, test_balancer sees what breaks without it; what stands beside another site is the published site's, but for what
 # test_existing_site sees. What each line for a faster first load does, test_faster sees; what a script for more kernels is for,
 # test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect and test_ldap see. Of a
-# cluster's files, test_slurm sees what each limit and each wall is for.
-# Of a further reverse proxy, the rows of `make test-all` see what it does: its lines have no record yet.
+# cluster's files, test_slurm sees what each limit and each wall is for; of those for a host name for each user, test_user_hosts what
+# each part keeps away.
 ELSEWHERE = (
     "check/",
     "balancer/",
     "beside/",
     "faster/",
+    "hosts/",
     "workflow/",
     "kernels/",
     "ldap/",
@@ -235,6 +319,8 @@ ELSEWHERE = (
     "kernel/my_kernel/",
     "jupyterhub/requirements",
     "course/requirements.txt",
+    "caddy/requirements.txt",
+    "traefik/requirements.txt",
 )
 
 
@@ -249,8 +335,7 @@ def kind(name: str) -> str:
 
 def files() -> list[str]:
     """The snippets whose lines have to have a witness."""
-    further = tuple(f"{proxy}/" for proxy in FURTHER_PROXIES)
-    return [name for name in snippets() if not name.startswith(ELSEWHERE + further)]
+    return [name for name in snippets() if not name.startswith(ELSEWHERE)]
 
 
 def directives(name: str, text: str | None = None) -> list[Directive]:
@@ -299,6 +384,63 @@ NEIGHBOURS: dict[str, list[tuple[str, str]]] = {
     "people/*.conf": [
         (r",!sudo", ""),
     ],
+    "caddy/*.conf": [
+        (r"=0700", "=0755"),
+        (r"--mode 400", "--mode 444"),
+        (r" --force", ""),
+    ],
+    "haproxy/*.conf": [],
+    "traefik/*.conf": [
+        (r"640", "644"),
+        (r"14", "2"),
+    ],
+    ".logrotate": [
+        (r"14", "2"),
+    ],
+    ".caddyfile": [
+        (r"unix//run/caddy/admin.sock", "127.0.0.1:2019"),
+        (r"h1$", "h1 h2"),
+        (r"read_header 15s", "read_header 1m"),
+        (r"640", "644"),
+        (r"\b301\b", "302"),
+        (r"\b302\b", "301"),
+        (r"\{uri\}", "{path}"),
+        (r"(?<=\^)/jupyter\$", "/jupyter"),
+        (r"(?<=gzip )7", "1"),
+        (r"\{scheme\}", "http"),
+        (r"\{remote_host\}", "{header.X-Real-IP}"),
+        (r"24h", "1s"),
+        (r"512MiB", "100MiB"),
+        (r"512 \*", "100 *"),
+    ],
+    ".cfg": [
+        (r",:::\d+", ""),
+        (r" alpn http/1.1", " alpn h2,http/1.1"),
+        (r" ssl-min-ver TLSv1.2", ""),
+        (r" ciphers \S+", ""),
+        (r" no-tls-tickets", ""),
+        (r"http-request 15s", "http-request 1m"),
+        (r"client-hs 15s", "client-hs 1m"),
+        (r"(?<=path_reg \^)/jupyter\$", "/jupyter"),
+        (r"http-after-response", "http-response"),
+        (r"\b301\b", "302"),
+        (r"\b302\b", "301"),
+        (r"%HPO", "%HU"),
+        (r"%\[src\]", "%[req.hdr(X-Forwarded-For)]"),
+        (r"536870912", "104857600"),
+        (r"retries 0", "retries 3"),
+    ],
+    ".yaml": [
+        (r"\[web\]", "[websecure]"),
+        (r"permanent: true", "permanent: false"),
+        (r"(?<=\^)/jupyter\$", "/jupyter"),
+        (r"(?<=X-Scheme: )https", "http"),
+        (r"readTimeout: 15s", "readTimeout: 5m"),
+        (r"readTimeout: 5m", "readTimeout: 30s"),
+        (r"maxIdleConnsPerHost: -1", "maxIdleConnsPerHost: 2"),
+        (r"defaultMode: drop", "defaultMode: keep"),
+        (r"minResponseBodyBytes: 256", "minResponseBodyBytes: 1024"),
+    ],
     ".service": [
         (r"on-failure", "always"),
         (r"on-failure", "no"),
@@ -346,8 +488,12 @@ WIDER: dict[str, str] = {
 # Lists of which each word counts.
 LISTS = re.compile(
     r"^(ssl_protocols|ssl_ciphers|gzip_types|SSLProtocol|SSLCipherSuite|AddOutputFilterByType DEFLATE|CapabilityBoundingSet"
-    r"|RestrictAddressFamilies|a2enmod --quiet)[ =]+(.*?);?$"
+    r"|RestrictAddressFamilies|a2enmod --quiet|compression type)[ =]+(.*?);?$"
 )
+# In YAML, those between brackets.
+FLOW = re.compile(r"(?:middlewares|encodings|includedContentTypes): \[(.*)\]$")
+# Of these kinds of files no number is halved or doubled: what time a test can see is among their neighbours.
+WITHOUT_NUMBERS = ("caddy/*.conf", "haproxy/*.conf", "traefik/*.conf", ".logrotate", ".caddyfile", ".cfg", ".yaml")
 SWITCHES = {"on": "off", "off": "on", "On": "Off", "yes": "no", "True": "False", "False": "True"}
 # A number and its unit, where it is a value of its own.
 NUMBER = re.compile(r"(?<![\w.:$/\"%-])(\d+)(?=(?:[smhdk]|MB?)?(?:[;,)]|\s|$|$))|(?<=[=:])(\d+)(?=[sm]?(?:[,;)\s]|$))")
@@ -388,6 +534,16 @@ def _worse(directive: Directive, line: str) -> Iterator[tuple[str, str]]:
         if more := WIDER.get(found[1]):
             yield f"{more} as well", line.replace(found[2], f"{found[2]}{separator}{more}")
         return
+    if where == ".yaml":
+        if found := FLOW.search(code):
+            words = found[1].split(", ")
+            for word in words if len(words) > 1 else ():
+                yield f"{word} left out", line.replace(found[1], ", ".join(other for other in words if other != word))
+        for word, other in (("true", "false"), ("false", "true")):
+            if code.endswith(f": {word}") and not code.startswith("permanent"):
+                yield f"{word} → {other}", line.replace(f": {word}", f": {other}")
+    if where in WITHOUT_NUMBERS:
+        return
     if re.match(
         r"(return|error_page|proxy_pass|log_format|listen|RedirectMatch|LogFormat|ErrorLogFormat|SystemCallFilter|Environment|LimitNOFILE)\b",
         code,
@@ -402,7 +558,7 @@ def changes(directive: Directive, text: str | None = None) -> list[Change]:
     """All changes to a directive, its deletion first; `text` is that of the whole snippet."""
     lines = ((SNIPPETS / directive.name).read_text("utf-8") if text is None else text).split("\n")[directive.first - 1 : directive.last]
     made = [Change(directive, DELETED, (directive.gone,) if directive.gone else ())]
-    block = directive.last > directive.first and not directive.text.endswith(";") and kind(directive.name) not in (".service", ".slice")
+    block = directive.last > directive.first and not directive.text.endswith(";") and KINDS[kind(directive.name)] is not _unit
     for number, line in enumerate(lines[:1] if block else lines):
         for said, other in _worse(directive, line):
             made.append(Change(directive, said, (*lines[:number], other, *lines[number + 1 :])))

@@ -149,6 +149,13 @@ def attacked(hub: deployment.Hub, browser: Driver, attack: str, seen: str) -> di
     return row("attacked", browser.name, browser.version, used, [], **more)
 
 
+def on_a_cluster(hub: deployment.Hub, proxy: str, release: str, took: dict[str, float], application: str = "") -> dict:
+    """What a user did whose server was a job of Slurm's, in seconds: the rungs of the check, or blocks in an application."""
+    slurm = [name for name in SEEN if name.startswith("slurm/")]
+    more = {"on": proxy, "home": hub.suite, "jupyterhub": hub.version, "application": application, "rungs": took}
+    return row("cluster", "Slurm", release, [*slurm, *PUBLISHED.folder(proxy), *DEPLOYED, UNIT], slurm, **more)
+
+
 def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, fault: str, told: dict) -> dict | None:
     """What a fault left of a user's work, as `user_actions.watch` told it; it was made to a proxy's `machine`, or, without one, to the hub.
 

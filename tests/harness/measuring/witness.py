@@ -28,7 +28,7 @@ from typing import Any
 
 from _ext.evidence import digest
 from tests.harness.machines import engine, images
-from tests.harness.manifest import BUILD, PROXIES, ROOT, SNIPPETS
+from tests.harness.manifest import BUILD, EVERY_PROXY, FURTHER_PROXIES, ROOT, SNIPPETS
 from tests.harness.measuring import durations
 from tests.harness.measuring.changes import Change, Unknown, changes, directives, files
 
@@ -37,7 +37,7 @@ RECORD = ROOT / "tests/witnesses.json"
 ARGUED = ROOT / "tests/exemptions.toml"
 WORK = BUILD / "witness"
 # At most so many changes may go without a witness, each with its reason.
-EXEMPTIONS = 15
+EXEMPTIONS = 20
 # A worker that says nothing for so long hangs, in seconds.
 SILENT = 900
 # Seconds of a test that has not been measured.
@@ -80,6 +80,10 @@ SEE: dict[str, list[str]] = {
     "care/jupyterhub-": ["deploy/watch"],
     "care/prometheus": ["deploy/watch"],
 }
+# Those of a further reverse proxy: what it serves, and its scripts, service and rotation.
+FURTHER = ["deploy/" + name for name in ("other_lines", "safe", "lines", "fast", "traps", "logs", "limits", "faults", "ladder")]
+SEE |= {f"{proxy}/": FURTHER for proxy in FURTHER_PROXIES}
+SEE = {f"{proxy}/{name}": ["deploy/other_scripts"] for proxy in FURTHER_PROXIES for name in ("enable.sh", "check.sh")} | SEE
 
 
 def _name(test: str) -> str:
@@ -87,11 +91,19 @@ def _name(test: str) -> str:
     return f"tests/{folder}/test_{name}.py"
 
 
-def collected() -> list[str]:
-    """Every test there is, by its name in pytest. RuntimeError with pytest's words if they cannot be read."""
+def weekly(name: str) -> bool:
+    """Whether the witnesses of a snippet may be tests that run once a week: those of a further reverse proxy, whose rows do."""
+    return name.split("/")[0] in FURTHER_PROXIES
+
+
+def collected(whole: bool = False) -> list[str]:
+    """Every test that runs each time, or the `whole` of them, by its name in pytest.
+
+    RuntimeError with pytest's words if they cannot be read.
+    """
     options = ["--no-machines", "--collect-only", "-q", "-o", "addopts=-p no:nbval --import-mode=importlib"]
     command = [sys.executable, "-m", "pytest", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"WHOLE": "1" if whole else ""})
     tests = [line for line in done.stdout.splitlines() if "::" in line]
     if done.returncode or not tests:
         raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
@@ -100,7 +112,7 @@ def collected() -> list[str]:
 
 def modules(name: str) -> list[str]:
     """The files of tests that may see a snippet at work, those first that are tried first."""
-    return [_name(one) for start in SEE if name.startswith(start) for one in SEE[start]]
+    return [*dict.fromkeys(_name(one) for start in SEE if name.startswith(start) for one in SEE[start])]
 
 
 def seeing(name: str, tests: list[str]) -> dict[str, float]:
@@ -110,9 +122,9 @@ def seeing(name: str, tests: list[str]) -> dict[str, float]:
     alone = name.startswith(("jupyterhub/install", "kernel/", "jigsaw/install"))
 
     def concerns(test: str) -> bool:
-        words = set(re.split(r"[-\[\]]", test.partition("::")[2]))
-        others = words & (PROXIES.keys() - {folder})
-        if folder in PROXIES and others and folder not in words:
+        words = set(re.split(r"[-_\[\]]", test.partition("::")[2].replace(f"{folder}s_", f"{folder}_")))
+        others = words & (EVERY_PROXY.keys() - {folder})
+        if folder in EVERY_PROXY and folder not in words and (others or weekly(name)):
             return False
         return not (alone and re.search(r"\b5\.\d+\.\d+\b| on \w+", test))
 
@@ -207,7 +219,7 @@ def look(job: dict[str, Any], say: Callable[[dict], None], more: dict[str, str] 
         command = [sys.executable, "-m", "tests.harness.measuring.witness_worker", f"{folder}/job.json"]
         with Path(folder, "log").open("wb") as log:
             # In a session of its own: what interrupts this program ends it by `end_all`, so that it can clear up.
-            environment = os.environ | {"PYTHONPATH": str(tree)}
+            environment = os.environ | {"PYTHONPATH": str(tree), "WHOLE": "1" if job.get("whole") else ""}
             worker = subprocess.Popen(command, cwd=tree, stdout=log, stderr=log, env=environment, start_new_session=True)
             WORKERS.append(worker)
             heard, last = out.stat().st_size if out.exists() else 0, time.monotonic()
@@ -332,7 +344,7 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
     left = {name: [change for change in made if change.key not in found[name].keys() | argued.keys()] for name, made in todo.items()}
     total = sum(len(made) for made in left.values())
     print(f"{total} changes of {sum(map(len, todo.values()))} to look at, in {len(left)} files", flush=True)
-    tests = collected()
+    tests = {whole: collected(whole) for whole in {weekly(name) for name, made in left.items() if made}}
     begun, count = time.monotonic(), 0
 
     def say(row: dict) -> None:
@@ -358,16 +370,18 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
     with ThreadPoolExecutor(jobs) as pool:
         busy = []
         for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
-            job = {
+            if not made:
+                continue
+            job: dict[str, Any] = {
                 "file": name,
                 "keys": [change.key for change in made],
-                "tests": seeing(name, tests),
+                "tests": seeing(name, tests[weekly(name)]),
                 "modules": modules(name),
+                "whole": weekly(name),
                 "out": str(_path(name)),
             }
             job["hints"] = [[change.key, hints[change.key]] for change in made if change.key in hints]
-            if made:
-                busy.append(pool.submit(look, job, say))
+            busy.append(pool.submit(look, job, say))
         try:
             for one in busy:
                 one.result()

@@ -23,7 +23,7 @@ from _pytest.runner import runtestprotocol
 from tests.harness import on_server
 from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import NEWEST, PROXIES, SNIPPETS, VALUES, VERSIONS, Stale
+from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, NEWEST, PROXIES, SNIPPETS, VALUES, VERSIONS, Stale
 from tests.harness.measuring import syntax
 from tests.harness.measuring.atlas import Unclear
 from tests.harness.measuring.changes import Change, applied, changes, directives
@@ -80,11 +80,24 @@ def told(raised: BaseException) -> tuple[str, str]:
     return "", "\n".join(lines[:3])[:WORDS] or type(raised).__name__
 
 
+def asked_of(name: str) -> tuple[str, str]:
+    """The test that asks the program which reads a snippet, and the kind of machine on which it does; "" where none is asked."""
+    folder = name.split("/")[0]
+    # A further reverse proxy reads all its files but scripts and what is read at night.
+    if folder in FURTHER_PROXIES:
+        kind = FURTHER_PROXIES[folder].servers[-1]
+        return ("" if name.endswith((".sh", "logrotate", "logrotate.conf")) else ASKS[".conf"].format(folder=folder, kind=kind)), kind
+    kind = PROXIES[folder].servers[-1] if folder in PROXIES else NEWEST if name.endswith("_config.py") else VERSIONS["debian"][-1]
+    ends = [end for end in ASKS if name.endswith(end) and (end != ".conf" or folder in PROXIES)]
+    return (ASKS[ends[0]].format(folder=folder, kind=kind) if ends else ""), kind
+
+
 def accepts(name: str, kind: str) -> None:
     """Let the program that reads a snippet check it, on a new machine of a kind. Raises `deployment.Refused`."""
-    with syntax.machine(kind) as machine:
-        if name.endswith(".conf"):
-            syntax.proxy(machine, name.split("/")[0])
+    folder = name.split("/")[0]
+    with syntax.machine(kind, folder if folder in FURTHER_PROXIES else "") as machine:
+        if folder in EVERY_PROXY:
+            syntax.proxy(machine, folder)
         elif name.endswith(".service"):
             syntax.unit(machine)
         else:
@@ -289,12 +302,9 @@ class Loop:
 
     def accepted(self, alive: list[Change]) -> list[Change]:
         """Those of the changes that the program which reads the file accepts; the others die by its words."""
-        folder = self.name.split("/")[0]
-        kind = PROXIES[folder].servers[-1] if folder in PROXIES else NEWEST if self.name.endswith("_config.py") else VERSIONS["debian"][-1]
-        ends = [end for end in ASKS if self.name.endswith(end) and (end != ".conf" or folder in PROXIES)]
-        if not ends:
+        asks, kind = asked_of(self.name)
+        if not asks:
             return alive
-        asks = ASKS[ends[0]].format(folder=folder, kind=kind)
         kept = []
         accepts(self.name, kind)
         for change in alive:

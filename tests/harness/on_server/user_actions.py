@@ -3,6 +3,7 @@
 `python user_actions.py NAME ARGUMENT...` calls a function of this file and prints what it returns, as JSON.
 """
 
+import html
 import http.client
 import http.server
 import io
@@ -192,13 +193,14 @@ def arrived(*urls: str) -> list[list]:
 
 
 class Standin(http.server.BaseHTTPRequestHandler):
-    """A server that answers with the headers it was asked with, and the protocol's version; in the type that the query names."""
+    """A server that answers with the headers it was asked with, the protocol's version, and as "asked" the path; in the type that the
+    query names."""
 
     # Not every reverse proxy compresses what comes by an older one.
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        text = json.dumps(dict(self.headers) | {"version": self.request_version}).encode()
+        text = json.dumps(dict(self.headers) | {"version": self.request_version, "asked": self.path}).encode()
         self.send_response(200)
         self.send_header("Content-Type", urlsplit(self.path).query or "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -713,6 +715,39 @@ def start_named(url: str, user: str, name: str) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"the server {name} is not ready after a minute")
         time.sleep(0.2)
+
+
+def spawned(url: str, user: str, how: str, fields: str) -> dict:
+    """What a user sees who asks for a server by the "form", a "link" or the "API", with fields: the answer, and what the page of a
+    starting server tells until it is there or has failed."""
+    hub, given = visitor(url, user), json.loads(fields)
+    list(hubcheck.log_in(hub))
+    server = f"hub/api/users/{user}/server"
+    if how == "form":
+        answer = hub.request("POST", "hub/spawn", expect=(), data=given | {"_xsrf": hub.xsrf("hub/spawn")}, timeout=120)
+    elif how == "link":
+        answer = hub.request("GET", "hub/spawn", expect=(), params=given, timeout=120)
+    else:
+        answer = hub.request("POST", server, expect=(), json=given, timeout=120)
+    told = []
+    with hub.request("GET", f"{server}/progress", expect=(), stream=True, headers={"Accept": "text/event-stream"}, timeout=120) as stream:
+        if stream.status_code == 200:
+            told = [json.loads(line[5:]).get("message", "") for line in stream.iter_lines(chunk_size=1) if line.startswith(b"data:")]
+    said = re.sub(r"(?s)<(script|style|select).*?</\1>|<[^>]+>", " ", answer.text)
+    return {"status": answer.status_code, "said": " ".join(html.unescape(said).split()), "told": told}
+
+
+def page_of(url: str, user: str) -> str:
+    """The statuses and the words of what a user gets who has logged in and opens JupyterLab, where no server may be."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    try:
+        answer = hub.request("GET", f"{hub.server}lab", expect=(), timeout=60)
+    except requests.RequestException as broken:
+        return str(broken)
+    statuses = " ".join(str(one.status_code) for one in (*answer.history, answer))
+    said = re.sub(r"(?s)<(script|style).*?</\1>|<[^>]+>", " ", answer.text)
+    return f"{statuses} {urlsplit(answer.url).path} {' '.join(html.unescape(said).split())[:2000]}"
 
 
 def come_back(url: str, user: str) -> list[int]:

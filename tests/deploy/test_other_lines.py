@@ -1,0 +1,324 @@
+"""Lines of the further reverse proxies that no test of every reverse proxy sees go: each at work on a server."""
+
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import trustme
+
+from tests.harness.machines import deployment
+from tests.harness.machines.deployment import CHECK, URL
+from tests.harness.manifest import FURTHER_PROXIES, NEWEST, PUBLISHED, SAVED_AS, VALUES
+from tests.harness.measuring.changes import files
+
+HOST, BASE = VALUES["host"], VALUES["base_url"]
+each = pytest.mark.parametrize("proxy", FURTHER_PROXIES)
+
+
+@pytest.fixture
+def behind(idle):
+    """`behind(proxy, extra)`: a reverse proxy with the published files, with more files, on a machine where no hub runs.
+
+    The machine of the hub, and that of the reverse proxy.
+    """
+
+    def behind(proxy, extra=None):
+        hub = deployment.prepare(idle(NEWEST), NEWEST)
+        return hub, deployment.in_front(hub, FURTHER_PROXIES[proxy].servers[-1], proxy, extra=extra)
+
+    return behind
+
+
+def seen(hub, name, *arguments, **options):
+    """What a function of `door_actions.py` tells on the hub's machine."""
+    return deployment.on_server(hub.machine, "door_actions", name, *arguments, **options)
+
+
+# Answers
+
+
+@each
+def test_both_ports_answer_by_ipv6_too(behind, proxy):
+    hub, front = behind(proxy)
+    with front:
+        by = {address: hub.on_server("at", address, HOST, BASE) for address in ("127.0.0.1", "::1")}
+    assert by["::1"] == by["127.0.0.1"]
+    assert {where: status for where, (status, _) in by["::1"].items()} == {f"80 {BASE}": 301, f"443 {BASE}": 503}
+
+
+@each
+def test_http_2_is_spoken_by_traefik_alone(behind, proxy):
+    """And nobody speaks HTTP/3, whose port is one of UDP: 443, which the kernel writes as 01BB."""
+    hub, front = behind(proxy)
+    with front as machine:
+        assert seen(hub, "spoken", URL) == ("h2" if proxy == "traefik" else "http/1.1")
+        assert ":01BB " not in machine.sh("cat /proc/net/udp /proc/net/udp6").stdout
+
+
+@each
+def test_a_path_reaches_the_hub_as_it_was_and_no_header_by_another_spelling(behind, proxy):
+    """X_Scheme is X-Scheme to some programs. HAProxy and Caddy pass it on, and JupyterHub does not read it."""
+    hub, front = behind(proxy)
+    with front:
+        path, aliases, encoding = seen(hub, "passed", URL, "hub/a%2Fb%25c?d=1;e=2&f=", "X_Scheme")
+    assert path == f"{BASE}hub/a%2Fb%25c?d=1;e=2&f="
+    assert aliases == ([] if proxy == "traefik" else ["X_Scheme"])
+    assert encoding == ("br" if proxy == "traefik" else "gzip")
+
+
+@each
+def test_its_own_refusals_have_the_headers_for_browsers_too(behind, proxy):
+    hub, front = behind(proxy)
+    with front:
+        assert seen(hub, "refused", URL) == {"another path": [404, True, True], "too large": [413, True, True]}
+
+
+@each
+def test_a_hub_that_is_away_is_told_at_once_and_one_that_ends_a_connection_by_the_same_status(behind, proxy):
+    hub, front = behind(proxy)
+    with front:
+        nobody, took, ended = seen(hub, "away", URL)
+    assert (nobody, ended) == (503, 503)
+    assert took < 1
+
+
+CHALLENGE = "/var/www/html/.well-known/acme-challenge/token"
+
+
+@pytest.mark.parametrize(("proxy", "port"), [("caddy", 0), ("haproxy", 402)])
+def test_an_authority_finds_on_port_80_what_it_asked_for(behind, proxy, port):
+    """In the folder of certbot's --webroot, or at the port at which certbot waits for it."""
+    hub, front = behind(proxy, {CHALLENGE: "asked for"})
+    with front:
+        assert seen(hub, "challenge", HOST, str(port)) == [200, "asked for"]
+
+
+@each
+def test_who_does_not_end_a_header_on_port_80_is_let_go(behind, proxy):
+    hub, front = behind(proxy)
+    with front:
+        assert seen(hub, "unhurried", HOST, "80", "24") == pytest.approx(15, abs=4)
+
+
+RSA = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305"]
+
+
+@each
+def test_with_a_certificate_of_the_other_kind_browsers_have_the_same_ciphers(behind, proxy):
+    """The tests' own is for ECDSA."""
+    chain, key = deployment.pem(deployment.authority().issue_cert(HOST, key_type=trustme.KeyType.RSA))
+    hub, front = behind(proxy, {VALUES["certificate"]: chain, VALUES["key"]: key})
+    with front:
+        assert seen(hub, "ciphers", URL, *RSA, "ECDHE-RSA-AES128-SHA") == RSA
+
+
+# Logs
+
+# As other servers write it: address, time, request, status, bytes, and at the end the client.
+COMMON = re.compile(r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:[\d:]+ [+-]\d{4}\] "(GET \S+) HTTP/1\.1" (\d{3}) \d+ .*"(python-requests)[^"]*"')
+
+
+def lines(log, proxy):
+    """{(request, status, client)} of a log; a line of another form is an error."""
+    if proxy == "caddy":
+        told = map(json.loads, log.splitlines())
+        return {
+            (f"{row['request']['method']} {row['request']['uri']}", str(row["status"]), row["user_agent"].partition("/")[0]) for row in told
+        }
+    return {COMMON.match(line).groups() for line in log.splitlines()}
+
+
+@each
+def test_the_log_has_each_request_of_both_ports_without_its_query_and_with_its_client(behind, proxy):
+    """But for connections on which nothing was asked."""
+    hub, front = behind(proxy)
+    row = FURTHER_PROXIES[proxy]
+    with front as machine:
+        hub.on_server("redirected", f"https://{HOST}", f"{BASE}lab?token=secret", "/?token=secret")
+        hub.on_server("redirected", f"http://{HOST}", f"{BASE}lab?token=secret")
+        seen(hub, "nothing", HOST)
+        wanted = {
+            (f"GET {BASE}lab", "503", "python-requests"),
+            ("GET /", "302", "python-requests"),
+            (f"GET {BASE}lab", "301", "python-requests"),
+        }
+        machine.until(f"test $({deployment.reading(row.log)} | grep -c python-requests) -ge 3", timeout=10)
+        log = machine.sh(deployment.reading(row.log)).stdout
+    assert lines(log, proxy) == wanted, log
+
+
+# Caddy
+
+
+def test_caddys_log_is_for_its_group_alone_and_logrotate_rotates_it_and_nobody_else(behind):
+    log = FURTHER_PROXIES["caddy"].log
+    hub, front = behind("caddy")
+    with front as machine:
+        hub.on_server("redirected", f"https://{HOST}", "/")
+        assert machine.sh(f"stat -c '%a %U %G' {log}").stdout.split() == ["640", "caddy", "adm"]
+        # Caddy by itself would begin another file at 100 MB.
+        machine.sh(f"truncate -s 101M {log}; systemctl restart caddy; {deployment.LISTENS}")
+        hub.on_server("redirected", f"https://{HOST}", "/")
+        machine.until(f"tail -c 2000 {log} | grep -q python-requests", timeout=10)
+        assert machine.sh("ls /var/log/caddy").stdout.split() == ["jupyterhub.log"]
+
+
+def test_caddy_passes_on_no_more_than_jupyter_takes_of_an_upload_whose_length_nobody_says(behind):
+    hub, front = behind("caddy")
+    with front:
+        status, megabytes = seen(hub, "in_pieces", URL, "530")
+    assert status == 413
+    assert megabytes == pytest.approx(512, abs=2)
+
+
+def test_caddy_asks_no_authority_for_a_certificate_and_serves_its_other_sites(behind):
+    """Even where the certificate is for another name."""
+    chain, key = deployment.pem(deployment.authority().issue_cert("www.example.com"))
+    lab = {"/etc/caddy/sites/lab.caddyfile": 'http://lab.example.com {\n\trespond "the lab"\n}\n'}
+    hub, front = behind("caddy", lab | {VALUES["certificate"]: chain, VALUES["key"]: key})
+    with front as machine:
+        assert hub.on_server("at", "127.0.0.1", "lab.example.com", "/")["80 /"] == [200, "the lab"]
+        said = machine.sh(FURTHER_PROXIES["caddy"].error_log).stdout
+    assert "obtain" not in said
+
+
+# Traefik
+
+SITES = "/etc/traefik/sites"
+
+
+def test_traefik_reads_its_sites_at_a_reload_and_says_in_plain_words_what_is_wrong(behind):
+    """Not while somebody is still writing them. A file that lies there is one more site."""
+    hub, front = behind("traefik")
+    other = "http: {routers: {lab: {rule: Host(`lab.example.com`), middlewares: [gone], service: noop@internal}}}\n"
+    with front as machine:
+        machine.sh(f"""sed -i 's/"418": 404/"418": 410/' {SITES}/jupyterhub.yaml""", {f"{SITES}/lab.yaml": other})
+        time.sleep(3)
+        assert seen(hub, "refused", URL)["another path"][0] == 404
+        machine.sh("systemctl reload traefik; sleep 3")
+        assert seen(hub, "refused", URL)["another path"][0] == 410
+        said = machine.sh("journalctl --no-pager --all --output cat --unit traefik").stdout
+    assert "gone@file" in said
+    assert "\x1b" not in said
+
+
+def test_a_restart_of_traefik_does_not_wait_for_websockets(behind):
+    hub, front = behind("traefik")
+    with front as machine, ThreadPoolExecutor() as pool:
+        held = pool.submit(seen, hub, "hold", URL, "60")
+        hub.machine.until(f"test -e {CHECK}/held", timeout=20)
+        began = time.monotonic()
+        machine.sh("systemctl restart traefik")
+        took = time.monotonic() - began
+        assert held.result() < 10
+    assert took < 6, f"a restart takes {took:.0f} seconds"
+
+
+def shown(machine, *properties):
+    """What systemd says of Traefik's unit, by property."""
+    said = machine.sh(f"systemctl show {' '.join(f'--property {name}' for name in properties)} traefik").stdout
+    return dict(line.split("=", 1) for line in said.splitlines())
+
+
+# What systemd counts against it: the rows that `systemd-analyze security` marks.
+COUNTED = {
+    # It listens on the machine's network, on ports below 1024, for everybody.
+    "CapabilityBoundingSet=~CAP_NET_(BIND_SERVICE|BROADCAST|RAW)",
+    "AmbientCapabilities=",
+    "RestrictAddressFamilies=~AF_UNIX",
+    "RestrictAddressFamilies=~AF_(INET|INET6)",
+    "PrivateNetwork=",
+    "PrivateUsers=",
+    "IPAddressDeny=",
+    "ProcSubset=",
+    "RootDirectory=/RootImage=",
+    "DeviceAllow=",
+}
+
+
+def test_systemd_calls_traefik_well_protected(behind):
+    _, front = behind("traefik")
+    with front as machine:
+        rows = json.loads(machine.sh("systemd-analyze security --json=short traefik.service").stdout)
+        about = shown(machine, "After", "Wants", "UnitFileState")
+    assert {row["name"] for row in rows if row["exposure"]} == COUNTED
+    assert "network-online.target" in about["After"].split()
+    assert "network-online.target" in about["Wants"].split()
+    assert about["UnitFileState"] == "enabled"
+
+
+def test_traefik_comes_back_two_seconds_after_a_crash_and_not_after_an_end(behind):
+    _, front = behind("traefik")
+    with front as machine:
+        pid = shown(machine, "MainPID")["MainPID"]
+        began = time.monotonic()
+        machine.sh(f"kill -9 {pid}")
+        machine.until(f"pid=$(systemctl show --property MainPID --value traefik); [ $pid != 0 ] && [ $pid != {pid} ]", timeout=10)
+        took = time.monotonic() - began
+        machine.until("systemctl is-active traefik", timeout=10)
+        machine.sh("kill -TERM $(systemctl show --property MainPID --value traefik); sleep 4")
+        assert machine.sh("systemctl is-active traefik", check=False).stdout.strip() == "inactive"
+    assert took == pytest.approx(2.3, abs=0.9)
+
+
+# Folders in memory
+
+
+@pytest.mark.parametrize("proxy", ["caddy", "traefik"])
+def test_nobody_else_opens_the_folder_with_the_copy_of_the_key(behind, proxy):
+    _, front = behind(proxy)
+    with front as machine:
+        assert "site.key" in machine.sh(f"ls /run/{proxy}").stdout
+        said = machine.exec("ls", f"/run/{proxy}", user="nobody", check=False)
+        assert "Permission denied" in said.stderr
+        assert machine.sh(f"stat -c '%a %U' /run/{proxy}/site.key").stdout.split() == ["400", proxy]
+
+
+# Rotation
+
+ROTATION = {"caddy": SAVED_AS["caddy/jupyterhub.logrotate"], "traefik": SAVED_AS["traefik/logrotate.conf"]}
+# The state file of logrotate says when each log was rotated last.
+STATE = 'logrotate state -- version 2\n"{log}" {day}-0:0:0\n'
+
+
+@pytest.mark.parametrize("proxy", ROTATION)
+def test_a_log_is_rotated_each_night_and_fourteen_are_kept(proxy):
+    log, rules = FURTHER_PROXIES[proxy].log, ROTATION[proxy]
+    with deployment.server(FURTHER_PROXIES[proxy].servers[-1], proxy) as machine:
+        machine.put(deployment.placed(proxy))
+        folder = log.rpartition("/")[0]
+        own = f"install -d -o {proxy} -g adm -m 2750 {folder}"
+        today, earlier = machine.sh("date +%Y-%-m-%-d; date -d '2 days ago' +%Y-%-m-%-d").stdout.split()
+
+        def rotate(day, text, more=""):
+            """What there is after a night; what logrotate says of it is an error."""
+            write = f"printf '{text}' | install -o {proxy} -g adm -m 640 /dev/stdin {log}" if text is not None else f"rm -f {log}"
+            done = machine.sh(
+                f"{own}; {write}; logrotate {more} --state /root/state {rules}", {"/root/state": STATE.format(log=log, day=day)}
+            )
+            assert "error" not in done.stderr, done.stderr
+            return sorted(machine.sh(f"ls {folder}").stdout.split())
+
+        name = log.rpartition("/")[2]
+        assert rotate(earlier, None) == []
+        assert rotate(earlier, "") == [name]
+        assert rotate(today, "one") == [name]
+        inode = machine.sh(f"stat -c %i {log}").stdout
+        machine.sh(f"logrotate --state /root/state {rules}", {"/root/state": STATE.format(log=log, day=earlier)})
+        left = machine.sh(f"stat -c '%i %a %U %G %s' {log}").stdout.split()
+        assert left[1:] == ["640", proxy, "adm", "0"]
+        # Caddy goes on writing to the same file, Traefik opens the new one.
+        assert (left[0] == inode.strip()) == (proxy == "caddy")
+        assert sorted(machine.sh(f"ls {folder}").stdout.split()) == [name, f"{name}.1"]
+        assert rotate(earlier, "two") == [name, f"{name}.1", f"{name}.2.gz"]
+        for night in range(16):
+            kept = rotate(earlier, f"night {night}")
+        assert kept == sorted([name, f"{name}.1", *(f"{name}.{number}.gz" for number in range(2, 15))])
+
+
+def test_each_file_of_a_further_reverse_proxy_is_taken_apart():
+    """So that none is left out of the record of witnesses."""
+    own = {name for proxy in FURTHER_PROXIES for name in PUBLISHED.folder(proxy)}
+    assert own - set(files()) == {"caddy/requirements.txt", "traefik/requirements.txt"}

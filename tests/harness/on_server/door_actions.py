@@ -1,0 +1,202 @@
+"""What a reverse proxy does that a user seldom meets, seen from the hub's own machine, on which a small server stands in for the hub."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
+import raw_client
+import requests
+import user_actions
+from user_actions import CA, CHECK
+
+# A megabyte of an upload in pieces.
+PIECE = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+HELD = CHECK / "held"
+
+
+@contextmanager
+def taking(port: int, serve: Callable[[socket.socket], None]) -> Iterator[None]:
+    """A server on a port of the loopback address, which does with each connection what `serve` does, for the length of a `with` block."""
+    with socket.create_server(("127.0.0.1", port), backlog=9) as server:
+
+        def each() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=each, daemon=True).start()
+        yield
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def secured(host: str, **options: str) -> ssl.SSLSocket:
+    """A connection to port 443 of this machine that offers HTTP/2 as well; with the options `ciphers`, of TLS 1.2 with these alone."""
+    context = ssl.create_default_context(cafile=CA)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    if "ciphers" in options:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(options["ciphers"])
+    return context.wrap_socket(socket.create_connection((host, 443), timeout=10), server_hostname=host)
+
+
+def spoken(url: str) -> str | None:
+    """The protocol that port 443 chooses where a client offers HTTP/2 and HTTP/1.1."""
+    with secured(urlsplit(url).hostname or "") as connection:
+        return connection.selected_alpn_protocol()
+
+
+def ciphers(url: str, *names: str) -> list[str]:
+    """Which of these ciphers port 443 takes in TLS 1.2."""
+    taken = []
+    for name in names:
+        with suppress(OSError), secured(urlsplit(url).hostname or "", ciphers=name):
+            taken.append(name)
+    return taken
+
+
+def passed(url: str, path: str, alias: str) -> list:
+    """What the hub would be asked for by a path; which names of headers with a line below reach it; and how a browser gets a style."""
+    with user_actions.standing_in():
+        asked = requests.get(url + path, headers={alias: "made-up"}, verify=CA).json()
+        style = requests.get(f"{url}hub/?text/css", headers={"Accept-Encoding": "gzip, br", "Sec-Fetch-Site": "same-origin"}, verify=CA)
+    return [asked["asked"], [name for name in asked if "_" in name], style.headers.get("Content-Encoding")]
+
+
+def refused(url: str) -> dict[str, list]:
+    """By what is asked for, the status of an answer of the server's own, and whether the two headers for browsers are there."""
+    parts = urlsplit(url)
+    asked = {"another path": ("GET", "/other", {}), "too large": ("PUT", f"{parts.path}hub/x", {"Content-Length": str(512 * 2**20 + 1)})}
+    seen = {}
+    for what, (method, path, headers) in asked.items():
+        connection = http.client.HTTPSConnection(parts.hostname or "", 443, timeout=10, context=ssl.create_default_context(cafile=CA))
+        connection.putrequest(method, path)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        seen[what] = [
+            answer.status,
+            *(bool(answer.getheader(name)) for name in ("Strict-Transport-Security", "Cross-Origin-Opener-Policy")),
+        ]
+        connection.close()
+    return seen
+
+
+def away(url: str) -> list:
+    """The status where nobody is the hub and the seconds until it comes, then the status where a hub ends a connection without a word."""
+    began = time.monotonic()
+    nobody = requests.get(f"{url}hub/", verify=CA, allow_redirects=False).status_code
+    took = time.monotonic() - began
+
+    def end(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.close()
+
+    with taking(800, end):
+        return [nobody, took, requests.get(f"{url}hub/", verify=CA, allow_redirects=False).status_code]
+
+
+def challenge(host: str, port: str) -> list:
+    """What an authority gets on port 80; where a port is named, a program waits there as certbot does."""
+
+    class Certbot(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"asked for")
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    def ask() -> list:
+        answer = requests.get(f"http://{host}/.well-known/acme-challenge/token", allow_redirects=False)
+        return [answer.status_code, answer.text]
+
+    if not int(port):
+        return ask()
+    with http.server.HTTPServer(("127.0.0.1", int(port)), Certbot) as certbot:
+        threading.Thread(target=certbot.serve_forever, daemon=True).start()
+        seen = ask()
+        certbot.shutdown()
+        return seen
+
+
+def unhurried(host: str, port: str, seconds: str) -> float | None:
+    """After how many seconds a client is let go that sends a header byte by byte to a port without TLS; None if it is not within these."""
+    connection = socket.create_connection((host, int(port)), timeout=5)
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: " + host.encode() + b"\r\nX-Drop: ")
+    return raw_client.patience(connection, float(seconds), b"a")
+
+
+def in_pieces(url: str, megabytes: str) -> list:
+    """The status of an upload of so many megabytes in pieces, whose length nobody says before, and how many of them the hub has got."""
+    parts, got = urlsplit(url), [0]
+
+    def swallow(connection: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := connection.recv(1 << 20):
+                got[0] += len(piece)
+
+    context = ssl.create_default_context(cafile=CA)
+    with taking(800, swallow), context.wrap_socket(socket.create_connection((parts.hostname, 443)), server_hostname=parts.hostname) as way:
+        way.settimeout(30)
+        way.sendall(f"PUT {parts.path}hub/x HTTP/1.1\r\nHost: {parts.hostname}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        said = b""
+        with suppress(OSError):
+            for _ in range(int(megabytes)):
+                way.sendall(PIECE)
+                way.settimeout(0)
+                with suppress(ssl.SSLWantReadError):
+                    said = way.recv(64)
+                    break
+                way.settimeout(30)
+        with suppress(OSError):
+            said = said or way.recv(64)
+        return [int(said.split()[1]) if said.startswith(b"HTTP/") else 0, got[0] >> 20]
+
+
+def hold(url: str, seconds: str) -> float:
+    """The seconds for which a WebSocket was open that nobody speaks on, at most so many; HELD is there once it is."""
+    parts = urlsplit(url)
+
+    def accept(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        with suppress(OSError):
+            connection.recv(1)
+
+    HELD.unlink(missing_ok=True)
+    with taking(800, accept), socket.create_connection((parts.hostname, 443)) as plain:
+        way = ssl.create_default_context(cafile=CA).wrap_socket(plain, server_hostname=parts.hostname)
+        words = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+        way.sendall(f"GET {parts.path}hub/ HTTP/1.1\r\nHost: {parts.hostname}\r\n{words}\r\n\r\n".encode())
+        if b" 101 " not in (said := way.recv(65536)):
+            raise RuntimeError(said)
+        began = time.monotonic()
+        HELD.touch()
+        way.settimeout(float(seconds))
+        with suppress(OSError):
+            while way.recv(65536):
+                pass
+        return time.monotonic() - began
+
+
+def nothing(host: str) -> None:
+    """Connect to both ports, and go away again."""
+    for port in (80, 443):
+        socket.create_connection((host, port), timeout=5).close()
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))
