@@ -131,7 +131,7 @@ class Plain(HtmlFormatter):
 
 def lead_by_headings(app, doctree):
     for section in doctree.findall(nodes.section):
-        own = nodes.make_id(section[0].astext())
+        own = nodes.make_id(section[0].astext().replace("’", "'"))  # noqa: RUF001
         section["ids"].sort(key=lambda name: name != own)
 
 
