@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.browsers import attacks, other_browsers
 from tests.harness.browsers.attacks import BLOCKS, CARELESS, CELLS, ELSEWHERE, OTHERS, POPUPS, POST, REACH, SERVER, header, message, ran
-from tests.harness.browsers.other_browsers import Notebook
+from tests.harness.browsers.other_browsers import Notebook, Thrown
 from tests.harness.machines import engine
 from tests.harness.machines.deployment import BEHIND, URL
 from tests.harness.manifest import BUILD, NEWEST, PUBLISHED, SAVED_AS
@@ -144,6 +144,12 @@ def shown(notebook):
     notebook.page.text("p", "words", frame=FRAMES["locked"])
 
 
+def shown_editor(desk):
+    notebook = desk.open(APPLICATION, "ours/n.ipynb")
+    shown(notebook)
+    return notebook
+
+
 def run(notebook):
     notebook.press("Run")
     notebook.page.text(OUTPUT, "Hello")
@@ -244,6 +250,19 @@ def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(
         notebook.printed("Hello\n")
         assert ran(desk.hub, "ours", set()) == set()
     told(("a frame in a notebook's output", "nothing runs"))
+
+
+def test_the_editor_is_kept_from_the_page_around_it_in_the_words_of_the_page_on_how_it_works(published):
+    desk = published
+    with desk.behind("nginx"):
+        notebook = shown_editor(desk)
+        with pytest.raises(Thrown) as thrown:
+            notebook.page.call("() => parent.document.title", frame=notebook.frame)
+        assert " ".join(str(thrown.value).split()) == attacks.kept_out(desk.driver.name)
+        said = notebook.page.call(
+            "() => [self.origin, (() => { try { return document.cookie } catch (e) { return e.name } })()]", frame=notebook.frame
+        )
+        assert said == ["null", "SecurityError"]
 
 
 SITES = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Protocol
 
 from tests.harness.browsers import other_web, policies
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import PUBLISHED, Files
+from tests.harness.manifest import PUBLISHED, ROOT, Files
 
 
 class Desk(Protocol):
@@ -71,6 +72,12 @@ def ran(hub: deployment.Hub, folder: str, wanted: set[str]) -> set[str]:
         engine.wait(state, timeout=10)
     hub.machine.exec(*command, "-delete")
     return found
+
+
+def kept_out(browser: str) -> str:
+    """What a browser says, by the page on how the editor works, to a script of its frame that reaches for the page around it."""
+    (words,) = re.findall(rf"^\| {browser} \| `(.+?)` \|$", (ROOT / "jigsaw/how-it-works.md").read_text("utf-8"), re.M)
+    return words
 
 
 def other_site(outside: engine.Container) -> None:
