@@ -282,6 +282,8 @@ def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(
         run(notebook)
         expect(notebook.printed()).to_have_text("Hello\n")
         assert ran(prepared.hub, "ours", set()) == set()
+        reach_out = "() => { try { return parent.document.title } catch (error) { return `${error.name}: ${error.message}` } }"
+        assert notebook.editor().frame.locator("body").evaluate(reach_out) == attacks.kept_out("Chromium")
 
 
 # (whose magic, the proxy, the value of Cross-Origin-Opener-Policy, which site's program runs: the one that opened
