@@ -249,10 +249,12 @@ def test_systemd_calls_traefik_well_protected(behind):
     with front as machine:
         rows = json.loads(machine.sh("systemd-analyze security --json=short traefik.service").stdout)
         about = shown(machine, "After", "Wants", "UnitFileState")
+        log = machine.sh(f"stat -c '%a %U %G' {FURTHER_PROXIES['traefik'].log}").stdout.split()
     assert {row["name"] for row in rows if row["exposure"]} == COUNTED
     assert "network-online.target" in about["After"].split()
     assert "network-online.target" in about["Wants"].split()
     assert about["UnitFileState"] == "enabled"
+    assert log == ["640", "traefik", "adm"]
 
 
 def test_traefik_comes_back_two_seconds_after_a_crash_and_not_after_an_end(behind):
