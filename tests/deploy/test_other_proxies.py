@@ -72,7 +72,9 @@ TRIED_IN = {
     "test_limits",
     "test_lines",
     "test_logs",
+    "test_other_lines",
     "test_other_proxies",
+    "test_other_scripts",
     "test_safe",
 }
 

@@ -171,10 +171,13 @@ def hold(url: str, seconds: str) -> float:
     parts = urlsplit(url)
 
     def accept(connection: socket.socket) -> None:
-        connection.recv(65536)
+        asked = b""
+        while b"\r\n\r\n" not in asked:
+            asked += connection.recv(65536)
         connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
         with suppress(OSError):
-            connection.recv(1)
+            while connection.recv(65536):
+                pass
 
     HELD.unlink(missing_ok=True)
     with taking(800, accept), socket.create_connection((parts.hostname, 443)) as plain:
