@@ -130,19 +130,7 @@ def configured(cluster: Cluster, *lines: str) -> Iterator[None]:
         start(before)
 
 
-@contextlib.contextmanager
-def without_network(cluster: Cluster, name: str) -> Iterator[None]:
-    """A node that nobody reaches, as one that has lost its power, for the length of a `with` block."""
-    node = cluster.nodes[name].id
-    engine.cli("network", "disconnect", cluster.network, node)
-    try:
-        yield
-    finally:
-        engine.cli("network", "connect", "--ip", ADDRESSES[name], cluster.network, node)
-
-
-# Programs of a node's: what keeps the home away, what makes the clock wrong, and how each is mended.
-NO_HOME = ("mkdir --parents /mnt/home && mount --move /home /mnt/home", "mount --move /mnt/home /home")
+# What of a node's is missing, another or wrong, and how each is mended.
 PROGRAM = "/opt/jupyterhub/bin/batchspawner-singleuser"
 NO_PROGRAM = (f"mv {PROGRAM} {PROGRAM}.kept", f"mv {PROGRAM}.kept {PROGRAM}")
 # A release that says that it is another; older ones themselves are tried in tests/deploy/test_faults.py.
