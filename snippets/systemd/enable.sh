@@ -11,8 +11,9 @@ slice=/etc/systemd/system/jupyter.slice
 hub=127.0.0.1:800
 # A service of this name may run already, from a file that was here before.
 pid=$(systemctl show --property MainPID --value jupyterhub.service)
-# What systemd is just starting is no program yet, and has a name in brackets.
-while grep -qs '^(' "/proc/$pid/cmdline"; do sleep 0.1; done
+# What systemd is just starting is no program yet: it has a name in brackets, and before
+# that, on Debian 13, the name of systemd's own helper.
+while grep -qs -e '^(' -e '^/usr/lib/systemd/systemd-executor' "/proc/$pid/cmdline"; do sleep 0.1; done
 if [ "$pid" != 0 ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "/opt/jupyterhub/bin/jupyterhub --config $config"; then
     echo "jupyterhub.service runs already, another one: $(tr '\0' ' ' <"/proc/$pid/cmdline")" >&2
     echo "If it is to end, stop it: systemctl stop jupyterhub.service. Nothing was changed." >&2

@@ -234,7 +234,7 @@ def test_a_key_that_is_the_certificate_is_refused_until_one_of_them_changes(page
     assert refusals(page) == {"key": "Another file than the certificate: everybody may read that one."}
     type_in(page, {"certificate": "/etc/ssl/hub.pem"})
     assert refusals(page) == {}
-    assert both in page.locator("pre", has_text="ssl_certificate_key").inner_text()
+    assert both in page.locator("pre", has_text="ssl_certificate_key").text_content()
 
 
 def test_spaces_around_a_value_that_is_pasted_are_left_out(page):
