@@ -276,6 +276,8 @@ def test_another_user_of_the_node_finds_nothing_of_a_server(cluster, hub, server
     secret = token(server)
     assert len(secret) > 20
     server.put({path: text for path, text in deployment.ON_SERVER.items() if "local_scan" in path})
+    # As the guide's add.sh makes homes. Debian 12 makes them readable for everybody.
+    server.sh("chmod 700 /home/*")
     seen = local_users.swept(server, "bob", [secret])
     port = address(hub)[1]
     assert seen["user"] == "bob"

@@ -137,7 +137,7 @@ def test_no_page_is_wider_than_the_window(page):
 def test_a_page_that_is_wider_is_told(page):
     """A row of the guide's own, made 1500 pixels wide, as a table or a picture may be."""
     assert over(page, PROXY) <= 0
-    page.call("() => { document.querySelector('article p').style.width = '1500px' }")
+    page.call("() => { document.querySelector('article section > p').style.width = '1500px' }")
     assert page.call(OVER) > 300
 
 

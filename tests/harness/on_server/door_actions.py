@@ -174,7 +174,9 @@ def hold(url: str, seconds: str) -> float:
         asked = b""
         while b"\r\n\r\n" not in asked:
             asked += connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        # Without the key's answer, HAProxy takes it for no WebSocket's.
+        head = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI="
+        connection.sendall(f"HTTP/1.1 101 Switching Protocols\r\n{head}\r\n\r\n".encode())
         with suppress(OSError):
             while connection.recv(65536):
                 pass
