@@ -41,19 +41,27 @@ def moment(hub, unit, words):
     return float(said.split()[0])
 
 
+def refused(hub):
+    """How many connections that this machine's programs opened were refused: AttemptFails, see RFC 4022."""
+    names, counts = (line.split() for line in hub.machine.sh("grep ^Tcp: /proc/net/snmp").stdout.splitlines())
+    return int(counts[names.index("AttemptFails")])
+
+
 def test_a_server_is_seen_as_soon_as_it_listens(hub):
     """By itself the hub would look again after up to five seconds, by chance; and it is not to look all the time."""
-    before = float(hub.machine.sh(SPENT).stdout)
+    before, looks = float(hub.machine.sh(SPENT).stdout), refused(hub)
     act(hub, "served_only", *USERS)
-    spent = (float(hub.machine.sh(SPENT).stdout) - before) / 100
+    spent, looks = (float(hub.machine.sh(SPENT).stdout) - before) / 100, refused(hub) - looks
     assert spent < 5, f"the hub takes {spent:.1f} seconds of a processor while three servers start"
     listens = {user: moment(hub, f"jupyter-{user}", "is running at:") for user in USERS}
     # It looks for the first time when there is something to be seen. A server listens somewhat before it says so.
     early = max(listens[user] - moment(hub, "jupyterhub", f"Waiting .*s for server at .*/user/{user}/api") for user in USERS)
     assert early < 3, f"the hub looks for the first time {early:.1f} seconds before the server listens"
-    late = sorted(moment(hub, "jupyterhub", f"User {user} took") - listens[user] for user in USERS)
-    # One of three may have met a machine that does other work.
-    assert late[1] < 1.5, f"the hub sees that a server listens {late[1]:.1f} seconds after"
+    # How often it looks does not depend on what else the machine does; when it sees something, does. So the best of three counts.
+    took = sum(listens[user] - moment(hub, f"jupyter-{user}", "Started jupyter-") for user in USERS)
+    assert took / 1.25 < looks < 4 * took, f"{looks} looks at servers that took {took:.0f} seconds to listen, together"
+    late = min(moment(hub, "jupyterhub", f"User {user} took") - listens[user] for user in USERS)
+    assert late < 1.5, f"the hub sees that a server listens {late:.1f} seconds after"
 
 
 def test_a_server_that_ends_while_it_starts_is_told_of_and_starts_the_next_time(hub):
