@@ -12,6 +12,8 @@ from tests.harness.manifest import EVERY_PROXY, HUBS, MANIFEST, ROOT, SAVED_AS, 
 from tests.harness.measuring import evidence
 from tests.harness.measuring.syntax import newest
 
+# All verdicts come at once, so one worker alone asks for them.
+pytestmark = pytest.mark.xdist_group("accepted")
 PROXY_SERVERS = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in newest(proxy.servers)]
 
 

@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 
 from _ext.evidence import digest
 from tests.harness.manifest import SNIPPETS, VALUES
-from tests.harness.pairs import SINCE, WHOLE, changed_since
-from tests.harness.site.guide import attempt, small_copy_of_the_tree, sphinx, type_in
+from tests.harness.pairs import WHOLE
+from tests.harness.site.guide import attempt, looked_at, small_copy_of_the_tree, sphinx, type_in
 
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 320, "height": 700}
@@ -45,19 +45,6 @@ FEWER = """() => document.querySelectorAll("pre").forEach(block => {
 
 def addresses(site):
     return sorted(str(page.relative_to(site.html)) for page in site.html.rglob("*.html") if "_downloads" not in page.parts)
-
-
-def looked_at(listed):
-    """Of pages that are made alike, some, and all that a pull request changes; all other pages each time. Once a week, all.
-
-    Of the entries of troubleshooting that is every fifth, of the pages of a folder every second.
-    """
-    if WHOLE:
-        return set(listed)
-    entries = [address for address in listed if address.startswith("troubleshooting/") and address.count("/") == 2]
-    pages = [address for address in listed if address.startswith(("deploy/", "jigsaw/"))]
-    changed = {path.removesuffix(".md") + ".html" for path in changed_since(SINCE)} if SINCE else set()
-    return set(listed) - {*entries, *pages} | {*entries[::5], *pages[::2]} | changed & set(listed)
 
 
 def parts():

@@ -23,6 +23,7 @@ from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
 from tests.harness.manifest import ROOT, SNIPPETS, snippets
 from tests.harness.measuring import evidence
+from tests.harness.pairs import SINCE, WHOLE, changed_since
 
 PAGES = sorted([ROOT / "index.md", *(page for room in ("deploy", "jigsaw", "troubleshooting") for page in (ROOT / room).rglob("*.md"))])
 
@@ -74,6 +75,19 @@ def small_copy_of_the_tree(to: Path) -> Path:
     return to
 
 
+def looked_at(listed: list[str]) -> set[str]:
+    """Of pages that are made alike, some, and all that a pull request changes; all other pages each time. Once a week, all.
+
+    Of the entries of troubleshooting that is every fifth, of the pages of a folder every third. `listed` are addresses in the site.
+    """
+    if WHOLE:
+        return set(listed)
+    entries = [address for address in listed if address.startswith("troubleshooting/") and address.count("/") == 2]
+    pages = [address for address in listed if address.startswith(("deploy/", "jigsaw/"))]
+    changed = {path.removesuffix(".md") + ".html" for path in changed_since(SINCE)} if SINCE else set()
+    return set(listed) - {*entries, *pages} | {*entries[::5], *pages[::3]} | changed & set(listed)
+
+
 class Site:
     """The built site. `pages` maps the path of each page to its parsed HTML, `trees` that of each source to its doctree."""
 
@@ -98,15 +112,23 @@ class Site:
         return {page: pickle.loads((self.work / "doctrees" / name).read_bytes()) for page, name in zip(PAGES, names, strict=True)}
 
     @cached_property
+    def files(self) -> list[tuple[Path, str, str, str]]:
+        """The files that pages show: the page's path, the caption, the address of the download, and the text without its end's blanks."""
+        found = []
+        for page, soup in self.pages.items():
+            for block in soup.select(".literal-block-wrapper"):
+                if link := block.select_one(".code-block-caption a.download"):
+                    found.append((page, link.text, link["href"], block.pre.get_text().rstrip()))
+        return found
+
+    @cached_property
     def copies(self) -> dict[str, tuple[str, str]]:
         """Where a reader finds each snippet: its name to its page's path and the address of its download."""
         found = {}
         names = {(SNIPPETS / name).read_text("utf-8").rstrip(): name for name in [*snippets(), "manifest.toml"]}
-        for page, soup in self.pages.items():
-            for block in soup.select(".literal-block-wrapper"):
-                link = block.select_one(".code-block-caption a.download")
-                if link and (name := names.get(block.pre.get_text().rstrip())):
-                    found.setdefault(name, (str(page.relative_to(self.html)), link["href"]))
+        for page, _, address, text in self.files:
+            if name := names.get(text):
+                found.setdefault(name, (str(page.relative_to(self.html)), address))
         return found
 
 
