@@ -19,8 +19,8 @@ FIELDS = MANIFEST["fields"]
 EXAMPLES = {name: VALUES[name] for name in FIELDS}
 PROXY_PAGE = "deploy/reverse-proxy.html"
 SITES = [f"{proxy}/jupyterhub.conf" for proxy in PROXIES]
-SETS, MIXTURES = (200, 60) if WHOLE else (30, 12)
-BY_MOUSE = 10  # what a button copies does not depend on how it was pressed
+SETS, MIXTURES = (200, 60) if WHOLE else (12, 12)
+BY_MOUSE = 5  # what a button copies does not depend on how it was pressed
 
 LABEL = "long-label-of-sixty-three-letters-that-is-as-long-as-one-may-be"
 ODD = {
