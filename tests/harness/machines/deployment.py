@@ -118,6 +118,7 @@ ON_SERVER = {
         "local_scan",
         "log_traces",
         "port_taker",
+        "proxy_actions",
         "raw_client",
         "recorder",
         "responses",

@@ -58,11 +58,11 @@ def serve(gateway: engine.Container, proxy: str, files: Files = PUBLISHED) -> No
 
 
 @contextlib.contextmanager
-def meanwhile(hub: deployment.Hub, name: str, *arguments: str) -> Iterator[Future]:
-    """A function of `user_actions.py` that works until the end of a `with` block, which begins once it says that it has begun."""
+def meanwhile(hub: deployment.Hub, name: str, *arguments: str, module: str = "user_actions") -> Iterator[Future]:
+    """A function of a module of `on_server` that works until the end of a `with` block, which begins once it says that it has begun."""
     hub.machine.sh(f"rm -f {CHECK}/watched {CHECK}/over")
     with ThreadPoolExecutor(1) as pool:
-        task = pool.submit(hub.on_server, name, *arguments, timeout=LONGEST)
+        task = pool.submit(deployment.on_server, hub.machine, module, name, *arguments, timeout=LONGEST)
 
         def begun() -> None:
             if not task.done():

@@ -198,9 +198,8 @@ def slurm_node(name: str) -> Image:
 
 @cache
 def two_proxies(name: str) -> Image:
-    """A machine of a kind in `HUBS` with Valkey and Traefik, for a hub without a proxy of its own; built when first asked for."""
-    lists = {"hub": "two-proxies", "traefik": "traefik"}
-    files: dict[str, str | bytes] = {f"wheels/{to}.txt": (SNIPPETS / of / "requirements.txt").read_bytes() for to, of in lists.items()}
+    """A machine of a kind in `HUBS` with Valkey, for a hub without a proxy of its own; built when first asked for."""
+    files = _tree(SNIPPETS / "two-proxies", "two-proxies")
     return Image(_beside("two-proxies", name), hub(name).tag, "two-proxies.Containerfile", {}, files)
 
 

@@ -1,0 +1,188 @@
+"""deploy/two-proxies.md: two Traefiks in place of the hub's own proxy; what a restart of each part cuts, and who can change the routes."""
+
+import json
+import re
+
+import pytest
+
+from tests.harness.machines import deployment, engine, faults, images
+from tests.harness.machines.deployment import BEHIND
+from tests.harness.manifest import HUBS, PROXIES, ROOT
+from tests.harness.measuring import evidence
+from tests.harness.measuring.ladder import tell
+from tests.harness.site import following
+from tests.harness.site.following import TABS
+from tests.harness.site.two_proxies_page import PAGE, SECRET, STATES
+
+TEXT = (ROOT / PAGE).read_text("utf-8")
+AWAY = "take-this-away-again"
+pytestmark = pytest.mark.xdist_group("two-proxies")
+SOCKETS = 40
+ALL = {"variable": True, "websocket": True, "login": True, "file": True}
+CUT = ALL | {"websocket": False}
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with deployment.hub(HUBS[-1], image=images.two_proxies) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def before(hub):
+    """What the hub's own proxy does, on the machine that is changed over afterwards."""
+    told = {"refused": deployment.on_server(hub.machine, "proxy_actions", "after_refusal", BEHIND, "alice"), "measured": measured(hub)}
+    with faults.watching(hub, url=BEHIND) as watched:
+        faults.restart(hub)
+    return told | {"lived": watched["lived"]}
+
+
+@pytest.fixture(scope="module")
+def followed(hub, before, site):
+    """A reader who has followed the page."""
+    reader = following.Reader(hub.machine, following.Pages.examples(site), TABS["nginx"])
+    reader.follow(PAGE, without=[AWAY])
+    hub.machine.until(deployment.IS_UP)
+    return reader
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def front(request, hub, followed):
+    with deployment.in_front(hub, hub.suite, request.param):
+        yield request.param
+
+
+def measured(hub):
+    """Of the proxy: answers in a second, milliseconds of a processor for each, and kilobytes that a WebSocket takes."""
+    processes = "$(pgrep -x traefik || pgrep -f configurable-http-proxy)"
+    spent = f"for p in {processes}; do sed 's/.*) //' /proc/$p/stat; done | awk '{{ s += $12 + $13 }} END {{ print s * 10 }}'"
+    held = f"for p in {processes}; do cat /proc/$p/status; done | awk '/^RssAnon:/ {{ s += $2 }} END {{ print s }}'"
+
+    def number(command):
+        return float(hub.machine.sh(command).stdout)
+
+    url, calls, lines = f"{BEHIND}hub/health", 3000, 500
+    call = ("ab", "-q", "-k", "-c", "20", "-n", str(calls), url)
+    hub.machine.exec(*call)  # the first wakes everything up
+    begun = number(spent)
+    said = hub.machine.exec(*call).stdout
+    assert "Non-2xx" not in said, said
+    each = (number(spent) - begun) / calls
+    empty = number(held)
+    with faults.meanwhile(hub, "held", BEHIND, "alice", str(lines), module="proxy_actions") as task:
+        full = number(held)
+    assert task.result() == {"held": lines, "again": 0}
+    return {
+        "answers": float(re.search(r"Requests per second: +([\d.]+)", said)[1]),
+        "milliseconds": each,
+        "kilobytes": (full - empty) / lines,
+    }
+
+
+def test_each_command_of_the_page_prints_what_it_says(hub, followed, prove):
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    met = followed.meet_all(PAGE, STATES)
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    assert met == len(STATES)
+    pip = hub.machine.exec(deployment.PYTHON, "-m", "pip", "--version").stdout.split()[1]
+    prove(evidence.row("accepted", "pip", pip, ["two-proxies/requirements.txt"], home=hub.suite))
+    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+
+
+def test_a_user_climbs_the_whole_ladder(hub, front):
+    rungs = hub.check()
+    assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
+    assert rungs[-1]["rung"] == "blocks_shown"
+
+
+def test_a_restart_of_the_hub_cuts_nothing_and_did_before(hub, before, followed):
+    assert before["lived"] == CUT
+    with faults.watching(hub, url=BEHIND) as told:
+        faults.restart(hub)
+    assert told["lived"] == ALL, told
+    assert told["silent"]["server"] < told["silent"]["hub"], told
+
+
+def test_a_restart_of_one_proxy_cuts_its_own_sockets_alone_and_they_open_again(hub, followed):
+    with faults.meanwhile(hub, "held", BEHIND, "alice", str(SOCKETS), module="proxy_actions") as task:
+        hub.machine.sh("systemctl restart hub-proxy@1.service")
+    told = task.result()
+    # Linux deals them out by chance.
+    assert SOCKETS / 8 < told["held"] < SOCKETS * 7 / 8, told
+    assert told["again"] == SOCKETS - told["held"]
+
+
+def test_while_one_proxy_is_away_all_are_served(hub, followed):
+    hub.machine.sh("systemctl stop hub-proxy@2.service")
+    try:
+        rungs = hub.check("--until", "upload_lands", url=BEHIND)
+        assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
+    finally:
+        hub.machine.sh("systemctl start hub-proxy@2.service")
+
+
+def test_a_restart_of_the_routes_cuts_nothing_and_they_are_there_after_it(hub, followed):
+    with faults.watching(hub, url=BEHIND) as told:
+        hub.machine.sh("systemctl restart hub-routes.service")
+    assert told["lived"] == ALL, told
+    hub.machine.sh("systemctl restart hub-routes.service hub-proxy@1.service hub-proxy@2.service")
+    rungs = hub.check("--until", "kernel_computes", url=BEHIND, user="bob")
+    assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
+
+
+def test_without_the_line_the_proxies_hear_of_no_new_server(hub, followed):
+    conf = "/etc/valkey/routes.conf"
+    again = "systemctl restart hub-routes.service hub-proxy@1.service hub-proxy@2.service; sleep 2"
+    hub.machine.sh(f"systemctl stop jupyter-bob || true; cp {conf} /var/tmp/; sed -i /notify-keyspace/d {conf}; {again}")
+    try:
+        last = hub.check("--until", "server_spawns", "--spawn-timeout", "60", url=BEHIND, user="carol" if False else "mallory")[-1]
+        assert not last["ok"], last
+    finally:
+        hub.machine.sh(f"cp /var/tmp/routes.conf {conf}; {again}; systemctl restart jupyterhub")
+        hub.machine.until(deployment.IS_UP)
+
+
+def test_a_user_reads_no_route_and_changes_none(hub, followed):
+    """Nor takes a port while what has it restarts: all are below 1024."""
+    tries = {
+        "the password": f"open({SECRET!r}).read()",
+        "the environment": "open('/proc/%s/environ' % os.popen('pgrep -x traefik').read().split()[0]).read()",
+        "the routes": "ask(802, b'KEYS *\\r\\n')",
+        "the names of routes": "ask(811, b'GET /api/http/routers HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n')",
+        "a port": "socket.create_server(('127.0.0.1', 803))",
+    }
+    code = "import os, socket, json\ndef ask(port, words):\n  line = socket.create_connection(('127.0.0.1', port), 5)\n"
+    code += "  line.sendall(words)\n  return line.recv(500).decode()\nseen = {}\nfor name, what in " + repr(tries) + ".items():\n"
+    code += (
+        "  try: seen[name] = str(eval(what))[:60]\n  except Exception as error: seen[name] = type(error).__name__\nprint(json.dumps(seen))"
+    )
+    seen = json.loads(re.search(r"\{.*\}", hub.on_server("compute", BEHIND, "alice", code))[0])
+    assert seen.pop("the routes").startswith("-NOAUTH"), seen
+    assert " 401 " in seen.pop("the names of routes"), seen
+    assert seen == {"the password": "PermissionError", "the environment": "IndexError", "a port": "PermissionError"}
+
+
+def test_a_refused_websocket_spoils_no_connection_and_did_before(hub, before, followed):
+    assert before["refused"][1] == "", before
+    first, second = deployment.on_server(hub.machine, "proxy_actions", "after_refusal", BEHIND, "alice")
+    assert (first[:12], second[:12]) == ("HTTP/1.1 403", "HTTP/1.1 200"), (first, second)
+
+
+def test_the_page_has_what_was_measured(hub, before, followed):
+    """Within what another machine, or other work on it, makes of it."""
+    now = measured(hub)
+    print(before["measured"], now)
+    rows = re.findall(r"^\| (Answers|Processor|Memory)[^|]* \| ([\d.,]+) [^|]* \| ([\d.,]+) [^|]* \|$", TEXT, re.M)
+    for (_, single, double), name in zip(rows, ("answers", "milliseconds", "kilobytes"), strict=True):
+        published = float(double.replace(",", "")) / float(single.replace(",", ""))
+        assert published / 2 < now[name] / before["measured"][name] < published * 2, (name, before["measured"], now)
+
+
+def test_the_way_back_is_whole(hub, followed):
+    followed.follow(PAGE, [AWAY])
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    hub.machine.until(deployment.IS_UP)
+    engine.wait(lambda: hub.machine.sh("pgrep -f configurable-http-proxy"), timeout=20)
+    rungs = hub.check("--until", "upload_lands", url=BEHIND)
+    assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
+    assert "fail" not in hub.machine.sh("systemctl list-units --failed 'hub-*' --no-legend").stdout

@@ -1,0 +1,74 @@
+"""What is asked of the hub's proxy, past the reverse proxy: `python proxy_actions.py NAME ARGUMENT...` prints the result as JSON.
+
+Lies beside hubcheck.py and user_actions.py.
+"""
+
+import json
+import socket
+import sys
+import time
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import websocket
+from user_actions import CHECK, OVER, WATCHED, enter, leave
+
+EVENTS = "api/events/subscribe"
+
+
+def held(url: str, user: str, count: str) -> dict[str, int]:
+    """How many of a user's WebSockets still answer after what was done until the file `over` was there, and how many open again."""
+    OVER.unlink(missing_ok=True)
+    hub = enter(url, user, "--keep-server")
+    lines = [hub.socket(hub.server + EVENTS) for _ in range(int(count))]
+    WATCHED.touch()
+    while not OVER.exists():
+        time.sleep(0.05)
+    WATCHED.unlink()
+    alive = sum(map(answers, lines))
+    again = [hub.socket(hub.server + EVENTS) for _ in range(int(count) - alive)]
+    for line in [*lines, *again]:
+        with suppress(OSError, websocket.WebSocketException):
+            line.close()
+    leave(hub)
+    return {"held": alive, "again": len(again)}
+
+
+def answers(line: websocket.WebSocket) -> bool:
+    """Whether the other end of a WebSocket answers a ping."""
+    try:
+        line.settimeout(5)
+        line.ping("there?")
+        while True:
+            code, data = line.recv_data(control_frame=True)
+            if code == websocket.ABNF.OPCODE_PONG and data == b"there?":
+                return True
+            if code == websocket.ABNF.OPCODE_CLOSE:
+                return False
+    except (OSError, websocket.WebSocketException):
+        return False
+
+
+def after_refusal(url: str, user: str) -> list[str]:
+    """What a connection answers on which a WebSocket is refused and a page is asked for then: the first line of each answer, or ""."""
+    parts = urlsplit(url)
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    first = []
+    with socket.create_connection((parts.hostname, parts.port)) as line:
+        for path, more in ((f"user/{user}/api/kernels/none/channels", upgrade), ("hub/api", "")):
+            line.settimeout(5)
+            said = b""
+            with suppress(OSError):
+                line.sendall(f"GET {parts.path}{path} HTTP/1.1\r\nHost: {parts.netloc}\r\n{more}\r\n".encode())
+                said = line.recv(65536)
+                line.settimeout(0.5)
+                with suppress(TimeoutError):
+                    while more_of_it := line.recv(65536):
+                        said += more_of_it
+            first.append(said.decode("latin-1").partition("\r\n")[0])
+    return first
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(CHECK))
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

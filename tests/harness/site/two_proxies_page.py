@@ -1,0 +1,21 @@
+"""How to cause each "If you see" of the page about two proxies."""
+
+from __future__ import annotations
+
+from tests.harness.site.following import State
+
+PAGE = "deploy/two-proxies.md"
+SECRET = "/etc/jupyterhub/routes.env"
+# The hub is up, or has been told why it is not.
+LATER = "sleep 8"
+STATES = {
+    "If you see can be read by others": State(
+        f"chmod 644 {SECRET}; systemctl restart jupyterhub.service; {LATER}",
+        f"chmod 600 {SECRET}; systemctl reset-failed jupyterhub; systemctl restart jupyterhub.service; {LATER}",
+        cured=True,
+    ),
+    "If you see another word": State(
+        "systemctl stop hub-routes.service; mv /etc/valkey/routes.conf /var/tmp/; systemctl start hub-routes.service; sleep 1",
+        "mv /var/tmp/routes.conf /etc/valkey/; systemctl reset-failed hub-routes; systemctl start hub-routes.service; sleep 1",
+    ),
+}
