@@ -19,6 +19,7 @@ from tests.harness.site import (
     other_kernels_page,
     removal,
     slurm_page,
+    two_proxies_page,
     user_hosts_page,
 )
 from tests.harness.site.following import TABS, State
@@ -41,6 +42,7 @@ ELSEWHERE = {
     "deploy/shares.md": "tests/deploy/test_class_and_shares.py",
     **{f"deploy/{proxy}.md": "tests/deploy/test_other_proxies.py" for proxy in FURTHER_PROXIES},
     "deploy/slurm.md": "tests/deploy/test_slurm.py",
+    "deploy/two-proxies.md": "tests/deploy/test_two_proxies.py",
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/user-hosts.md": "tests/deploy/test_user_hosts.py",
     "deploy/users.md": "tests/deploy/test_users.py",
@@ -55,6 +57,7 @@ HAVE_STATES = (
     other_kernels_page,
     removal,
     slurm_page,
+    two_proxies_page,
     user_hosts_page,
 )
 PASSWORD = "Correct-horse-7"

@@ -3,6 +3,7 @@
 Lies beside hubcheck.py and user_actions.py.
 """
 
+import http.client
 import json
 import socket
 import sys
@@ -10,6 +11,7 @@ import time
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+import hubcheck
 import websocket
 from user_actions import CHECK, OVER, WATCHED, enter, leave
 
@@ -17,7 +19,10 @@ EVENTS = "api/events/subscribe"
 
 
 def held(url: str, user: str, count: str) -> dict[str, int]:
-    """How many of a user's WebSockets still answer after what was done until the file `over` was there, and how many open again."""
+    """Of a user's WebSockets, how many still answer after what was done until the file `over` was there, and how many open again.
+
+    `refused` says how often that was refused first.
+    """
     OVER.unlink(missing_ok=True)
     hub = enter(url, user, "--keep-server")
     lines = [hub.socket(hub.server + EVENTS) for _ in range(int(count))]
@@ -26,12 +31,18 @@ def held(url: str, user: str, count: str) -> dict[str, int]:
         time.sleep(0.05)
     WATCHED.unlink()
     alive = sum(map(answers, lines))
-    again = [hub.socket(hub.server + EVENTS) for _ in range(int(count) - alive)]
+    again, refused, end = [], 0, time.monotonic() + 20
+    while len(again) < int(count) - alive and time.monotonic() < end:
+        try:
+            again.append(hub.socket(hub.server + EVENTS))
+        except hubcheck.Failed:
+            refused += 1
+            time.sleep(0.1)
     for line in [*lines, *again]:
         with suppress(OSError, websocket.WebSocketException):
             line.close()
     leave(hub)
-    return {"held": alive, "again": len(again)}
+    return {"held": alive, "again": len(again), "refused": refused}
 
 
 def answers(line: websocket.WebSocket) -> bool:
@@ -47,6 +58,23 @@ def answers(line: websocket.WebSocket) -> bool:
                 return False
     except (OSError, websocket.WebSocketException):
         return False
+
+
+def settled(url: str) -> float:
+    """Seconds until twenty new connections in a row have the hub's answer; RuntimeError if that takes more than half a minute."""
+    parts, began, row = urlsplit(url), time.monotonic(), 0
+    while row < 20:
+        line = http.client.HTTPConnection(parts.hostname, parts.port, timeout=5)
+        try:
+            line.request("GET", f"{parts.path}hub/health")
+            row = row + 1 if line.getresponse().status == 200 else 0
+        except OSError:
+            row = 0
+        finally:
+            line.close()
+        if time.monotonic() - began > 30:
+            raise RuntimeError(f"{url} is not served by all proxies")
+    return time.monotonic() - began
 
 
 def after_refusal(url: str, user: str) -> list[str]:

@@ -8,7 +8,14 @@ PAGE = "deploy/two-proxies.md"
 SECRET = "/etc/jupyterhub/routes.env"
 # The hub is up, or has been told why it is not.
 LATER = "sleep 8"
+LIST = "/root/two-proxies/requirements.txt"
 STATES = {
+    "If you see THESE PACKAGES DO NOT MATCH THE HASHES": State(
+        f"cp -a {LIST} /root/kept.txt; sed -i 's/sha256:.\\{{4\\}}/sha256:0000/' {LIST}",
+        f"mv /root/kept.txt {LIST}",
+        typed=[f"/opt/jupyterhub/bin/pip install --force-reinstall --no-deps --require-hashes --requirement {LIST}"],
+    ),
+    "If you see -rw-r--r--": State(f"chmod 644 {SECRET}", f"chmod 600 {SECRET}", typed=[f'stat --format "%A %U" {SECRET}'], cured=True),
     "If you see can be read by others": State(
         f"chmod 644 {SECRET}; systemctl restart jupyterhub.service; {LATER}",
         f"chmod 600 {SECRET}; systemctl reset-failed jupyterhub; systemctl restart jupyterhub.service; {LATER}",
