@@ -78,11 +78,21 @@ def measured(hub):
     }
 
 
+def restart(hub):
+    """The hub, which may have been told to start when it could not."""
+    hub.machine.sh("systemctl reset-failed jupyterhub; systemctl restart jupyterhub")
+    try:
+        hub.machine.until(deployment.IS_UP, timeout=90)
+    except RuntimeError:
+        raise RuntimeError(hub.machine.sh("journalctl --unit jupyterhub --output cat --no-pager | tail -n 60").stdout) from None
+
+
 def test_each_command_of_the_page_prints_what_it_says(hub, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
     met = followed.meet_all(PAGE, STATES)
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert met == len(STATES)
+    restart(hub)
     pip = hub.machine.exec(deployment.PYTHON, "-m", "pip", "--version").stdout.split()[1]
     prove(evidence.row("accepted", "pip", pip, ["two-proxies/requirements.txt"], home=hub.suite))
     prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
@@ -150,8 +160,14 @@ def test_without_the_line_no_server_starts_after_it(hub, followed):
     finally:
         hub.machine.sh(f"cp /var/tmp/routes.conf {conf}")
         restarted(hub)
-        hub.machine.sh("systemctl restart jupyterhub")
-        hub.machine.until(deployment.IS_UP)
+        restart(hub)
+
+
+def test_a_hub_that_starts_before_the_routes_comes_up_once_they_are_there(hub, followed):
+    hub.machine.sh("systemctl stop hub-routes.service; systemctl restart jupyterhub; sleep 15")
+    assert hub.machine.sh(deployment.IS_UP, check=False).returncode
+    hub.machine.sh("systemctl start hub-routes.service")
+    hub.machine.until(deployment.IS_UP, timeout=90)
 
 
 def test_after_a_start_of_the_machine_the_routes_are_there(hub, followed):
@@ -184,6 +200,14 @@ def test_a_refused_websocket_spoils_no_connection_and_did_before(hub, before, fo
     assert before["refused"][1] == "", before
     first, second = deployment.on_server(hub.machine, "proxy_actions", "after_refusal", BEHIND, "alice")
     assert (first[:12], second[:12]) == ("HTTP/1.1 404", "HTTP/1.1 200"), (first, second)
+
+
+def test_another_password_counts_once_all_have_been_restarted(hub, followed):
+    hub.machine.sh(f"sed -i 's/=./=x/' {SECRET}")
+    restarted(hub)
+    restart(hub)
+    rungs = hub.check("--until", "server_spawns", url=BEHIND)
+    assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
 
 
 def test_the_page_has_what_was_measured(hub, before, followed):

@@ -15,7 +15,7 @@ STATES = {
         f"mv /root/kept.txt {LIST}",
         typed=[f"/opt/jupyterhub/bin/pip install --force-reinstall --no-deps --require-hashes --requirement {LIST}"],
     ),
-    "If you see -rw-r--r--": State(f"chmod 644 {SECRET}", f"chmod 600 {SECRET}", typed=[f'stat --format "%A %U" {SECRET}'], cured=True),
+    "If you see -rw-r--r--": State(f"chmod 644 {SECRET}", f"chmod 600 {SECRET}", typed=[f'stat --format "%A %U" {SECRET}']),
     "If you see can be read by others": State(
         f"chmod 644 {SECRET}; systemctl restart jupyterhub.service; {LATER}",
         f"chmod 600 {SECRET}; systemctl reset-failed jupyterhub; systemctl restart jupyterhub.service; {LATER}",
