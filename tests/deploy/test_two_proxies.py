@@ -61,7 +61,7 @@ def measured(hub):
     def number(command):
         return float(hub.machine.sh(command).stdout)
 
-    url, calls, lines = f"{BEHIND}hub/health", 3000, 500
+    url, calls, lines = f"{BEHIND}hub/health", 10_000, 500
     call = ("ab", "-q", "-k", "-c", "20", "-n", str(calls), url)
     hub.machine.exec(*call)  # the first wakes everything up
     begun = number(spent)
@@ -216,7 +216,7 @@ def test_the_page_has_what_was_measured(hub, before, followed):
     rows = re.findall(r"^\| (Processor|Memory)[^|]* \| ([\d.,]+) [^|]* \| ([\d.,]+) [^|]* \|$", TEXT, re.M)
     for (_, single, double), name in zip(rows, ("milliseconds", "kilobytes"), strict=True):
         published = float(double.replace(",", "")) / float(single.replace(",", ""))
-        assert published / 2 < now[name] / before["measured"][name] < published * 2, (name, before["measured"], now)
+        assert published / 3 < now[name] / before["measured"][name] < published * 3, (name, before["measured"], now)
 
 
 def test_the_way_back_is_whole(hub, followed):
