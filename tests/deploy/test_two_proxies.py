@@ -143,6 +143,22 @@ def restarted(hub):
     settled(hub)
 
 
+def test_while_the_first_proxy_is_away_no_server_starts(hub, followed):
+    """The hub asks it whether a new route is there."""
+    hub.check("--until", "server_spawns", "--keep-server", url=BEHIND)
+    hub.machine.sh("systemctl stop hub-proxy@1.service")
+    try:
+        rungs = hub.check("--until", "upload_lands", "--keep-server", url=BEHIND)
+        assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
+        last = hub.check("--until", "server_spawns", "--spawn-timeout", "90", url=BEHIND, user="mallory")[-1]
+        assert (last["rung"], last["ok"]) == ("server_spawns", False), last
+    finally:
+        hub.machine.sh("systemctl start hub-proxy@1.service")
+        settled(hub)
+    rungs = hub.check("--until", "kernel_computes", url=BEHIND, user="mallory")
+    assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
+
+
 def test_a_restart_of_the_routes_cuts_nothing_and_servers_start_after_it(hub, followed):
     with faults.watching(hub, url=BEHIND) as told:
         hub.machine.sh("systemctl restart hub-routes.service")
