@@ -138,6 +138,11 @@ def test_every_published_file_can_have_evidence():
     rows.append(
         evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt", "slurm/requirements.txt", "two-proxies/requirements.txt"])
     )
+    rows.append(
+        evidence.row(
+            "accepted", "systemd", "1.0", [name for name in snippets() if name.startswith("two-proxies/") and name.endswith(".service")]
+        )
+    )
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [
         name
