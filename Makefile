@@ -18,7 +18,7 @@ unexport CI BUILD_NUMBER
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test test-all bench witness mutants fuzz hubcheck durations newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse cluster check test test-all bench witness mutants fuzz hubcheck durations newest lint lock clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -46,6 +46,9 @@ links: .venv/ready ## whether every link to elsewhere leads somewhere; asks the 
 lighthouse: html ## what Lighthouse says of the built guide
 	@$(BIN)/python -m tests.harness.site.lighthouse build/html
 
+cluster: html ## a hub and two nodes with Slurm on this machine, to look at; Ctrl-C ends them
+	@$(BIN)/python -m tests.harness.site.cluster build/html
+
 check: .venv/ready ## the quick part: the newest servers' own check of every snippet
 	@QUICK=1 $(BIN)/python -m pytest -q tests/deploy/test_accepted.py $(PYTEST_OPTIONS)
 
@@ -69,7 +72,10 @@ mutants: .venv/ready ## whether the tests of hubcheck notice what is changed in 
 fuzz: .venv/ready ## hubcheck against FUZZ times as many made-up answers and logs as in `make test` (FUZZ=200, about an hour)
 	@FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -k whatever tests/troubleshooting/test_fuzz.py tests/troubleshooting/test_log_fast.py $(PYTEST_OPTIONS)
 
-hubcheck: .venv/ready ## the published script of the check, from its parts in hubcheck/; after each change there
+hubcluster: html ## a hub and two nodes with Slurm on this machine, to look at; Ctrl-C ends them
+	@$(BIN)/python -m tests.harness.site.cluster build/html
+
+check: .venv/ready ## the published script of the check, from its parts in hubcheck/; after each change there
 	@$(BIN)/python -m tests.harness.one_script
 
 newest: .venv/ready ## everything against the newest upstream releases, which it writes into this working copy

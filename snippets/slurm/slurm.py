@@ -48,7 +48,7 @@ class NotStarted(web.HTTPError):
 class JobSpawner(SlurmSpawner):
     """batchspawner's own, with choices that are checked, a queue that tells what it waits for, and starts that fail at once."""
 
-    choices = Dict(help="What users may choose: {what: {value: the words on the page}}.").tag(config=True)
+    choices = Dict(help="What users may choose: {what: {value: the words on the page}}, see choices.py.").tag(config=True)
 
     def chosen(self, options):
         """The options, if each is offered. batchspawner itself writes into the job's script whatever a user asks the hub for, or a link

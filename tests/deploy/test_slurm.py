@@ -1,15 +1,17 @@
 """deploy/slurm.md: users' servers run as jobs on nodes, within what Slurm gives them."""
 
+import contextlib
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.harness.browsers import user_browser
-from tests.harness.machines import deployment, slurm
+from tests.harness.machines import deployment, faults, slurm
 from tests.harness.machines.deployment import PYTHON, URL
 from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence, local_users
@@ -17,7 +19,7 @@ from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following, slurm_page
 from tests.harness.site.following import TABS
-from tests.harness.site.slurm_page import ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES
+from tests.harness.site.slurm_page import CHOICES, ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES, WITH_CHOICES
 
 AWAY = "take-this-away-again"
 JOB_LOG = "/home/alice/.jupyter-job.log"
@@ -129,7 +131,7 @@ def test_each_command_of_the_page_prints_what_it_says(cluster, place, readers, p
     assert not [wrong for reader in readers for wrong in reader.wrong]
     met = head.meet_all(PAGE, ON_THE_HUBS_MACHINE) + readers[1].meet_all(PAGE, ON_A_NODE)
     assert not [wrong for reader in readers for wrong in reader.wrong]
-    assert met == len(STATES)
+    assert met == len(STATES) - len(WITH_CHOICES)
     prove(evidence.read_beside("Slurm", cluster.release(), cluster.hub.suite))
     prove(evidence.read_beside("nftables", cluster.hub.machine.sh("nft --version").stdout.split()[1].lstrip("v"), cluster.hub.suite))
     pip = cluster.hub.machine.sh(f"{PYTHON} -m pip --version").stdout.split()[1]
@@ -187,12 +189,86 @@ def test_who_takes_more_memory_than_the_job_has_loses_the_program(cluster, hub, 
     as_the_page_says("A program takes more memory", said, logs(cluster))
 
 
+def test_who_waits_reads_what_for(cluster, hub):
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as stack:
+        stack.enter_context(slurm.full(cluster))
+        asked = pool.submit(hub.on_server, "spawned", URL, "alice", "link", "{}")
+        hub.machine.until("squeue --noheader --user=alice --states=PENDING --format=%r | grep -E 'Resources|Priority'")
+        time.sleep(3)
+        stack.close()
+        told = asked.result()["told"]
+    waiting = [said for said in told if "Slurm says" in said]
+    as_the_page_says("All nodes are full", "\n".join(told), "")
+    # Said once, and not each second.
+    assert 1 <= len(waiting) <= 4, told
+    assert re.search(r"Job \d+ runs on node\d", told[-2]), told
+    assert told[-1].startswith("Server ready"), told
+    stop(hub)
+    gone(cluster)
+
+
+def test_who_waits_for_too_long_is_told_so_and_no_job_is_left(cluster, hub):
+    with slurm.configured(cluster, "c.SlurmSpawner.start_timeout = 20"), slurm.full(cluster):
+        last = hub.check("--until", "server_spawns")[-1]
+        as_the_page_says("Nodes stay full", last["said"], hub.log())
+        assert (last["certainty"], last["page"]) == ("one of these", "deploy/slurm"), last
+        cluster.hub.machine.until("! squeue --noheader --user=alice | grep .", 20)
+
+
+def test_what_no_partition_has_is_refused_at_once(cluster, hub):
+    with slurm.configured(cluster, 'c.SlurmSpawner.req_memory = "5G"'):
+        began = time.monotonic()
+        fails(cluster, "A job asks for more", job=False)
+        assert time.monotonic() - began < 30
+
+
 def test_where_the_time_of_a_job_is_over_its_server_ends_and_another_can_be_started(cluster, hub, server):
     hub.machine.sh("scontrol update JobId=$(squeue --noheader --format=%i) TimeLimit=1")
     hub.machine.until("! squeue --noheader | grep .", 150)
     seen = hub.on_server("page_of", URL, "alice")
     as_the_page_says("A job's time is over", seen, logs(cluster))
     assert hub.check("--until", "server_spawns", "--keep-server")[-1]["ok"]
+
+
+def test_a_node_that_dies_takes_its_servers_along_and_others_start_elsewhere(cluster, hub, server):
+    name = server.sh("hostname").stdout.strip()
+    with slurm.without_network(cluster, name):
+        at_once = hub.on_server("page_of", URL, "alice")
+        hub.machine.until("! squeue --noheader --user=alice | grep .", 180)
+        later = hub.on_server("page_of", URL, "alice")
+        as_the_page_says("A node fails", f"{at_once}\n{later}", logs(cluster))
+        assert computes_at(hub) != name
+    hub.machine.until("sinfo --noheader --responding --states=idle,mixed --format=%N | grep -F '[1-2]'", 90)
+
+
+def test_a_controller_that_is_away_ends_no_server_and_starts_none(cluster, hub):
+    with faults.watching(hub) as told:
+        hub.machine.sh("systemctl stop slurmctld")
+        try:
+            last = hub.check("--until", "server_spawns", user="bob")[-1]
+            logged = logs(cluster)
+            hub.machine.sh("sleep 35")
+        finally:
+            hub.machine.sh("systemctl start slurmctld")
+        hub.machine.until("sinfo --noheader --responding --states=idle,mixed --format=%N | grep -F '[1-2]'", 60)
+    assert told["lived"] == dict.fromkeys(("variable", "websocket", "login", "file"), True), told
+    assert (last["rung"], last["ok"]) == ("server_spawns", False), tell(last)
+    as_the_page_says("Slurm's controller is away", last["said"], logged)
+    assert (last["certainty"], last["page"]) == ("one of these", "deploy/slurm"), last
+    stop(hub)
+    gone(cluster)
+
+
+def test_on_a_node_without_the_environment_a_start_fails_at_once_and_the_jobs_log_says_why(cluster, hub):
+    with slurm.one_node(cluster) as node, slurm.made(node, *slurm.NO_PROGRAM):
+        last = fails(cluster, "A node lacks the environment")
+    assert last["seconds"] < 60, last
+
+
+def test_on_a_node_without_the_homes_a_start_fails_at_once_and_the_nodes_log_says_why(cluster, hub):
+    with slurm.one_node(cluster) as node, slurm.made(node, *slurm.NO_HOME):
+        last = fails(cluster, "A node has no homes", job=False)
+    assert last["seconds"] < 60, last
 
 
 def test_where_nodes_do_not_reach_the_hubs_address_a_start_fails_at_once(cluster, hub):
@@ -211,21 +287,11 @@ def test_where_clocks_are_apart_the_node_is_not_trusted(cluster, hub):
     hub.machine.until("sinfo --noheader --responding --states=idle --format=%N | grep -F '[1-2]'", 90)
 
 
-def test_a_job_that_is_over_before_its_server_listens_fails_at_once(cluster, hub):
-    program = "/opt/jupyterhub/bin/batchspawner-singleuser"
-    for node in cluster.nodes.values():
-        node.sh(
-            f"mv {program} {program}.kept; printf '#!/bin/sh\\nsleep 5; echo no server here; exit 1\\n' >{program}; chmod 755 {program}"
-        )
-    try:
-        last = hub.check("--until", "server_spawns")[-1]
-    finally:
-        for node in cluster.nodes.values():
-            node.sh(f"mv {program}.kept {program}")
-    assert (last["rung"], last["ok"]) == ("server_spawns", False), tell(last)
-    assert last["seconds"] < 60, last
-    assert re.search(r"Job \d+ ended before its server listened", hub.log())
-    assert "no server here" in hub.machine.sh(f"cat {JOB_LOG}").stdout
+def test_another_version_on_a_node_is_told_by_the_check(cluster, hub):
+    with slurm.one_node(cluster) as node, slurm.made(node, *slurm.OTHER_VERSION):
+        rungs = hub.check()
+    assert rungs[-1]["ok"], tell(rungs[-1])
+    as_the_page_says("A node has another version", json.dumps(rungs), hub.log())
     gone(cluster)
 
 
@@ -279,11 +345,100 @@ def test_the_hub_and_servers_are_reached_by_whom_the_page_says(cluster, hub, ser
         hub.machine.sh(f"nft --file {SAVED_AS['slurm/firewall-head.nft']}")
 
 
+# What users choose
+
+
+HOSTILE = [
+    {"cmd": "touch made-by-a-link"},
+    {"username": "bob"},
+    {"memory": "2G\n#SBATCH --nice=-100"},
+    {"memory": "2G\n#SBATCH --export-file=/etc/shadow"},
+    {"memory": "4095M"},
+    {"memory": ""},
+    {"memory": ["2G", "4G"]},
+]
+# What a link, and what a user's own request, write into the script of batchspawner's own, to have a command run.
+COMMAND = {"link": "' $(touch made-by-a-link)", "API": "touch made-by-a-link"}
+MADE = "/home/alice/made-by-a-link"
+
+
+@pytest.mark.parametrize("how", COMMAND)
+def test_without_choices_nothing_that_a_user_or_a_link_asks_for_reaches_the_job(cluster, hub, how):
+    told = hub.on_server("spawned", URL, "alice", how, json.dumps({"cmd": COMMAND[how]}))
+    stop(hub)
+    gone(cluster)
+    assert hub.machine.sh(f"ls {MADE}", check=False).returncode, told
+    assert "Not one of the choices" in hub.log()
+    # What was refused is not tried again.
+    assert hub.check("--until", "server_spawns")[-1]["ok"]
+    gone(cluster)
+
+
+def test_batchspawners_own_runs_what_a_link_says(cluster, hub):
+    """The control: without the class of the published file it does."""
+    lines = ["import batchspawner", "c.JupyterHub.spawner_class = batchspawner.SlurmSpawner", "c.SlurmSpawner.start_timeout = 20"]
+    with slurm.configured(cluster, *lines):
+        hub.on_server("spawned", URL, "alice", "link", json.dumps({"cmd": COMMAND["link"]}))
+        hub.machine.until(f"ls {MADE}", 30)
+        hub.machine.sh(f"rm {MADE}")
+        gone(cluster)
+        # The hub remembers what was asked for.
+        hub.on_server("spawned", URL, "alice", "API", "{}")
+        stop(hub)
+        gone(cluster)
+
+
+@pytest.fixture(scope="module")
+def choosing(readers, hub):
+    """The reader has followed the page's section on choices."""
+    head = readers[0]
+    head.follow(PAGE, [CHOICES])
+    assert head.meet_all(PAGE, WITH_CHOICES) == len(WITH_CHOICES)
+    assert not head.wrong, "\n\n".join(head.wrong)
+    hub.machine.until(deployment.IS_UP)
+    return head
+
+
+def test_a_user_gets_what_was_chosen(cluster, place, hub, choosing, prove):
+    prove(*(evidence.typed(page, *place, keys) for page, keys in choosing.typed_by_page().items()))
+    with a_browser(cluster) as browser:
+        page = browser.new_page()
+        user_browser.sign_in(page, "alice", hub.passwords["alice"])
+        page.get_by_label("Partition").select_option("short")
+        page.get_by_label("Memory").select_option("4 GB")
+        page.get_by_label("Runtime").select_option("30 minutes")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_url(re.compile("/user/alice/"), timeout=60_000)
+    assert hub.machine.sh("squeue --noheader --format='%P %m %l'").stdout.split() == ["short", "4G", "30:00"]
+    stop(hub)
+    gone(cluster)
+    # By the API, as the check starts a server: what was chosen the last time.
+    assert hub.check("--until", "server_spawns", "--keep-server")[-1]["ok"]
+    assert hub.machine.sh("squeue --noheader --format='%P %m %l'").stdout.split() == ["short", "4G", "30:00"]
+    stop(hub)
+    gone(cluster)
+
+
+@pytest.mark.parametrize("how", ["form", "API"])
+def test_what_is_not_offered_is_refused(cluster, hub, choosing, how):
+    for fields in HOSTILE:
+        told = hub.on_server("spawned", URL, "alice", how, json.dumps(fields))
+        assert (told["status"], "Not one of the choices" in told["said"]) == (400, True), (fields, told)
+    gone(cluster)
+    assert hub.machine.sh(f"ls {MADE}", check=False).returncode
+
+
+def test_what_a_partition_does_not_allow_is_refused_by_slurm_and_the_user_reads_why(cluster, hub, choosing):
+    told = hub.on_server("spawned", URL, "alice", "form", json.dumps({"partition": "short", "memory": "2G", "runtime": "8:00:00"}))
+    as_the_page_says("A user chooses more", json.dumps(told), hub.log())
+    gone(cluster)
+
+
 def test_each_row_of_the_pages_table_is_made_here():
     table = (ROOT / PAGE).read_text("utf-8").partition("## When something fails")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([A-Z][^|]*) \|", table, re.M)[1:]
     made = re.findall(r'(?:as_the_page_says|fails)\((?:cluster, )?"([^"]+)"', Path(__file__).read_text("utf-8"))
-    assert len(rows) == len(made) > 3
+    assert len(rows) == len(made) > 9
     assert not [row for row in rows if not any(row.startswith(name) for name in made)]
 
 

@@ -47,8 +47,11 @@ def _options(name: str) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def machines(kind: str = HUBS[-1]) -> Iterator[Cluster]:
-    """The machines before anybody has made a cluster of them; the hub, of a kind in `HUBS`, runs. Homes are one volume, as if by NFS."""
+def machines(kind: str = HUBS[-1], *more: str) -> Iterator[Cluster]:
+    """The machines before anybody has made a cluster of them; the hub, of a kind in `HUBS`, runs. Homes are one volume, as if by NFS.
+
+    `more` are options of the container that is the hub's machine.
+    """
     with contextlib.ExitStack() as stack:
         try:
             network = stack.enter_context(engine.network(*NETWORK))
@@ -58,7 +61,7 @@ def machines(kind: str = HUBS[-1]) -> Iterator[Cluster]:
             there = f"another cluster, or another network with its addresses ({SUBNET}), is there already: end it first."
             raise engine.Trouble(there) from None
         images.prepare(wanted=[images.slurm_head(kind), images.slurm_node(kind)])
-        options = (*deployment.NAMED, *_options("head"), "--volume", "/home")
+        options = (*deployment.NAMED, *_options("head"), "--volume", "/home", *more)
         head = stack.enter_context(deployment.machine(kind, network, options, images.slurm_head))
         hub = deployment.prepare(head, kind)
         deployment.start(hub)
@@ -73,6 +76,20 @@ def machines(kind: str = HUBS[-1]) -> Iterator[Cluster]:
 
 
 # The faults
+
+
+@contextlib.contextmanager
+def full(cluster: Cluster) -> Iterator[None]:
+    """All nodes are another user's for the length of a `with` block."""
+    for _ in NODES:
+        asked = "sbatch --cpus-per-task=2 --mem=1000 --chdir=/tmp --output=/dev/null --wrap='sleep 900'"
+        cluster.hub.machine.exec("sh", "-c", asked, user="bob")
+    cluster.hub.machine.until(f"test $(squeue --noheader --user=bob --states=RUNNING | wc -l) = {len(NODES)}")
+    try:
+        yield
+    finally:
+        cluster.hub.machine.sh("scancel --user=bob")
+        cluster.hub.machine.until("! squeue --noheader --user=bob | grep .")
 
 
 @contextlib.contextmanager
@@ -113,7 +130,27 @@ def configured(cluster: Cluster, *lines: str) -> Iterator[None]:
         start(before)
 
 
-# What makes the clock of a node's munge wrong, and right again.
+@contextlib.contextmanager
+def without_network(cluster: Cluster, name: str) -> Iterator[None]:
+    """A node that nobody reaches, as one that has lost its power, for the length of a `with` block."""
+    node = cluster.nodes[name].id
+    engine.cli("network", "disconnect", cluster.network, node)
+    try:
+        yield
+    finally:
+        engine.cli("network", "connect", "--ip", ADDRESSES[name], cluster.network, node)
+
+
+# Programs of a node's: what keeps the home away, what makes the clock wrong, and how each is mended.
+NO_HOME = ("mkdir --parents /mnt/home && mount --move /home /mnt/home", "mount --move /mnt/home /home")
+PROGRAM = "/opt/jupyterhub/bin/batchspawner-singleuser"
+NO_PROGRAM = (f"mv {PROGRAM} {PROGRAM}.kept", f"mv {PROGRAM}.kept {PROGRAM}")
+# A release that says that it is another; older ones themselves are tried in tests/deploy/test_faults.py.
+VERSION = "/opt/jupyterhub/lib/python3*/site-packages/jupyterhub/_version.py"
+OTHER_VERSION = (
+    f"cp --archive {VERSION} /root/version.kept && sed --in-place '$a __version__ = \"6.0.0\"' {VERSION}",
+    f"cp --archive /root/version.kept {VERSION}",
+)
 WRONG_CLOCK = """mkdir --parents /run/systemd/system/munge.service.d
 cat >/run/systemd/system/munge.service.d/clock.conf <<END
 [Service]

@@ -716,6 +716,26 @@ def start_named(url: str, user: str, name: str) -> None:
         time.sleep(0.2)
 
 
+def spawned(url: str, user: str, how: str, fields: str) -> dict:
+    """What a user sees who asks for a server by the "form", a "link" or the "API", with fields: the answer, and what the page of a
+    starting server tells until it is there or has failed."""
+    hub, given = visitor(url, user), json.loads(fields)
+    list(hubcheck.log_in(hub))
+    server = f"hub/api/users/{user}/server"
+    if how == "form":
+        answer = hub.request("POST", "hub/spawn", expect=(), data=given | {"_xsrf": hub.xsrf("hub/spawn")}, timeout=120)
+    elif how == "link":
+        answer = hub.request("GET", "hub/spawn", expect=(), params=given, timeout=120)
+    else:
+        answer = hub.request("POST", server, expect=(), json=given, timeout=120)
+    told = []
+    with hub.request("GET", f"{server}/progress", expect=(), stream=True, headers={"Accept": "text/event-stream"}, timeout=120) as stream:
+        if stream.status_code == 200:
+            told = [json.loads(line[5:]).get("message", "") for line in stream.iter_lines(chunk_size=1) if line.startswith(b"data:")]
+    said = re.sub(r"(?s)<(script|style|select).*?</\1>|<[^>]+>", " ", answer.text)
+    return {"status": answer.status_code, "said": " ".join(html.unescape(said).split()), "told": told}
+
+
 def page_of(url: str, user: str) -> str:
     """The statuses and the words of what a user gets who has logged in and opens JupyterLab, where no server may be."""
     hub = visitor(url, user)

@@ -34,7 +34,15 @@ ON_THE_HUBS_MACHINE = {
         seen=["broken"],
     ),
 }
-STATES = ON_A_NODE | ON_THE_HUBS_MACHINE
+CHOICES = "let-users-choose"
+WITH_CHOICES = {
+    "If you see SyntaxError": State(
+        'cd /etc/jupyterhub; cp choices.py /root/kept; sed --in-place \'s/"2 GB",/"2 GB,/\' choices.py',
+        "cp /root/kept /etc/jupyterhub/choices.py",
+        typed=["/opt/jupyterhub/bin/python -m py_compile /etc/jupyterhub/choices.py"],
+    ),
+}
+STATES = WITH_CHOICES | ON_A_NODE | ON_THE_HUBS_MACHINE
 
 
 def followed(cluster: Cluster, pages: Pages, tab: str, say: Callable[[str], None] = print) -> list[Reader]:
