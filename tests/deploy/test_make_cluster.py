@@ -1,57 +1,122 @@
-"""`make cluster`: the cluster that it shows lets a user work, and ends whole."""
+"""`make cluster`: from a clean clone it shows a cluster on which users work, and Ctrl-C leaves nothing of it behind."""
 
+import contextlib
+import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
-from tests.harness.machines import engine
-from tests.harness.machines.deployment import URL
-from tests.harness.manifest import ROOT, VALUES
+from tests.harness.browsers import user_browser
+from tests.harness.machines import engine, images, slurm
+from tests.harness.machines.deployment import CHECK, PYTHON, URL
+from tests.harness.manifest import ROOT
 
 pytestmark = pytest.mark.xdist_group("slurm")
 COMMAND = [sys.executable, "-m", "tests.harness.site.cluster"]
 
 
-def left(process):
+@contextlib.contextmanager
+def terminal(*command, cwd=ROOT):
+    """A command in a terminal of its own, for the length of a `with` block; whatever is left of it then is ended."""
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+                process.stdout.read()
+
+
+def until(process, words):
+    """What a process says until it has said certain words."""
+    said = ""
+    while words not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return said
+
+
+def presses_ctrl_c(process, times=1):
+    """Ctrl-C reaches all programs of a terminal; what is said from then on."""
+    for _ in range(times):
+        os.killpg(process.pid, signal.SIGINT)
+    return process.stdout.read()
+
+
+def left(owner):
     """The containers and networks of a process."""
-    label = f"label={engine.LABEL}={process.pid}"
+    label = f"label={engine.LABEL}={owner}"
     return engine.cli("ps", "--all", "--quiet", "--filter", label).stdout + engine.cli("network", "ls", "--quiet", "--filter", label).stdout
 
 
-def test_it_says_how_the_cluster_is_reached_and_ends_all_of_it(site):
-    with subprocess.Popen([*COMMAND, site.html], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        said = ""
-        try:
-            while "Type squeue" not in said:
-                line = process.stdout.readline()
-                assert line, said
-                said += line
-            (curl,) = re.findall(r"^  (curl .*)$", said, re.M)
-            assert '"version"' in subprocess.run(curl.split(), capture_output=True, text=True, timeout=30).stdout, said
-            assert f"MAP {VALUES['host']}:443 127.0.0.1:" in said
-            assert URL in said
-            assert re.search(r"user alice, password \S+", said)
-            (shell,) = re.findall(r"exec -it (\w+) bash    # the hub", said)
-            assert "node[1-2]" in engine.cli("exec", shell, "sinfo").stdout
-            assert left(process)
-        finally:
-            process.send_signal(signal.SIGINT)
-            began = time.monotonic()
-            said += process.stdout.read()
+@pytest.fixture
+def clone(tmp_path):
+    subprocess.run(["git", "clone", "--quiet", f"file://{ROOT}", tmp_path / "clone"], check=True)
+    # Made already, with what its requirements.txt names.
+    (tmp_path / "clone/.venv").symlink_to(ROOT / ".venv")
+    os.utime(tmp_path / "clone/requirements.txt", (0, 0))
+    return tmp_path / "clone"
+
+
+def test_from_a_clean_clone_it_shows_a_cluster_on_which_users_work_and_ends_whole(clone):
+    with terminal("make", "cluster", cwd=clone) as process:
+        said = until(process, "# node2")
+        assert re.findall(r"^\[(\d)/4\]", said, re.M) == list("1234"), said
+        machines = dict(re.findall(r"exec -it (\w+) bash    # (?:the )?(\w+)", said)[::-1])
+        named = {name: box for box, name in machines.items()}
+        assert sorted(named) == ["hub", "node1", "node2"], said
+        told = engine.cli(
+            "inspect",
+            named["hub"],
+            "--format",
+            f'{{{{index .Config.Labels "{engine.LABEL}"}}}} {{{{range .Mounts}}}}{{{{.Name}}}} {{{{end}}}}',
+        )
+        owner, *volumes = told.stdout.split()
+        assert len(volumes) == 1
+        assert left(owner)
+        # The two ways to the hub, as they are printed.
+        (curl,) = re.findall(r"^  (curl .*)$", said, re.M)
+        assert '"version"' in subprocess.run(shlex.split(curl), capture_output=True, text=True, timeout=30, cwd=clone).stdout, said
+        (chromium,) = re.findall(r'^  \S+ --user-data-dir="\$\(mktemp -d\)" (.*)$', said, re.M)
+        with engine.run(images.browser().tag, network="host") as machine:
+            asked = [user_browser.WINDOWED, "--headless", "--no-sandbox", "--user-data-dir=/tmp/new", "--dump-dom", *shlex.split(chromium)]
+            assert 'name="username"' in machine.exec(*asked).stdout
+        # A user who is named there gets a server on a node.
+        (password,) = re.findall(r"^  user alice, password (\S+)$", said, re.M)
+        assert engine.cli("exec", named["hub"], "cat", f"{CHECK}/alice.txt").stdout.strip() == password
+        options = ("--user", "alice", "--password-file", f"{CHECK}/alice.txt", "--ca-file", f"{CHECK}/ca.pem")
+        check = engine.cli("exec", named["hub"], PYTHON, f"{CHECK}/hubcheck.py", URL, *options, "--until", "server_spawns", "--keep-server")
+        assert check.returncode == 0
+        assert re.fullmatch(r"alice RUNNING node\d\n", engine.cli("exec", named["hub"], "squeue", "--noheader", "--format=%u %T %N").stdout)
+        assert "node[1-2]" in engine.cli("exec", named["hub"], "sinfo").stdout
+        last = presses_ctrl_c(process)
+    assert "ended: nothing of them is left" in last
+    assert not left(owner)
+    assert engine.cli("volume", "inspect", *volumes, check=False).returncode
+    assert not list(clone.glob("build/*.pem"))
+    tracked = subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True).stdout
+    assert tracked in ("", "?? .venv\n")
+
+
+def test_who_presses_ctrl_c_while_it_starts_and_again_while_it_ends_leaves_nothing(site):
+    with terminal(*COMMAND, site.html) as process:
+        until(process, "[3/4]")
+        assert left(process.pid)
+        assert "ended: nothing of them is left" in presses_ctrl_c(process, 3)
         assert process.wait(60) == 0
-    assert time.monotonic() - began < 60
-    assert "no container is left" in said
-    assert not left(process)
+    assert not left(process.pid)
 
 
 def test_a_second_one_is_refused_in_one_line(site):
-    with engine.network("--subnet", "198.51.100.0/24", "--gateway", "198.51.100.254"):
-        done = subprocess.run([*COMMAND, site.html], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1
-    assert (
-        done.stderr == "error: another cluster, or another network with its addresses (198.51.100.0/24), is there already: end it first.\n"
-    )
+    with engine.network(*slurm.NETWORK), terminal(*COMMAND, site.html) as process:
+        said = process.stdout.read()
+        assert process.wait(60) == 1
+    (error,) = (line for line in said.splitlines() if line.startswith("error"))
+    assert error == f"error: another cluster, or another network with its addresses ({slurm.SUBNET}), is there already: end it first."
+    assert not left(process.pid)
