@@ -225,7 +225,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
                 "The disk on which Slurm writes on the node is full.",
             ),
             'the job\'s log, ~/.jupyter-job.log in this guide: "not found" is the first, "Connection refused" the third, "CANCELLED" the '
-            "fourth. Without one from this start, it is the second or the fifth: the log of slurmd on the node says which.",
+            "fourth. Without one from this start, it is the second, or, if sinfo --list-reasons says so, the fifth.",
         ),
         "deploy/slurm",
     ),

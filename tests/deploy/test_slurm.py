@@ -294,7 +294,6 @@ def test_a_controller_that_is_away_ends_no_server_and_starts_none(cluster, hub):
 
 
 def test_a_server_that_is_stopped_while_the_controller_is_away_ends_once_it_is_back(cluster, hub, server):
-    """batchspawner's own would forget the job, which would go on."""
     with slurm.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
         stop(hub)
         hub.machine.until("journalctl --unit jupyterhub --since -1min --grep 'scancel: error'", 60)
@@ -304,6 +303,21 @@ def test_a_server_that_is_stopped_while_the_controller_is_away_ends_once_it_is_b
     # And the next one is another.
     assert hub.check("--until", "server_spawns")[-1]["ok"]
     gone(cluster)
+
+
+def test_batchspawners_own_forgets_a_job_that_it_could_not_cancel(cluster, hub):
+    """The control: without the method of the published file the job goes on, and the hub knows nothing of it."""
+    with slurm.configured(cluster, "JobSpawner.stop = SlurmSpawner.stop"):
+        assert hub.check("--until", "server_spawns", "--keep-server")[-1]["ok"]
+        with slurm.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
+            stop(hub)
+            hub.machine.until("journalctl --unit jupyterhub --since -1min --grep 'scancel: error'", 60)
+        cluster.ready()
+        assert "Launch Server" in hub.on_server("page_of", URL, "alice")
+        hub.machine.sh("sleep 10")
+        assert cluster.jobs()[0].startswith("alice RUNNING"), cluster.jobs()
+        hub.machine.sh("scancel --name=jupyter")
+        gone(cluster)
 
 
 def test_on_a_node_without_the_environment_a_start_fails_at_once_and_the_jobs_log_says_why(cluster, hub):
@@ -321,9 +335,10 @@ def test_on_a_node_without_the_homes_a_start_fails_at_once_and_the_nodes_log_say
 def test_on_a_node_whose_spool_is_full_no_server_starts(cluster, hub):
     with slurm.configured(cluster, "c.SlurmSpawner.start_timeout = 40"), slurm.one_node(cluster) as node:
         with slurm.made(node, *slurm.NODES_FULL_SPOOL):
-            hub.machine.until("sinfo --noheader --nodes=node1 --responding --states=idle --format=%N | grep .")
+            hub.machine.until("sinfo --noheader --nodes=node1 --responding --states=idle --format=%N | grep .", 120)
             fails(cluster, "A node's disk is full", job=False)
-        hub.machine.sh("scontrol update NodeName=node1 State=RESUME", check=False)
+            assert "SlurmdSpoolDir" in hub.machine.sh("sinfo --list-reasons").stdout
+        hub.machine.sh("scontrol update NodeName=node1 State=RESUME")
     cluster.ready()
     assert hub.check("--until", "server_spawns")[-1]["ok"]
     gone(cluster)
@@ -419,6 +434,10 @@ def test_another_user_finds_nothing_from_elsewhere_nor_by_slurms_own_programs(cl
         assert "singleuser" not in done.stdout, done
         assert re.search("denied|Invalid (job|user) id", done.stderr), (asked, done)
     assert cluster.jobs()[0].startswith("alice RUNNING"), cluster.jobs()
+    # A job of their own, by hand, has the partition's limits too.
+    for asked in ("--mem=5000", "--time=13:00:00", "--partition=short --time=3:00:00"):
+        done = hub.machine.exec("sh", "-c", f"sbatch --chdir=/tmp {asked} --wrap=id", user="bob", check=False)
+        assert (done.returncode, "submission failed" in done.stderr) == (1, True), (asked, done)
     # What its own user may do.
     assert "alice" in hub.machine.exec("squeue", "--noheader", user="alice").stdout
 
