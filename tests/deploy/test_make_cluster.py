@@ -94,7 +94,8 @@ def test_from_a_clean_clone_it_shows_a_cluster_on_which_users_work_and_ends_whol
         check = engine.cli("exec", named["hub"], PYTHON, f"{CHECK}/hubcheck.py", URL, *options, "--until", "server_spawns", "--keep-server")
         assert check.returncode == 0
         assert re.fullmatch(r"alice RUNNING node\d\n", engine.cli("exec", named["hub"], "squeue", "--noheader", "--format=%u %T %N").stdout)
-        assert "node[1-2]" in engine.cli("exec", named["hub"], "sinfo").stdout
+        nodes = engine.cli("exec", named["hub"], "sinfo", "--noheader", "--partition=jupyter", "--format=%N")
+        assert nodes.stdout == "node[1-2]\n"
         last = presses_ctrl_c(process)
     assert "ended: nothing of them is left" in last
     assert not left(owner)

@@ -253,8 +253,8 @@ def test_a_node_that_dies_takes_its_servers_along_and_others_start_elsewhere(clu
         later = hub.on_server("page_of", URL, "alice")
         as_the_page_says("A node fails", f"{at_once}\n{later}", logs(cluster))
         assert computes_at(hub) in {*slurm.NODES} - {name}
+        assert server.sh("pgrep --uid alice").stdout
     # What still runs there when it comes back is ended.
-    assert server.sh("pgrep --uid alice").stdout
     cluster.ready()
     gone(cluster, 120)
 

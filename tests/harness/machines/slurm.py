@@ -160,7 +160,8 @@ DEAD = """table inet dead {
  chain incoming { type filter hook input priority -300; policy drop; iifname lo accept; }
  chain outgoing { type filter hook output priority -300; policy drop; oifname lo accept; }
 }"""
-DEAD_NODE = (f"nft '{DEAD}'", "nft delete table inet dead")
+# When it is back, its programs start.
+DEAD_NODE = (f"nft '{DEAD}'", "nft delete table inet dead; systemctl restart slurmd")
 
 
 def _on_a_small_disk(folder: str, service: str) -> tuple[str, str]:
