@@ -176,7 +176,7 @@ def _on_a_small_disk(folder: str, service: str) -> tuple[str, str]:
 NODES_FULL_SPOOL = _on_a_small_disk("/var/lib/slurm/slurmd", "slurmd")
 CONTROLLERS_FULL_SPOOL = _on_a_small_disk("/var/lib/slurm/slurmctld", "slurmctld")
 # What of a node's is missing, another or wrong, and how each is mended.
-NO_HOMES = ("mount -t tmpfs none /home", "umount --lazy /home")
+NO_HOMES = ("mount -t tmpfs -o mode=755 none /home", "umount --lazy /home")
 PROGRAM = "/opt/jupyterhub/bin/batchspawner-singleuser"
 NO_PROGRAM = (f"mv {PROGRAM} {PROGRAM}.kept", f"mv {PROGRAM}.kept {PROGRAM}")
 # A release that says that it is another; older ones themselves are tried in tests/deploy/test_faults.py.
