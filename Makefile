@@ -18,7 +18,7 @@ unexport CI BUILD_NUMBER
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse check test test-all bench witness mutants fuzz hubcheck durations newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse cluster check test test-all bench witness mutants fuzz hubcheck durations newest lint lock clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -45,6 +45,9 @@ links: .venv/ready ## whether every link to elsewhere leads somewhere; asks the 
 
 lighthouse: html ## what Lighthouse says of the built guide
 	@$(BIN)/python -m tests.harness.site.lighthouse build/html
+
+cluster: html ## a hub and two nodes with Slurm on this machine, to look at; Ctrl-C ends them
+	@$(BIN)/python -m tests.harness.site.cluster build/html
 
 check: .venv/ready ## the quick part: the newest servers' own check of every snippet
 	@QUICK=1 $(BIN)/python -m pytest -q tests/deploy/test_accepted.py $(PYTEST_OPTIONS)

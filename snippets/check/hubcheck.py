@@ -669,9 +669,10 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
                 "The node has no home of this user's, or another than the hub's machine.",
                 "The node does not reach the hub: c.JupyterHub.hub_bind_url and hub_connect_url.",
                 "Slurm or somebody ended the job.",
+                "The disk on which Slurm writes on the node is full.",
             ),
             'the job\'s log, ~/.jupyter-job.log in this guide: "not found" is the first, "Connection refused" the third, "CANCELLED" the '
-            "fourth. Without one from this start, it is the second.",
+            "fourth. Without one from this start, it is the second, or, if sinfo --list-reasons says so, the fifth.",
         ),
         "deploy/slurm",
     ),
@@ -686,8 +687,14 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
         r"(sbatch|squeue|slurm_load_jobs|slurm\w*): error",
         OneOf(
-            ("Slurm refuses the job: it asks for more than a partition lets jobs have.", "Slurm's controller does not answer."),
-            '"Unable to contact slurm controller" is the second. scontrol show partition has the limits of the first.',
+            (
+                "Slurm refuses the job: it asks for more than a partition lets jobs have.",
+                "Slurm's controller does not answer.",
+                "munge does not run on the hub's machine.",
+                "The disk on which Slurm's controller writes is full.",
+            ),
+            '"Unable to contact slurm controller" is the second, "Munge encode failed" the third, "I/O error" the fourth. scontrol show '
+            "partition has the limits of the first.",
         ),
         "deploy/slurm",
     ),

@@ -97,6 +97,16 @@ class JobSpawner(SlurmSpawner):
         finally:
             starting.cancel()
 
+    async def stop(self, now=False):
+        # A hub that gave up where Slurm's controller does not answer would forget the job, which would go on.
+        while True:
+            try:
+                return await super().stop(now)
+            except RuntimeError as error:
+                if "Invalid job id" in str(error):
+                    return
+                await asyncio.sleep(5)
+
     async def progress(self):
         last = ""
         while not self.state_isrunning():

@@ -99,13 +99,13 @@ def running(say: Callable[[str], None] = print) -> Iterator[None]:
             stop(daemon)
 
 
-def sweep() -> None:
-    """Remove containers and networks whose process was killed before it could."""
-    for kind, remove in (("container", ("rm", "--force")), ("network", ("network", "rm"))):
+def sweep(mine: bool = False) -> None:
+    """Remove containers and networks whose process was killed before it could; `mine` are this one's own, too."""
+    for kind, remove in (("container", ("rm", "--force", "--volumes")), ("network", ("network", "rm"))):
         listed = cli(kind, "ls", "--filter", f"label={LABEL}", "--format", f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}}', check=False).stdout
         for line in listed.splitlines():
             name, _, owner = line.partition(" ")
-            if owner.isdecimal() and not Path("/proc", owner).exists():
+            if owner.isdecimal() and (not Path("/proc", owner).exists() or (mine and int(owner) == os.getpid())):
                 cli(*remove, name, check=False)
 
 
@@ -161,7 +161,9 @@ def cli(*args: str, check: bool = True, input: str | bytes | None = None, timeou
     """Run the engine's command line; text in, text out. Raises RuntimeError with the output if it fails."""
     if isinstance(input, str):
         input = input.encode()
-    done = subprocess.run([_named(), *args], capture_output=True, input=input, timeout=timeout)
+    # Who presses Ctrl-C again while things are removed stops none of that.
+    group = 0 if "rm" in args[:2] else None
+    done = subprocess.run([_named(), *args], capture_output=True, input=input, timeout=timeout, process_group=group)
     return _told([_named(), *args], done.returncode, done.stdout, done.stderr, check)
 
 
@@ -265,7 +267,8 @@ def run(image: str, *command: str, network: str = "none", options: tuple[str, ..
         yield container
     finally:
         agents.end(container.id)
-        cli("rm", "--force", container.id, check=False)
+        # With the disks that it was given, such as homes.
+        cli("rm", "--force", "--volumes", container.id, check=False)
 
 
 def known(names: dict[str, str]) -> tuple[str, ...]:

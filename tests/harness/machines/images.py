@@ -121,6 +121,11 @@ def hub(name: str) -> Image:
     return Image(f"hub-{version}-{suite}", BASE.format(suite), "hub.Containerfile", {}, files, before)
 
 
+def before(image: Image) -> list[Image]:
+    """The images that one copies from, the first to build first."""
+    return [*before(image.before), image.before] if image.before else []
+
+
 def _beside(what: str, name: str) -> str:
     """The name of an image that is made from that of a kind in `HUBS`."""
     return f"{what}-{name.replace(' on ', '-')}"
@@ -285,13 +290,18 @@ def prepare(say: Callable[[str], None] = print, wanted: list[Image] | None = Non
     bases = sorted({image.base for image in missing})
     say(f"building {len(missing)} images; they are kept for the next run")
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda base: _base(base, say), bases))
-        building: dict[str, Future[None]] = {}
-        for image in missing:
-            waits = building.get(image.before.tag) if image.before else None
-            building[image.tag] = pool.submit(_build, image, say, waits)
-        for task in building.values():
-            task.result()
+        try:
+            list(pool.map(lambda base: _base(base, say), bases))
+            building: dict[str, Future[None]] = {}
+            for image in missing:
+                waits = building.get(image.before.tag) if image.before else None
+                building[image.tag] = pool.submit(_build, image, say, waits)
+            for task in building.values():
+                task.result()
+        except BaseException:
+            # After Ctrl-C, or where one does not build, none is begun any more.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _base(name: str, say: Callable[[str], None]) -> None:

@@ -36,6 +36,13 @@ class Cluster:
         """Slurm's version, as its own program tells it."""
         return self.hub.machine.sh("sinfo --version").stdout.split()[1]
 
+    def ready(self, seconds: float = 120) -> None:
+        """Wait until every node answers and takes jobs."""
+        wanted = f"grep -Fx 'node[1-{len(NODES)}]'"
+        self.hub.machine.until(
+            f"sinfo --noheader --partition=jupyter --responding --states=idle,mixed,allocated --format=%N | {wanted}", seconds
+        )
+
     def jobs(self) -> list[str]:
         """The jobs that Slurm has not ended, as "alice RUNNING node1"."""
         told = self.hub.machine.sh("squeue --noheader --format='%u %T %B'").stdout
@@ -79,12 +86,12 @@ def machines(kind: str = HUBS[-1], *more: str) -> Iterator[Cluster]:
 
 
 @contextlib.contextmanager
-def full(cluster: Cluster) -> Iterator[None]:
-    """All nodes are another user's for the length of a `with` block."""
+def full(cluster: Cluster, *options: str) -> Iterator[None]:
+    """All nodes are another user's for the length of a `with` block, by jobs with more `options`."""
     for _ in NODES:
-        asked = "sbatch --cpus-per-task=2 --mem=1000 --chdir=/tmp --output=/dev/null --wrap='sleep 900'"
+        asked = f"sbatch --cpus-per-task=2 --mem=1000 --chdir=/tmp --output=/dev/null {' '.join(options)} --wrap='sleep 900'"
         cluster.hub.machine.exec("sh", "-c", asked, user="bob")
-    cluster.hub.machine.until(f"test $(squeue --noheader --user=bob --states=RUNNING | wc -l) = {len(NODES)}")
+    cluster.hub.machine.until(f"test $(squeue --noheader --user=bob --states=RUNNING | wc -l) = {len(NODES)}", 60)
     try:
         yield
     finally:
@@ -130,7 +137,46 @@ def configured(cluster: Cluster, *lines: str) -> Iterator[None]:
         start(before)
 
 
+@contextlib.contextmanager
+def controlled(cluster: Cluster, *lines: str) -> Iterator[None]:
+    """A controller with more lines in slurm.conf for the length of a `with` block."""
+    path = SAVED_AS["slurm/slurm.conf"]
+    before = cluster.hub.machine.read(path)
+
+    def start(text: str) -> None:
+        cluster.hub.machine.sh("systemctl restart slurmctld", {path: text})
+        cluster.hub.machine.until("scontrol ping | grep 'is UP' && scontrol reconfigure")
+        cluster.ready()
+
+    start("\n".join([before, *lines, ""]))
+    try:
+        yield
+    finally:
+        start(before)
+
+
+# As of one that has lost its power: nobody gets an answer.
+DEAD = """table inet dead {
+ chain incoming { type filter hook input priority -300; policy drop; iifname lo accept; }
+ chain outgoing { type filter hook output priority -300; policy drop; oifname lo accept; }
+}"""
+# When it is back, its programs start.
+DEAD_NODE = (f"nft '{DEAD}'", "nft delete table inet dead; systemctl restart slurmd")
+
+
+def _on_a_small_disk(folder: str, service: str) -> tuple[str, str]:
+    """A folder of a service of Slurm's is on a disk that is full; then on the one that it was on."""
+    stop, start = f"systemctl stop {service}", f"systemctl start {service}"
+    move = f"mount --bind /mnt/small/spool {folder}"
+    fill = f"! cat /dev/zero >{folder}/full 2>/dev/null"
+    make = f"{stop}; cp --archive {folder} /mnt/small/spool; {move}; {start}; sleep 3; {fill}"
+    return make, f"{stop}; umount --lazy {folder}; rm --recursive /mnt/small/spool; {start}"
+
+
+NODES_FULL_SPOOL = _on_a_small_disk("/var/lib/slurm/slurmd", "slurmd")
+CONTROLLERS_FULL_SPOOL = _on_a_small_disk("/var/lib/slurm/slurmctld", "slurmctld")
 # What of a node's is missing, another or wrong, and how each is mended.
+NO_HOMES = ("mount -t tmpfs -o mode=755 none /home", "umount --lazy /home")
 PROGRAM = "/opt/jupyterhub/bin/batchspawner-singleuser"
 NO_PROGRAM = (f"mv {PROGRAM} {PROGRAM}.kept", f"mv {PROGRAM}.kept {PROGRAM}")
 # A release that says that it is another; older ones themselves are tried in tests/deploy/test_faults.py.

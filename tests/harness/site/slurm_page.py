@@ -47,10 +47,14 @@ STATES = WITH_CHOICES | ON_A_NODE | ON_THE_HUBS_MACHINE
 
 def followed(cluster: Cluster, pages: Pages, tab: str, say: Callable[[str], None] = print) -> list[Reader]:
     """Those who have followed the page, on the hub's machine and on each node; jobs can be started."""
-    head = Reader(cluster.hub.machine, pages, tab, say=say)
+
+    def at(name: str) -> Callable[[str], None]:
+        return lambda line: say(f"{name}: {line}")
+
+    head = Reader(cluster.hub.machine, pages, tab, say=at("the hub"))
     head.follow(PAGE, [HEAD])
     key = {"sh node.sh": cluster.hand_out_the_key}
-    nodes = [Reader(node, pages, tab, before=key, say=say) for node in cluster.nodes.values()]
+    nodes = [Reader(node, pages, tab, before=key, say=at(name)) for name, node in cluster.nodes.items()]
     for node in nodes:
         node.follow(PAGE, [NODE])
     # The page has saved it on a node.
