@@ -5,7 +5,7 @@ import sys
 from lupa.lua54 import LuaRuntime, LuaSyntaxError
 from metakernel import ExceptionWrapper, MetaKernel
 
-# Lua itself would print into the log of the user's server. Python hears of an interrupt only when a line of Python runs: `look` is one.
+# What Lua prints by itself is in the log of the user's server too. Python hears of an interrupt only when a line of it runs, such as `look`.
 BEGIN = """
 function(write, look)
   function print(...)
