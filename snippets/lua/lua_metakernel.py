@@ -5,7 +5,7 @@ import sys
 from lupa.lua54 import LuaRuntime, LuaSyntaxError
 from metakernel import ExceptionWrapper, MetaKernel
 
-# What Lua prints by itself stands in the log of the user's server too. Python hears of an interrupt only while it runs: `look` does it.
+# What Lua writes by itself can wait in a buffer that no notebook shows. Python hears of an interrupt only while it runs: `look` does it.
 BEGIN = """
 function(write, look)
   function print(...)
