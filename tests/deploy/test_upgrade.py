@@ -9,7 +9,7 @@ import pytest
 from tests.harness import releases
 from tests.harness.machines import bare, deployment, faults
 from tests.harness.machines.deployment import CHECK
-from tests.harness.manifest import NEWEST_ON, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
+from tests.harness.manifest import MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE, WHEREVER
@@ -17,7 +17,7 @@ from tests.harness.site import following
 from tests.harness.site.following import TABS, State
 
 # What is for another way of setting up than the one that is followed here, and would be in its way.
-OTHERWISE = ("beside/", "balancer/", "faster/", "logins/", "ldap/", "kernels/", "slurm/", "hosts/", "two-proxies/")
+OTHERWISE = tuple(f"{folder}/" for folder in MANIFEST["elsewhere"])
 NAME = "deploy/upgrade.md"
 # A reader's own line, and the file of the last release that it is in.
 MINE, OWN = "systemd/enable.sh", "logger 'The hub was started.'"

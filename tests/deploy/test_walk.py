@@ -14,6 +14,7 @@ from tests.harness.site import (
     existing_site_page,
     faster_page,
     following,
+    languages_page,
     ldap_page,
     openid_page,
     other_kernels_page,
@@ -46,12 +47,14 @@ ELSEWHERE = {
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/user-hosts.md": "tests/deploy/test_user_hosts.py",
     "deploy/users.md": "tests/deploy/test_users.py",
+    "jigsaw/languages.md": "tests/jigsaw/test_languages.py",
 }
 HAVE_STATES = (
     balancer_page,
     certificate,
     existing_site_page,
     faster_page,
+    languages_page,
     ldap_page,
     openid_page,
     other_kernels_page,

@@ -131,6 +131,7 @@ def test_every_published_file_can_have_evidence():
     rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
     rows += [evidence.read_beside(program, "1.0", "trixie") for program in evidence.READ_BESIDE]
     rows.append(evidence.kernel(hub(), "octave_kernel", "1.1.1", "Octave", "", {"computes": True}))
+    rows.append(evidence.kernel(hub(), "lupa", "2.8", "Lua", "Lua 5.4", {"computes": True}, "lua"))
     rows.append(
         evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
     )

@@ -16,7 +16,7 @@ from proselint.config import DEFAULT
 from proselint.registry import CheckRegistry
 from proselint.tools import LintFile
 
-from tests.harness.manifest import EVERY_PROXY, PROXIES, ROOT, SAVED_AS, VALUES, snippets
+from tests.harness.manifest import EVERY_PROXY, MANIFEST, PROXIES, ROOT, SAVED_AS, VALUES, snippets
 
 ROOMS = ("deploy", "jigsaw", "troubleshooting")
 PAGES = sorted([ROOT / "index.md", *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))])
@@ -36,22 +36,7 @@ WITHOUT_STEPS = {
 }
 LONGEST = 35
 # Folders of published files that the set-up on one screen does without.
-BESIDE = {
-    "setup",
-    "people",
-    "course",
-    "care",
-    "workflow",
-    "balancer",
-    "beside",
-    "kernels",
-    "faster",
-    "logins",
-    "ldap",
-    "slurm",
-    "hosts",
-    "two-proxies",
-}
+BESIDE = {"setup", "people", "course", "care", *MANIFEST["elsewhere"]}
 # Between two lines of prose: nothing is read across it.
 APART = "\n\n|\n\n"
 

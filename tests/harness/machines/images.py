@@ -168,6 +168,12 @@ def kernels() -> Image:
 
 
 @cache
+def lua() -> Image:
+    """The hub's machine of the newest Debian with what Lua's blocks and kernel take; built when first asked for."""
+    return Image("lua", hub(HUBS[-1]).tag, "lua.Containerfile")
+
+
+@cache
 def logins(name: str) -> Image:
     """A machine of a kind in `HUBS` with what logins that are kept elsewhere take; built when first asked for."""
     return Image(_beside("logins", name), hub(name).tag, "logins.Containerfile", {}, _tree(SNIPPETS / "logins", "logins"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import yaml
 
-from tests.harness.manifest import SNIPPETS, snippets
+from tests.harness.manifest import MANIFEST, SNIPPETS, snippets
 
 
 class Unknown(ValueError):
@@ -304,19 +304,11 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # test_existing_site sees. What each line for a faster first load does, test_faster sees; what a script for more kernels is for,
 # test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect and test_ldap see. Of a
 # cluster's files, test_slurm sees what each limit and each wall is for; of those for a host name for each user, test_user_hosts what
-# each part keeps away; of two proxies, test_two_proxies what a restart of each part cuts.
+# each part keeps away; of two proxies, test_two_proxies what a restart of each part cuts; what makes the editor one for Lua,
+# test_languages.
 ELSEWHERE = (
     "check/",
-    "balancer/",
-    "beside/",
-    "faster/",
-    "hosts/",
-    "workflow/",
-    "kernels/",
-    "ldap/",
-    "logins/",
-    "slurm/",
-    "two-proxies/",
+    *(f"{folder}/" for folder in MANIFEST["elsewhere"]),
     "kernel/my_kernel/",
     "jupyterhub/requirements",
     "course/requirements.txt",

@@ -179,10 +179,15 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
     )
 
 
-def kernel(hub: deployment.Hub, package: str, release: str, shows: str, program: str, does: dict[str, bool]) -> dict:
-    """What a kernel from PyPI did behind a hub, by the words of `other_kernels.DOES`; of one that does not run, `program` are its words."""
-    used = [*PUBLISHED.folder("kernels"), *DEPLOYED, UNIT]
-    proves = PUBLISHED.folder("kernels") if does["computes"] else []
+def kernel(
+    hub: deployment.Hub, package: str, release: str, shows: str, program: str, does: dict[str, bool], folder: str = "kernels"
+) -> dict:
+    """What a kernel from PyPI did behind a hub, by the words of `other_kernels.DOES`; of one that does not run, `program` are its words.
+
+    The published files of a `folder` have brought it.
+    """
+    used = [*PUBLISHED.folder(folder), *DEPLOYED, UNIT]
+    proves = PUBLISHED.folder(folder) if does["computes"] else []
     more = {"on": program, "home": hub.suite, "jupyterhub": hub.version, "application": shows, "lived": does}
     return row("kernel", package, release, used, proves, **more)
 
