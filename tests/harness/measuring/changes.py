@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import yaml
 
-from tests.harness.manifest import MANIFEST, SNIPPETS, snippets
+from tests.harness.manifest import FURTHER_PROXIES, MANIFEST, SNIPPETS, snippets
 
 
 class Unknown(ValueError):
@@ -308,7 +308,7 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # test_languages.
 ELSEWHERE = (
     "check/",
-    *(f"{folder}/" for folder in MANIFEST["elsewhere"]),
+    *(f"{folder}/" for folder in MANIFEST["elsewhere"] if folder not in FURTHER_PROXIES),
     "kernel/my_kernel/",
     "jupyterhub/requirements",
     "course/requirements.txt",
