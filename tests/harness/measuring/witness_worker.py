@@ -306,6 +306,7 @@ class Loop:
         if not asks:
             return alive
         kept = []
+        self.put([])  # the last change that a hint was tried on may be there yet
         accepts(self.name, kind)
         for change in alive:
             begun = time.monotonic()
