@@ -3,5 +3,5 @@
 c = get_config()
 
 # On this machine, by its Unix socket. There the kernel says who asks: the hub, which is root. So
-# there is no password. Without +psycopg2, SQLAlchemy would look for another driver.
-c.JupyterHub.db_url = "postgresql+psycopg2:///jupyterhub?host=/run/postgresql"
+# there is no password.
+c.JupyterHub.db_url = "postgresql:///jupyterhub"

@@ -134,7 +134,7 @@ def test_every_published_file_can_have_evidence():
     rows.append(
         evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
     )
-    rows.append(evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt", "slurm/requirements.txt"]))
+    rows.append(evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt", "slurm/requirements.txt", "database/requirements.txt"]))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [
         name
