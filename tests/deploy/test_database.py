@@ -62,7 +62,7 @@ def status(hub, token, url=URL):
 def moved(hub, place, site):
     """A reader who has moved the hub's database, while alice worked; what she had before, and what became of it."""
     token = hub.on_server("token", URL, "alice")
-    hub.on_server("keep_browser", URL, "carol")
+    hub.on_server("keep_browser", URL, "bob")
     reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[place[1]])
     before = {}
 
@@ -113,7 +113,7 @@ def test_who_works_meanwhile_keeps_variable_login_and_file(moved):
 def test_tokens_and_logins_of_before_are_good_and_new_ones_are_made(hub, moved):
     """New rows get numbers that no row has: mallory has never been there."""
     assert status(hub, moved[1]["token"]) == 200
-    assert hub.on_server("kept_browser", URL, "carol") == [200, "/jupyter/hub/home"]
+    assert hub.on_server("kept_browser", URL, "bob") == [200, "/jupyter/hub/home"]
     assert status(hub, hub.on_server("token", URL, "mallory")) == 200
     assert status(hub, "wrong") == 403
     rungs = hub.check()
@@ -127,15 +127,15 @@ def test_postgresql_goes_and_comes_back(hub, moved):
         hub.machine.sh("systemctl stop postgresql")
         try:
             last = hub.check("--until", "login_works", user="bob")[-1]
-            asked, refused = hub.on_server("kept_browser", URL, "carol"), status(hub, moved[1]["token"])
+            asked, refused = hub.on_server("kept_browser", URL, "bob"), status(hub, moved[1]["token"])
             health = hub.on_server("redirected", URL, "hub/health")["hub/health"][0]
         finally:
             hub.machine.sh("systemctl start postgresql")
     assert (last["rung"], last["ok"]) == ("login_works", False), tell(last)
     assert (asked, refused, health) == ([200, "/jupyter/hub/login"], 403, 200)
     assert told["lived"].items() >= (KEPT | {"websocket": True}).items(), told
-    hub.on_server("kept_browser", URL, "carol")
-    assert hub.on_server("kept_browser", URL, "carol") == [200, "/jupyter/hub/home"]
+    hub.on_server("kept_browser", URL, "bob")
+    assert hub.on_server("kept_browser", URL, "bob") == [200, "/jupyter/hub/home"]
     assert status(hub, moved[1]["token"]) == 200
     assert hub.machine.sh("systemctl show --property MainPID jupyterhub").stdout == started
 
@@ -161,7 +161,7 @@ def test_a_copy_brings_back_what_was(hub, moved, before):
     reader, seen = moved
     hub.machine.sh("systemctl start jupyterhub-backup")
     assert hub.machine.sh(f"stat --format '%a %U' {DUMP}").stdout == "600 root\n"
-    later = hub.on_server("token", URL, "bob")
+    later = hub.on_server("token", URL, "mallory")
     assert status(hub, later) == 200
     if before == "empty":
         hub.machine.sh(f"systemctl stop jupyterhub; {DROP.format('jupyterhub')}; {CREATE.format('jupyterhub')}")
@@ -182,7 +182,7 @@ def test_back_to_sqlite(hub, place, moved, prove):
     assert told["lived"].items() >= KEPT.items(), told
     hub.machine.sh("systemctl stop postgresql")
     assert status(hub, seen["token"]) == 200
-    assert hub.on_server("kept_browser", URL, "carol") == [200, "/jupyter/hub/home"]
+    assert hub.on_server("kept_browser", URL, "bob") == [200, "/jupyter/hub/home"]
     assert hub.machine.sh(f"stat --format '%a %U' {FILE}").stdout == "600 root\n"
     assert hub.check("--until", "kernel_computes")[-1]["ok"]
     prove(evidence.typed(PAGE, *place, [step.key for step in reader.typed[typed:]]))
