@@ -166,8 +166,8 @@ def test_a_copy_brings_back_what_was(hub, moved, before):
     if before == "empty":
         hub.machine.sh(f"systemctl stop jupyterhub; {DROP.format('jupyterhub')}; {CREATE.format('jupyterhub')}")
     reader.follow(PAGE, [RESTORE])
-    assert not reader.wrong, "\n\n".join(reader.wrong)
     hub.machine.until(deployment.IS_UP)
+    assert not reader.wrong, "\n\n".join(reader.wrong)
     assert [status(hub, token) for token in (seen["token"], later)] == [200, 403]
     assert hub.check("--until", "kernel_computes")[-1]["ok"]
 
