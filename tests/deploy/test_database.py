@@ -6,19 +6,22 @@ import pytest
 
 from tests.harness.machines import deployment, engine, faults, images
 from tests.harness.machines.deployment import BEHIND, PYTHON, URL
-from tests.harness.manifest import MANIFEST, NEWEST, NEWEST_ON, PUBLISHED, VERSIONS
+from tests.harness.manifest import MANIFEST, NEWEST, NEWEST_ON, PUBLISHED, VERSIONS, home
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
-from tests.harness.site.database_page import CREATE, DROP, DUMP, MOVE, PAGE, POSTGRESQL, SQLITE, STATES
+from tests.harness.site.database_page import CREATE, DROP, DUMP, MOVE, PAGE, POSTGRESQL, SQLITE, START, STATES
 from tests.harness.site.following import TABS
 
 EMPTY, MOVES, NIGHTLY = "make-an-empty-database", "move-what-the-hub-knows", "put-it-into-the-nightly-copy"
-RESTORE, BACK = "restore-the-database", "back-to-sqlite"
+RESTORE, UPGRADE, BACK = "restore-the-database", "upgrade-jupyterhub", "back-to-sqlite"
 OLDER = VERSIONS["jupyterhub"][-1]
 FILE = SQLITE.removeprefix("sqlite:///")
 KEPT = dict.fromkeys(("variable", "login", "file"), True)
+COPIES = "/var/backups/jupyterhub"
+# What a machine has not that is to get everybody's accounts from a copy.
+NOBODY = "for user in alice bob carol mallory; do userdel --remove $user; done; groupdel jupyterhub"
 # Each table of a database with its rows, as SQLAlchemy reads them without JupyterHub's own models.
 ROWS = """import json, sys
 from sqlalchemy import MetaData, create_engine, select
@@ -27,6 +30,12 @@ found.reflect(engine)
 with engine.connect() as connection:
     told = {name: sorted(repr(tuple(row)) for row in connection.execute(select(table))) for name, table in found.tables.items()}
 print(json.dumps(told))"""
+ASK = """import sys, requests
+headers = {"Authorization": "token " + sys.argv[2]} if sys.argv[2] else {}
+try:
+    print(requests.get(sys.argv[1], headers=headers, verify="/root/check/ca.pem", timeout=8).status_code)
+except requests.Timeout:
+    print(0)"""
 pytestmark = pytest.mark.xdist_group("database")
 
 
@@ -50,12 +59,12 @@ def rows(machine, address):
 
 
 def status(hub, token, url=URL):
-    """What the hub answers to who comes with a token."""
-    script = (
-        "import sys, requests; "
-        "print(requests.get(sys.argv[1], headers={'Authorization': 'token ' + sys.argv[2]}, verify='/root/check/ca.pem').status_code)"
-    )
-    return int(hub.machine.exec(PYTHON, "-c", script, f"{url}hub/api/user", token).stdout)
+    """What the hub answers to who comes with a token; 0 for nothing within some seconds."""
+    return answer(hub, f"{url}hub/api/user", token)
+
+
+def answer(hub, url, token=""):
+    return int(hub.machine.exec(PYTHON, "-c", ASK, url, token).stdout)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +149,58 @@ def test_postgresql_goes_and_comes_back(hub, moved):
     assert hub.machine.sh("systemctl show --property MainPID jupyterhub").stdout == started
 
 
+def test_a_connection_that_breaks_costs_one_request_at_most(hub, moved):
+    """PostgreSQL goes on; each of the hub's connections to it is ended, as a network or an administrator ends them."""
+    end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'jupyterhub' AND pid <> pg_backend_pid()"
+    broken = int(hub.machine.exec("psql", "--dbname=jupyterhub", "--no-align", "--tuples-only", f"--command={end}").stdout)
+    assert broken >= 1
+    answers = [status(hub, moved[1]["token"]) for _ in range(5)]
+    assert sum(status != 200 for status in answers) <= 1, answers
+    assert answers[-1] == 200
+    assert hub.on_server("kept_browser", URL, "bob") == [200, "/jupyter/hub/home"]
+
+
+def test_while_postgresql_does_not_answer_the_hub_does_not_either_and_notebooks_go_on(hub, moved):
+    """PostgreSQL's programs are there, and stand still, as behind a disk that hangs."""
+    asked = [(f"{URL}hub/api/user", moved[1]["token"]), (f"{URL}hub/health",), (f"{URL}hub/login",)]
+    started = hub.machine.sh("systemctl show --property MainPID jupyterhub").stdout
+    with faults.watching(hub) as told:
+        hub.machine.sh("systemctl kill --signal=STOP 'postgresql@*'")
+        try:
+            answers = [answer(hub, *one) for one in asked]
+        finally:
+            hub.machine.sh("systemctl kill --signal=CONT 'postgresql@*'")
+    assert answers == [0, 0, 0]
+    assert [answer(hub, *one) for one in asked] == [200, 200, 200]
+    assert told["lived"].items() >= (KEPT | {"websocket": True}).items(), told
+    assert hub.machine.sh("systemctl show --property MainPID jupyterhub").stdout == started
+
+
+def test_nobody_else_of_the_machine_reaches_the_database(hub, moved):
+    """Neither by the socket nor by the port of the loopback address; and the hub's role is no more than the owner of its database."""
+    for way, words in (
+        (("jupyterhub",), 'role "alice" does not exist'),
+        (("--host=127.0.0.1", "jupyterhub", "root"), "no password supplied"),
+    ):
+        done = hub.machine.exec("psql", "--no-password", "--command=SELECT 1", *way, user="alice", check=False)
+        assert done.returncode
+        assert words in done.stderr
+    may = "SELECT rolsuper, rolcreaterole, rolcreatedb, rolpassword IS NULL FROM pg_authid WHERE rolname = 'root'"
+    done = hub.machine.sh("runuser --login postgres --command='psql --no-align --tuples-only'", input=may)
+    assert done.stdout.strip() == "f|f|f|t"
+    assert hub.machine.sh("stat --format %a /var/lib/postgresql/*/main").stdout == "700\n"
+
+
+def test_without_postgresql_no_copy_is_made_and_the_older_ones_stay(hub, moved):
+    before = hub.machine.sh(f"ls {COPIES}").stdout
+    hub.machine.sh("systemctl stop postgresql")
+    try:
+        assert hub.machine.sh("systemctl start jupyterhub-backup", check=False).returncode
+    finally:
+        hub.machine.sh("systemctl start postgresql")
+    assert hub.machine.sh(f"ls {COPIES}").stdout == before != ""
+
+
 def test_a_hub_without_its_database_is_started_again_until_it_is_there(hub, moved):
     """A cluster's own unit is stopped: Debian's postgresql.service, which the hub's start asks for, believes that all is well."""
     hub.machine.sh("systemctl stop 'postgresql@*'; systemctl restart jupyterhub")
@@ -163,6 +224,8 @@ def test_a_copy_brings_back_what_was(hub, moved, before):
     assert hub.machine.sh(f"stat --format '%a %U' {DUMP}").stdout == "600 root\n"
     later = hub.on_server("token", URL, "mallory")
     assert status(hub, later) == 200
+    # What is restored is that of the nightly copy.
+    hub.machine.sh(f"echo other >{DUMP}")
     if before == "empty":
         hub.machine.sh(f"systemctl stop jupyterhub; {DROP.format('jupyterhub')}; {CREATE.format('jupyterhub')}")
     reader.follow(PAGE, [RESTORE])
@@ -172,26 +235,38 @@ def test_a_copy_brings_back_what_was(hub, moved, before):
     assert hub.check("--until", "kernel_computes")[-1]["ok"]
 
 
-def test_back_to_sqlite(hub, place, moved, prove):
-    reader, seen = moved
-    typed = len(reader.typed)
-    with faults.watching(hub) as told:
-        reader.follow(PAGE, [BACK])
-        hub.machine.until(deployment.IS_UP)
-    assert not reader.wrong, "\n\n".join(reader.wrong)
-    assert told["lived"].items() >= KEPT.items(), told
-    hub.machine.sh("systemctl stop postgresql")
-    assert status(hub, seen["token"]) == 200
-    assert hub.on_server("kept_browser", URL, "bob") == [200, "/jupyter/hub/home"]
-    assert hub.machine.sh(f"stat --format '%a %U' {FILE}").stdout == "600 root\n"
-    assert hub.check("--until", "kernel_computes")[-1]["ok"]
-    prove(evidence.typed(PAGE, *place, [step.key for step in reader.typed[typed:]]))
+def test_a_copy_comes_back_on_an_empty_machine_with_the_newest_debian(hub, place, moved, site, tmp_path):
+    """By the page's order. The programs are there already: this machine reaches no index."""
+    _, seen = moved
+    hub.machine.sh("systemctl start jupyterhub-backup")
+    newest = hub.machine.sh(f"ls {COPIES}/*.tar.gz | tail --lines=1").stdout.strip()
+    engine.cli("cp", f"{hub.machine.id}:{newest}", str(tmp_path / "copy.tar.gz"))
+    suite = next(iter(NEWEST_ON))
+    with deployment.machine(NEWEST_ON[suite], image=images.database) as machine:
+        engine.cli("cp", str(tmp_path / "copy.tar.gz"), f"{machine.id}:/root")
+        machine.sh(NOBODY, check=False)
+        machine.sh("sh /root/restore.sh /root/copy.tar.gz", {"/root/restore.sh": PUBLISHED.read("care/restore.sh")})
+        reader = following.Reader(machine, following.Pages.examples(site), TABS[place[1]])
+        reader.follow(PAGE, [EMPTY])
+        reader.follow(PAGE, [MOVES], skip=lambda step: "/bin/pip" not in step.command and not step.command.startswith("cd "))
+        reader.follow(PAGE, [RESTORE], skip=lambda step: not step.command.startswith("pg_restore"))
+        assert not reader.wrong, "\n\n".join(reader.wrong)
+        assert [step.command.split()[0] for step in reader.typed[-3:]] == ["cd", "/opt/jupyterhub/bin/pip", "pg_restore"]
+        machine.sh("sh /root/systemd/enable.sh")
+        machine.until(deployment.IS_UP)
+        version, _ = home(NEWEST_ON[suite])
+        again = deployment.Hub(machine, version, hub.passwords, suite=suite)
+        with deployment.in_front(again, suite, place[1]):
+            assert status(again, seen["token"]) == 200
+            assert again.on_server("kept_browser", URL, "bob") == [200, "/jupyter/hub/home"]
+            rungs = again.check()
+            assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
 
 
 def test_what_cannot_be_moved_leaves_nothing_behind(hub, moved):
-    """The last one: what is tried here changes the hub's own file."""
+    """What is tried here changes SQLite's file, which the hub no longer reads."""
     machine = hub.machine
-    machine.sh(f"systemctl stop jupyterhub; systemctl start postgresql; {CREATE.format('scratch')}")
+    machine.sh(f"systemctl stop jupyterhub; cp --archive {FILE} /root/kept.sqlite; {CREATE.format('scratch')}")
 
     def moves(source, target="postgresql:///scratch"):
         done = machine.sh(f"{MOVE} {source} {target}", check=False)
@@ -219,20 +294,51 @@ def test_what_cannot_be_moved_leaves_nothing_behind(hub, moved):
     assert "not of this release" in moves("postgresql:///scratch", "sqlite:////root/new.sqlite")[1]
     assert machine.sh("ls /root/new.sqlite", check=False).returncode
     assert rows(machine, "postgresql:///scratch") == {}
+    machine.sh(f"mv /root/kept.sqlite {FILE}; {DROP.format('scratch')}; {START}")
 
 
-def test_an_upgrade_of_jupyterhub_changes_the_tables_in_postgresql(site):
+def test_back_to_sqlite(hub, place, moved, prove):
+    reader, seen = moved
+    typed = len(reader.typed)
+    with faults.watching(hub) as told:
+        reader.follow(PAGE, [BACK])
+        hub.machine.until(deployment.IS_UP)
+    assert not reader.wrong, "\n\n".join(reader.wrong)
+    assert told["lived"].items() >= KEPT.items(), told
+    hub.machine.sh("systemctl stop postgresql; test ! -e /root/database -a ! -e /etc/systemd/system/jupyterhub.service.d")
+    assert status(hub, seen["token"]) == 200
+    assert hub.on_server("kept_browser", URL, "bob") == [200, "/jupyter/hub/home"]
+    assert hub.machine.sh(f"stat --format '%a %U' {FILE}").stdout == "600 root\n"
+    assert hub.check("--until", "kernel_computes")[-1]["ok"]
+    prove(evidence.typed(PAGE, *place, [step.key for step in reader.typed[typed:]]))
+
+
+def test_an_upgrade_of_jupyterhub_changes_the_tables_in_postgresql_and_can_be_undone(site):
     images.prepare(wanted=[images.database(NEWEST), images.database(OLDER)])
     with (
         deployment.hub(OLDER, PUBLISHED, image=images.database) as hub,
         engine.run(images.database(NEWEST).tag, network="none") as source,
     ):
-        token = hub.on_server("token", BEHIND, "alice")
+        before = hub.on_server("token", BEHIND, "alice")
         versions = faults.Versions(hub, source)
         reader = following.Reader(hub.machine, following.Pages.examples(site), TABS["nginx"])
         reader.follow(PAGE, [EMPTY, MOVES])
-        assert not reader.wrong, "\n\n".join(reader.wrong)
         hub.machine.until(deployment.IS_UP)
+        hub.machine.sh("mkdir --mode=700 /root/before; systemctl stop jupyterhub")
+        tables = rows(hub.machine, POSTGRESQL)
+        reader.follow(PAGE, [UPGRADE], skip=lambda step: "pg_dump" not in step.command)
+        assert not reader.wrong, "\n\n".join(reader.wrong)
         faults.upgrade(hub, versions)
-        assert status(hub, token, BEHIND) == 200
+        assert rows(hub.machine, POSTGRESQL)["alembic_version"] != tables["alembic_version"]
+        assert status(hub, before, BEHIND) == 200
+        assert hub.check("--until", "kernel_computes", url=BEHIND)[-1]["ok"]
+        later = hub.on_server("token", BEHIND, "bob")
+        hub.machine.sh("systemctl stop jupyterhub")
+        versions.mine_in()
+        reader.follow(PAGE, [UPGRADE], skip=lambda step: "pg_restore" not in step.command)
+        assert not reader.wrong, "\n\n".join(reader.wrong)
+        assert rows(hub.machine, POSTGRESQL) == tables
+        with faults.coming_back(hub):
+            hub.machine.sh("systemctl start jupyterhub")
+        assert [status(hub, token, BEHIND) for token in (before, later)] == [200, 403]
         assert hub.check("--until", "kernel_computes", url=BEHIND)[-1]["ok"]

@@ -34,5 +34,6 @@ STATES = {
     "If you see none": State(
         f"mv {NIGHTLY} /root/kept.conf; rm --force {DUMP}; sleep 1", f"mv /root/kept.conf {NIGHTLY}; systemctl daemon-reload"
     ),
+    "If you see Job for jupyterhub-backup.service failed": State("systemctl stop postgresql", "systemctl start postgresql"),
     "If you see pg_restore: error": State(f"rm --force {DUMP}", typed=[f"pg_restore --dbname=jupyterhub {DUMP}"]),
 }
