@@ -143,6 +143,7 @@ def test_postgresql_goes_and_comes_back(hub, moved):
         finally:
             hub.machine.sh("systemctl start postgresql")
     assert (last["rung"], last["ok"]) == ("login_works", False), tell(last)
+    assert "500" in last["said"], tell(last)
     assert (asked, refused, health) == ([200, "/jupyter/hub/login"], 403, 200)
     assert told["lived"].items() >= (KEPT | {"websocket": True}).items(), told
     hub.on_server("kept_browser", URL, "bob")
@@ -217,9 +218,12 @@ def test_a_hub_without_its_database_is_started_again_until_it_is_there(hub, move
     assert status(hub, moved[1]["token"]) == 200
 
 
-def test_the_hub_waits_for_postgresql_when_both_start(hub, moved):
-    hub.machine.sh("systemctl stop jupyterhub postgresql; systemctl start jupyterhub")
+def test_the_hub_waits_for_postgresql_when_both_start_and_ends_before_it(hub, moved):
+    killed = "journalctl --unit jupyterhub --no-pager --output cat | grep --count 'timed out. Killing' || true"
+    before = hub.machine.sh(killed).stdout
+    hub.machine.sh("systemctl stop jupyterhub postgresql; systemctl start jupyterhub", timeout=150)
     hub.machine.until(deployment.IS_UP)
+    assert hub.machine.sh(killed).stdout == before, "the hub stops before its database does"
     assert hub.machine.sh("systemctl show --property NRestarts --value jupyterhub").stdout == "0\n"
 
 
