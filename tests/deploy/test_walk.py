@@ -11,6 +11,7 @@ from tests.harness.pairs import SINCE, WHOLE, changed_since, in_turn
 from tests.harness.site import (
     balancer_page,
     certificate,
+    database_page,
     existing_site_page,
     faster_page,
     following,
@@ -32,6 +33,7 @@ ELSEWHERE = {
     "deploy/balancer.md": "tests/deploy/test_balancer.py",
     "deploy/certificate.md": "tests/deploy/test_certificate.py",
     "deploy/class.md": "tests/deploy/test_class_and_shares.py",
+    "deploy/database.md": "tests/deploy/test_database.py",
     "deploy/existing-site.md": "tests/deploy/test_existing_site.py",
     "deploy/faster.md": "tests/deploy/test_faster.py",
     "deploy/ldap.md": "tests/deploy/test_ldap.py",
@@ -52,6 +54,7 @@ ELSEWHERE = {
 HAVE_STATES = (
     balancer_page,
     certificate,
+    database_page,
     existing_site_page,
     faster_page,
     languages_page,

@@ -136,9 +136,8 @@ def test_every_published_file_can_have_evidence():
         evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
     )
     rows += [evidence.row("accepted", proxy, "1.0", [f"hosts/{proxy}.diff"]) for proxy in PROXIES]
-    rows.append(
-        evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt", "slurm/requirements.txt", "two-proxies/requirements.txt"])
-    )
+    lists = [f"{folder}/requirements.txt" for folder in ("logins", "slurm", "two-proxies", "database")]
+    rows.append(evidence.row("accepted", "pip", "1.0", lists))
     rows.append(
         evidence.row(
             "accepted", "systemd", "1.0", [name for name in snippets() if name.startswith("two-proxies/") and name.endswith(".service")]

@@ -215,6 +215,13 @@ def two_proxies(name: str) -> Image:
 
 
 @cache
+def database(name: str) -> Image:
+    """A machine of a kind in `HUBS` with PostgreSQL; built when first asked for."""
+    files: dict[str, str | bytes] = {"database/requirements.txt": (SNIPPETS / "database/requirements.txt").read_bytes()}
+    return Image(_beside("database", name), hub(name).tag, "database.Containerfile", {}, files)
+
+
+@cache
 def identity() -> Image:
     """A provider of OpenID Connect; built when first asked for."""
     files = _tree(HERE / "identity", "identity")

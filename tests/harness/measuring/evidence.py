@@ -75,6 +75,7 @@ def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
 # By program, the published files that it reads on a hub's machine beside the hub's own.
 READ_BESIDE = {
     "systemd": [name for name in SEEN if name.startswith("care/") and name.endswith((".service", ".timer"))],
+    "PostgreSQL": ["database/backup.conf", "database/hub.conf"],
     "Prometheus": [name for name in SEEN if name.endswith(".yml")],
     "OpenSSH": ["people/sshd.conf"],
     "pip": ["course/requirements.txt"],

@@ -35,6 +35,7 @@ import websocket
 CHECK = pathlib.Path(__file__).parent
 CA = str(CHECK / "ca.pem")
 TEXT = {"type": "file", "format": "text"}
+BROWSER = CHECK / "browser.kept"
 
 
 def visitor(url: str, user: str, *options: str) -> hubcheck.Hub:
@@ -611,6 +612,21 @@ def token(url: str, user: str) -> str:
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
     return hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "check"})["token"]
+
+
+def keep_browser(url: str, user: str) -> None:
+    """Log a user in, and keep what their browser has got, as a file."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    BROWSER.write_bytes(pickle.dumps(hub.session.cookies))
+
+
+def kept_browser(url: str, user: str) -> list:
+    """The status and the path of what the browser that was kept comes to at the hub's own page."""
+    hub = visitor(url, user)
+    hub.session.cookies = pickle.loads(BROWSER.read_bytes())
+    answer = hub.request("GET", "hub/home", expect=())
+    return [answer.status_code, urlsplit(answer.url).path]
 
 
 def administer(url: str, user: str, method: str, path: str) -> int:
