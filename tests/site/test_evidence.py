@@ -135,6 +135,7 @@ def test_every_published_file_can_have_evidence():
         evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
     )
     rows += [evidence.row("accepted", proxy, "1.0", [f"hosts/{proxy}.diff"]) for proxy in PROXIES]
+    rows.append(evidence.row("accepted", "apache", "1.0", ["logins/sign-on.conf"]))
     rows.append(evidence.row("accepted", "pip", "1.0", ["logins/requirements.txt", "slurm/requirements.txt"]))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [
