@@ -82,7 +82,7 @@ def said(desk, cause):
 
 
 def test_each_command_of_the_page_prints_what_it_says(desk, followed, prove):
-    assert len(followed.typed) == 6
+    assert len(followed.typed) == 7
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert followed.meet_all(PAGE, STATES) == len(STATES)
     assert not followed.wrong, "\n\n".join(followed.wrong)
@@ -155,6 +155,21 @@ def test_in_one_field_the_code_comes_after_the_password(desk, one_field, secret)
     assert not logs_in(desk, password)
     assert logs_in(desk, password + now)
     assert not logs_in(desk, password + now)
+
+
+def test_without_the_two_calls_no_code_is_right(desk, secret):
+    """A control: the lines for the hub's unit."""
+    hub, calls = desk.hub, SAVED_AS["logins/codes.conf"]
+    hub.machine.sh(f"mv {calls} /root/kept")
+    deployment.end(hub)
+    deployment.start(hub)
+    try:
+        assert not logs_in(desk, hub.passwords["alice"], code(secret))
+        assert said(desk, "The hub's unit lacks")
+    finally:
+        hub.machine.sh(f"mv /root/kept {calls}")
+        deployment.end(hub)
+        deployment.start(hub)
 
 
 def test_without_the_line_the_password_is_enough(desk, secret):
