@@ -9,6 +9,7 @@ from tests.harness.manifest import FURTHER_PROXIES, HOMES, MANIFEST, PROXIES, RO
 from tests.harness.measuring import atlas, evidence
 from tests.harness.pairs import SINCE, WHOLE, changed_since, in_turn
 from tests.harness.site import (
+    apache_sign_on_page,
     balancer_page,
     certificate,
     database_page,
@@ -20,6 +21,7 @@ from tests.harness.site import (
     openid_page,
     other_kernels_page,
     removal,
+    second_factor_page,
     slurm_page,
     two_proxies_page,
     user_hosts_page,
@@ -30,6 +32,7 @@ from tests.harness.site.walk import Type
 # Pages that are followed on machines of their own, and where.
 ELSEWHERE = {
     "index.md": "tests/deploy/test_remove.py",
+    "deploy/apache-sign-on.md": "tests/deploy/test_apache_sign_on.py",
     "deploy/balancer.md": "tests/deploy/test_balancer.py",
     "deploy/certificate.md": "tests/deploy/test_certificate.py",
     "deploy/class.md": "tests/deploy/test_class_and_shares.py",
@@ -42,6 +45,7 @@ ELSEWHERE = {
     "deploy/openid-connect.md": "tests/deploy/test_openid_connect.py",
     "deploy/other-kernels.md": "tests/deploy/test_other_kernels.py",
     "deploy/remove.md": "tests/deploy/test_remove.py",
+    "deploy/second-factor.md": "tests/deploy/test_second_factor.py",
     "deploy/shares.md": "tests/deploy/test_class_and_shares.py",
     **{f"deploy/{proxy}.md": "tests/deploy/test_other_proxies.py" for proxy in FURTHER_PROXIES},
     "deploy/slurm.md": "tests/deploy/test_slurm.py",
@@ -52,6 +56,7 @@ ELSEWHERE = {
     "jigsaw/languages.md": "tests/jigsaw/test_languages.py",
 }
 HAVE_STATES = (
+    apache_sign_on_page,
     balancer_page,
     certificate,
     database_page,
@@ -62,6 +67,7 @@ HAVE_STATES = (
     openid_page,
     other_kernels_page,
     removal,
+    second_factor_page,
     slurm_page,
     two_proxies_page,
     user_hosts_page,

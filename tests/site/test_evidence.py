@@ -143,6 +143,7 @@ def test_every_published_file_can_have_evidence():
             "accepted", "systemd", "1.0", [name for name in snippets() if name.startswith("two-proxies/") and name.endswith(".service")]
         )
     )
+    rows.append(evidence.row("accepted", "apache", "1.0", ["logins/sign-on.conf"]))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [
         name

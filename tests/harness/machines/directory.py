@@ -80,6 +80,15 @@ class Directory:
     def stop(self) -> None:
         self.machine.sh("pid=$(cat /run/slapd-tests.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.1; done")
 
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """For the length of a `with` block it takes connections, and says nothing."""
+        self.machine.sh("kill -STOP $(cat /run/slapd-tests.pid)")
+        try:
+            yield
+        finally:
+            self.machine.sh("kill -CONT $(cat /run/slapd-tests.pid)")
+
 
 @contextlib.contextmanager
 def directory(network: str) -> Iterator[Directory]:

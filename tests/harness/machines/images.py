@@ -176,13 +176,27 @@ def lua() -> Image:
 @cache
 def logins(name: str) -> Image:
     """A machine of a kind in `HUBS` with what logins that are kept elsewhere take; built when first asked for."""
-    return Image(_beside("logins", name), hub(name).tag, "logins.Containerfile", {}, _tree(SNIPPETS / "logins", "logins"))
+    files: dict[str, str | bytes] = {"logins/requirements.txt": (SNIPPETS / "logins/requirements.txt").read_bytes()}
+    return Image(_beside("logins", name), hub(name).tag, "logins.Containerfile", {}, files)
+
+
+@cache
+def sign_on(name: str) -> Image:
+    """A machine of a kind in `HUBS` with Apache, and a module by which it asks users who they are; built when first asked for."""
+    return Image(_beside("sign-on", name), hub(name).tag, "sign-on.Containerfile")
+
+
+@cache
+def second_factor(name: str) -> Image:
+    """A machine of a kind in `HUBS` with the module of PAM that asks for a code; built when first asked for."""
+    return Image(_beside("second-factor", name), hub(name).tag, "second-factor.Containerfile")
 
 
 @cache
 def sssd(name: str) -> Image:
     """A machine of a kind in `HUBS` with SSSD; built when first asked for."""
-    return Image(_beside("sssd", name), hub(name).tag, "sssd.Containerfile")
+    files: dict[str, str | bytes] = {"ldapauthenticator.txt": (HERE / "ldapauthenticator.txt").read_bytes()}
+    return Image(_beside("sssd", name), hub(name).tag, "sssd.Containerfile", {}, files)
 
 
 @cache

@@ -79,6 +79,7 @@ READ_BESIDE = {
     "Prometheus": [name for name in SEEN if name.endswith(".yml")],
     "OpenSSH": ["people/sshd.conf"],
     "pip": ["course/requirements.txt"],
+    "libpam-google-authenticator": ["logins/codes.conf", "logins/jupyterhub-pam"],
     "SSSD": ["ldap/sssd.conf", "ldap/jupyterhub-home"],
     "Slurm": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".conf")],
     "nftables": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".nft")],

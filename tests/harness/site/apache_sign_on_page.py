@@ -1,0 +1,23 @@
+"""How to cause each "If you see" of the page about single sign-on in Apache."""
+
+from __future__ import annotations
+
+from tests.harness.site.following import State
+
+PAGE = "deploy/apache-sign-on.md"
+SECRETS = "/etc/jupyterhub/sign-on-secrets"
+RESTART = "systemctl restart jupyterhub.service"
+# The hub is up, or has been told why it is not.
+LATER = "sleep 8"
+STATES = {
+    "If you see SIGN_ON_COOKIES last": State(f"sed -i.kept /CLIENT/d {SECRETS}", f"mv {SECRETS}.kept {SECRETS}", cured=True),
+    "If you see Connection refused": State(
+        f"systemctl stop jupyterhub.service; {LATER}", f"systemctl start jupyterhub.service; {LATER}", cured=True
+    ),
+    "If you see Invalid command": State("a2dismod --quiet auth_openidc", "a2enmod --quiet auth_openidc", cured=True),
+    "If you see can be read by others": State(
+        f"chmod 644 {SECRETS}; {RESTART}; {LATER}",
+        f"chmod 600 {SECRETS}; systemctl reset-failed jupyterhub; {RESTART}; {LATER}",
+        cured=True,
+    ),
+}
