@@ -17,7 +17,7 @@ from tests.harness.site import following
 from tests.harness.site.following import TABS, State
 
 # What is for another way of setting up than the one that is followed here, and would be in its way.
-OTHERWISE = ("beside/", "balancer/", "faster/", "logins/", "ldap/", "kernels/", "slurm/", "hosts/")
+OTHERWISE = ("beside/", "balancer/", "faster/", "logins/", "ldap/", "kernels/", "slurm/", "hosts/", "framed/")
 NAME = "deploy/upgrade.md"
 # A reader's own line, and the file of the last release that it is in.
 MINE, OWN = "systemd/enable.sh", "logger 'The hub was started.'"

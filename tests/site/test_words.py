@@ -27,6 +27,7 @@ WITHOUT_STEPS = {
     "other-proxies",
     "proxy-parts",
     "check-script",
+    "learning-platform",
     "security",
     "speed",
     "faults",
@@ -36,7 +37,22 @@ WITHOUT_STEPS = {
 }
 LONGEST = 35
 # Folders of published files that the set-up on one screen does without.
-BESIDE = {"setup", "people", "course", "care", "workflow", "balancer", "beside", "kernels", "faster", "logins", "ldap", "slurm", "hosts"}
+BESIDE = {
+    "setup",
+    "people",
+    "course",
+    "care",
+    "workflow",
+    "balancer",
+    "beside",
+    "kernels",
+    "faster",
+    "logins",
+    "ldap",
+    "slurm",
+    "hosts",
+    "framed",
+}
 # Between two lines of prose: nothing is read across it.
 APART = "\n\n|\n\n"
 

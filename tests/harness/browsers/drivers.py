@@ -61,6 +61,7 @@ class Driver(Protocol):
     def act(self, window: str, actions: list[dict], frame: Path = ()) -> None: ...
     def picture(self, window: str) -> bytes: ...
     def said(self) -> list[str]: ...
+    def afresh(self) -> None: ...
     def end(self) -> None: ...
 
 
@@ -155,6 +156,11 @@ class Firefox:
         self.ask("session.status")
         return self.told
 
+    def afresh(self) -> None:
+        """Go on with a new profile, which has no cookies."""
+        self.end()
+        self.context, self.front = self.ask("browser.createUserContext")["userContext"], ""
+
     def end(self) -> None:
         with contextlib.suppress(RuntimeError):
             self.ask("browser.removeUserContext", userContext=self.context)
@@ -245,6 +251,11 @@ class WebKit:
             else:
                 messages[-1] += f"\n{line}"
         return messages
+
+    def afresh(self) -> None:
+        """Begin again, with a new profile, which has no cookies."""
+        self.end()
+        self.begin()
 
     def end(self) -> None:
         with contextlib.suppress(RuntimeError):

@@ -304,12 +304,13 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # test_existing_site sees. What each line for a faster first load does, test_faster sees; what a script for more kernels is for,
 # test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect and test_ldap see. Of a
 # cluster's files, test_slurm sees what each limit and each wall is for; of those for a host name for each user, test_user_hosts what
-# each part keeps away.
+# each part keeps away; of those for a frame of another site, test_framed what each part allows.
 ELSEWHERE = (
     "check/",
     "balancer/",
     "beside/",
     "faster/",
+    "framed/",
     "hosts/",
     "workflow/",
     "kernels/",
