@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -43,10 +43,9 @@ PAGES = {
     "trap.html": f"""<!DOCTYPE html><style>iframe {{ position: absolute; inset: 0; opacity: 0.001 }}</style><p>Win a prize</p>
 <iframe name="hub" width="1000" height="600" src="{URL}hub/home"></iframe>""",
     # A page that nobody has to click on.
-    "leave.html": f'<!DOCTYPE html><p>News</p><iframe name="hub" hidden src="{URL}hub/logout"></iframe>',
+    "start.html": f'<!DOCTYPE html><p>News</p><iframe name="hub" hidden src="{URL}hub/spawn"></iframe>',
 }
-# What a page of any host may send, without being told the answer.
-ASK = """(address) => fetch(address, { method: "POST", mode: "no-cors", credentials: "include", body: "{}" }).then(() => null)"""
+# What a page of any host may open.
 SOCKET = """(address) => new Promise((done) => {
   const socket = new WebSocket(address);
   socket.onopen = () => { socket.close(); done("opens"); };
@@ -162,19 +161,23 @@ class InChromium:
             page.wait_for_timeout(4000)
         return where
 
-    def stays(self) -> dict[str, str]:
-        """Log in as users do, in a tab of the hub's own; then look at pages of a host that the hub does not know. What these got done."""
-        with self.visiting(f"{URL}hub/login?next={quote(VALUES['base_url'] + 'hub/spawn')}") as (context, page, _):
+    def visits(self, serves: Callable[[], bool]) -> tuple[bool, str]:
+        """Log in as users do, in a tab of the hub's own, then look at pages of a host that the hub does not know.
+
+        Whether the user's server, which did not run, runs after that, as `serves` says; and what came of a WebSocket to it.
+        """
+        with self.visiting(f"{URL}hub/login?next={quote(VALUES['base_url'] + 'hub/home')}") as (context, page, _):
             self.log_in(page)
-            page.wait_for_url(re.compile(f"{re.escape(URL)}user/alice/"), timeout=60_000)
+            page.get_by_role("button", name="Start My Server").or_(page.get_by_role("link", name="Start My Server")).wait_for()
             other = context.new_page()
-            other.goto(f"https://{FAR_STRANGER}/link.html")
-            address = f"{URL}user/alice/api/"
-            other.evaluate(ASK, f"{address}contents")
-            seen = {"WebSocket": other.evaluate(SOCKET, f"{address.replace('https', 'wss')}events/subscribe")}
-            other.goto(f"https://{FAR_STRANGER}/leave.html", wait_until="networkidle")
-            page.goto(f"{URL}hub/home")
-            return seen | {"login": "ended" if page.get_by_label("Username").count() else "stays"}
+            other.goto(f"https://{FAR_STRANGER}/start.html", wait_until="networkidle")
+            for _turn in range(16):
+                if started := serves():
+                    break
+                other.wait_for_timeout(500)
+            page.goto(f"{URL}hub/spawn")
+            page.wait_for_url(re.compile(f"{re.escape(URL)}user/alice/"), timeout=60_000)
+            return started, other.evaluate(SOCKET, f"{URL.replace('https', 'wss')}user/alice/api/events/subscribe")
 
 
 # What has come after Sign in: the form's words, or a notebook whose kernel is ready.
