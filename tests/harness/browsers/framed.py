@@ -220,8 +220,14 @@ class Elsewhere:
 
     def works(self, page: other_browsers.Page, inside: drivers.Path) -> str:
         for field_, text in (("#username_input", "alice"), ("#password_input", self.password)):
-            page.click(field_, frame=inside)
-            page.until("(css) => document.activeElement === document.querySelector(css)", field_, frame=inside)
+
+            def take(field_=field_) -> None:
+                page.click(field_, frame=inside)
+                if not page.call("(css) => document.activeElement === document.querySelector(css)", field_, frame=inside):
+                    raise LookupError("the field does not take the keyboard")
+
+            # A window of a new profile may not have come to the front yet.
+            engine.wait(take, timeout=drivers.PATIENCE)
             page.type(text, frame=inside)
         page.click("#login_submit", frame=inside)
         come = page.until(COME, frame=inside)
