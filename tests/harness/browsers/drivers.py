@@ -134,14 +134,18 @@ class Firefox:
             raise Thrown(result["exceptionDetails"]["text"])
         return result["result"].get("value")
 
-    def call(self, window: str, frame: Path, function: str, arguments: Sequence[Any]) -> Any:
+    def within(self, window: str, frame: Path) -> str:
+        """The browser's own name for a frame."""
         self._before(window)
         for css in frame:
             found = self._call(window, "(css) => document.querySelector(css)?.contentWindow", css)
             if not found:
                 raise RuntimeError(f"no frame {css}")
             window = found["context"]
-        return _answer(self._call(window, ANSWER.replace("FUNCTION", function), json.dumps(arguments)))
+        return window
+
+    def call(self, window: str, frame: Path, function: str, arguments: Sequence[Any]) -> Any:
+        return _answer(self._call(self.within(window, frame), ANSWER.replace("FUNCTION", function), json.dumps(arguments)))
 
     def act(self, window: str, actions: list[dict], frame: Path = ()) -> None:
         """Keys go to whatever has the keyboard, in whichever frame."""
