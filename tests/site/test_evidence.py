@@ -135,7 +135,7 @@ def test_every_published_file_can_have_evidence():
     rows.append(
         evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
     )
-    rows += [evidence.row("accepted", proxy, "1.0", [f"hosts/{proxy}.diff"]) for proxy in PROXIES]
+    rows += [evidence.row("accepted", proxy, "1.0", [f"hosts/{proxy}.diff", f"framed/{proxy}.diff"]) for proxy in PROXIES]
     lists = [f"{folder}/requirements.txt" for folder in ("logins", "slurm", "two-proxies", "database")]
     rows.append(evidence.row("accepted", "pip", "1.0", lists))
     rows.append(

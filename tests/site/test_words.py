@@ -27,6 +27,7 @@ WITHOUT_STEPS = {
     "other-proxies",
     "proxy-parts",
     "check-script",
+    "learning-platform",
     "security",
     "speed",
     "faults",

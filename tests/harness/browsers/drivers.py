@@ -61,6 +61,7 @@ class Driver(Protocol):
     def act(self, window: str, actions: list[dict], frame: Path = ()) -> None: ...
     def picture(self, window: str) -> bytes: ...
     def said(self) -> list[str]: ...
+    def afresh(self) -> None: ...
     def end(self) -> None: ...
 
 
@@ -133,14 +134,18 @@ class Firefox:
             raise Thrown(result["exceptionDetails"]["text"])
         return result["result"].get("value")
 
-    def call(self, window: str, frame: Path, function: str, arguments: Sequence[Any]) -> Any:
+    def within(self, window: str, frame: Path) -> str:
+        """The browser's own name for a frame."""
         self._before(window)
         for css in frame:
             found = self._call(window, "(css) => document.querySelector(css)?.contentWindow", css)
             if not found:
                 raise RuntimeError(f"no frame {css}")
             window = found["context"]
-        return _answer(self._call(window, ANSWER.replace("FUNCTION", function), json.dumps(arguments)))
+        return window
+
+    def call(self, window: str, frame: Path, function: str, arguments: Sequence[Any]) -> Any:
+        return _answer(self._call(self.within(window, frame), ANSWER.replace("FUNCTION", function), json.dumps(arguments)))
 
     def act(self, window: str, actions: list[dict], frame: Path = ()) -> None:
         """Keys go to whatever has the keyboard, in whichever frame."""
@@ -154,6 +159,11 @@ class Firefox:
     def said(self) -> list[str]:
         self.ask("session.status")
         return self.told
+
+    def afresh(self) -> None:
+        """Go on with a new profile, which has no cookies."""
+        self.end()
+        self.context, self.front = self.ask("browser.createUserContext")["userContext"], ""
 
     def end(self) -> None:
         with contextlib.suppress(RuntimeError):
@@ -245,6 +255,11 @@ class WebKit:
             else:
                 messages[-1] += f"\n{line}"
         return messages
+
+    def afresh(self) -> None:
+        """Begin again, with a new profile, which has no cookies."""
+        self.end()
+        self.begin()
 
     def end(self) -> None:
         with contextlib.suppress(RuntimeError):

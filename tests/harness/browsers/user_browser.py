@@ -81,8 +81,12 @@ def _playwright() -> Playwright:
 
 
 @contextlib.contextmanager
-def chromium(network: str, names: dict[str, str], *arguments: str, windowed: bool = True) -> Iterator[Browser]:
+def chromium(
+    network: str, names: dict[str, str], *arguments: str, windowed: bool = True, policies: dict | None = None
+) -> Iterator[Browser]:
     """A browser on a network, to which `names` (host name: IPv4 address) are known; `arguments` are more of Chromium's own.
+
+    `policies` are settings that an organisation makes for its browsers; only the program with windows reads them.
 
     Without windows it is the same engine in a smaller program, which has a quarter less to do for each load of JupyterLab. In
     `make test-all` all are as users have them.
@@ -92,6 +96,7 @@ def chromium(network: str, names: dict[str, str], *arguments: str, windowed: boo
     options = ("--publish", f"127.0.0.1::{PORT}", *engine.known(names))
     with engine.run(images.browser().tag, network=network, options=options) as machine:
         machine.put({"/root/launch.json": json.dumps(launch), "/root/authority.pem": deployment.authority().cert_pem.bytes()})
+        machine.put({"/etc/chromium/policies/managed/tests.json": json.dumps(policies or {})})
         machine.exec("certutil", "-d", "sql:/root/.pki/nssdb", "-A", "-n", "tests", "-t", "C,,", "-i", "/root/authority.pem")
         begun = contextlib.ExitStack()
         begun.enter_context(spent("start of a browser"))
