@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from tests.harness.browsers.user_browser import APPLICATIONS
 from tests.harness.machines import engine, existing_site
-from tests.harness.manifest import FURTHER_PROXIES, PROXIES, VALUES, VERSIONS
+from tests.harness.machines.deployment import BEHIND, URL
+from tests.harness.manifest import FURTHER_PROXIES, PROXIES, ROOT, VALUES, VERSIONS
 from tests.harness.measuring import evidence
 from tests.harness.pairs import marks, pairs
 
@@ -63,6 +64,26 @@ def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
     elsewhere = [request for request in user.requests if f"//{VALUES['host']}/" not in request]
     assert not elsewhere, "the editor asks another host"
     prove(proof)
+
+
+# What a page of Notebook 7 lacks where no page of JupyterLab was opened since the server started.
+LACKS = "Cannot read properties of undefined (reading 'replace')"
+
+
+@pytest.mark.loud("a script lacks what it reads", only=LACKS)
+def test_in_notebook_7_the_editor_comes_once_jupyterlab_has_been_opened(desks):
+    assert LACKS in (ROOT / "jigsaw/limits.md").read_text("utf-8")
+    desk = desks(VERSIONS["jupyterhub"][0])
+    with desk.behind(next(iter(PROXIES))):
+        user = desk.user()
+        desk.hub.on_server("anew", BEHIND, "alice")
+        notebook = user.open("Notebook 7", desk.notebook("alone/first.ipynb", CELL))
+        notebook.run()
+        expect(notebook.page.get_by_text(LACKS).first).to_be_visible()
+        user.page().goto(f"{URL}user/alice/lab")
+        notebook.reload()
+        notebook.run()
+        notebook.editor().shown()
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

@@ -721,6 +721,20 @@ def stop(url: str, user: str) -> None:
     hubcheck.stop_server(hub, f"hub/api/users/{user}")
 
 
+def anew(url: str, user: str) -> None:
+    """A user's server is started anew, and no page of it is opened."""
+    stop(url, user)
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    about = f"hub/api/users/{user}"
+    hub.request("POST", f"{about}/server", expect=(201, 202))
+    end = time.monotonic() + 60
+    while not hub.json("GET", about)["servers"].get("", {}).get("ready"):
+        if time.monotonic() > end:
+            raise TimeoutError("the server is not ready after a minute")
+        time.sleep(0.2)
+
+
 def start_named(url: str, user: str, name: str) -> None:
     """A user who has logged in starts a further server of their own, by name, and waits until it is ready."""
     hub = visitor(url, user)
