@@ -39,6 +39,8 @@ SOMETIMES = {
     "Extension package … took … to import",
     "EOF on FD …; stopping reading",
     "Uncaught Exception: read ECONNRESET",
+    "Error: read ECONNRESET",
+    "at TCP.onStreamRead (…",
 }
 
 
