@@ -72,8 +72,7 @@ def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     met = followed.meet_all(PAGE, STATES)
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert met == len(STATES)
-    pip = place.hub.machine.exec(deployment.PYTHON, "-m", "pip", "--version").stdout.split()[1]
-    prove(evidence.row("accepted", "pip", pip, ["logins/requirements.txt"], home=place.hub.suite))
+    prove(evidence.installed(place.hub.machine, "logins/requirements.txt", place.hub.suite))
     prove(*(evidence.typed(page, place.hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
 
 

@@ -134,8 +134,7 @@ def test_each_command_of_the_page_prints_what_it_says(cluster, place, readers, p
     assert met == len(STATES) - len(WITH_CHOICES)
     prove(evidence.read_beside("Slurm", cluster.release(), cluster.hub.suite))
     prove(evidence.read_beside("nftables", cluster.hub.machine.sh("nft --version").stdout.split()[1].lstrip("v"), cluster.hub.suite))
-    pip = cluster.hub.machine.sh(f"{PYTHON} -m pip --version").stdout.split()[1]
-    prove(evidence.row("accepted", "pip", pip, ["slurm/requirements.txt"], home=cluster.hub.suite))
+    prove(evidence.installed(cluster.hub.machine, "slurm/requirements.txt", cluster.hub.suite))
     for reader in readers[:2]:
         prove(*(evidence.typed(page, *place, keys) for page, keys in reader.typed_by_page().items()))
 

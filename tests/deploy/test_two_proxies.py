@@ -93,8 +93,7 @@ def test_each_command_of_the_page_prints_what_it_says(hub, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert met == len(STATES)
     restart(hub)
-    pip = hub.machine.exec(deployment.PYTHON, "-m", "pip", "--version").stdout.split()[1]
-    prove(evidence.row("accepted", "pip", pip, ["two-proxies/requirements.txt"], home=hub.suite))
+    prove(evidence.installed(hub.machine, "two-proxies/requirements.txt", hub.suite))
     prove(evidence.read_beside("Valkey", hub.machine.sh("valkey-server --version | grep -o 'v=[0-9.]*'").stdout.strip()[2:], hub.suite))
     units = [name for name in snippets() if name.startswith("two-proxies/") and name.endswith(".service")]
     prove(evidence.row("accepted", "systemd", hub.machine.sh("systemctl --version").stdout.split()[1], units, home=hub.suite))

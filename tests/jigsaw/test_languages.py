@@ -107,17 +107,23 @@ def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
 
 
-@pytest.mark.parametrize("application", APPLICATIONS)
-def test_blocks_run_in_the_kernel_of_lua_and_come_back(desk, application):
-    folder = f"lua-{application.split()[0]}"
-    desk.notebook(f"{folder}/first.ipynb", f"{LUA} --workspace first-lua", kernel="lua")
-    notebook = begin(desk, f"{folder}/first.ipynb", application=application)
+def hello(notebook):
+    """An editor in which a first block has been dragged, and run: it prints."""
     notebook.run()
     editor = notebook.editor().shown()
     editor.drag("Text", 0, 300, 120)
     only(editor)
     editor.press("Run")
     expect(notebook.printed()).to_have_text("Hello\n")
+    return editor
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_blocks_run_in_the_kernel_of_lua_and_come_back(desk, application):
+    folder = f"lua-{application.split()[0]}"
+    desk.notebook(f"{folder}/first.ipynb", f"{LUA} --workspace first-lua", kernel="lua")
+    notebook = begin(desk, f"{folder}/first.ipynb", application=application)
+    editor = hello(notebook)
     saved(desk, f"{folder}/first-lua.xml", "Hello")
     editor.press("Generate Lua Code")
     expect(notebook.printed()).to_have_text("print('Hello')\n")
@@ -184,12 +190,7 @@ def test_each_block_that_is_offered_makes_lua(desk):
 def test_the_editor_for_python_is_as_before(desk):
     assert desk.hub.machine.read(f"{SHARE}/Python.html") == PUBLISHED.read("jigsaw/Python.html")
     notebook = begin(desk, "python/n.ipynb", "%jigsaw Python", "%jigsaw Dart")
-    notebook.run()
-    editor = notebook.editor().shown()
-    editor.drag("Text", 0, 300, 120)
-    only(editor)
-    editor.press("Run")
-    expect(notebook.printed()).to_have_text("Hello\n")
+    hello(notebook)
     # A language that has no page is told with those that have.
     notebook.run(1)
     expect(notebook.output(1)).to_contain_text("%jigsaw has no editor for 'Dart', only for Lua, Python.")

@@ -173,11 +173,16 @@ def lua() -> Image:
     return Image("lua", hub(HUBS[-1]).tag, "lua.Containerfile")
 
 
+def _with_wheels(what: str, name: str, packages: str) -> Image:
+    """A machine of a kind in `HUBS` with Debian's packages, on which a folder's list of packages from PyPI can be installed."""
+    files: dict[str, str | bytes] = {"requirements.txt": (SNIPPETS / what / "requirements.txt").read_bytes()}
+    return Image(_beside(what, name), hub(name).tag, "wheels.Containerfile", {"PACKAGES": packages}, files)
+
+
 @cache
 def logins(name: str) -> Image:
     """A machine of a kind in `HUBS` with what logins that are kept elsewhere take; built when first asked for."""
-    files: dict[str, str | bytes] = {"logins/requirements.txt": (SNIPPETS / "logins/requirements.txt").read_bytes()}
-    return Image(_beside("logins", name), hub(name).tag, "logins.Containerfile", {}, files)
+    return _with_wheels("logins", name, "ca-certificates wget")
 
 
 @cache
@@ -224,8 +229,7 @@ def slurm_node(name: str) -> Image:
 @cache
 def two_proxies(name: str) -> Image:
     """A machine of a kind in `HUBS` with Valkey, for a hub without a proxy of its own; built when first asked for."""
-    files = _tree(SNIPPETS / "two-proxies", "two-proxies")
-    return Image(_beside("two-proxies", name), hub(name).tag, "two-proxies.Containerfile", {}, files)
+    return _with_wheels("two-proxies", name, "valkey-server openssl apache2-utils")
 
 
 @cache

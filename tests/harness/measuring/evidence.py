@@ -96,6 +96,11 @@ def read_beside(program: str, version: str, suite: str) -> dict:
     return row("accepted", program, version, READ_BESIDE[program], home=suite)
 
 
+def installed(machine: engine.Container, name: str, suite: str) -> dict:
+    """What it proves that the environment's pip has installed a list of packages, which a page has saved, on a Debian release."""
+    return row("accepted", "pip", machine.exec(deployment.PYTHON, "-m", "pip", "--version").stdout.split()[1], [name], home=suite)
+
+
 def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: list[dict], files: Files) -> dict | None:
     """What a climb proves: nothing, unless it is of the whole ladder, and no file of hub or proxy was changed."""
     if files.altered or hub.files.altered or [rung["rung"] for rung in rungs if rung["ok"]] != MANIFEST["ladder"]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import hubcheck
 import websocket
-from user_actions import CHECK, OVER, WATCHED, enter, leave
+from user_actions import OVER, WATCHED, enter, leave
 
 EVENTS = "api/events/subscribe"
 
@@ -98,5 +98,4 @@ def after_refusal(url: str, user: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(CHECK))
     print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

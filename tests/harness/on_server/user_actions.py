@@ -721,30 +721,30 @@ def stop(url: str, user: str) -> None:
     hubcheck.stop_server(hub, f"hub/api/users/{user}")
 
 
+def begin(hub: hubcheck.Hub, user: str, name: str = "") -> None:
+    """Have the hub start a user's server, or a further one by its name, and wait until it is ready; no page of it is opened."""
+    about = f"hub/api/users/{user}"
+    hub.request("POST", f"{about}/servers/{quote(name, safe='')}" if name else f"{about}/server", expect=(201, 202))
+    end = time.monotonic() + 60
+    while not hub.json("GET", about)["servers"].get(name, {}).get("ready"):
+        if time.monotonic() > end:
+            raise TimeoutError(f"the server {name or 'of ' + user} is not ready after a minute")
+        time.sleep(0.2)
+
+
 def anew(url: str, user: str) -> None:
     """A user's server is started anew, and no page of it is opened."""
-    stop(url, user)
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
-    about = f"hub/api/users/{user}"
-    hub.request("POST", f"{about}/server", expect=(201, 202))
-    end = time.monotonic() + 60
-    while not hub.json("GET", about)["servers"].get("", {}).get("ready"):
-        if time.monotonic() > end:
-            raise TimeoutError("the server is not ready after a minute")
-        time.sleep(0.2)
+    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+    begin(hub, user)
 
 
 def start_named(url: str, user: str, name: str) -> None:
     """A user who has logged in starts a further server of their own, by name, and waits until it is ready."""
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
-    hub.request("POST", f"hub/api/users/{user}/servers/{quote(name, safe='')}", expect=(201, 202))
-    end = time.monotonic() + 60
-    while not hub.json("GET", f"hub/api/users/{user}")["servers"].get(name, {}).get("ready"):
-        if time.monotonic() > end:
-            raise TimeoutError(f"the server {name} is not ready after a minute")
-        time.sleep(0.2)
+    begin(hub, user, name)
 
 
 def spawned(url: str, user: str, how: str, fields: str) -> dict:

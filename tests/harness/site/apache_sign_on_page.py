@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tests.harness.site.following import State
+from tests.harness.site.following import State, open_to_others
 
 PAGE = "deploy/apache-sign-on.md"
 SECRETS = "/etc/jupyterhub/sign-on-secrets"
-RESTART = "systemctl restart jupyterhub.service"
 # The hub is up, or has been told why it is not.
 LATER = "sleep 8"
 STATES = {
@@ -15,9 +14,5 @@ STATES = {
         f"systemctl stop jupyterhub.service; {LATER}", f"systemctl start jupyterhub.service; {LATER}", cured=True
     ),
     "If you see Invalid command": State("a2dismod --quiet auth_openidc", "a2enmod --quiet auth_openidc", cured=True),
-    "If you see can be read by others": State(
-        f"chmod 644 {SECRETS}; {RESTART}; {LATER}",
-        f"chmod 600 {SECRETS}; systemctl reset-failed jupyterhub; {RESTART}; {LATER}",
-        cured=True,
-    ),
+    "If you see can be read by others": open_to_others(SECRETS),
 }

@@ -125,6 +125,12 @@ class State:
     cure: str = ""
 
 
+def open_to_others(secret: str) -> State:
+    """The state in which others may read a secret that a file of the hub's reads: the hub says so, and does not start."""
+    restart = "systemctl restart jupyterhub.service; sleep 8"  # until it is up, or has been told why it is not
+    return State(f"chmod 644 {secret}; {restart}", f"chmod 600 {secret}; systemctl reset-failed jupyterhub; {restart}", cured=True)
+
+
 @dataclass
 class Reader:
     """A reader at a server, who is root there, and the hub's `user`.

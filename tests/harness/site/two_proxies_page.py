@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from tests.harness.site.following import State
+from tests.harness.site.following import State, open_to_others
 
 PAGE = "deploy/two-proxies.md"
 SECRET = "/etc/jupyterhub/routes.env"
-# The hub is up, or has been told why it is not.
-LATER = "sleep 8"
 LIST = "/root/two-proxies/requirements.txt"
 STATES = {
     "If you see THESE PACKAGES DO NOT MATCH THE HASHES": State(
@@ -16,11 +14,7 @@ STATES = {
         typed=[f"/opt/jupyterhub/bin/pip install --force-reinstall --no-deps --require-hashes --requirement {LIST}"],
     ),
     "If you see -rw-r--r--": State(f"chmod 644 {SECRET}", f"chmod 600 {SECRET}", typed=[f'stat --format "%A %U" {SECRET}']),
-    "If you see can be read by others": State(
-        f"chmod 644 {SECRET}; systemctl restart jupyterhub.service; {LATER}",
-        f"chmod 600 {SECRET}; systemctl reset-failed jupyterhub; systemctl restart jupyterhub.service; {LATER}",
-        cured=True,
-    ),
+    "If you see can be read by others": open_to_others(SECRET),
     "If you see another word": State(
         "systemctl stop hub-routes.service; mv /etc/valkey/routes.conf /var/tmp/; systemctl start hub-routes.service; sleep 1",
         "mv /var/tmp/routes.conf /etc/valkey/; systemctl reset-failed hub-routes; systemctl start hub-routes.service; sleep 1",
