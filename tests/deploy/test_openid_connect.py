@@ -12,7 +12,7 @@ from tests.harness.browsers.logins import CALLBACK, SECRET
 from tests.harness.browsers.user_browser import document
 from tests.harness.machines import deployment
 from tests.harness.machines.people import OUT, script
-from tests.harness.manifest import HUBS, PROXIES, ROOT, SAVED_AS
+from tests.harness.manifest import NEWEST_ON, PROXIES, ROOT, SAVED_AS
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.site import following
@@ -26,9 +26,9 @@ FILE, KEPT = SAVED_AS["logins/oidc.py"], "/etc/jupyterhub/oidc-secret"
 pytestmark = pytest.mark.xdist_group("openid-connect")
 
 
-@pytest.fixture(scope="module")
-def place():
-    with logins.place(HUBS[-1]) as place:
+@pytest.fixture(scope="module", params=NEWEST_ON)
+def place(request):
+    with logins.place(NEWEST_ON[request.param]) as place:
         yield place
 
 
