@@ -79,46 +79,6 @@ BEFORE = r"\(from (?!the hub|the user's server|JupyterHub's own proxy)[^()]*\)"
 # The first match counts.
 ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
     (
-        r"^the provider refuses .*redirect.?uri",
-        "The provider does not know the address to which it is to send users back. Register the address there, or correct "
-        "oauth_callback_url: both are the same, letter for letter.",
-        "troubleshooting/redirect-uri-did-not-match",
-    ),
-    (
-        r"^the provider refuses",
-        OneOf(
-            (
-                "The provider does not know the address to which it is to send users back: oauth_callback_url.",
-                "It does not know the client: client_id.",
-                "The client may not ask for one of the scopes: scope.",
-            ),
-            "the provider's words above, or its log.",
-        ),
-        "troubleshooting/redirect-uri-did-not-match",
-    ),
-    (
-        r"^the provider sends users back to \w+://([^/\s]+)/\S*, not to \w+://\1/",
-        "oauth_callback_url has another path than the hub: it is the hub's address with the base URL, and hub/oauth_callback.",
-        "troubleshooting/redirect-uri-did-not-match",
-    ),
-    (
-        r"^the provider sends users back",
-        "Users open the hub by another name than the one in oauth_callback_url. The cookie of their login stays with the name that they "
-        "opened. Have both be the same.",
-        "troubleshooting/oauth-state-missing-from-cookies",
-    ),
-    (
-        r"^the provider does not answer",
-        OneOf(
-            (
-                "This machine does not reach the provider: its name leads to another address here, or a firewall refuses.",
-                "The provider is down.",
-            ),
-            "open the provider's address in a browser on another machine. If its page comes, it is the first.",
-        ),
-        "troubleshooting/internal-server-error-after-the-provider",
-    ),
-    (
         r"JupyterHub answers at http://(?!127\.|localhost|\[::1\])(\S+), not at https://\1(?!\S)",
         "The hub's site is for plain HTTP alone: at the port of https:// another site has the hub's name, or none has. Give the hub's "
         "site HTTPS, and have plain HTTP lead there.",
@@ -485,6 +445,54 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
             "-v shows the addresses. If they are the hub's and the server's own, it is the first.",
         ),
         "troubleshooting/redirected-you-too-many-times",
+    ),
+]
+
+
+# CAUSES AT A PROVIDER
+# What can be seen of a login at a provider, of OpenID Connect for example, and the causes of each.
+
+# Rows as those of ON_THE_WAY. What they match begins with the provider, so they are looked at first.
+AT_A_PROVIDER: list[tuple[str, str | OneOf, str]] = [
+    (
+        r"^the provider refuses .*redirect.?uri",
+        "The provider does not know the address to which it is to send users back. Register the address there, or correct "
+        "oauth_callback_url: both are the same, letter for letter.",
+        "troubleshooting/redirect-uri-did-not-match",
+    ),
+    (
+        r"^the provider refuses",
+        OneOf(
+            (
+                "The provider does not know the address to which it is to send users back: oauth_callback_url.",
+                "It does not know the client: client_id.",
+                "The client may not ask for one of the scopes: scope.",
+            ),
+            "the provider's words above, or its log.",
+        ),
+        "troubleshooting/redirect-uri-did-not-match",
+    ),
+    (
+        r"^the provider sends users back to \w+://([^/\s]+)/\S*, not to \w+://\1/",
+        "oauth_callback_url has another path than the hub: it is the hub's address with the base URL, and hub/oauth_callback.",
+        "troubleshooting/redirect-uri-did-not-match",
+    ),
+    (
+        r"^the provider sends users back",
+        "Users open the hub by another name than the one in oauth_callback_url. The cookie of their login stays with the name that they "
+        "opened. Have both be the same.",
+        "troubleshooting/oauth-state-missing-from-cookies",
+    ),
+    (
+        r"^the provider does not answer",
+        OneOf(
+            (
+                "This machine does not reach the provider: its name leads to another address here, or a firewall refuses.",
+                "The provider is down.",
+            ),
+            "open the provider's address in a browser on another machine. If its page comes, it is the first.",
+        ),
+        "troubleshooting/internal-server-error-after-the-provider",
     ),
 ]
 
@@ -941,7 +949,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
 # VERDICTS
 # From what was seen to a verdict: the cause, how certain it is, and the page to read.
 
-CAUSES = [*ON_THE_WAY, *AT_THE_HUB]
+CAUSES = [*AT_A_PROVIDER, *ON_THE_WAY, *AT_THE_HUB]
 
 
 def fitting(text: str, proxy: str) -> str:
