@@ -373,7 +373,7 @@ deploy/slurm#when-something-fails
 deploy/openid-connect#if-it-does-not-work
     Sorry, you are not currently authorized to use this hub
     … is in none of these groups of the provider: …
-    The auth_state_groups_key … does not exist in the auth_model.
+    The auth_state_groups_key … does not exist
     … has no account on this machine
     Your email address leads to no account on this hub.
     Your provider has not checked your email address.
