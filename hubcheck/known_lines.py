@@ -378,6 +378,4 @@ deploy/openid-connect#if-it-does-not-work
     Your email address leads to no account on this hub.
     Your provider has not checked your email address.
     OAuth error: …
-deploy/openid-connect#ask-the-provider-again
-    User … has stale auth info. Login is required to refresh.
 """
