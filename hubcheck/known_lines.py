@@ -352,4 +352,10 @@ deploy/slurm#when-something-fails
     ended before its server listened
     Job … took too long. Slurm said last: …
     sbatch: error: Batch job submission failed: …
+deploy/docker#when-something-fails
+    Container jupyter-… ended at once: docker logs jupyter-… says why.
+    Docker says: network jupyter not found
+    Docker says: No such image: jupyter-user:latest
+    invalid mount config for type "bind": bind source path does not exist: /home/…
+    exec: "…/jupyterhub-singleuser": stat …/jupyterhub-singleuser: no such file or directory
 """
