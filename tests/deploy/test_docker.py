@@ -137,7 +137,7 @@ def test_files_stay_their_users_own_from_container_to_container(place, hub):
     hub.on_server("save", BEHIND, "alice", "kept.txt", "mine\n")
     first = place.inspect("{{.Id}}")
     stop(hub)
-    code = "print(open('kept.txt').read() + open('from-before.txt').read())"
+    code = "print(*(open(f'/home/alice/{name}.txt').read() for name in ('kept', 'from-before')))"
     assert hub.on_server("compute", BEHIND, "alice", code, "--keep-server").split() == ["mine", "kept"]
     assert place.inspect("{{.Id}}") != first
     assert hub.machine.sh("stat --format '%U %G' /home/alice/kept.txt").stdout.split() == ["alice", "alice"]
