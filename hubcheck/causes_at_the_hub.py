@@ -218,12 +218,10 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         r"Container \S+ ended",
         OneOf(
             (
-                "The container does not reach the hub: c.JupyterHub.hub_bind_url names an address of the hub's own machine alone, or a "
-                "firewall is in between.",
-                "The user's home in the container belongs to somebody else.",
-                "The image has no JupyterHub that runs, or its configuration is wrong.",
+                "The container does not reach the hub, because of c.JupyterHub.hub_bind_url or a firewall.",
+                "The user's home belongs to somebody else, or the image is not right.",
             ),
-            'docker logs NAME on the hub\'s machine: "Failed to connect to my Hub" is the first, "Permission denied" the second.',
+            'docker logs NAME on the hub\'s machine: "Failed to connect to my Hub" is the first.',
         ),
         "deploy/docker",
     ),
@@ -233,11 +231,9 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             (
                 "The network that c.DockerSpawner.network_name names is not there.",
                 "The image is not there, or has no jupyterhub-singleuser.",
-                "The user has no home folder.",
-                "Docker does not run, or the hub may not use its socket.",
+                "The user has no home folder, or Docker does not run.",
             ),
-            'Docker\'s own words: "network … not found" is the first, "No such image" or "no such file or directory" the second, "bind '
-            'source path" the third.',
+            '"network … not found" is the first, "No such image" or "no such file or directory" the second, "bind source path" the third.',
         ),
         "deploy/docker",
     ),
