@@ -226,14 +226,14 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "deploy/docker",
     ),
     (
-        r"Docker says: ",
+        r"Docker (says:|does not answer)",
         OneOf(
             (
                 "The network that c.DockerSpawner.network_name names is not there.",
-                "The image is not there, or has no jupyterhub-singleuser.",
+                "The image is not there.",
                 "The user has no home folder, or Docker does not run.",
             ),
-            '"network … not found" is the first, "No such image" or "no such file or directory" the second, "bind source path" the third.',
+            '"network … not found" is the first, "No such image" the second, "bind source path" the third.',
         ),
         "deploy/docker",
     ),

@@ -5,7 +5,7 @@ import os
 import pwd
 import time
 
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 from dockerspawner import DockerSpawner
 from tornado import web
 
@@ -59,8 +59,11 @@ class HomeSpawner(DockerSpawner):
                 except OSError:
                     await asyncio.sleep(0.5)
             return address
+        except APIError as error:
+            raise NotStarted(f"Docker says: {error.explanation}") from error
         except (DockerException, OSError) as error:
-            raise NotStarted(f"Docker says: {getattr(error, 'explanation', None) or error}") from error
+            self.log.warning("Docker does not answer: %s", error)
+            raise NotStarted("Docker does not answer.") from error
 
 
 c.JupyterHub.spawner_class = HomeSpawner

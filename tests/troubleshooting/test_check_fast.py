@@ -2318,6 +2318,7 @@ VERDICTS = [
     ("Spawn failed: Job 5 took too long. Slurm said last: PENDING Resources", "one of these", "deploy/slurm"),
     ("GET /hub/spawn -> 500 Internal Server Error: sbatch: error: no (from the hub)", "one of these", "deploy/slurm"),
     ("Spawn failed: Container jupyter-alice ended at once: docker logs jupyter-alice says why.", "one of these", "deploy/docker"),
+    ("GET /hub/spawn -> 500 error: Docker does not answer. (from the hub)", "one of these", "deploy/docker"),
     ("Spawn failed: Docker says: network jupyter not found", "one of these", "deploy/docker"),
     ("a part of JupyterLab's page does not load: GET /a.js -> 404 Not Found (from nginx)", "certain", "scripts-are-not-found"),
     ("a part of JupyterLab's page does not load: GET /a.js -> 200 OK: Hello (from another program)", "certain", "scripts-are-not-found"),

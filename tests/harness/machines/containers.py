@@ -11,7 +11,8 @@ from tests.harness.manifest import HUBS, SAVED_AS, home
 
 # What Docker takes inside a container: on a real machine root has it, and /proc/sys can be written. Layers are on the machine's own disk.
 OPTIONS = ("--cap-add", "NET_ADMIN", "--volume", "/var/lib/docker", *deployment.IPV6)
-WRITABLE = "mount -o remount,rw /proc/sys && systemctl restart docker.service"
+RESTART = "systemctl reset-failed docker.service; systemctl restart docker.service"  # systemd lets it start three times a minute
+WRITABLE = f"mount -o remount,rw /proc/sys && {RESTART}"
 CONFIG = SAVED_AS["docker/containers.py"]
 
 

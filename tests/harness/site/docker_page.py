@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.harness.machines import deployment
+from tests.harness.machines.containers import RESTART
 from tests.harness.site.following import State
 
 PAGE = "deploy/docker.md"
@@ -13,12 +14,10 @@ CREATE = (
 )
 UP = f"systemctl start jupyterhub; until {deployment.IS_UP}; do sleep 0.5; done"
 STATES = {
-    "If you see inactive": State(
-        "systemctl stop docker.socket docker.service", "systemctl start docker.service", typed=["systemctl is-active docker.service"]
-    ),
+    "If you see inactive": State("systemctl stop docker.socket docker.service", RESTART, typed=["systemctl is-active docker.service"]),
     "If you see false": State(
-        f"cp {OPTIONS} /root/kept; echo 'DOCKER_OPTS=\"\"' >>{OPTIONS}; systemctl restart docker.service",
-        f"mv /root/kept {OPTIONS}; systemctl restart docker.service",
+        f"cp {OPTIONS} /root/kept; echo 'DOCKER_OPTS=\"\"' >>{OPTIONS}; {RESTART}",
+        f"mv /root/kept {OPTIONS}; {RESTART}",
         typed=["docker info | grep Live"],
     ),
     "If you see THESE PACKAGES DO NOT MATCH THE HASHES": State(
