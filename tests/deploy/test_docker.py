@@ -306,7 +306,8 @@ def test_a_server_that_starts_after_the_image_was_made_again_has_it(place, hub, 
     stop(hub)
     started(hub)
     assert place.inspect("{{.Image}}") != old
-    assert "# New." in hub.machine.exec("docker", "exec", "jupyter-alice", "cat", "/etc/jupyter/jupyter_server_config.py").stdout
+    code = "print('# New.' in open('/etc/jupyter/jupyter_server_config.py').read())"
+    assert hub.on_server("compute", BEHIND, "alice", code, "--keep-server").strip() == "True"
 
 
 def test_the_way_back_is_whole(place, hub, followed):
