@@ -378,4 +378,10 @@ deploy/openid-connect#if-it-does-not-work
     Your email address leads to no account on this hub.
     Your provider has not checked your email address.
     OAuth error: …
+deploy/docker#when-something-fails
+    Container jupyter-… ended at once: docker logs jupyter-… says why.
+    Docker says: network jupyter not found
+    Docker says: No such image: jupyter-user:latest
+    invalid mount config for type "bind": bind source path does not exist: /home/…
+    exec …/jupyterhub-singleuser failed: No such file or directory
 """

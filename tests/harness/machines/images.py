@@ -7,6 +7,7 @@ that exists is up to date. `prepare()` builds what is missing, two at a time, an
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import time
@@ -230,6 +231,19 @@ def slurm_node(name: str) -> Image:
 def two_proxies(name: str) -> Image:
     """A machine of a kind in `HUBS` with Valkey, for a hub without a proxy of its own; built when first asked for."""
     return _with_wheels("two-proxies", name, "valkey-server openssl apache2-utils")
+
+
+@cache
+def docker(name: str) -> Image:
+    """A machine of a kind in `HUBS` with Docker, for users' servers in containers; built when first asked for."""
+    return _with_wheels("docker", name, "docker.io docker-cli iptables")
+
+
+@cache
+def users_base(suite: str) -> Image:
+    """Debian's own image of a release with the packages that the published Dockerfile installs, for machines without a registry."""
+    asked = re.search(r"--no-install-recommends (.+?) *\\", (SNIPPETS / "docker/Dockerfile").read_text("utf-8"))
+    return Image(f"users-base-{suite}", BASE.format(suite), "users-base.Containerfile", {"PACKAGES": asked[1] if asked else ""})
 
 
 @cache

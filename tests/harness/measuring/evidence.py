@@ -83,6 +83,7 @@ READ_BESIDE = {
     "SSSD": ["ldap/sssd.conf", "ldap/jupyterhub-home"],
     "Slurm": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".conf")],
     "nftables": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".nft")],
+    "Docker": ["docker/Dockerfile"],
     "Valkey": ["two-proxies/routes.conf"],
     # Behind it, or within another site, users have climbed the ladder.
     "HAProxy": [name for name in SEEN if name.startswith("balancer/")],
