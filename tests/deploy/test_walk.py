@@ -13,6 +13,7 @@ from tests.harness.site import (
     balancer_page,
     certificate,
     database_page,
+    domain_page,
     existing_site_page,
     faster_page,
     following,
@@ -32,6 +33,7 @@ from tests.harness.site.walk import Type
 # Pages that are followed on machines of their own, and where.
 ELSEWHERE = {
     "index.md": "tests/deploy/test_remove.py",
+    "deploy/active-directory.md": "tests/deploy/test_active_directory.py",
     "deploy/apache-sign-on.md": "tests/deploy/test_apache_sign_on.py",
     "deploy/balancer.md": "tests/deploy/test_balancer.py",
     "deploy/certificate.md": "tests/deploy/test_certificate.py",
@@ -60,6 +62,7 @@ HAVE_STATES = (
     balancer_page,
     certificate,
     database_page,
+    domain_page,
     existing_site_page,
     faster_page,
     languages_page,
