@@ -210,7 +210,7 @@ def test_who_is_in_no_group(hub):
     ("row", "make", "undo"),
     [
         ("The account is disabled.", ["disable", "lena"], ["enable", "lena"]),
-        ("The account has expired.", ["setexpiry", "lena", "--days=0"], ["setexpiry", "lena", "--noexpiry"]),
+        ("The account has expired.", ["setexpiry", "lena", "--days=0"], ["setexpiry", "lena", "--days=365"]),
         (
             "The password has expired, or must be changed.",
             ["setpassword", "lena", f"--newpassword={PASSWORDS['lena']}", "--must-change-at-next-login"],

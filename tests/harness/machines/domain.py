@@ -35,7 +35,7 @@ Revision=1
 SeDenyInteractiveLogonRight = *{}
 """
 # The database's version of the policy, and that there are rules for machines in it.
-ANNOUNCE = """
+ANNOUNCE = r"""
 import sys
 from samba.auth import system_session
 from samba.param import LoadParm
