@@ -30,7 +30,7 @@ CONF, CONFIG = "/etc/sssd/sssd.conf", "/etc/jupyterhub/jupyterhub_config.py"
 NAMED = {name.lower(): word for name, word in PASSWORDS.items()}
 LOG, SINCE = "/var/log/sssd/sssd_example.com.log", "/run/asked-from"
 JOIN = "adcli {} --domain=example.com --login-user=Administrator --stdin-password"
-RULES = "if-the-domains-rules-refuse-the-hub"
+RULES = "if-group-policy-refuses-the-hub"
 pytestmark = pytest.mark.xdist_group("domain")
 
 
