@@ -14,6 +14,7 @@ from tests.harness.site import (
     certificate,
     database_page,
     docker_page,
+    domain_page,
     existing_site_page,
     faster_page,
     following,
@@ -33,6 +34,7 @@ from tests.harness.site.walk import Type
 # Pages that are followed on machines of their own, and where.
 ELSEWHERE = {
     "index.md": "tests/deploy/test_remove.py",
+    "deploy/active-directory.md": "tests/deploy/test_active_directory.py",
     "deploy/apache-sign-on.md": "tests/deploy/test_apache_sign_on.py",
     "deploy/balancer.md": "tests/deploy/test_balancer.py",
     "deploy/certificate.md": "tests/deploy/test_certificate.py",
@@ -63,6 +65,7 @@ HAVE_STATES = (
     certificate,
     database_page,
     docker_page,
+    domain_page,
     existing_site_page,
     faster_page,
     languages_page,

@@ -212,6 +212,19 @@ def directory() -> Image:
 
 
 @cache
+def joined(name: str) -> Image:
+    """A machine of a kind in `HUBS` with SSSD for Active Directory; built when first asked for."""
+    files: dict[str, str | bytes] = {"ldapauthenticator.txt": (HERE / "ldapauthenticator.txt").read_bytes()}
+    return Image(_beside("joined", name), hub(name).tag, "joined.Containerfile", {}, files)
+
+
+@cache
+def domain() -> Image:
+    """A domain controller; built when first asked for."""
+    return Image("domain", BASE.format(HOMES[-1]), "domain.Containerfile")
+
+
+@cache
 def _slurm(what: str, name: str, packages: str) -> Image:
     files: dict[str, str | bytes] = {"slurm/requirements.txt": (SNIPPETS / "slurm/requirements.txt").read_bytes()}
     return Image(_beside(what, name), hub(name).tag, "slurm.Containerfile", {"PACKAGES": packages}, files)
