@@ -187,6 +187,16 @@ def test_caddy_asks_no_authority_for_a_certificate_and_serves_its_other_sites(be
     assert "obtain" not in said
 
 
+def test_what_caddy_says_of_an_error_holds_no_query_and_no_header(behind):
+    hub, front = behind("caddy")
+    with front as machine:
+        assert "4 bytes read" in seen(hub, "cut_short", URL, "secret")
+        machine.until(f"{FURTHER_PROXIES['caddy'].error_log} | grep --quiet 'incomplete response'", timeout=10)
+        said = machine.sh(FURTHER_PROXIES["caddy"].error_log).stdout
+    assert "secret" not in said
+    assert "python-requests" not in said
+
+
 # Traefik
 
 SITES = "/etc/traefik/sites"
@@ -261,14 +271,16 @@ def test_traefik_comes_back_two_seconds_after_a_crash_and_not_after_an_end(behin
     _, front = behind("traefik")
     with front as machine:
         pid = shown(machine, "MainPID")["MainPID"]
-        began = time.monotonic()
         machine.sh(f"kill -9 {pid}")
         machine.until(f"pid=$(systemctl show --property MainPID --value traefik); [ $pid != 0 ] && [ $pid != {pid} ]", timeout=10)
-        took = time.monotonic() - began
         machine.until("systemctl is-active traefik", timeout=10)
+        told = machine.sh("journalctl --quiet --output json --unit traefik _PID=1").stdout.splitlines()
         machine.sh("kill -TERM $(systemctl show --property MainPID --value traefik); sleep 4")
         assert machine.sh("systemctl is-active traefik", check=False).stdout.strip() == "inactive"
-    assert took == pytest.approx(2.3, abs=0.9)
+    rows = [(row["MESSAGE"], int(row["__MONOTONIC_TIMESTAMP"]) / 1e6) for row in map(json.loads, told)]
+    ended, again = (next(when for words, when in rows if part in words) for part in ("Failed with result", "Scheduled restart job"))
+    # A busy machine may be late, and never early.
+    assert 1.9 < again - ended < 3.9
 
 
 # Folders in memory

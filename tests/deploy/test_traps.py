@@ -38,7 +38,7 @@ BY_SOCKET = "perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(q(/run/caddy/admi
 
 @pytest.mark.parametrize("suite", EVERY_PROXY["caddy"].servers)
 @pytest.mark.parametrize("open_to_all", [True, False], ids=["as Caddy has it", "published"])
-def test_who_has_a_terminal_puts_a_site_of_their_own_in_the_place_of_the_hubs(hubs, suite, open_to_all):
+def test_who_has_a_terminal_tells_caddy_to_serve_a_site_of_their_own(hubs, suite, open_to_all):
     hub = hubs(NEWEST)
     with front(hub, "caddy", *([ADMIN] if open_to_all else []), suite=suite) as machine:
         said = hub.machine.exec(PYTHON, "-c", TAKE_OVER, VALUES["host"], MALLORYS, user="mallory").stdout
