@@ -16,13 +16,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import rattler
 import rattler_build
 from rattler.index import index_fs
 from rattler.shell import ActivationVariables, Shell, activate
-from whl2conda.api.converter import Wheel2CondaConverter
+from whl2conda.api import converter as whl2conda
 
 CHANNEL, WHEELS, HUB = Path("/opt/channel"), Path("/opt/channel-wheels"), Path("/opt/jupyterhub")
 SUBDIR = "linux-64"
@@ -91,8 +92,10 @@ def make() -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
         (folder / "bin/gdalinfo").chmod(0o755)
+    # It would press each package as for a channel of the world's, which takes minutes.
+    whl2conda.create_conda_pkg = partial(whl2conda.create_conda_pkg, compression_level=1)
     for wheel in sorted(WHEELS.glob("*.whl")):
-        converter = Wheel2CondaConverter(wheel, CHANNEL)
+        converter = whl2conda.Wheel2CondaConverter(wheel, CHANNEL)
         converter.allow_impure = True
         converter.convert_all()
     asyncio.run(index_fs(CHANNEL, write_zst=False, write_shards=False))
