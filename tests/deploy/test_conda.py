@@ -13,7 +13,7 @@ from tests.harness.site.conda_page import BIN, COURSE, HUB, HUB_ITSELF, HUB_STAT
 from tests.harness.site.following import TABS
 
 TEXT = (ROOT / PAGE).read_text("utf-8")
-REMOVE = "5-remove-a-kernel-and-its-environment"
+REMOVE = "remove-a-kernel-and-its-environment"
 HOME = "/home/alice/.local/share/jupyter"
 pytestmark = pytest.mark.xdist_group("conda")
 
@@ -137,7 +137,9 @@ def test_the_first_data_directory_is_as_the_table_says(hub, which, active, first
 
 
 def test_the_rest_of_the_page_is_followed_and_all_that_it_says_may_be_seen_instead(reader, prove):
+    before = len(reader.typed)
     reader.follow(PAGE, [REMOVE])
+    assert len(reader.typed) == before + 1
     met = reader.meet_all(PAGE, KERNEL_STATES)
     assert not reader.wrong, "\n\n".join(reader.wrong)
     assert met == len(KERNEL_STATES)
