@@ -31,6 +31,8 @@ VERSION = platform.python_version()
 SHORT = VERSION.rpartition(".")[0]
 # Where conda-forge has another name for a package of PyPI's, whl2conda asks for that one.
 ASKED = {"python-fastjsonschema": "fastjsonschema", "python-tzdata": "tzdata"}
+# whl2conda leaves out what only some systems need, of packages that are the same for all.
+NEEDED_HERE = {"jupyterhub": ["pamela"], "terminado": ["ptyprocess"], "ipython": ["pexpect"]}
 # A stand-in for a package whose program and data are found only where the environment is activated: conda-forge's libgdal sets the same.
 TOOL = {
     "bin/gdalinfo": '#!/bin/sh\ncat "$GDAL_DATA/stand-in"\n',
@@ -104,7 +106,7 @@ def make() -> None:
         index = CHANNEL / subdir / "repodata.json"
         data = json.loads(index.read_text("utf-8"))
         for record in data["packages.conda"].values():
-            record["depends"] = [named(one) for one in record["depends"]]
+            record["depends"] = [named(one) for one in record["depends"]] + NEEDED_HERE.get(record["name"], [])
         index.write_text(json.dumps(data), "utf-8")
 
 
