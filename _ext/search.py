@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 PROGRAMS = {"python", "js", "html", "text"}
 # Lines, from which on a program is a long one.
-LONG = 100
+LONG = 80
 # The share of all pages that have a word which is left out, and the number of those that have such a heading.
-SHARE = 0.4
+SHARE = 0.3
 SAME = 4
 # The characters that stand for numbers: from "#" on, without those that do not print.
 FIRST, LAST, NEXT = 35, 126, 161

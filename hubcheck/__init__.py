@@ -6,6 +6,7 @@ The one file is published: snippets/check/hubcheck.py.
 PARTS = (
     "libraries",
     "causes_on_the_way",
+    "causes_at_a_provider",
     "causes_at_the_hub",
     "other_proxies",
     "verdicts",

@@ -215,6 +215,29 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/exception-occurred-in-preexec-fn",
     ),
     (
+        r"Container \S+ ended",
+        OneOf(
+            (
+                "The container does not reach the hub, because of c.JupyterHub.hub_bind_url or a firewall.",
+                "The user's home belongs to somebody else, or the image is not right.",
+            ),
+            'docker logs NAME on the hub\'s machine: "Failed to connect to my Hub" is the first.',
+        ),
+        "deploy/docker",
+    ),
+    (
+        r"Docker (says:|does not answer)",
+        OneOf(
+            (
+                "The network that c.DockerSpawner.network_name names is not there.",
+                "The image is not there.",
+                "The user has no home folder, or Docker does not run.",
+            ),
+            '"network … not found" is the first, "No such image" the second, "bind source path" the third.',
+        ),
+        "deploy/docker",
+    ),
+    (
         r"ended before its server listened|batch job has disappeared",
         OneOf(
             (

@@ -153,6 +153,14 @@ troubleshooting/getpwnam-name-not-found login_works
     500 POST …/hub/login
     One of these: (1) JupyterHub changes names to lower case, and there is no … letters back. (2) The hub failed in another way.
     To decide: the hub's log says getpwnam if it is the first.
+troubleshooting/internal-server-error-after-the-provider login_works
+    500 : Internal Server Error
+    SSL Error on … certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
+    Uncaught exception GET …/hub/oauth_callback?…
+    500 GET …/hub/oauth_callback?…
+    the provider does not answer: … certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
+    One of these: (1) This machine does not reach the provider: its name leads to … or a firewall refuses. (2) The provider is down.
+    To decide: open the provider's address in a browser on another machine. If its page comes, it is the first.
 troubleshooting/internal-server-error-from-apache hub_answers
     500 Internal Server Error
     The server encountered an internal error or misconfiguration and was unable to complete your request.
@@ -238,6 +246,11 @@ troubleshooting/not-found-without-the-last-slash hub_answers
     Apache Server at … Port …
     no redirect from … to …/
     Cause: The path without its last slash leads nowhere. …
+troubleshooting/oauth-state-missing-from-cookies login_works
+    400 : OAuth state missing from cookies
+    400 GET …/hub/oauth_callback?… (…): OAuth state missing from cookies
+    the provider sends users back to https://…/hub/oauth_callback, not to https://…/hub/oauth_callback
+    Cause: Users open the hub by another name than the one in oauth_callback_url. … the name that they opened. Have both be the same.
 troubleshooting/password-has-expired login_works troubleshooting/invalid-username-or-password
     Invalid username or password
     PAM Authentication failed ('…'@…): [PAM Error 12] Authentication token is no longer valid; new one required
@@ -262,6 +275,11 @@ troubleshooting/proxy-of-an-earlier-hub hub_answers
     Uncaught Exception: listen EADDRINUSE: address already in use …
     One of these: (1) The hub's own proxy is left over from an earlier hub, and the hub does not run. (2) The hub is starting.
     To decide: systemctl status jupyterhub.service on the server.
+troubleshooting/redirect-uri-did-not-match login_works
+    error: invalid_redirect_uri
+    error_description: redirect_uri did not match any of the client's registered redirect_uris
+    OAuth redirect: http://…/hub/oauth_callback
+    Cause: The provider does not know the address to which it is to send users … both are the same, letter for letter.
 troubleshooting/redirected-you-too-many-times server_spawns
     500 : Redirect loop detected.
     Redirect loop detected on …/hub/user/…/?redirects=…
@@ -352,4 +370,18 @@ deploy/slurm#when-something-fails
     ended before its server listened
     Job … took too long. Slurm said last: …
     sbatch: error: Batch job submission failed: …
+deploy/openid-connect#if-it-does-not-work
+    Sorry, you are not currently authorized to use this hub
+    … is in none of these groups of the provider: …
+    The auth_state_groups_key … does not exist
+    … has no account on this machine
+    Your email address leads to no account on this hub.
+    Your provider has not checked your email address.
+    OAuth error: …
+deploy/docker#when-something-fails
+    Container jupyter-… ended at once: docker logs jupyter-… says why.
+    Docker says: network jupyter not found
+    Docker says: No such image: jupyter-user:latest
+    invalid mount config for type "bind": bind source path does not exist: /home/…
+    exec …/jupyterhub-singleuser failed: No such file or directory
 """

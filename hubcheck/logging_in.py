@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 from .hub import ANONYMOUS, Hub
 from .libraries import requests
-from .responses import Failed, excerpt, plain, refusal, whose
+from .responses import Failed, excerpt, plain, refusal, whose, words
 
 # How long a link is that a course gives to its users.
 LONG_LINK = 6000
@@ -23,7 +24,39 @@ def login_page(hub: Hub):
         if hub.xsrf("hub/login") != before:
             raise Failed("the hub gives the same visitor a new XSRF cookie with each page, so no login can match it")
         yield "the hub knows this visitor again"
+    yield from at_the_provider(hub, page)
     return page
+
+
+def at_the_provider(hub: Hub, page: requests.Response):
+    """Where a button leads to a login at a provider, that takes what the hub asks, and sends users back to this address."""
+    button = re.search(r"""href=["']([^"']*/oauth_login[^"']*)""", page.text)
+    if not button:
+        return
+    sent = hub.fetch("GET", urljoin(page.url, html.unescape(button[1])), headers=ANONYMOUS, allow_redirects=False)
+    asked = sent.headers.get("Location", "")
+    provider, _, query = asked.partition("?")
+    back = parse_qs(query).get("redirect_uri", [""])[0]
+    if not back:
+        return
+    yield f"GET {hub.base}hub/oauth_login -> {sent.status_code} {provider}, to come back to {back}"
+    hub.log(f"GET {asked}")
+    try:
+        # Without what belongs to the hub: its cookies, and a token.
+        answer = requests.get(asked, timeout=hub.options.timeout, verify=hub.options.ca_file or True, allow_redirects=False)
+    except requests.RequestException as error:
+        said = words(error)
+        # By which authorities it is judged, the hub may know better. By its name, nobody does.
+        if not isinstance(error, requests.exceptions.SSLError) or "is not valid for" in said:
+            raise Failed(f"the provider does not answer: {said}") from None
+        yield f"whether {provider} answers is not known: {said}"
+    else:
+        if answer.status_code >= 400:
+            raise Failed(f"the provider refuses what the hub asks: GET {provider} -> {answer.status_code}: {excerpt(answer)}")
+        yield f"GET {provider} -> {answer.status_code}"
+    there, here = urlsplit(back), urlsplit(f"{hub.url}hub/oauth_callback")
+    if (there.hostname, there.port, there.path) != (here.hostname, here.port, here.path):
+        raise Failed(f"the provider sends users back to {back}, not to {here.geturl()}")
 
 
 def long_link(hub: Hub):

@@ -28,6 +28,7 @@ import base64
 import codecs
 import getpass
 import hashlib
+import html
 import ipaddress
 import json
 import os
@@ -44,7 +45,7 @@ from functools import cached_property
 from html import unescape
 from http.client import responses as STATUS_WORDS
 from typing import NamedTuple
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urljoin, urlsplit
 from xml.etree import ElementTree
 
 # LIBRARIES
@@ -448,6 +449,54 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
 ]
 
 
+# CAUSES AT A PROVIDER
+# What can be seen of a login at a provider, of OpenID Connect for example, and the causes of each.
+
+# Rows as those of ON_THE_WAY. What they match begins with the provider, so they are looked at first.
+AT_A_PROVIDER: list[tuple[str, str | OneOf, str]] = [
+    (
+        r"^the provider refuses .*redirect.?uri",
+        "The provider does not know the address to which it is to send users back. Register the address there, or correct "
+        "oauth_callback_url: both are the same, letter for letter.",
+        "troubleshooting/redirect-uri-did-not-match",
+    ),
+    (
+        r"^the provider refuses",
+        OneOf(
+            (
+                "The provider does not know the address to which it is to send users back: oauth_callback_url.",
+                "It does not know the client: client_id.",
+                "The client may not ask for one of the scopes: scope.",
+            ),
+            "the provider's words above, or its log.",
+        ),
+        "troubleshooting/redirect-uri-did-not-match",
+    ),
+    (
+        r"^the provider sends users back to \w+://([^/\s]+)/\S*, not to \w+://\1/",
+        "oauth_callback_url has another path than the hub: it is the hub's address with the base URL, and hub/oauth_callback.",
+        "troubleshooting/redirect-uri-did-not-match",
+    ),
+    (
+        r"^the provider sends users back",
+        "Users open the hub by another name than the one in oauth_callback_url. The cookie of their login stays with the name that they "
+        "opened. Have both be the same.",
+        "troubleshooting/oauth-state-missing-from-cookies",
+    ),
+    (
+        r"^the provider does not answer",
+        OneOf(
+            (
+                "This machine does not reach the provider: its name leads to another address here, or a firewall refuses.",
+                "The provider is down.",
+            ),
+            "open the provider's address in a browser on another machine. If its page comes, it is the first.",
+        ),
+        "troubleshooting/internal-server-error-after-the-provider",
+    ),
+]
+
+
 # CAUSES AT THE HUB
 # What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each.
 
@@ -660,6 +709,29 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             'the hub\'s log says "Exception occurred in preexec_fn" if it is the first.',
         ),
         "troubleshooting/exception-occurred-in-preexec-fn",
+    ),
+    (
+        r"Container \S+ ended",
+        OneOf(
+            (
+                "The container does not reach the hub, because of c.JupyterHub.hub_bind_url or a firewall.",
+                "The user's home belongs to somebody else, or the image is not right.",
+            ),
+            'docker logs NAME on the hub\'s machine: "Failed to connect to my Hub" is the first.',
+        ),
+        "deploy/docker",
+    ),
+    (
+        r"Docker (says:|does not answer)",
+        OneOf(
+            (
+                "The network that c.DockerSpawner.network_name names is not there.",
+                "The image is not there.",
+                "The user has no home folder, or Docker does not run.",
+            ),
+            '"network … not found" is the first, "No such image" the second, "bind source path" the third.',
+        ),
+        "deploy/docker",
     ),
     (
         r"ended before its server listened|batch job has disappeared",
@@ -900,7 +972,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
 # VERDICTS
 # From what was seen to a verdict: the cause, how certain it is, and the page to read.
 
-CAUSES = [*ON_THE_WAY, *AT_THE_HUB]
+CAUSES = [*AT_A_PROVIDER, *ON_THE_WAY, *AT_THE_HUB]
 
 
 def fitting(text: str, proxy: str) -> str:
@@ -1436,7 +1508,39 @@ def login_page(hub: Hub):
         if hub.xsrf("hub/login") != before:
             raise Failed("the hub gives the same visitor a new XSRF cookie with each page, so no login can match it")
         yield "the hub knows this visitor again"
+    yield from at_the_provider(hub, page)
     return page
+
+
+def at_the_provider(hub: Hub, page: requests.Response):
+    """Where a button leads to a login at a provider, that takes what the hub asks, and sends users back to this address."""
+    button = re.search(r"""href=["']([^"']*/oauth_login[^"']*)""", page.text)
+    if not button:
+        return
+    sent = hub.fetch("GET", urljoin(page.url, html.unescape(button[1])), headers=ANONYMOUS, allow_redirects=False)
+    asked = sent.headers.get("Location", "")
+    provider, _, query = asked.partition("?")
+    back = parse_qs(query).get("redirect_uri", [""])[0]
+    if not back:
+        return
+    yield f"GET {hub.base}hub/oauth_login -> {sent.status_code} {provider}, to come back to {back}"
+    hub.log(f"GET {asked}")
+    try:
+        # Without what belongs to the hub: its cookies, and a token.
+        answer = requests.get(asked, timeout=hub.options.timeout, verify=hub.options.ca_file or True, allow_redirects=False)
+    except requests.RequestException as error:
+        said = words(error)
+        # By which authorities it is judged, the hub may know better. By its name, nobody does.
+        if not isinstance(error, requests.exceptions.SSLError) or "is not valid for" in said:
+            raise Failed(f"the provider does not answer: {said}") from None
+        yield f"whether {provider} answers is not known: {said}"
+    else:
+        if answer.status_code >= 400:
+            raise Failed(f"the provider refuses what the hub asks: GET {provider} -> {answer.status_code}: {excerpt(answer)}")
+        yield f"GET {provider} -> {answer.status_code}"
+    there, here = urlsplit(back), urlsplit(f"{hub.url}hub/oauth_callback")
+    if (there.hostname, there.port, there.path) != (here.hostname, here.port, here.path):
+        raise Failed(f"the provider sends users back to {back}, not to {here.geturl()}")
 
 
 def long_link(hub: Hub):
@@ -2113,6 +2217,14 @@ troubleshooting/getpwnam-name-not-found login_works
     500 POST …/hub/login
     One of these: (1) JupyterHub changes names to lower case, and there is no … letters back. (2) The hub failed in another way.
     To decide: the hub's log says getpwnam if it is the first.
+troubleshooting/internal-server-error-after-the-provider login_works
+    500 : Internal Server Error
+    SSL Error on … certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
+    Uncaught exception GET …/hub/oauth_callback?…
+    500 GET …/hub/oauth_callback?…
+    the provider does not answer: … certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
+    One of these: (1) This machine does not reach the provider: its name leads to … or a firewall refuses. (2) The provider is down.
+    To decide: open the provider's address in a browser on another machine. If its page comes, it is the first.
 troubleshooting/internal-server-error-from-apache hub_answers
     500 Internal Server Error
     The server encountered an internal error or misconfiguration and was unable to complete your request.
@@ -2198,6 +2310,11 @@ troubleshooting/not-found-without-the-last-slash hub_answers
     Apache Server at … Port …
     no redirect from … to …/
     Cause: The path without its last slash leads nowhere. …
+troubleshooting/oauth-state-missing-from-cookies login_works
+    400 : OAuth state missing from cookies
+    400 GET …/hub/oauth_callback?… (…): OAuth state missing from cookies
+    the provider sends users back to https://…/hub/oauth_callback, not to https://…/hub/oauth_callback
+    Cause: Users open the hub by another name than the one in oauth_callback_url. … the name that they opened. Have both be the same.
 troubleshooting/password-has-expired login_works troubleshooting/invalid-username-or-password
     Invalid username or password
     PAM Authentication failed ('…'@…): [PAM Error 12] Authentication token is no longer valid; new one required
@@ -2222,6 +2339,11 @@ troubleshooting/proxy-of-an-earlier-hub hub_answers
     Uncaught Exception: listen EADDRINUSE: address already in use …
     One of these: (1) The hub's own proxy is left over from an earlier hub, and the hub does not run. (2) The hub is starting.
     To decide: systemctl status jupyterhub.service on the server.
+troubleshooting/redirect-uri-did-not-match login_works
+    error: invalid_redirect_uri
+    error_description: redirect_uri did not match any of the client's registered redirect_uris
+    OAuth redirect: http://…/hub/oauth_callback
+    Cause: The provider does not know the address to which it is to send users … both are the same, letter for letter.
 troubleshooting/redirected-you-too-many-times server_spawns
     500 : Redirect loop detected.
     Redirect loop detected on …/hub/user/…/?redirects=…
@@ -2312,6 +2434,20 @@ deploy/slurm#when-something-fails
     ended before its server listened
     Job … took too long. Slurm said last: …
     sbatch: error: Batch job submission failed: …
+deploy/openid-connect#if-it-does-not-work
+    Sorry, you are not currently authorized to use this hub
+    … is in none of these groups of the provider: …
+    The auth_state_groups_key … does not exist
+    … has no account on this machine
+    Your email address leads to no account on this hub.
+    Your provider has not checked your email address.
+    OAuth error: …
+deploy/docker#when-something-fails
+    Container jupyter-… ended at once: docker logs jupyter-… says why.
+    Docker says: network jupyter not found
+    Docker says: No such image: jupyter-user:latest
+    invalid mount config for type "bind": bind source path does not exist: /home/…
+    exec …/jupyterhub-singleuser failed: No such file or directory
 """
 
 

@@ -46,10 +46,11 @@ class JigsawMagic(Magic):
             return
         known = {"page": str(page), "kernel": _kernel(), "height": int(height) if str(height).isdecimal() else 350}
         listener = (EDITORS / "listener.js").read_text("utf-8")
+        failed = "({ message }) => element.append(`The block editor does not start: ${message}`)"
         # An application that does not trust the notebook runs no script of it, and shows the words instead.
         self.kernel.DisplayData(
             {
-                "application/javascript": f"({listener.strip()})(element, {json.dumps(known)});",
+                "application/javascript": f"({listener.strip()})(element, {json.dumps(known)}).catch({failed});",
                 "text/plain": "The block editor is shown where this notebook is trusted. Run the cell again.",
             }
         )

@@ -1,7 +1,8 @@
 // What %jigsaw runs in the notebook page: it shows the editor under the cell, hands what the editor sends to the
 // kernel, and shows what comes back. `element` is the cell's output; `page` is the editor's file on the server.
-(element, { page, kernel, height }) => {
-  const { baseUrl, serverRoot, token } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+async (element, { page, kernel, height }) => {
+  const settings = (html) => JSON.parse(html.getElementById("jupyter-config-data").textContent);
+  const { baseUrl, serverRoot, token } = settings(document);
   const base = new URL(baseUrl, location.origin);
   const headers = token ? { Authorization: `token ${token}` } : {};
 
@@ -10,7 +11,14 @@
   const show = (text, place = shown) => place.append(text.replace(/\x1b\[[\d;]*m/g, ""));
   const failed = ({ message }, place) => show(`${message}\n`, place);
 
-  const root = serverRoot.replace(/\/*$/, "/");
+  // A page of Notebook 7 need not say in which folder the server's files begin. JupyterLab's does.
+  async function lab() {
+    const answer = await fetch(new URL("lab", base), { headers });
+    if (!answer.ok) throw new Error(`JupyterLab's page, which tells where files begin, was answered with ${answer.status}.`);
+    return settings(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  }
+
+  const root = (serverRoot ?? (await lab()).serverRoot).replace(/\/*$/, "/");
   const path = page.startsWith(root) ? page.slice(root.length) : null;
   if (path === null || /(^|\/)\./.test(path)) {
     element.append(shown);

@@ -9,6 +9,7 @@ import sys
 import pamela
 from oauthenticator.generic import GenericOAuthenticator
 from tornado import web
+from tornado.httpclient import HTTPClientError
 
 c = get_config()
 
@@ -50,6 +51,18 @@ class AccountAuthenticator(GenericOAuthenticator):
             self.log.warning("%s has an account that may not log in: %s", name, error)
             return False
         return True
+
+    async def refresh_user(self, user, handler=None, **kwargs):
+        """With oidc_again.py: whether somebody who is logged in may stay."""
+        try:
+            fresh = await super().refresh_user(user, handler, **kwargs)
+        except (OSError, HTTPClientError) as error:
+            self.log.warning("The provider does not say whether %s may stay: %s", user.name, error)
+            return True
+        # JupyterHub itself does not look at the groups again.
+        if isinstance(fresh, dict) and not await self.check_allowed(user.name, fresh):
+            return False
+        return fresh
 
 
 if os.stat(SECRET).st_mode & 0o077:

@@ -16,8 +16,14 @@ if id -Gn "$name" | tr ' ' '\n' | grep -qx sudo; then
     stop "$name is an administrator, in the group sudo. If it is meant, run this first: gpasswd --delete $name sudo. Nothing was changed."
 fi
 
-# No new login, neither by password nor by key, and no job of cron's or at's.
-usermod --lock --expiredate 1 "$name"
+# No new login, neither by password nor by key, and no job of cron's or at's. An account from a
+# directory is locked there, by whoever keeps it.
+end="The account is locked, and its files stay."
+if getent --service=files passwd "$name" >/dev/null; then
+    usermod --lock --expiredate 1 "$name"
+else
+    end="Its files stay. Lock the account in the directory too, or $name can log in again."
+fi
 # Asks the hub, which then ends sessions and tokens, to forget the user. Where no hub runs, it
 # is taken from the hub's database.
 forget() {
@@ -55,7 +61,7 @@ END
 for _ in $(seq 5); do
     pkill --signal KILL --uid "$uid" || true
     if said=$(forget 2>&1) && ! pgrep --uid "$uid" >/dev/null; then
-        echo "leave.sh: $name is out. The account is locked, and its files stay."
+        echo "leave.sh: $name is out. $end"
         exit
     fi
 done

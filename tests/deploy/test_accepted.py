@@ -66,7 +66,7 @@ def typed():
 # Those that are published, that of a user's server, of a second hub, and those of packages that pages install.
 UNITS = {name.rpartition("/")[2] for name in snippets()} | {"jupyter-alice.service", "prometheus.service", "second.service", "sssd.service"}
 UNITS |= {f"{proxy.service}.service" for proxy in EVERY_PROXY.values()}
-UNITS |= {"slurmctld.service", "slurmd.service", "valkey-server.service", "postgresql.service"}
+UNITS |= {"slurmctld.service", "slurmd.service", "valkey-server.service", "postgresql.service", "docker.service"}
 
 
 def misled(commands):

@@ -1,6 +1,5 @@
 """deploy/openid-connect.md: users log in with a real provider, behind both web servers; and what is seen when they cannot."""
 
-import contextlib
 import json
 import re
 
@@ -8,11 +7,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.browsers import logins, other_web
-from tests.harness.browsers.logins import CALLBACK, SECRET
+from tests.harness.browsers.logins import CALLBACK, KEPT, SECRET
 from tests.harness.browsers.user_browser import document
 from tests.harness.machines import deployment
 from tests.harness.machines.people import OUT, script
-from tests.harness.manifest import HUBS, PROXIES, ROOT, SAVED_AS
+from tests.harness.manifest import NEWEST_ON, PROXIES, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.site import following
@@ -22,13 +21,13 @@ from tests.harness.site.openid_page import PAGE, STATES
 TEXT = (ROOT / PAGE).read_text("utf-8")
 # By what has happened, the words of the browser and of the log, as the page has them.
 ROWS = {cause: (shown, said) for cause, shown, said in re.findall(r"^\| (.+?) \| `([^|]+?)`[^|]* \| `([^|]+?)` \|$", TEXT, re.M)}
-FILE, KEPT = SAVED_AS["logins/oidc.py"], "/etc/jupyterhub/oidc-secret"
+FILE = SAVED_AS["logins/oidc.py"]
 pytestmark = pytest.mark.xdist_group("openid-connect")
 
 
-@pytest.fixture(scope="module")
-def place():
-    with logins.place(HUBS[-1]) as place:
+@pytest.fixture(scope="module", params=NEWEST_ON)
+def place(request):
+    with logins.place(NEWEST_ON[request.param]) as place:
         yield place
 
 
@@ -46,24 +45,6 @@ def followed(place, site):
 def front(request, place, followed):
     with deployment.in_front(place.hub, place.hub.suite, request.param):
         yield request.param
-
-
-def restart(hub):
-    """The hub with the files that lie there."""
-    deployment.end(hub)
-    deployment.start(hub)
-
-
-@contextlib.contextmanager
-def changed(hub, make, undo):
-    """A hub that was started when shell commands had changed its machine."""
-    hub.machine.sh(make)
-    try:
-        restart(hub)
-        yield
-    finally:
-        hub.machine.sh(undo)
-        restart(hub)
 
 
 def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
@@ -132,6 +113,15 @@ def test_who_is_not_allowed_is_told_so(place, front, row):
     told(row, *place.refused(REFUSED[row]))
 
 
+def test_an_address_in_the_place_of_a_name_has_no_account(place, front):
+    """With oauthenticator's own class, in the place of the published one."""
+    make = f"""sed -i.kept 's/_class = .*/_class = GenericOAuthenticator\\nc.GenericOAuthenticator.username_claim = "email"/' {FILE}"""
+    with logins.changed(place.hub, make, f"mv {FILE}.kept {FILE}"), place.coming("alice") as page:
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_text("500 :").first.wait_for()
+        told("The name at the hub is an email address.", page.inner_text("body"), place.hub.log())
+
+
 def test_nobody_becomes_root(place, front):
     shown, said = place.refused("root")
     assert ROWS["The account is not in the Unix group."][0] in shown
@@ -143,11 +133,12 @@ def test_nobody_becomes_root(place, front):
     [
         ("The callback address has another host than the one registered.", CALLBACK.replace("hub.", "other.")),
         ("It begins with `http://`.", CALLBACK.replace("https", "http")),
+        ("It has no base URL.", CALLBACK.replace(VALUES["base_url"], "/")),
     ],
-    ids=["host", "http"],
+    ids=["host", "http", "path"],
 )
 def test_the_provider_refuses_a_callback_that_it_does_not_know(place, front, row, callback):
-    with changed(place.hub, f"sed -i.kept 's|{CALLBACK}|{callback}|' {FILE}", f"mv {FILE}.kept {FILE}"):
+    with logins.changed(place.hub, f"sed -i.kept 's|{CALLBACK}|{callback}|' {FILE}", f"mv {FILE}.kept {FILE}"):
         page = place.browser.new_page()
         page.goto(f"{deployment.URL}hub/login")
         page.get_by_role("button", name=logins.SIGN_IN).click()
@@ -162,13 +153,24 @@ def test_without_the_cookie_the_state_is_missing(place, front):
         told("The cookie of the hub is gone", *place.comes_back(page))
 
 
+def test_who_opens_the_address_of_an_earlier_login_has_no_state(place, front):
+    with place.coming("alice") as page:
+        came = []
+        page.on("request", lambda request: came.append(request.url))
+        page.get_by_role("button", name="Continue").click()
+        page.wait_for_url(re.compile("/user/alice/"), timeout=90_000)
+        (again,) = (url for url in came if url.startswith(CALLBACK))
+        page.goto(again)
+        assert "OAuth state missing from cookies" in page.inner_text("body")
+
+
 def test_who_says_no_at_the_provider_is_told_so(place, front):
     with place.coming("alice") as page:
         told("The user says no at the provider.", *place.comes_back(page, page.get_by_text("Cancel")))
 
 
 def test_a_wrong_secret(place, front):
-    with changed(place.hub, f"cp -a {KEPT} {KEPT}.kept; echo wrong >{KEPT}", f"mv {KEPT}.kept {KEPT}"):
+    with logins.changed(place.hub, f"cp -a {KEPT} {KEPT}.kept; echo wrong >{KEPT}", f"mv {KEPT}.kept {KEPT}"):
         told("The secret is wrong.", *place.refused("alice"))
 
 
@@ -182,8 +184,60 @@ def test_a_provider_that_is_down_when_the_hub_asks(place, front):
             place.provider.start()
 
 
+def test_a_provider_that_answers_too_late(place, front):
+    """Nobody else waits for it."""
+    with place.coming("alice") as page:
+        place.provider.tell(late=["/token"])
+        try:
+            page.get_by_role("button", name="Continue").click(no_wait_after=True)
+            place.provider.machine.until(f"grep -q 'POST /token' {logins.FOLDER}/log")
+            place.hub.machine.sh(f"wget -qO - {deployment.BEHIND}hub/api")
+            shown, said = place.arrived(page)
+        finally:
+            place.provider.tell()
+    told("The provider answers later than after 20 seconds.", shown, said)
+    before, late, _ = said.partition("Timeout")
+    assert late
+    assert "200 GET /jupyter/hub/api" in before
+
+
+def test_a_provider_that_answers_late(place, front):
+    with place.coming("alice") as page:
+        place.provider.tell(late=["/token", "/me"])
+        try:
+            page.get_by_role("button", name="Continue").click(no_wait_after=True)
+            place.provider.machine.until(f"grep -q 'POST /token' {logins.FOLDER}/log")
+        finally:
+            place.provider.tell()
+        page.wait_for_url(re.compile("/user/alice/"), timeout=90_000)
+
+
+NEW_KEY = "require('crypto').generateKeyPairSync('rsa', {modulusLength: 2048}).privateKey.export({format: 'jwk'})"
+
+
+def test_a_provider_that_changes_its_keys(place, front):
+    """The hub does not read them: it asks who the user is, by HTTPS."""
+    provider, read = place.provider, f"wget -qO - {logins.ISSUER}/jwks"
+    before = place.hub.machine.sh(read).stdout
+    made = provider.machine.sh(f'/opt/node/bin/node -p "JSON.stringify({NEW_KEY})"').stdout
+    with place.user("alice") as user:
+        provider.tell(jwks={"keys": [json.loads(made)]})
+        provider.start()
+        try:
+            assert json.loads(place.hub.machine.sh(read).stdout)["keys"][0]["n"] not in before
+            page = user.page()
+            page.goto(f"{deployment.URL}hub/home")
+            page.locator("#start").wait_for()
+            with place.user("kim"):
+                pass
+            assert provider.said().count("GET /jwks") == 1
+        finally:
+            provider.tell()
+            provider.start()
+
+
 def test_a_hub_that_does_not_trust_the_providers_certificate(place, front):
-    with changed(place.hub, other_web.DISTRUST, other_web.TRUST_AGAIN):
+    with logins.changed(place.hub, other_web.DISTRUST, other_web.TRUST_AGAIN):
         told("The hub does not trust the provider's certificate.", *place.refused("alice"))
 
 

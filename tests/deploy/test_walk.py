@@ -14,6 +14,8 @@ from tests.harness.site import (
     certificate,
     conda_page,
     database_page,
+    docker_page,
+    domain_page,
     existing_site_page,
     faster_page,
     following,
@@ -33,6 +35,7 @@ from tests.harness.site.walk import Type
 # Pages that are followed on machines of their own, and where.
 ELSEWHERE = {
     "index.md": "tests/deploy/test_remove.py",
+    "deploy/active-directory.md": "tests/deploy/test_active_directory.py",
     "deploy/apache-sign-on.md": "tests/deploy/test_apache_sign_on.py",
     "deploy/balancer.md": "tests/deploy/test_balancer.py",
     "deploy/certificate.md": "tests/deploy/test_certificate.py",
@@ -51,6 +54,7 @@ ELSEWHERE = {
     "deploy/shares.md": "tests/deploy/test_class_and_shares.py",
     **{f"deploy/{proxy}.md": "tests/deploy/test_other_proxies.py" for proxy in FURTHER_PROXIES},
     "deploy/slurm.md": "tests/deploy/test_slurm.py",
+    "deploy/docker.md": "tests/deploy/test_docker.py",
     "deploy/two-proxies.md": "tests/deploy/test_two_proxies.py",
     "deploy/upgrade.md": "tests/deploy/test_upgrade.py",
     "deploy/user-hosts.md": "tests/deploy/test_user_hosts.py",
@@ -63,6 +67,8 @@ HAVE_STATES = (
     certificate,
     conda_page,
     database_page,
+    docker_page,
+    domain_page,
     existing_site_page,
     faster_page,
     languages_page,

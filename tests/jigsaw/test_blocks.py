@@ -26,6 +26,11 @@ STANDS_OUT = """(element, [whole, behind]) => {
   const [one, two] = [element, element.closest(whole).querySelector(behind)].map((part) => light(getComputedStyle(part).fill));
   return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
 }"""
+# As Notebook 7's pages are until a page of JupyterLab was opened on the same server.
+WITHOUT_ROOT = """() => {
+  const element = document.getElementById("jupyter-config-data");
+  element.textContent = JSON.stringify({ ...JSON.parse(element.textContent), serverRoot: undefined });
+}"""
 PIXEL = base64.b64encode(
     bytes.fromhex(
         "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63606060000000040001f61738550000000049454e44ae426082"
@@ -321,6 +326,22 @@ def test_a_page_that_jupyter_does_not_show_is_named_in_place_of_an_editor(desk):
         notebook.run(number)
         expect(notebook.printed(number)).to_have_text(f"Jupyter shows no hidden files, and none outside /home/alice/: {place}/away.html\n")
         expect(notebook.output(number).locator("iframe")).to_have_count(0)
+
+
+@pytest.mark.loud("a page that is refused")
+def test_where_a_page_does_not_say_where_files_begin_jupyterlabs_is_asked(desk):
+    desk.put("asks/n-blocks.xml", printing("one"))
+    path = desk.notebook("asks/n.ipynb", JIGSAW)
+    page = desk.user().page()
+    notebook = Notebook(page).load(lambda: page.goto(desk.user().address(f"{APPLICATIONS['Notebook 7']}{path}")))
+    page.evaluate(WITHOUT_ROOT)
+    notebook.run()
+    only(notebook.editor())
+    page.route("**/lab", lambda route: route.fulfill(status=403))
+    notebook.run()
+    expect(notebook.output().get_by_text("The block editor does not start: ")).to_have_text(
+        "The block editor does not start: JupyterLab's page, which tells where files begin, was answered with 403."
+    )
 
 
 def test_an_editor_that_has_started_or_was_taken_away_is_not_said_to_be_missing(desk):

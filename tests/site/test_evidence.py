@@ -136,19 +136,20 @@ def test_every_published_file_can_have_evidence():
         evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
     )
     rows += [evidence.row("accepted", proxy, "1.0", [f"hosts/{proxy}.diff", f"framed/{proxy}.diff"]) for proxy in PROXIES]
-    lists = [f"{folder}/requirements.txt" for folder in ("logins", "slurm", "two-proxies", "database")]
+    lists = [f"{folder}/requirements.txt" for folder in ("logins", "slurm", "two-proxies", "database", "docker")]
     rows.append(evidence.row("accepted", "pip", "1.0", lists))
     rows.append(
         evidence.row(
             "accepted", "systemd", "1.0", [name for name in snippets() if name.startswith("two-proxies/") and name.endswith(".service")]
         )
     )
+    rows.append(evidence.row("accepted", "systemd", "1.0", ["docker/hub.conf"]))
     rows.append(evidence.row("accepted", "apache", "1.0", ["logins/sign-on.conf"]))
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [
         name
         for name in snippets()
-        if name.startswith(("setup/", "people/", "course/", "care/", "faster/", "slurm/")) and name.endswith(".sh")
+        if name.startswith(("setup/", "people/", "course/", "care/", "faster/", "slurm/", "docker/")) and name.endswith(".sh")
     ]
     rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))
     assert {name for row in rows for name in row["proves"]} == set(snippets())

@@ -21,9 +21,13 @@ RUNGS = [atlas.BELOW, *LADDER]
 ENTRIES = entries()
 # Entries of the proxy share a hub; the others bring their own, and are dealt out to two stages.
 OWN = [entry for entry in ENTRIES if entry.of_the_hub]
+AT_A_PROVIDER = "atlas-provider"
 
 
 def group(entry):
+    with contextlib.suppress(Unclear):
+        if entry.at_a_provider:
+            return AT_A_PROVIDER
     return f"atlas-{OWN.index(entry) % 2}" if entry in OWN else "atlas-shared"
 
 
@@ -50,7 +54,7 @@ def stages(stack):
 
     def stage(name):
         if name not in made:
-            made[name] = stack.enter_context(atlas.stage(published=name == "atlas-shared"))
+            made[name] = stack.enter_context(atlas.stage(name == "atlas-shared", name == AT_A_PROVIDER))
         return made[name]
 
     return stage

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from types import SimpleNamespace
+from unittest import mock
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
@@ -803,6 +805,31 @@ def says_to_jigsaw(text):
     return made
 
 
+PROVIDER = "https://login.example.org/authorize"
+AT_PROVIDER = "https://login.example.com/auth"
+NO_SUCH_ADDRESS = "<h1>oops! something went wrong</h1><p>redirect_uri did not match any of the client&#39;s registered redirect_uris</p>"
+
+
+def button(answer):
+    """JupyterHub's page for a login at a provider."""
+    return dataclasses.replace(
+        answer, body=b'<div class="service-login"><a role="button" href="/jupyter/hub/oauth_login?a=b&amp;next=">Sign in</a></div>'
+    )
+
+
+def by_a_button(answer, back=f"{URL}hub/oauth_callback", provider=AT_PROVIDER, called="login.example.com"):
+    """A button leads to a provider, which is asked to send users back to an address, and gives an answer."""
+
+    def made(place, replay):
+        asked = f"{provider}?client_id=jupyterhub&redirect_uri={quote(back, safe='')}&state=secret"
+        replay.change("GET", "/hub/login", button)
+        replay.answers["GET", f"{URL}hub/oauth_login?a=b&next="] = [jupyters(302, "Found").with_header("Location", asked)]
+        replay.answers["GET", asked] = [answer]
+        place.names["login.example.com"], place.called = ADDRESS, (*place.called, called)
+
+    return made
+
+
 # By the name of the entry below troubleshooting/: how the answers are other than recorded, and hubcheck's options.
 FAULTS = {
     "address-already-in-use": (everywhere(NO_FILE), []),
@@ -829,6 +856,7 @@ FAULTS = {
     "file-name-too-long": (unstarted("File name too long (addr='ipc:///srv/homes')"), []),
     "forbidden-for-everybody": (everywhere(nginx(403, "Forbidden")), []),
     "getpwnam-name-not-found": (at("POST", "/hub/login", jupyters(500, "Internal Server Error", "<h1>Internal Server Error</h1>")), []),
+    "internal-server-error-after-the-provider": (by_a_button(pages(200, "OK"), called="other.example.com"), []),
     "internal-server-error-from-apache": (everywhere(apache(500, "Internal Server Error")), []),
     "invalid-command-requestheader": (refused("Apache"), []),
     "invalid-response-403-forbidden": (at("PUT", "/api/contents/hubcheck-00000000", nginx(403, "Forbidden")), []),
@@ -846,10 +874,12 @@ FAULTS = {
     ),
     "not-found-under-the-base-url": (everywhere(pages(404, "Not Found", HUB_404)), []),
     "not-found-without-the-last-slash": (at("GET", "https://hub.example.com/jupyter", pages(404, "Not Found", APACHE_404)), []),
+    "oauth-state-missing-from-cookies": (by_a_button(pages(200, "OK"), "https://www.hub.example.com/jupyter/hub/oauth_callback"), []),
     "password-has-expired": (at("POST", "/hub/login", WRONG_PASSWORD), []),
     "port-8000-is-open": (open_port, []),
     "progress-stays-at-zero": (starting((6, "{}"), (0, "{}"), (0, '{"ready": true}')), []),
     "proxy-of-an-earlier-hub": (everywhere(pages(404, "Not Found", PROXY_404)), []),
+    "redirect-uri-did-not-match": (by_a_button(pages(400, "Bad Request", NO_SUCH_ADDRESS)), []),
     "redirected-you-too-many-times": (at("GET", "/user/alice/", LOOP), []),
     "request-entity-too-large": (at("PUT", "/large.bin", nginx(413, "Request Entity Too Large")), []),
     "scripts-are-not-found": (at("GET", "/static/lab/main.", nginx(404, "Not Found")), []),
@@ -1930,16 +1960,6 @@ def test_a_hub_without_xsrf_cookies_is_asked_once(place):
     assert run.last["evidence"] == ["GET /jupyter/hub/login -> 200", "a link of 6000 characters reaches the hub -> 302"]
 
 
-PROVIDER = "https://login.example.org/authorize"
-
-
-def button(answer):
-    """JupyterHub's page for a login at a provider."""
-    return dataclasses.replace(
-        answer, body=b'<div class="service-login"><a role="button" href="/jupyter/hub/oauth_login">Sign in</a></div>'
-    )
-
-
 def at_a_provider(place, replay):
     """The hub, or something in front of it, sends people on to a provider, and tells it their state."""
     place.names["login.example.org"], place.called = ADDRESS, (*place.called, "login.example.org")
@@ -1964,6 +1984,92 @@ def test_who_logs_in_elsewhere_is_told_to_bring_a_token_and_gives_nobody_the_pas
     assert (run.last["certainty"], run.last["page"]) == ("certain", "deploy/check")
     assert "token" in run.last["cause"]
     assert not [request for request in replay.seen if request["method"] == "POST"]
+
+
+# (what a provider answers, where it is to send users back, its address, the name in its certificate, what the check says, page).
+AT_PROVIDERS = [
+    (pages(303, "See Other"), f"{URL}hub/oauth_callback", AT_PROVIDER, "login.example.com", f"GET {AT_PROVIDER} -> 303", ""),
+    # Plain HTTP leads to the hub's own address.
+    (
+        pages(200, "OK"),
+        "http://hub.example.com/jupyter/hub/oauth_callback",
+        AT_PROVIDER,
+        "login.example.com",
+        f"GET {AT_PROVIDER} -> 200",
+        "",
+    ),
+    (
+        pages(400, "Bad Request", "<p>invalid_client</p>"),
+        f"{URL}hub/oauth_callback",
+        AT_PROVIDER,
+        "login.example.com",
+        f"the provider refuses what the hub asks: GET {AT_PROVIDER} -> 400: invalid_client",
+        "troubleshooting/redirect-uri-did-not-match",
+    ),
+    (
+        pages(200, "OK"),
+        "https://hub.example.com/hub/oauth_callback",
+        AT_PROVIDER,
+        "login.example.com",
+        f"the provider sends users back to https://hub.example.com/hub/oauth_callback, not to {URL}hub/oauth_callback",
+        "troubleshooting/redirect-uri-did-not-match",
+    ),
+    (
+        pages(200, "OK"),
+        "https://hub.example.com:8443/jupyter/hub/oauth_callback",
+        AT_PROVIDER,
+        "login.example.com",
+        f"the provider sends users back to https://hub.example.com:8443/jupyter/hub/oauth_callback, not to {URL}hub/oauth_callback",
+        "troubleshooting/oauth-state-missing-from-cookies",
+    ),
+    (
+        pages(200, "OK"),
+        f"{URL}hub/oauth_callback",
+        "https://login.example.com:9001/auth",
+        "login.example.com",
+        "Failed to establish a new connection: [Errno 111] Connection refused",
+        "troubleshooting/internal-server-error-after-the-provider",
+    ),
+    (
+        Answer(silent=True),
+        f"{URL}hub/oauth_callback",
+        AT_PROVIDER,
+        "login.example.com",
+        f"the provider does not answer: no answer from {AT_PROVIDER} in time: ReadTimeout",
+        "troubleshooting/internal-server-error-after-the-provider",
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "back", "provider", "called", "words", "page"), AT_PROVIDERS)
+def test_what_a_provider_answers_is_looked_at_without_a_user(place, answer, back, provider, called, words, page):
+    replay = Replay.of("outside")
+    by_a_button(answer, back, provider, called)(place, replay)
+    run = place.check(replay, URL, "--ca-file", place.trusted, "--until", "login_works", "--timeout", "2")
+    if page:
+        assert (run.last["ok"], run.last["page"]) == (False, page)
+        assert words in run.last["said"]
+    else:
+        assert run.last["ok"], run.last
+        assert run.last["evidence"][-3:-1] == [f"GET /jupyter/hub/oauth_login -> 302 {provider}, to come back to {back}", words]
+
+
+def test_a_provider_gets_neither_the_hubs_cookies_nor_a_token(place):
+    replay = Replay.of("token")
+    by_a_button(pages(200, "OK"))(place, replay)
+    climb(place, replay, "--token-file", f"{place.folder}/token.txt", "--until", "login_works")
+    (asked,) = [request for request in replay.seen if request["url"].startswith(AT_PROVIDER)]
+    assert not {"cookie", "authorization"} & {name.lower() for name in asked["headers"]}
+
+
+def test_a_provider_whose_authority_is_not_known_here_is_left_alone(place):
+    """The hub may know it."""
+    replay = Replay.of("outside")
+    by_a_button(pages(200, "OK"))(place, replay)
+    with mock.patch.object(hubcheck.requests, "get", side_effect=requests.exceptions.SSLError("unable to get local issuer certificate")):
+        run = place.check(replay, URL, "--ca-file", place.trusted, "--until", "login_works")
+    assert run.last["ok"], run.last
+    assert f"whether {AT_PROVIDER} answers is not known: unable to get local issuer certificate" in run.last["evidence"]
 
 
 def test_from_outside_a_hub_whose_users_log_in_elsewhere_has_no_fault(place):
@@ -2317,6 +2423,9 @@ VERDICTS = [
     ("Spawn failed: Job 5 ended before its server listened.", "one of these", "deploy/slurm"),
     ("Spawn failed: Job 5 took too long. Slurm said last: PENDING Resources", "one of these", "deploy/slurm"),
     ("GET /hub/spawn -> 500 Internal Server Error: sbatch: error: no (from the hub)", "one of these", "deploy/slurm"),
+    ("Spawn failed: Container jupyter-alice ended at once: docker logs jupyter-alice says why.", "one of these", "deploy/docker"),
+    ("GET /hub/spawn -> 500 error: Docker does not answer. (from the hub)", "one of these", "deploy/docker"),
+    ("Spawn failed: Docker says: network jupyter not found", "one of these", "deploy/docker"),
     ("a part of JupyterLab's page does not load: GET /a.js -> 404 Not Found (from nginx)", "certain", "scripts-are-not-found"),
     ("a part of JupyterLab's page does not load: GET /a.js -> 200 OK: Hello (from another program)", "certain", "scripts-are-not-found"),
     ("a part of JupyterLab's page does not load: GET /a.js -> 404 Not Found (from the user's server)", "not known", "index"),

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import requests
 import websocket
@@ -51,6 +51,8 @@ class Driver(Protocol):
 
     name: str
     version: str
+    # Whether the mouse's places count from the corner of the frame that is named, and not from the window's.
+    in_frames: ClassVar[bool]
 
     def windows(self) -> list[str]: ...
     def open(self) -> str: ...
@@ -76,6 +78,7 @@ class Firefox:
     told: list[str] = field(default_factory=list)
     number: int = 0
     front: str = ""
+    in_frames: ClassVar[bool] = True
 
     def ask(self, method: str, **parameters: Any) -> Any:
         """What a command returns; what the browser tells meanwhile is kept."""
@@ -148,9 +151,8 @@ class Firefox:
         return _answer(self._call(self.within(window, frame), ANSWER.replace("FUNCTION", function), json.dumps(arguments)))
 
     def act(self, window: str, actions: list[dict], frame: Path = ()) -> None:
-        """Keys go to whatever has the keyboard, in whichever frame."""
-        self._before(window)
-        self.ask("input.performActions", context=window, actions=actions)
+        """Keys and the mouse go to the frame that is named: one of another site runs in a process of its own."""
+        self.ask("input.performActions", context=self.within(window, frame), actions=actions)
 
     def picture(self, window: str) -> bytes:
         self._before(window)
@@ -183,6 +185,7 @@ class WebKit:
     version: str = ""
     session: str = ""
     first: str = ""  # with its last window, a browser ends
+    in_frames: ClassVar[bool] = False
 
     def ask(self, method: str, path: str, **parameters: Any) -> Any:
         body = json.dumps(parameters) if method == "POST" else None

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Error
 
 from tests.harness.browsers import drivers, other_browsers, other_web, user_browser
 from tests.harness.browsers.attacks import BLOCKS
-from tests.harness.browsers.other_browsers import FOCUSED, IDLE, PLACE
+from tests.harness.browsers.other_browsers import FOCUSED, IDLE
 from tests.harness.machines import deployment, differences, engine
 from tests.harness.machines.deployment import URL
 from tests.harness.manifest import BUILD, EVERY_PROXY, NEWEST, PUBLISHED, SAVED_AS, SNIPPETS, VALUES
@@ -184,39 +184,6 @@ class InChromium:
 COME = f"""() => document.querySelector(".login_error")?.textContent.trim() || (({IDLE})() && "ready")"""
 
 
-class Page(other_browsers.Page):
-    """A window in which a frame of another site can be worked in. Firefox runs such a frame in a process of its own, and asks the frame."""
-
-    def click(self, css: str, words: str = "", nth: int = 0, frame: drivers.Path = (), times: int = 1) -> None:
-        if not (frame and isinstance(self.driver, drivers.Firefox)):
-            return super().click(css, words, nth, frame, times)
-
-        def place() -> list[float]:
-            return self.call(PLACE, css, words, nth, frame=frame)
-
-        x, y, width, height = engine.wait(place, timeout=drivers.PATIENCE, every=0.1)
-        move = {"type": "pointerMove", "x": round(x + width / 2), "y": round(y + height / 2), "duration": 60, "origin": "viewport"}
-        presses = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}] * times
-        self._in(frame, [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [move, *presses]}])
-
-    def press(self, *keys: str, frame: drivers.Path = ()) -> None:
-        if not (frame and isinstance(self.driver, drivers.Firefox)):
-            return super().press(*keys, frame=frame)
-        named = [other_browsers.KEYS.get(key, key) for key in keys]
-        acts = [{"type": "keyDown", "value": key} for key in named] + [{"type": "keyUp", "value": key} for key in reversed(named)]
-        self._in(frame, [{"type": "key", "id": "keys", "actions": acts}])
-
-    def type(self, text: str, frame: drivers.Path = ()) -> None:
-        if not (frame and isinstance(self.driver, drivers.Firefox)):
-            return super().type(text, frame)
-        acts = [{"type": kind, "value": letter} for letter in text for kind in ("keyDown", "keyUp")]
-        self._in(frame, [{"type": "key", "id": "keys", "actions": acts}])
-
-    def _in(self, frame: drivers.Path, actions: list[dict]) -> None:
-        assert isinstance(self.driver, drivers.Firefox)
-        self.driver.ask("input.performActions", context=self.driver.within(self.window, frame), actions=actions)
-
-
 @dataclass
 class Elsewhere:
     driver: drivers.Driver
@@ -231,7 +198,7 @@ class Elsewhere:
     def page(self) -> other_browsers.Page:
         self.driver.afresh()
         self.seen = len(self.driver.said())
-        return Page(self.driver, self.driver.open())
+        return other_browsers.Page(self.driver, self.driver.open())
 
     def frame(self, host: str) -> str:
         page = self.page().go(f"https://{host}/framing.html")

@@ -14,14 +14,18 @@ from tests.harness.browsers import other_web, user_browser
 from tests.harness.browsers.user_browser import User
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import PUBLISHED, VALUES
+from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES
 
 PROVIDER, CLIENT, SECRET = "login.example.com", "jupyterhub", "the secret of the client"
 ISSUER, CALLBACK = f"https://{PROVIDER}", f"{URL}hub/oauth_callback"
+# Another name of the hub's machine, and where users come back to by it.
+OTHER = f"www.{VALUES['host']}"
 # Where Apache has users come back to, if it asks them.
 TO_APACHE = f"{URL}hub/login/back"
 GROUP = "jupyter-users"
 FOLDER = "/srv/identity"
+# Where the hub keeps the client's secret, and what reads the file of the login.
+KEPT, CONFIG = "/etc/jupyterhub/oidc-secret", SAVED_AS["jupyterhub/jupyterhub_config.py"]
 SIGN_IN = "Sign in with Example University"
 
 
@@ -63,6 +67,10 @@ class Provider:
         told = {"issuer": ISSUER, "clients": [self.client], "people": PEOPLE} | more
         self.machine.put({f"{FOLDER}/provider.json": json.dumps(told)})
 
+    def said(self) -> str:
+        """What it was asked for since its start, a line each."""
+        return self.machine.read(f"{FOLDER}/log")
+
     def stop(self) -> None:
         self.machine.sh(f"kill $(cat {FOLDER}/pid) 2>/dev/null; while kill -0 $(cat {FOLDER}/pid); do sleep 0.1; done 2>/dev/null")
 
@@ -74,16 +82,35 @@ def provider(network: str) -> Iterator[Provider]:
     client = {
         "client_id": CLIENT,
         "client_secret": SECRET,
-        "redirect_uris": [CALLBACK, TO_APACHE],
+        "redirect_uris": [CALLBACK, CALLBACK.replace(VALUES["host"], OTHER), TO_APACHE],
         "token_endpoint_auth_method": "client_secret_post",
     }
     chain, key = deployment.certificate(PROVIDER)
-    with engine.run(images.identity().tag, network=network) as machine:
+    # Who is told no address of its finds it by the network's own name service.
+    with engine.run(images.identity().tag, network=network, options=("--network-alias", PROVIDER)) as machine:
         machine.put({f"{FOLDER}/cert.pem": chain, f"{FOLDER}/key.pem": key})
         made = Provider(machine, client)
         made.tell()
         made.start()
         yield made
+
+
+def restart(hub: deployment.Hub) -> None:
+    """The hub with the files that lie there."""
+    deployment.end(hub)
+    deployment.start(hub)
+
+
+@contextlib.contextmanager
+def changed(hub: deployment.Hub, make: str, undo: str) -> Iterator[None]:
+    """A hub that was started when shell commands had changed its machine, for the length of a `with` block."""
+    hub.machine.sh(make)
+    try:
+        restart(hub)
+        yield
+    finally:
+        hub.machine.sh(undo)
+        restart(hub)
 
 
 @dataclass
@@ -108,10 +135,7 @@ class Place:
             page.goto(f"{URL}hub/login")
             if self.button:
                 page.get_by_role("button", name=self.button).click()
-            page.get_by_placeholder("Enter any login").fill(name)
-            page.get_by_placeholder("and password").fill("any")
-            page.get_by_role("button", name="Sign-in").click()
-            page.get_by_role("button", name="Continue").wait_for()
+            sign_in(page, name)
             yield page
         finally:
             context.close()
@@ -127,6 +151,10 @@ class Place:
     def comes_back(self, page: Page, button: Locator | None = None) -> tuple[str, str]:
         """What the browser shows and the hub's log says once somebody has come back from the provider."""
         (button or page.get_by_role("button", name="Continue")).click()
+        return self.arrived(page)
+
+    def arrived(self, page: Page) -> tuple[str, str]:
+        """The same, of somebody who is on the way back."""
         back = re.compile(r"/hub/oauth_callback" if self.button else r"/hub/login")
         page.wait_for_url(back, timeout=90_000)
         # Not every refusal of a web server has a heading.
@@ -137,6 +165,23 @@ class Place:
         """What the browser shows and the hub's log says where somebody comes back from the provider."""
         with self.coming(name) as page:
             return self.comes_back(page)
+
+
+def sign_in(page: Page, name: str) -> None:
+    """Type a name at the provider, which asks then whether its owner agrees."""
+    page.get_by_placeholder("Enter any login").fill(name)
+    page.get_by_placeholder("and password").fill("any")
+    page.get_by_role("button", name="Sign-in").click()
+    page.get_by_role("button", name="Continue").wait_for()
+
+
+def ready(hub: deployment.Hub) -> None:
+    """What a reader of the page on OpenID Connect brings to a machine: packages, a secret, the file, and the line that has it read."""
+    installs = f"{deployment.PYTHON} -m pip install --quiet --no-deps --require-hashes -r {SAVED_AS['logins/requirements.txt']}"
+    put = {SAVED_AS[name]: hub.files.read(name) for name in hub.files.folder("logins") if name in SAVED_AS}
+    secret = f"install --mode 600 /dev/null {KEPT} && echo '{SECRET}' >{KEPT}"
+    other_web.trust(hub.machine)
+    hub.machine.sh(f"""{installs}; {secret}; echo 'load_subconfig("{SAVED_AS["logins/oidc.py"]}")' >>{CONFIG}""", put)
 
 
 @contextlib.contextmanager

@@ -110,13 +110,14 @@ class Page:
         return self.until("(css) => document.querySelector(css) && [document.querySelector(css).textContent]", css, frame=frame)[0]
 
     def box(self, css: str, words: str = "", nth: int = 0, frame: drivers.Path = ()) -> tuple[float, float, float, float]:
-        """Where something is, in pixels of the window: left, top, width, height."""
+        """Where something is, in the pixels that the driver's mouse counts: left, top, width, height."""
 
         def found() -> tuple[float, float, float, float]:
             right, down = 0.0, 0.0
             for depth, part in enumerate(frame):
                 x, y = self.call(FRAME_PLACE, part, frame=frame[:depth])
-                right, down = right + x, down + y
+                if not self.driver.in_frames:
+                    right, down = right + x, down + y
             x, y, width, height = self.call(PLACE, css, words, nth, frame=frame)
             return right + x, down + y, width, height
 
@@ -127,9 +128,9 @@ class Page:
 
     def click(self, css: str, words: str = "", nth: int = 0, frame: drivers.Path = (), times: int = 1) -> None:
         x, y, width, height = self.box(css, words, nth, frame)
-        self.mouse([(x + width / 2, y + height / 2)], times)
+        self.mouse([(x + width / 2, y + height / 2)], times, frame)
 
-    def mouse(self, way: list[tuple[float, float]], times: int = 1) -> None:
+    def mouse(self, way: list[tuple[float, float]], times: int = 1, frame: drivers.Path = ()) -> None:
         """Press at the first place, and let go at the last."""
 
         def move(place: tuple[float, float]) -> dict:
@@ -137,10 +138,10 @@ class Page:
 
         down, up = {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}
         acts = [move(way[0]), down, *map(move, way[1:]), up] if times == 1 else [move(way[0]), *[down, up] * times]
-        self.driver.act(self.window, [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": acts}])
+        self.driver.act(self.window, [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": acts}], frame)
 
-    def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
-        self.mouse([begin, (begin[0] + 6, begin[1] + 6), (end[0] + 7, end[1] + 5), end])
+    def drag(self, begin: tuple[float, float], end: tuple[float, float], frame: drivers.Path = ()) -> None:
+        self.mouse([begin, (begin[0] + 6, begin[1] + 6), (end[0] + 7, end[1] + 5), end], frame=frame)
 
     def press(self, *keys: str, frame: drivers.Path = ()) -> None:
         """Press keys at once, such as "Shift" and "Enter". `frame` is the one that has the keyboard."""
@@ -243,7 +244,7 @@ class Notebook:
         self.page.click(".blocklyToolboxCategory", category, frame=self.frame)
         taken = self.page.box(".blocklyToolboxFlyout .blocklyBlockCanvas > .blocklyDraggable", nth=block, frame=self.frame)
         corner = self.page.box("body", frame=self.frame)
-        self.page.drag((taken[0] + GRIP[0], taken[1] + GRIP[1]), (corner[0] + x, corner[1] + y))
+        self.page.drag((taken[0] + GRIP[0], taken[1] + GRIP[1]), (corner[0] + x, corner[1] + y), self.frame)
 
     def press(self, button: str, times: int = 1) -> None:
         self.page.click("button", button, frame=self.frame, times=times)

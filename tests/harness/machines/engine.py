@@ -218,6 +218,12 @@ class Container:
     def read(self, path: str) -> str:
         return self.exec("cat", path).stdout
 
+    def hand(self, image: str, *loads: str, timeout: float = 120) -> None:
+        """Give an image of this engine's to a program inside that `loads` it, such as that of another engine. Raises RuntimeError."""
+        with subprocess.Popen([_named(), "save", image], stdout=subprocess.PIPE) as saved:
+            done = subprocess.run([_named(), "exec", "-i", self.id, *loads], stdin=saved.stdout, capture_output=True, timeout=timeout)
+        _told([_named(), "save", image], saved.returncode or done.returncode, done.stdout, done.stderr, check=True)
+
     def logs(self) -> str:
         done = cli("logs", self.id, check=False)
         return done.stdout + done.stderr

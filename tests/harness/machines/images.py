@@ -7,6 +7,7 @@ that exists is up to date. `prepare()` builds what is missing, two at a time, an
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import time
@@ -218,6 +219,19 @@ def directory() -> Image:
 
 
 @cache
+def joined(name: str) -> Image:
+    """A machine of a kind in `HUBS` with SSSD for Active Directory; built when first asked for."""
+    files: dict[str, str | bytes] = {"ldapauthenticator.txt": (HERE / "ldapauthenticator.txt").read_bytes()}
+    return Image(_beside("joined", name), hub(name).tag, "joined.Containerfile", {}, files)
+
+
+@cache
+def domain() -> Image:
+    """A domain controller; built when first asked for."""
+    return Image("domain", BASE.format(HOMES[-1]), "domain.Containerfile")
+
+
+@cache
 def _slurm(what: str, name: str, packages: str) -> Image:
     files: dict[str, str | bytes] = {"slurm/requirements.txt": (SNIPPETS / "slurm/requirements.txt").read_bytes()}
     return Image(_beside(what, name), hub(name).tag, "slurm.Containerfile", {"PACKAGES": packages}, files)
@@ -237,6 +251,19 @@ def slurm_node(name: str) -> Image:
 def two_proxies(name: str) -> Image:
     """A machine of a kind in `HUBS` with Valkey, for a hub without a proxy of its own; built when first asked for."""
     return _with_wheels("two-proxies", name, "valkey-server openssl apache2-utils")
+
+
+@cache
+def docker(name: str) -> Image:
+    """A machine of a kind in `HUBS` with Docker, for users' servers in containers; built when first asked for."""
+    return _with_wheels("docker", name, "docker.io docker-cli iptables")
+
+
+@cache
+def users_base(suite: str) -> Image:
+    """Debian's own image of a release with the packages that the published Dockerfile installs, for machines without a registry."""
+    asked = re.search(r"--no-install-recommends (.+?) *\\", (SNIPPETS / "docker/Dockerfile").read_text("utf-8"))
+    return Image(f"users-base-{suite}", BASE.format(suite), "users-base.Containerfile", {"PACKAGES": asked[1] if asked else ""})
 
 
 @cache

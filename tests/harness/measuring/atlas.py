@@ -3,7 +3,8 @@
 A folder holds `index.md` (its front matter names the rung that breaks), `symptom.txt` (what is seen, by where), and the
 fault: `fix.diff`, from the broken files to the published ones, or `fault.sh` and `fix.sh`, which run on the server. Where the
 published files themselves do not fit, behind a `balancer`, the published difference leads to those that do. Where its front
-matter says that this is at `another address`, the difference was made, with the example's address left in it.
+matter says that this is at `another address`, the difference was made, with the example's address left in it. With a `login` of
+`openid-connect`, the hub has that page's files, and its users log in at a provider; the check then comes without a user.
 
 `python -m tests.harness.measuring.atlas NAME...` makes the faults and prints all that is seen: what to write a symptom.txt from.
 """
@@ -27,7 +28,7 @@ import yaml
 from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 from _ext.atlas import PLACES, symptoms
-from tests.harness.browsers import user_browser
+from tests.harness.browsers import logins, user_browser
 from tests.harness.browsers.user_browser import APPLICATIONS, PATIENCE
 from tests.harness.machines import balancer, deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
@@ -47,6 +48,7 @@ KEYS = {
     "check",
     "needs",
     "balancer",
+    "login",
     "also_called",
     "headings_also_called",
 }
@@ -159,6 +161,11 @@ class Entry:
         proxied = tuple(f"{proxy}/" for proxy in EVERY_PROXY)
         return (self.folder / "fault.sh").exists() or any(not name.startswith(proxied) for name in self.changes)
 
+    @property
+    def at_a_provider(self) -> bool:
+        """Whether the hub's users log in at a provider of OpenID Connect."""
+        return "login" in self.about
+
     def script(self, name: str) -> str:
         """fault.sh or fix.sh."""
         path = self.folder / name
@@ -229,12 +236,14 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(published: bool) -> Iterator[Stage]:
-    """A stage; with a hub from the `published` files, or with none, for entries that bring their own."""
+def stage(published: bool, provider: bool = False) -> Iterator[Stage]:
+    """A stage; with a hub from the `published` files, or with none, for entries that bring their own; with a `provider` of logins."""
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(engine.network())
+        names = {logins.PROVIDER: stack.enter_context(logins.provider(network)).machine.address()} if provider else {}
         place = stack.enter_context(engine.run(images.hub(VERSION).tag, network=network, options=deployment.NAMED))
-        chromium = stack.enter_context(user_browser.chromium(network, {VALUES["host"]: place.address()}))
+        hosts = dict.fromkeys((VALUES["host"], logins.OTHER), place.address())
+        chromium = stack.enter_context(user_browser.chromium(network, hosts | names))
         made = Stage(place, chromium)
         if published:
             made.hub = stack.enter_context(deployment.hub(VERSION, network=made.network()))
@@ -277,6 +286,8 @@ def reproduce(stage: Stage, entry: Entry, proxy: str, expected: list | None = No
         if entry.rung != "server_spawns":
             options.append("--keep-server")
         user = entry.about.get("user", "bob" if entry.rung == "server_spawns" and hub is stage.hub else "alice")
+        if entry.at_a_provider:
+            user = ""
         said = _check(hub, seen, user, options)
         logs = EVERY_PROXY[proxy].error_log
 
@@ -346,8 +357,10 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
         # A server that ends at once is waited for as long as one that starts slowly, half a minute; one that does not begin, a whole one.
         config = "jupyterhub/jupyterhub_config.py"
         files = Files(files.changed | {config: f"{files.read(config)}\nc.Spawner.http_timeout = c.Spawner.start_timeout = {GIVES_UP}\n"})
-    with deployment.machine(VERSION, stage.network(), ()) as machine:
+    with deployment.machine(VERSION, stage.network(), (), images.logins if entry.at_a_provider else images.hub) as machine:
         hub = deployment.prepare(machine, VERSION, files)
+        if entry.at_a_provider:
+            logins.ready(hub)
         if entry.script("fault.sh"):
             _run(machine, entry, "fault.sh")
             if (user := entry.about.get("user", "alice")) not in hub.passwords:  # an account with another name
@@ -369,6 +382,8 @@ def _extra(entry: Entry, proxy: str, stage: Stage) -> dict[str, str | bytes]:
     extra: dict[str, str | bytes] = dict(EVERY_PROXY[proxy].impatient)
     if kind := entry.about.get("certificate"):
         extra[VALUES["certificate"]], extra[VALUES["key"]] = certificate(kind)
+    if entry.at_a_provider:
+        extra[VALUES["certificate"]], extra[VALUES["key"]] = deployment.certificate(VALUES["host"], logins.OTHER)
     if entry.about.get("balancer"):
         addresses = ("127.0.1.1", stage.place.address())
         listens = "\n    ".join(f"listen {address}:443 ssl;\n    listen {address}:80;" for address in addresses)
@@ -379,9 +394,21 @@ def _extra(entry: Entry, proxy: str, stage: Stage) -> dict[str, str | bytes]:
 
 def _check(hub: deployment.Hub, seen: Seen, user: str, options: list[str]) -> str:
     """What hubcheck prints for a person; the rungs are kept too."""
-    given = ["--user", user, "--password-file", f"{CHECK}/{user}.txt", "--ca-file", f"{CHECK}/ca.pem", *options]
+    given = ["--user", user, "--password-file", f"{CHECK}/{user}.txt"] if user else []
     machine = hub.machine
-    command = [PYTHON, f"{CHECK}/hubcheck.py", URL, *given, "--timeout", "10", "--json", "/root/rungs.json"]
+    command = [
+        PYTHON,
+        f"{CHECK}/hubcheck.py",
+        URL,
+        *given,
+        "--ca-file",
+        f"{CHECK}/ca.pem",
+        *options,
+        "--timeout",
+        "10",
+        "--json",
+        "/root/rungs.json",
+    ]
     done = machine.exec(*command, check=False, timeout=180)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"hubcheck ended with {done.returncode}\n{done.stdout}{done.stderr}")
@@ -429,6 +456,12 @@ class Visit:
             self.page.goto(URL)
             return
         page = self.page
+        if self.entry.at_a_provider:
+            page.goto(f"{URL}hub/login")
+            page.get_by_role("button", name=logins.SIGN_IN).click()
+            logins.sign_in(page, "alice")
+            page.get_by_role("button", name="Continue").click()
+            return
         first = self.entry.rung in ("login_works", "server_spawns")
         # Who goes on to a notebook does not need the launcher before it.
         user_browser.sign_in(page, self.user, self.hub.passwords[self.user], "" if first else "hub/home")
@@ -488,10 +521,10 @@ def main(names: list[str]) -> None:
         sys.exit(f"usage: python -m tests.harness.measuring.atlas NAME...; the names are {', '.join(known)}")
     with engine.running():
         images.prepare()
-        for of_the_hub in (False, True):
-            chosen = [known[name] for name in names if known[name].of_the_hub == of_the_hub]
+        for of_the_hub, provider in ((False, False), (True, False), (True, True)):
+            chosen = [known[name] for name in names if (known[name].of_the_hub, known[name].at_a_provider) == (of_the_hub, provider)]
             if chosen:
-                with stage(published=not of_the_hub) as place:
+                with stage(not of_the_hub, provider) as place:
                     for entry in chosen:
                         for proxy in entry.proxies:
                             print(f"===== {entry.name}, {proxy}: {_describe(place, entry, proxy)}", flush=True)

@@ -70,12 +70,16 @@ def main(names: list[str]) -> None:
         whole = [entry for entry in chosen if entry in known[GOOD]]
         broken = [entry for entry in chosen if entry not in whole]
         # The log of a good hub holds nothing of others, and others begin with users who have no server.
-        turns = [(True, whole), *((not own, [entry for entry in broken if entry.of_the_hub == own]) for own in (False, True))]
+        kinds = ((False, False), (True, False), (True, True))
+        of = [
+            (not own, there, [entry for entry in broken if (entry.of_the_hub, entry.at_a_provider) == (own, there)]) for own, there in kinds
+        ]
+        turns = [(True, False, whole), *of]
         with engine.running():
             images.prepare()
-            for published, some in turns:
+            for published, provider, some in turns:
                 if some:
-                    with atlas.stage(published) as place:
+                    with atlas.stage(published, provider) as place:
                         for entry in some:
                             for proxy in PROXIES if entry in whole else entry.proxies:
                                 print(f"{entry.name} {proxy}: {record(place, entry, proxy)}", flush=True)

@@ -305,7 +305,8 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect and test_ldap see. Of a
 # cluster's files, test_slurm sees what each limit and each wall is for; of those for a host name for each user, test_user_hosts what
 # each part keeps away; of two proxies, test_two_proxies what a restart of each part cuts; what makes the editor one for Lua,
-# test_languages; of a move to another database, test_database what comes over; of those for a frame of another site, test_framed what
+# test_languages; of a move to another database, test_database what comes over; of those for
+# containers, test_docker what each limit and each wall is for; of those for a frame of another site, test_framed what
 # each part allows.
 ELSEWHERE = (
     "check/",

@@ -81,8 +81,10 @@ READ_BESIDE = {
     "pip": ["course/requirements.txt"],
     "libpam-google-authenticator": ["logins/codes.conf", "logins/jupyterhub-pam"],
     "SSSD": ["ldap/sssd.conf", "ldap/jupyterhub-home"],
+    "SSSD, joined to a domain": ["domain/rules.conf", "domain/sssd.conf", "ldap/jupyterhub-home"],
     "Slurm": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".conf")],
     "nftables": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".nft")],
+    "Docker": ["docker/Dockerfile"],
     "Valkey": ["two-proxies/routes.conf"],
     # Behind it, or within another site, users have climbed the ladder.
     "HAProxy": [name for name in SEEN if name.startswith("balancer/")],

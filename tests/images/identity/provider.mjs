@@ -6,12 +6,14 @@ import { Provider } from 'oidc-provider';
 
 const folder = process.argv[2] ?? '/srv/identity';
 const told = () => JSON.parse(fs.readFileSync(`${folder}/provider.json`));
-const { issuer, clients, port } = told();
+const { issuer, clients, port, jwks, ttl } = told();
 
 const provider = new Provider(issuer, {
   clients,
   claims: { openid: ['sub'], email: ['email', 'email_verified'], groups: ['groups'] },
   cookies: { keys: ['tests'] },
+  ...(jwks && { jwks }),
+  ...(ttl && { ttl: { AccessToken: ttl } }),
   features: { rpInitiatedLogout: { enabled: true } },
   findAccount(_, id) {
     const claims = told().people[id];
@@ -23,5 +25,9 @@ const answer = provider.callback();
 https.createServer(files, (request, response) => {
   // One that is to go down does so as soon as it has sent somebody back to the hub.
   response.on('finish', () => told().leaves && clients[0].redirect_uris.some((uri) => `${response.getHeader('location')}`.startsWith(uri)) && process.exit());
-  answer(request, response);
+  const path = request.url.split('?')[0];
+  console.log(request.method, path);
+  // One that is late answers the hub when it is told to be so no longer.
+  const late = () => ((told().late ?? []).includes(path) ? setTimeout(late, 100) : answer(request, response));
+  late();
 }).listen(port ?? 443, () => console.log('listening'));

@@ -1,0 +1,94 @@
+# /etc/jupyterhub/containers.py
+# Users' servers run in Docker's containers. The last line of jupyterhub_config.py reads this file.
+import asyncio
+import os
+import pwd
+import time
+
+from docker.errors import APIError, DockerException
+from dockerspawner import DockerSpawner
+from tornado import web
+
+c = get_config()
+
+# Containers reach the hub here: it is this machine's address on their network. With 127.0.0.1
+# each container would look for the hub inside itself.
+c.JupyterHub.hub_bind_url = "http://10.123.0.1:881"
+c.DockerSpawner.network_name = "jupyter"
+
+
+class NotStarted(web.HTTPError):
+    """Its words reach the user: of other errors, JupyterHub would tell nothing."""
+
+    def __init__(self, words):
+        super().__init__(500, words)
+        self.jupyterhub_message = words
+
+
+class HomeSpawner(DockerSpawner):
+    """Starts each server as its user, in a container that has this user's home folder and nobody else's."""
+
+    # Each start makes a new container, so none keeps an old address, image or limit. The last one
+    # stays until then: docker logs jupyter-alice still shows why it ended.
+    will_resume = False
+
+    async def create_object(self):
+        user = pwd.getpwnam(self.user.name)
+        groups = [str(number) for number in os.getgrouplist(user.pw_name, user.pw_gid)]
+        self.extra_create_kwargs = {"user": f"{user.pw_uid}:{user.pw_gid}", "working_dir": user.pw_dir}
+        # Unlike a volume, a mount does not make a folder that is missing, which would be root's.
+        self.mounts = [{"type": "bind", "source": user.pw_dir, "target": user.pw_dir}]
+        self.extra_host_config |= {"group_add": groups, "memswap_limit": self.mem_limit}
+        return await super().create_object()
+
+    async def start(self):
+        try:
+            if await self.get_object():
+                await self.stop_object()
+                await self.remove_object()
+            address = await super().start()
+            until = time.monotonic() + self.http_timeout
+            while time.monotonic() < until:
+                if await self.poll() is not None:
+                    said = await self.docker("logs", self.container_id, tail=20)
+                    self.log.warning("%s ended. It said last:\n%s", self.container_name, said.decode(errors="replace"))
+                    raise NotStarted(f"Container {self.container_name} ended at once: docker logs {self.container_name} says why.")
+                try:
+                    (await asyncio.wait_for(asyncio.open_connection(*address), 2))[1].close()
+                    break
+                except OSError:
+                    await asyncio.sleep(0.5)
+            return address
+        except APIError as error:
+            raise NotStarted(f"Docker says: {error.explanation}") from error
+        except (DockerException, OSError) as error:
+            self.log.warning("Docker does not answer: %s", error)
+            raise NotStarted("Docker does not answer.") from error
+
+
+c.JupyterHub.spawner_class = HomeSpawner
+
+# image.sh makes it, and no registry has it.
+c.DockerSpawner.image = "jupyter-user"
+c.DockerSpawner.pull_policy = "never"
+c.DockerSpawner.cmd = ["/opt/jupyterhub/bin/jupyterhub-singleuser"]
+# By these, programs know the names that belong to the numbers of users and groups.
+c.DockerSpawner.read_only_volumes = {"/etc/passwd": "/etc/passwd", "/etc/group": "/etc/group"}
+
+# What one user may take. Memory is c.Spawner.mem_limit, as without Docker; processors are shared
+# out evenly.
+c.DockerSpawner.extra_host_config = {
+    "pids_limit": 512,
+    "shm_size": "1g",
+    # Where the machine's memory runs out, servers and kernels are ended first.
+    "oom_score_adj": 500,
+    # Nobody can fill the disk but by files in a home. What is in /tmp counts as memory.
+    "read_only": True,
+    "tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=1g"},
+    "log_config": {"type": "json-file", "config": {"max-size": "10m"}},
+    # None of root's powers; programs give nobody more.
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    # Ends what a kernel has left behind.
+    "init": True,
+}

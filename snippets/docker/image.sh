@@ -1,0 +1,10 @@
+#!/bin/sh
+# Makes the image of users' servers from what is installed on the hub's machine. Run it as root, in
+# the folder that holds Dockerfile, and again whenever /opt/jupyterhub or /etc/jupyter has changed.
+set -eu
+release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+# Docker is given these files and no others.
+tar --create Dockerfile --directory=/ opt/jupyterhub etc/jupyter |
+    docker build --quiet --tag jupyter-user --build-arg "RELEASE=$release" -
+# What a former image has left, unless a server still runs from it.
+docker image prune --force --filter label=jupyter-user

@@ -1,0 +1,15 @@
+# Below jupyterhub_config.py, in the place of domain.py: the hub itself asks a controller.
+import ssl
+
+c.JupyterHub.authenticator_class = "ldapauthenticator.LDAPAuthenticator"
+c.LDAPAuthenticator.server_address = "dc.example.com"
+# TLS from the first byte on, with a controller whose certificate this machine trusts.
+c.LDAPAuthenticator.tls_strategy = "on_connect"
+c.LDAPAuthenticator.tls_kwargs = {"validate": ssl.CERT_REQUIRED, "ca_certs_file": "/etc/ssl/certs/ca-certificates.crt"}
+# Users themselves ask, as name@domain.
+c.LDAPAuthenticator.bind_dn_template = "{username}@example.com"
+c.LDAPAuthenticator.user_search_base = "dc=example,dc=com"
+c.LDAPAuthenticator.user_attribute = "sAMAccountName"
+# Only members of this group are found, and whoever is found may log in.
+c.LDAPAuthenticator.search_filter = "(&(sAMAccountName={username})(memberOf=CN=Jupyter Users,CN=Users,DC=example,DC=com))"
+c.LDAPAuthenticator.allow_all = True

@@ -1,0 +1,20 @@
+# /etc/jupyterhub/oidc_again.py
+# The hub asks the provider again while users are logged in. jupyterhub_config.py reads this file after oidc.py.
+import os
+import secrets
+
+c = get_config()
+
+# What the hub asks with is kept in its database, encrypted with a key that lies beside it and is made at the first start.
+KEY = "oidc-key"
+if not os.path.exists(KEY):
+    with open(KEY, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(secrets.token_hex(32))
+with open(KEY) as file:
+    c.CryptKeeper.keys = [file.read()]
+c.Authenticator.enable_auth_state = True
+
+# Once in so many seconds, with the next page of the hub's.
+c.Authenticator.auth_refresh_age = 300
+# Whoever may not stay would see an error 500 at the start of their server, and no login page.
+c.Authenticator.refresh_pre_spawn = False

@@ -1,0 +1,326 @@
+"""deploy/docker.md: users' servers run in containers of Docker's, apart from each other, and what each fault of that looks like."""
+
+import json
+import re
+import shlex
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.browsers import user_browser
+from tests.harness.machines import containers, deployment, faults
+from tests.harness.machines.containers import RESTART
+from tests.harness.machines.deployment import BEHIND, URL
+from tests.harness.manifest import MANIFEST, PROXIES, ROOT, VALUES
+from tests.harness.measuring import evidence
+from tests.harness.measuring.ladder import tell
+from tests.harness.site import following
+from tests.harness.site.docker_page import CREATE, PAGE, STATES
+from tests.harness.site.following import TABS
+
+AWAY, AGAIN = "take-this-away-again", "make-the-image-again"
+ALL = dict.fromkeys(("variable", "websocket", "login", "file"), True)
+NETWORK = "c.DockerSpawner.network_name = 'other'"
+SHORT = "c.Spawner.http_timeout = 15"  # seconds, in place of 30
+pytestmark = pytest.mark.xdist_group("docker")
+
+
+@pytest.fixture(scope="module")
+def place():
+    with containers.machine() as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def followed(place, site):
+    """A reader who has followed the page on a hub where alice has worked before."""
+    place.hub.on_server("save", BEHIND, "alice", "from-before.txt", "kept\n")
+    reader = following.Reader(place.hub.machine, following.Pages.examples(site), TABS["nginx"])
+    reader.follow(PAGE, without=[AWAY, AGAIN])
+    place.hub.machine.until(deployment.IS_UP)
+    return reader
+
+
+@pytest.fixture
+def hub(place, followed):
+    """The hub; no server of alice's runs before a test, nor after it."""
+    yield place.hub
+    stop(place.hub)
+
+
+@pytest.fixture(params=PROXIES)
+def front(request, hub):
+    with deployment.in_front(hub, hub.suite, request.param):
+        yield request.param
+
+
+def stop(hub, user="alice"):
+    hub.on_server("administer", BEHIND, user, "DELETE", f"hub/api/users/{user}/server")
+    hub.machine.until(f"! docker ps --format '{{{{.Names}}}}' | grep -x jupyter-{user}", 40)
+
+
+def started(hub, user="alice"):
+    rungs = hub.check("--until", "server_spawns", "--keep-server", url=BEHIND, user=user)
+    assert rungs[-1]["ok"], tell(rungs[-1])
+
+
+def words(row):
+    """Of a row of the page's table, what a user sees and what is logged, as patterns: of what is seen, one of several."""
+    (line,) = (line for line in (ROOT / PAGE).read_text("utf-8").splitlines() if line.startswith(f"| {row}"))
+    cells = line[1:-1].split("|")
+    return [[re.escape(said).replace("…", ".+?") for said in re.findall("`([^`]+)`", cell)] for cell in cells[1:3]]
+
+
+def as_the_page_says(row, seen, logged=""):
+    sights, lines = words(row)
+    assert not sights or any(re.search(one, seen) for one in sights), f"{row}: {sights}\n{seen[-3000:]}"
+    assert all(re.search(one, logged) for one in lines), f"{row}: {lines}\n{logged[-3000:]}"
+
+
+def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    met = followed.meet_all(PAGE, STATES)
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    assert met == len(STATES)
+    machine, suite = place.hub.machine, place.hub.suite
+    assert "from-before.txt" in machine.sh("ls /home/alice").stdout
+    prove(evidence.installed(machine, "docker/requirements.txt", suite))
+    prove(evidence.read_beside("Docker", machine.sh("docker version --format '{{.Server.Version}}'").stdout.split("+")[0], suite))
+    prove(evidence.row("accepted", "systemd", machine.sh("systemctl --version").stdout.split()[1], ["docker/hub.conf"], home=suite))
+    prove(*(evidence.typed(page, suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+
+
+def test_the_page_names_the_tested_releases(place, followed):
+    text = (ROOT / PAGE).read_text("utf-8")
+    assert f"Docker {'.'.join(place.hub.machine.sh('docker --version').stdout.split()[2].split('.')[:2])}" in text
+    pin = re.search(r"^dockerspawner==(\S+)", place.hub.machine.read("/root/docker/requirements.txt"), re.M)[1]
+    assert f"`dockerspawner` {pin}" in text
+    assert f"Version: {pin}" in text
+
+
+def test_a_user_climbs_the_whole_ladder_in_a_container(place, hub, front):
+    rungs = hub.check("--keep-server")
+    assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
+    code = "import os, platform; print(platform.node(), os.getuid(), os.path.expanduser('~'))"
+    name, uid, home = hub.on_server("compute", URL, "alice", code, "--keep-server").split()
+    assert place.inspect("{{.Id}}").startswith(name)
+    assert [uid, home] == hub.machine.sh("getent passwd alice | cut --delimiter=: --fields=3,6 --output-delimiter=' '").stdout.split()
+
+
+def test_blocks_run_in_a_container_and_come_back(place, hub):
+    with (
+        deployment.in_front(hub, hub.suite, "nginx"),
+        user_browser.chromium(place.network, {VALUES["host"]: hub.machine.address()}, user_browser.THRIFTY, windowed=False) as browser,
+    ):
+        desk = user_browser.Desk(hub, browser, hub.machine, thrifty=True)
+        desk.notebook("docker/first.ipynb", "%jigsaw Python --workspace first-blocks")
+        notebook = desk.user().open("JupyterLab", "docker/first.ipynb")
+        notebook.run()
+        editor = notebook.editor().shown()
+        editor.drag("Text", 0, 300, 120)
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
+        notebook.restart()
+        notebook.save()
+        notebook.reload()
+        expect(editor.blocks()).to_have_count(1)
+        editor.press("Run")
+        expect(notebook.printed()).to_have_text("Hello\n")
+        assert not desk.user().errors()
+
+
+def test_files_stay_their_users_own_from_container_to_container(place, hub):
+    hub.on_server("save", BEHIND, "alice", "kept.txt", "mine\n")
+    first = place.inspect("{{.Id}}")
+    stop(hub)
+    code = "print(*(open(f'/home/alice/{name}.txt').read() for name in ('kept', 'from-before')))"
+    assert hub.on_server("compute", BEHIND, "alice", code, "--keep-server").split() == ["mine", "kept"]
+    assert place.inspect("{{.Id}}") != first
+    assert hub.machine.sh("stat --format '%U %G' /home/alice/kept.txt").stdout.split() == ["alice", "alice"]
+
+
+def test_who_takes_more_than_a_share_loses_the_program(place, hub):
+    take = "python3 -c 'kept = bytearray({} << 20); print(len(kept) >> 20)'"
+    assert hub.on_server("in_terminal", BEHIND, "alice", take.format(1000), "[]")[0] == 0
+    status, said = hub.on_server("in_terminal", BEHIND, "alice", take.format(2100), "[]")
+    assert status == 137, said
+    as_the_page_says("A program takes more memory", said)
+    many = "import subprocess\nkept = []\ntry:\n  for _ in range(700): kept.append(subprocess.Popen(['sleep', '60']))\n"
+    many += "except OSError: pass\nprint(len(kept))\nfor one in kept: one.kill()"
+    assert 300 < int(hub.on_server("compute", BEHIND, "alice", many, "--keep-server")) < 512
+    # Neither the disk of Docker's nor the hub's own programs can be written.
+    write = "import os\nfor path in ('/opt/jupyterhub/x', '/var/x', '/etc/x', '/tmp/x', '/root/x'):\n"
+    write += "  try: open(path, 'w'); print(path)\n  except OSError: pass"
+    assert hub.on_server("compute", BEHIND, "alice", write, "--keep-server").split() == ["/tmp/x"]
+    powers = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith(('CapEff', 'CapBnd', 'NoNewPrivs'))])"
+    assert hub.on_server("compute", BEHIND, "alice", powers, "--keep-server").strip() == "['0000000000000000', '0000000000000000', '1']"
+
+
+TRY = """import json, os, socket
+def reached(host, port):
+    try:
+        socket.create_connection((host, port), 3).close()
+        return "open"
+    except OSError as error:
+        return "shut"
+print(json.dumps({
+    "bob's server": reached(%r, 8888),
+    "one's own": reached(%r, 8888),
+    "the hub": reached("10.123.0.1", 881),
+    "the hub's proxy": reached("10.123.0.1", 800),
+    "its API": reached("10.123.0.1", 801),
+    "homes": sorted(os.listdir("/home")),
+    "socket": os.path.exists("/run/docker.sock") or os.path.exists("/var/run/docker.sock"),
+    "programs": [name for name in os.listdir("/proc") if name.isdigit() and os.stat("/proc/" + name).st_uid != os.getuid()],
+}))"""
+APART = {"bob's server": "shut", "one's own": "open", "the hub": "open", "the hub's proxy": "shut", "its API": "shut"}
+APART |= {"homes": ["alice"], "socket": False, "programs": []}
+
+
+def seen_from(place, hub):
+    """What alice's kernel sees, while bob's server runs."""
+    started(hub, "bob")
+    started(hub)
+    address = '{{(index .NetworkSettings.Networks "jupyter").IPAddress}}'
+    code = TRY % (place.inspect(address, "jupyter-bob"), place.inspect(address))
+    return json.loads(hub.on_server("compute", BEHIND, "alice", code, "--keep-server"))
+
+
+def test_alice_reaches_nothing_of_bobs(place, hub):
+    try:
+        assert seen_from(place, hub) == APART
+    finally:
+        stop(hub, "bob")
+
+
+def test_without_the_option_of_the_network_she_reaches_his_server(place, hub):
+    """The control: it is the option that keeps them apart."""
+    away = "docker rm --force jupyter-alice jupyter-bob; systemctl stop jupyterhub; docker network rm jupyter"
+    again = f"{away}; {{}}; systemctl start jupyterhub"
+    with containers.made(hub.machine, again.format(CREATE.replace("enable_icc=false", "enable_icc=true")), "true"):
+        hub.machine.until(deployment.IS_UP)
+        assert seen_from(place, hub) == APART | {"bob's server": "open"}
+        stop(hub, "bob")
+    stop(hub)
+    hub.machine.sh(again.format(CREATE))
+    hub.machine.until(deployment.IS_UP)
+
+
+def test_the_hub_and_docker_may_restart_while_servers_run(place, hub):
+    with faults.watching(hub, url=BEHIND) as told:
+        faults.restart(hub)
+    assert told["lived"] == ALL | {"websocket": False}, told
+    with faults.watching(hub, url=BEHIND) as told:
+        hub.machine.sh(f"{RESTART}; sleep 3")
+    assert told["lived"] == ALL, told
+    as_the_page_says("Docker restarts", "")
+    # And its hub still starts and stops containers.
+    stop(hub)
+    started(hub)
+
+
+def test_without_live_restore_a_restart_of_docker_ends_servers(place, hub):
+    """The control: it is the option that keeps them."""
+    file = "/etc/default/docker"
+    without = f"cp {file} /root/kept; sed -i /live-restore/d {file}; {RESTART}"
+    back = f"mv /root/kept {file}; {RESTART}"
+    with containers.made(hub.machine, without, back), faults.watching(hub, url=BEHIND) as told:
+        hub.machine.sh(f"{RESTART}; sleep 3")
+    assert not told["lived"]["variable"], told
+
+
+def fails(place, row, user="alice"):
+    """A start that fails as a row of the page says; the check leads to the page, and does not say more than is known."""
+    began = time.monotonic()
+    last = place.hub.check("--until", "server_spawns", "--spawn-timeout", "100", url=BEHIND, user=user)[-1]
+    assert (last["rung"], last["ok"]) == ("server_spawns", False), tell(last)
+    as_the_page_says(row, last["said"], f"{place.hub.log()}\n{place.log(f'jupyter-{user}')}")
+    assert last["certainty"] == "one of these", last
+    assert last["page"] == "deploy/docker" or "didn't respond" in last["said"], last
+    print(f"{row}: {last['said']} after {time.monotonic() - began:.0f} s")
+    return last
+
+
+def other_image(command):
+    """The shell's words by which an image in which a command has run takes the place of the right one."""
+    lines = shlex.quote(f"FROM kept\nUSER root\nRUN {command}\n")
+    return f"docker tag jupyter-user kept; printf %s {lines} | docker build --quiet --tag jupyter-user -"
+
+
+BACK = "docker rm --force jupyter-alice; docker tag kept jupyter-user; docker rmi kept"
+HUB_AT = 'c.JupyterHub.hub_bind_url = "http://{}:881"'
+# By row, the lines that are added to the hub's file, and what is done to the machine and undone.
+STARTS = {
+    "The hub listens on `127.0.0.1` only": ([HUB_AT.format("127.0.0.1"), SHORT], "true", "true"),
+    "A firewall of the machine": (
+        [SHORT],
+        "iptables -I INPUT -i jupyter -p tcp --dport 881 -j DROP",
+        "iptables -D INPUT -i jupyter -p tcp --dport 881 -j DROP",
+    ),
+    "The network's name is wrong": ([NETWORK], "true", "docker rm --force jupyter-alice"),
+    "The image was not made": ([], "docker tag jupyter-user kept; docker rmi --force jupyter-user", BACK),
+    "The image has no JupyterHub": ([], other_image("rm /opt/jupyterhub/bin/jupyterhub-singleuser"), BACK),
+    "The user has no home folder": ([], "mv /home/alice /home/away", "mv /home/away /home/alice"),
+    "The home folder has another owner": ([], "chown -R root: /home/alice; chmod 755 /home/alice", "chown -R alice: /home/alice"),
+    "Docker does not run": (
+        [],
+        "systemctl stop docker.socket docker.service",
+        f"{RESTART}; systemctl start docker.socket",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", STARTS)
+def test_a_fault_of_the_page_looks_as_it_says_and_what_it_says_cures_it(place, hub, row):
+    lines, make, undo = STARTS[row]
+    with containers.configured(place, *lines), containers.made(hub.machine, make, undo):
+        fails(place, row)
+    started(hub)
+
+
+def test_another_version_in_the_image_is_told_by_the_check(place, hub):
+    other = "for file in /opt/jupyterhub/lib/python3*/site-packages/jupyterhub/_version.py; do echo '__version__ = \"6.0.0\"' >>$file; done"
+    with containers.made(hub.machine, other_image(other), BACK):
+        rungs = hub.check("--until", "kernel_computes", url=BEHIND)
+        assert rungs[-1]["ok"], tell(rungs[-1])
+        as_the_page_says("The image has another version", json.dumps(rungs, ensure_ascii=False))
+        stop(hub)
+
+
+def test_without_the_servers_configuration_in_the_image_blocks_stay_blank(place, hub):
+    with containers.made(hub.machine, other_image("rm /etc/jupyter/jupyter_server_config.py"), BACK):
+        last = hub.check(url=BEHIND)[-1]
+        assert (last["rung"], last["ok"]) == ("blocks_shown", False), last
+        stop(hub)
+
+
+def test_a_server_that_starts_after_the_image_was_made_again_has_it(place, hub, followed):
+    started(hub)
+    old = place.inspect("{{.Image}}")
+    hub.machine.sh("echo '# New.' >>/etc/jupyter/jupyter_server_config.py")
+    followed.follow(PAGE, [AGAIN])
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    assert place.inspect("{{.Image}}") == old
+    stop(hub)
+    started(hub)
+    assert place.inspect("{{.Image}}") != old
+    code = "print('# New.' in open('/etc/jupyter/jupyter_server_config.py').read())"
+    assert hub.on_server("compute", BEHIND, "alice", code, "--keep-server").strip() == "True"
+
+
+def test_the_way_back_is_whole(place, hub, followed):
+    started(hub)
+    followed.follow(PAGE, [AWAY])
+    assert not followed.wrong, "\n\n".join(followed.wrong)
+    machine = hub.machine
+    machine.until(deployment.IS_UP)
+    rungs = hub.check("--keep-server", "--until", "upload_lands", url=BEHIND)
+    assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
+    assert "active" in machine.sh("systemctl is-active jupyter-alice.service").stdout
+    assert not machine.sh(
+        "docker ps --all --quiet; docker network ls --quiet --filter name=jupyter; docker images --quiet jupyter-user"
+    ).stdout
+    assert "kept.txt" in machine.sh("ls /home/alice").stdout
+    hub.on_server("administer", BEHIND, "alice", "DELETE", "hub/api/users/alice/server")

@@ -1,0 +1,43 @@
+"""How to cause each "If you see" of the page about Docker."""
+
+from __future__ import annotations
+
+from tests.harness.machines import deployment
+from tests.harness.machines.containers import RESTART
+from tests.harness.site.following import State
+
+PAGE = "deploy/docker.md"
+LIST, OPTIONS = "/root/docker/requirements.txt", "/etc/default/docker"
+SUBNET = "--subnet 10.123.0.0/22 --gateway 10.123.0.1"
+CREATE = (
+    f"docker network create {SUBNET} --opt com.docker.network.bridge.name=jupyter --opt com.docker.network.bridge.enable_icc=false jupyter"
+)
+UP = f"systemctl start jupyterhub; until {deployment.IS_UP}; do sleep 0.5; done"
+STATES = {
+    "If you see inactive": State("systemctl stop docker.socket docker.service", RESTART, typed=["systemctl is-active docker.service"]),
+    "If you see false": State(
+        f"cp {OPTIONS} /root/kept; echo 'DOCKER_OPTS=\"\"' >>{OPTIONS}; {RESTART}",
+        f"mv /root/kept {OPTIONS}; {RESTART}",
+        typed=["docker info | grep Live"],
+    ),
+    "If you see THESE PACKAGES DO NOT MATCH THE HASHES": State(
+        f"cp -a {LIST} /root/kept.txt; sed -i 's/sha256:.\\{{4\\}}/sha256:0000/' {LIST}",
+        f"mv /root/kept.txt {LIST}",
+        typed=[f"/opt/jupyterhub/bin/pip install --force-reinstall --no-deps --require-hashes --requirement {LIST}"],
+    ),
+    "If you see Pool overlaps": State(
+        f"systemctl stop jupyterhub; docker network rm jupyter; docker network create {SUBNET} other",
+        f"docker network rm other; {CREATE}; {UP}",
+        typed=[CREATE],
+    ),
+    "If you see already exists": State("true", typed=[CREATE]),
+    "If you see Unable to find image": State(
+        "docker tag jupyter-user kept; docker rmi jupyter-user",
+        "docker tag kept jupyter-user; docker rmi kept",
+        typed=["docker run --rm --network none jupyter-user jupyter kernelspec list"],
+    ),
+    "If you see Cannot assign requested address": State(
+        "systemctl stop jupyterhub; docker network rm jupyter; systemctl start jupyterhub; sleep 6",
+        f"systemctl stop jupyterhub; systemctl reset-failed jupyterhub; {CREATE}; {UP}",
+    ),
+}
