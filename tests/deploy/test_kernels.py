@@ -63,6 +63,19 @@ def test_jupyter_path_takes_the_data_directory_and_nothing_else(machine):
     assert [value for value in values if sees(machine, "alice", value)] == ["/opt/kernels/share/jupyter"]
 
 
+def test_a_conda_environment_that_a_user_has_activated_changes_nothing_for_the_hubs_jupyter(machine):
+    """The control sets the variable by which Jupyter would look in its environment first."""
+    own = "HOME=/home/alice CONDA_PREFIX=/home/alice/miniconda3/envs/own CONDA_DEFAULT_ENV=own"
+    told = (
+        machine.sh(f"{set_}{BIN}/jupyter --paths --json", user="alice").stdout
+        for set_ in ("HOME=/home/alice ", f"{own} ", f"{own} JUPYTER_PREFER_ENV_PATH=1 ")
+    )
+    plain, activated, preferred = (json.loads(paths)["data"] for paths in told)
+    assert plain[:2] == ["/home/alice/.local/share/jupyter", f"{VALUES['environment']}/share/jupyter"]
+    assert activated == plain
+    assert preferred[0] == plain[1]
+
+
 # The published configuration holds the line, commented out.
 ENVIRONMENT = '# c.Spawner.environment = {"JUPYTER_PATH"'
 

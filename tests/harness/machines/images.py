@@ -169,6 +169,13 @@ def kernels() -> Image:
 
 
 @cache
+def conda() -> Image:
+    """The hub's machine of the newest Debian with conda environments, made from a channel of its own; built when first asked for."""
+    listed: dict[str, str | bytes] = {"jupyterhub/requirements.txt": lock.hub(home(HUBS[-1])[0]).read_bytes()}
+    return Image("conda", hub(HUBS[-1]).tag, "conda.Containerfile", {}, listed | _tree(HERE / "conda", "conda"))
+
+
+@cache
 def lua() -> Image:
     """The hub's machine of the newest Debian with what Lua's blocks and kernel take; built when first asked for."""
     return Image("lua", hub(HUBS[-1]).tag, "lua.Containerfile")
