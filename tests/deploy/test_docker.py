@@ -9,16 +9,18 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.browsers import user_browser
+from tests.harness.browsers.blocks import hello
 from tests.harness.machines import containers, deployment, faults
 from tests.harness.machines.containers import RESTART
 from tests.harness.machines.deployment import BEHIND, URL
-from tests.harness.manifest import MANIFEST, PROXIES, ROOT, VALUES
+from tests.harness.manifest import MANIFEST, PROXIES, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.site import following
 from tests.harness.site.docker_page import CREATE, PAGE, STATES
 from tests.harness.site.following import TABS
 
+CONFIG = SAVED_AS["docker/containers.py"]
 AWAY, AGAIN = "take-this-away-again", "make-the-image-again"
 ALL = dict.fromkeys(("variable", "websocket", "login", "file"), True)
 NETWORK = "c.DockerSpawner.network_name = 'other'"
@@ -116,12 +118,7 @@ def test_blocks_run_in_a_container_and_come_back(place, hub):
         desk = user_browser.Desk(hub, browser, hub.machine, thrifty=True)
         desk.notebook("docker/first.ipynb", "%jigsaw Python --workspace first-blocks")
         notebook = desk.user().open("JupyterLab", "docker/first.ipynb")
-        notebook.run()
-        editor = notebook.editor().shown()
-        editor.drag("Text", 0, 300, 120)
-        expect(editor.blocks()).to_have_count(1)
-        editor.press("Run")
-        expect(notebook.printed()).to_have_text("Hello\n")
+        editor = hello(notebook)
         notebook.restart()
         notebook.save()
         notebook.reload()
@@ -275,7 +272,7 @@ STARTS = {
 @pytest.mark.parametrize("row", STARTS)
 def test_a_fault_of_the_page_looks_as_it_says_and_what_it_says_cures_it(place, hub, row):
     lines, make, undo = STARTS[row]
-    with containers.configured(place, *lines), containers.made(hub.machine, make, undo):
+    with deployment.configured(hub, CONFIG, *lines), containers.made(hub.machine, make, undo):
         fails(place, row)
     started(hub)
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.browsers import user_browser
+from tests.harness.browsers.blocks import hello
 from tests.harness.machines import deployment, faults, slurm
 from tests.harness.machines.deployment import PYTHON, URL
 from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS, VALUES
@@ -21,6 +22,7 @@ from tests.harness.site import following, slurm_page
 from tests.harness.site.following import TABS
 from tests.harness.site.slurm_page import CHOICES, ON_A_NODE, ON_THE_HUBS_MACHINE, PAGE, STATES, WITH_CHOICES
 
+CONFIG = SAVED_AS["slurm/slurm.py"]
 AWAY = "take-this-away-again"
 JOB_LOG = "/home/alice/.jupyter-job.log"
 # Says how a connection to an address goes.
@@ -155,12 +157,7 @@ def test_blocks_run_on_a_node_and_come_back(cluster, place, hub, prove):
         desk.notebook("cluster/first.ipynb", "%jigsaw Python --workspace first-blocks", "!hostname")
         began = time.monotonic()
         notebook = desk.user().open("JupyterLab", "cluster/first.ipynb")
-        notebook.run()
-        editor = notebook.editor().shown()
-        editor.drag("Text", 0, 300, 120)
-        expect(editor.blocks()).to_have_count(1)
-        editor.press("Run")
-        expect(notebook.printed()).to_have_text("Hello\n")
+        editor = hello(notebook)
         took = time.monotonic() - began
         notebook.run(1)
         expect(notebook.output(1)).to_contain_text(re.compile(r"node\d"))
@@ -211,7 +208,7 @@ def test_who_waits_reads_what_for(cluster, hub):
 
 
 def test_who_waits_for_too_long_is_told_so_and_no_job_is_left(cluster, hub):
-    with slurm.configured(cluster, "c.SlurmSpawner.start_timeout = 20"), slurm.full(cluster):
+    with deployment.configured(cluster.hub, CONFIG, "c.SlurmSpawner.start_timeout = 20"), slurm.full(cluster):
         last = hub.check("--until", "server_spawns")[-1]
         as_the_page_says("Nodes stay full", last["said"], hub.log())
         assert (last["certainty"], last["page"]) == ("one of these", "deploy/slurm"), last
@@ -219,7 +216,7 @@ def test_who_waits_for_too_long_is_told_so_and_no_job_is_left(cluster, hub):
 
 
 def test_what_no_partition_has_is_refused_at_once(cluster, hub):
-    with slurm.configured(cluster, 'c.SlurmSpawner.req_memory = "5G"'):
+    with deployment.configured(cluster.hub, CONFIG, 'c.SlurmSpawner.req_memory = "5G"'):
         began = time.monotonic()
         fails(cluster, "A job asks for more", job=False)
         assert time.monotonic() - began < 30
@@ -306,7 +303,7 @@ def test_a_server_that_is_stopped_while_the_controller_is_away_ends_once_it_is_b
 
 def test_batchspawners_own_forgets_a_job_that_it_could_not_cancel(cluster, hub):
     """The control: without the method of the published file the job goes on, and the hub knows nothing of it."""
-    with slurm.configured(cluster, "JobSpawner.stop = SlurmSpawner.stop"):
+    with deployment.configured(cluster.hub, CONFIG, "JobSpawner.stop = SlurmSpawner.stop"):
         assert hub.check("--until", "server_spawns", "--keep-server")[-1]["ok"]
         with slurm.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
             stop(hub)
@@ -334,7 +331,7 @@ def test_on_a_node_without_the_homes_a_start_fails_at_once_and_no_log_of_the_job
 
 
 def test_on_a_node_whose_spool_is_full_no_server_starts(cluster, hub):
-    with slurm.configured(cluster, "c.SlurmSpawner.start_timeout = 40"), slurm.one_node(cluster) as node:
+    with deployment.configured(cluster.hub, CONFIG, "c.SlurmSpawner.start_timeout = 40"), slurm.one_node(cluster) as node:
         with slurm.made(node, *slurm.NODES_FULL_SPOOL):
             hub.machine.until("sinfo --noheader --nodes=node1 --responding --states=idle --format=%N | grep .", 120)
             fails(cluster, "A node's disk is full", job=False)
@@ -363,14 +360,14 @@ def test_where_munge_does_not_run_on_the_hubs_machine_no_server_starts(cluster, 
 
 
 def test_where_nodes_do_not_reach_the_hubs_address_a_start_fails_at_once(cluster, hub):
-    with slurm.configured(cluster, 'c.JupyterHub.hub_bind_url = "http://127.0.0.1:881"'):
+    with deployment.configured(cluster.hub, CONFIG, 'c.JupyterHub.hub_bind_url = "http://127.0.0.1:881"'):
         last = fails(cluster, "Nodes do not reach the hub")
     assert last["seconds"] < 60, last
 
 
 def test_where_clocks_are_apart_the_node_is_not_trusted(cluster, hub):
     with (
-        slurm.configured(cluster, "c.SlurmSpawner.start_timeout = 40"),
+        deployment.configured(cluster.hub, CONFIG, "c.SlurmSpawner.start_timeout = 40"),
         slurm.one_node(cluster) as node,
         slurm.made(node, slurm.WRONG_CLOCK, slurm.RIGHT_CLOCK),
     ):
@@ -497,7 +494,7 @@ def test_without_choices_nothing_that_a_user_or_a_link_asks_for_reaches_the_job(
 def test_batchspawners_own_runs_what_a_link_says(cluster, hub):
     """The control: without the class of the published file it does."""
     lines = ["import batchspawner", "c.JupyterHub.spawner_class = batchspawner.SlurmSpawner", "c.SlurmSpawner.start_timeout = 20"]
-    with slurm.configured(cluster, *lines):
+    with deployment.configured(cluster.hub, CONFIG, *lines):
         hub.on_server("spawned", URL, "alice", "link", json.dumps({"cmd": COMMAND["link"]}))
         hub.machine.until(f"ls {MADE}", 30)
         hub.machine.sh(f"rm {MADE}")

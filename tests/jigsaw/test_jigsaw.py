@@ -6,6 +6,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
+from tests.harness.browsers.blocks import hello
 from tests.harness.browsers.user_browser import APPLICATIONS
 from tests.harness.machines import engine, existing_site
 from tests.harness.machines.deployment import BEHIND
@@ -42,12 +43,7 @@ def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
             assert len(ended) >= 2, "a double click on Run has not run the blocks twice"
 
         began = time.monotonic()
-        notebook.run()
-        editor = notebook.editor().shown()
-        editor.drag("Text", 0, 300, 120)
-        expect(editor.blocks()).to_have_count(1)
-        editor.press("Run")
-        expect(notebook.printed()).to_have_text("Hello\n")
+        editor = hello(notebook)
         proof = evidence.blocks_run(desk.hub, proxy, machine, application, time.monotonic() - began)
         if (application, proxy, version) in BACK:
             notebook.restart()
@@ -88,9 +84,4 @@ def test_blocks_run_where_the_hub_is_included_in_another_site(desks, proxy):
     files, extra = existing_site.included(proxy)
     with desk.behind(proxy, files=files, extra=extra):
         notebook = desk.user().open("JupyterLab", desk.notebook(f"beside-{proxy}/first.ipynb", CELL))
-        notebook.run()
-        editor = notebook.editor().shown()
-        editor.drag("Text", 0, 300, 120)
-        expect(editor.blocks()).to_have_count(1)
-        editor.press("Run")
-        expect(notebook.printed()).to_have_text("Hello\n")
+        hello(notebook)

@@ -38,6 +38,17 @@ def begin(desk: Desk, path: str, *cells: str, application: str = "Notebook 7", u
     return notebook
 
 
+def hello(notebook: Notebook) -> Editor:
+    """Run the first cell, drag a block that prints "Hello" into the editor which it shows, and press Run."""
+    notebook.run()
+    editor = notebook.editor().shown()
+    editor.drag("Text", 0, 300, 120)
+    expect(editor.blocks()).to_have_count(1)
+    editor.press("Run")
+    expect(notebook.printed()).to_have_text("Hello\n")
+    return editor
+
+
 def only(editor: Editor, blocks: int = 1) -> None:
     """Wait until the editor shows so many blocks."""
     expect(editor.shown().blocks()).to_have_count(blocks)

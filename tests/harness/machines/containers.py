@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import HUBS, SAVED_AS, home
+from tests.harness.manifest import HUBS, home
 
 # What Docker takes inside a container: on a real machine root has it, and /proc/sys can be written. Layers are on the machine's own disk.
 OPTIONS = ("--cap-add", "NET_ADMIN", "--volume", "/var/lib/docker", *deployment.IPV6)
 RESTART = "systemctl reset-failed docker.service; systemctl restart docker.service"  # systemd lets it start three times a minute
 WRITABLE = f"mount -o remount,rw /proc/sys && {RESTART}"
-CONFIG = SAVED_AS["docker/containers.py"]
 
 
 @dataclass
@@ -45,23 +44,6 @@ def machine(kind: str = HUBS[-1]) -> Iterator[Place]:
         hub = deployment.prepare(booted, kind)
         deployment.start(hub)
         yield Place(hub, network)
-
-
-@contextlib.contextmanager
-def configured(place: Place, *lines: str) -> Iterator[None]:
-    """A hub with more lines in its file for the length of a `with` block."""
-    machine = place.hub.machine
-    before = machine.read(CONFIG)
-
-    def start(text: str) -> None:
-        machine.sh("systemctl restart jupyterhub", {CONFIG: text})
-        machine.until(deployment.IS_UP)
-
-    start("\n".join([before, *lines, ""]))
-    try:
-        yield
-    finally:
-        start(before)
 
 
 @contextlib.contextmanager

@@ -181,6 +181,22 @@ def start(hub: Hub, files: Files = PUBLISHED) -> None:
             raise RuntimeError(f"JupyterHub {hub.version} does not come up:\n{said}") from None
 
 
+@contextlib.contextmanager
+def configured(hub: Hub, path: str, *lines: str) -> Iterator[None]:
+    """A hub with more lines in one of its files for the length of a `with` block: it starts anew before and after."""
+    before = hub.machine.read(path)
+
+    def start(text: str) -> None:
+        hub.machine.sh("systemctl restart jupyterhub", {path: text})
+        hub.machine.until(IS_UP)
+
+    start("\n".join([before, *lines, ""]))
+    try:
+        yield
+    finally:
+        start(before)
+
+
 def end(hub: Hub) -> None:
     """Have systemd stop the hub; users' servers stay."""
     hub.machine.sh("systemctl stop jupyterhub")

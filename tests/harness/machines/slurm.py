@@ -121,23 +121,6 @@ def made(machine: engine.Container, make: str, undo: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def configured(cluster: Cluster, *lines: str) -> Iterator[None]:
-    """A hub with more lines in its file for the length of a `with` block."""
-    path = SAVED_AS["slurm/slurm.py"]
-    before = cluster.hub.machine.read(path)
-
-    def start(text: str) -> None:
-        cluster.hub.machine.sh("systemctl restart jupyterhub", {path: text})
-        cluster.hub.machine.until(deployment.IS_UP)
-
-    start("\n".join([before, *lines, ""]))
-    try:
-        yield
-    finally:
-        start(before)
-
-
-@contextlib.contextmanager
 def controlled(cluster: Cluster, *lines: str) -> Iterator[None]:
     """A controller with more lines in slurm.conf for the length of a `with` block."""
     path = SAVED_AS["slurm/slurm.conf"]
