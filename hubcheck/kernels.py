@@ -82,7 +82,8 @@ def kernel_computes(hub: Hub):
     terminal = hub.socket(f"{hub.server}terminals/websocket/{name}")
     terminal.send(json.dumps(["stdin", "echo $((6 * 7))\r"]))
     said = ""
-    while not re.search(r"[\r\n]42\b", said):  # the echoed command holds no 42
+    # The echoed command holds no 42. A shell that begins later than it is asked puts its prompt between the two.
+    while not re.search(r"(?:[\r\n]|[$#%>] )42\b", said):
         message = json.loads(terminal.recv())
         said += message[1] if message[0] == "stdout" else ""
     terminal.close()

@@ -1448,6 +1448,16 @@ def test_a_terminals_answer_stands_at_the_beginning_of_a_line(place):
     assert climb(place, replay, "--timeout", "0.8").last["rung"] == "kernel_computes"
 
 
+@pytest.mark.parametrize("prompt", ["$ ", "alice@hub:~# ", "hub% ", "~> "])
+def test_a_shell_that_begins_after_it_was_asked_answers_behind_its_prompt(place, prompt):
+    replay = Replay.of("user")
+    for url, (kept,) in replay.sockets.items():
+        if "/terminals/" in url:
+            words = ["echo $((6 * 7))\r\n", prompt, "42\r\n"]
+            kept["frames"] = [kept["frames"][0], *(["received", json.dumps(["stdout", text])] for text in words)]
+    assert climb(place, replay, "--until", "kernel_computes").last["evidence"][-1] == "a terminal answers"
+
+
 # What the hub knows of a user
 
 
