@@ -95,7 +95,7 @@ class Ran:
     @property
     def page(self):
         scripts = [output["data"]["application/javascript"] for output in self.outputs if "data" in output]
-        return json.loads(scripts[0].rpartition("(element, ")[2].removesuffix(");"))["page"] if scripts else None
+        return json.JSONDecoder().raw_decode(scripts[0].rpartition("(element, ")[2])[0]["page"] if scripts else None
 
 
 def run(desk, notebook, *cells, user="alice"):
