@@ -32,6 +32,10 @@ class HomeSpawner(DockerSpawner):
     # stays until then: docker logs jupyter-alice still shows why it ended.
     will_resume = False
 
+    def get_env(self):
+        # What terminals begin with. Without it they have a shell in which no line can be edited.
+        return {"SHELL": "/bin/bash"} | super().get_env()
+
     async def create_object(self):
         user = pwd.getpwnam(self.user.name)
         groups = [str(number) for number in os.getgrouplist(user.pw_name, user.pw_gid)]

@@ -104,9 +104,10 @@ def test_the_page_names_the_tested_releases(place, followed):
 def test_a_user_climbs_the_whole_ladder_in_a_container(place, hub, front):
     rungs = hub.check("--keep-server")
     assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
-    code = "import os, platform; print(platform.node(), os.getuid(), os.path.expanduser('~'))"
-    name, uid, home = hub.on_server("compute", URL, "alice", code, "--keep-server").split()
+    code = "import os, platform; print(platform.node(), os.getuid(), os.path.expanduser('~'), os.path.realpath(os.environ['SHELL']))"
+    name, uid, home, shell = hub.on_server("compute", URL, "alice", code, "--keep-server").split()
     assert place.inspect("{{.Id}}").startswith(name)
+    assert shell == "/usr/bin/bash"
     assert [uid, home] == hub.machine.sh("getent passwd alice | cut --delimiter=: --fields=3,6 --output-delimiter=' '").stdout.split()
 
 
