@@ -35,6 +35,7 @@ CHP = re.compile(r"\S+Z \[ConfigProxy\] \x1b\[\d+m(\w+)\x1b\[39m: (.*)")
 # What is said or not by how fast things went.
 SOMETIMES = {
     "User … is slow to …",
+    "Event loop was unresponsive for at least …",
     "Running as unit: jupyter-….service…",
     "Extension package … took … to import",
     "EOF on FD …; stopping reading",
