@@ -197,7 +197,7 @@ def test_without_the_option_of_the_network_she_reaches_his_server(place, hub):
     """The control: it is the option that keeps them apart."""
     away = "docker rm --force jupyter-alice jupyter-bob; systemctl stop jupyterhub; docker network rm jupyter"
     again = f"{away}; {{}}; systemctl start jupyterhub"
-    with containers.made(hub.machine, again.format(CREATE.replace("enable_icc=false", "enable_icc=true")), "true"):
+    with deployment.made(hub.machine, again.format(CREATE.replace("enable_icc=false", "enable_icc=true")), "true"):
         hub.machine.until(deployment.IS_UP)
         assert seen_from(place, hub) == APART | {"bob's server": "open"}
         stop(hub, "bob")
@@ -224,7 +224,7 @@ def test_without_live_restore_a_restart_of_docker_ends_servers(place, hub):
     file = "/etc/default/docker"
     without = f"cp {file} /root/kept; sed -i /live-restore/d {file}; {RESTART}"
     back = f"mv /root/kept {file}; {RESTART}"
-    with containers.made(hub.machine, without, back), faults.watching(hub, url=BEHIND) as told:
+    with deployment.made(hub.machine, without, back), faults.watching(hub, url=BEHIND) as told:
         hub.machine.sh(f"{RESTART}; sleep 3")
     assert not told["lived"]["variable"], told
 
@@ -273,14 +273,14 @@ STARTS = {
 @pytest.mark.parametrize("row", STARTS)
 def test_a_fault_of_the_page_looks_as_it_says_and_what_it_says_cures_it(place, hub, row):
     lines, make, undo = STARTS[row]
-    with deployment.configured(hub, CONFIG, *lines), containers.made(hub.machine, make, undo):
+    with deployment.configured(hub, CONFIG, *lines), deployment.made(hub.machine, make, undo):
         fails(place, row)
     started(hub)
 
 
 def test_another_version_in_the_image_is_told_by_the_check(place, hub):
     other = "for file in /opt/jupyterhub/lib/python3*/site-packages/jupyterhub/_version.py; do echo '__version__ = \"6.0.0\"' >>$file; done"
-    with containers.made(hub.machine, other_image(other), BACK):
+    with deployment.made(hub.machine, other_image(other), BACK):
         rungs = hub.check("--until", "kernel_computes", url=BEHIND)
         assert rungs[-1]["ok"], tell(rungs[-1])
         as_the_page_says("The image has another version", json.dumps(rungs, ensure_ascii=False))
@@ -288,7 +288,7 @@ def test_another_version_in_the_image_is_told_by_the_check(place, hub):
 
 
 def test_without_the_servers_configuration_in_the_image_blocks_stay_blank(place, hub):
-    with containers.made(hub.machine, other_image("rm /etc/jupyter/jupyter_server_config.py"), BACK):
+    with deployment.made(hub.machine, other_image("rm /etc/jupyter/jupyter_server_config.py"), BACK):
         last = hub.check(url=BEHIND)[-1]
         assert (last["rung"], last["ok"]) == ("blocks_shown", False), last
         stop(hub)

@@ -243,7 +243,7 @@ def test_a_job_that_is_preempted_ends_and_another_can_be_started(cluster, hub):
 
 def test_a_node_that_dies_takes_its_servers_along_and_others_start_elsewhere(cluster, hub, server):
     name = server.sh("hostname").stdout.strip()
-    with slurm.made(server, *slurm.DEAD_NODE):
+    with deployment.made(server, *slurm.DEAD_NODE):
         at_once = hub.on_server("page_of", URL, "alice")
         hub.machine.until("! squeue --noheader --user=alice | grep .", 180)
         later = hub.on_server("page_of", URL, "alice")
@@ -275,7 +275,7 @@ def test_slurms_programs_and_the_hub_may_restart_while_servers_run(cluster, hub)
 
 
 def test_a_controller_that_is_away_ends_no_server_and_starts_none(cluster, hub):
-    with faults.watching(hub) as told, slurm.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
+    with faults.watching(hub) as told, deployment.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
         last = hub.check("--until", "server_spawns", user="bob")[-1]
         as_the_page_says("Slurm's controller is away", last["said"], logs(cluster))
         # The hub looks for servers every half minute, and when it starts.
@@ -290,7 +290,7 @@ def test_a_controller_that_is_away_ends_no_server_and_starts_none(cluster, hub):
 
 
 def test_a_server_that_is_stopped_while_the_controller_is_away_ends_once_it_is_back(cluster, hub, server):
-    with slurm.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
+    with deployment.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
         stop(hub)
         hub.machine.until("journalctl --unit jupyterhub --since -1min --grep 'scancel: error'", 60)
         as_the_page_says("A user stops a server while the controller", hub.on_server("page_of", URL, "alice"), logs(cluster))
@@ -305,7 +305,7 @@ def test_batchspawners_own_forgets_a_job_that_it_could_not_cancel(cluster, hub):
     """The control: without the method of the published file the job goes on, and the hub knows nothing of it."""
     with deployment.configured(cluster.hub, CONFIG, "JobSpawner.stop = SlurmSpawner.stop"):
         assert hub.check("--until", "server_spawns", "--keep-server")[-1]["ok"]
-        with slurm.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
+        with deployment.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
             stop(hub)
             hub.machine.until("journalctl --unit jupyterhub --since -1min --grep 'scancel: error'", 60)
         cluster.ready()
@@ -317,14 +317,14 @@ def test_batchspawners_own_forgets_a_job_that_it_could_not_cancel(cluster, hub):
 
 
 def test_on_a_node_without_the_environment_a_start_fails_at_once_and_the_jobs_log_says_why(cluster, hub):
-    with slurm.one_node(cluster) as node, slurm.made(node, *slurm.NO_PROGRAM):
+    with slurm.one_node(cluster) as node, deployment.made(node, *slurm.NO_PROGRAM):
         last = fails(cluster, "A node lacks the environment")
     assert last["seconds"] < 60, last
 
 
 def test_on_a_node_without_the_homes_a_start_fails_at_once_and_no_log_of_the_job_is_written(cluster, hub):
     hub.machine.sh(f"rm --force {JOB_LOG}")
-    with slurm.one_node(cluster) as node, slurm.made(node, *slurm.NO_HOMES):
+    with slurm.one_node(cluster) as node, deployment.made(node, *slurm.NO_HOMES):
         last = fails(cluster, "A node has no homes", job=False)
     assert hub.machine.sh(f"ls {JOB_LOG}", check=False).returncode
     assert last["seconds"] < 60, last
@@ -332,7 +332,7 @@ def test_on_a_node_without_the_homes_a_start_fails_at_once_and_no_log_of_the_job
 
 def test_on_a_node_whose_spool_is_full_no_server_starts(cluster, hub):
     with deployment.configured(cluster.hub, CONFIG, "c.SlurmSpawner.start_timeout = 40"), slurm.one_node(cluster) as node:
-        with slurm.made(node, *slurm.NODES_FULL_SPOOL):
+        with deployment.made(node, *slurm.NODES_FULL_SPOOL):
             hub.machine.until("sinfo --noheader --nodes=node1 --responding --states=idle --format=%N | grep .", 120)
             fails(cluster, "A node's disk is full", job=False)
             assert "SlurmdSpoolDir" in hub.machine.sh("sinfo --list-reasons").stdout
@@ -343,7 +343,7 @@ def test_on_a_node_whose_spool_is_full_no_server_starts(cluster, hub):
 
 
 def test_where_the_controllers_spool_is_full_no_server_starts(cluster, hub):
-    with slurm.made(hub.machine, *slurm.CONTROLLERS_FULL_SPOOL):
+    with deployment.made(hub.machine, *slurm.CONTROLLERS_FULL_SPOOL):
         hub.machine.until("scontrol ping | grep 'is UP'")
         fails(cluster, "The controller's disk is full", job=False)
     cluster.ready()
@@ -352,7 +352,7 @@ def test_where_the_controllers_spool_is_full_no_server_starts(cluster, hub):
 
 
 def test_where_munge_does_not_run_on_the_hubs_machine_no_server_starts(cluster, hub):
-    with slurm.made(hub.machine, "systemctl stop munge", "systemctl start munge"):
+    with deployment.made(hub.machine, "systemctl stop munge", "systemctl start munge"):
         last = hub.check("--until", "server_spawns")[-1]
         as_the_page_says("Munge does not run", last["said"], logs(cluster, job=False))
         assert (last["certainty"], last["page"]) == ("one of these", "deploy/slurm"), last
@@ -369,14 +369,14 @@ def test_where_clocks_are_apart_the_node_is_not_trusted(cluster, hub):
     with (
         deployment.configured(cluster.hub, CONFIG, "c.SlurmSpawner.start_timeout = 40"),
         slurm.one_node(cluster) as node,
-        slurm.made(node, slurm.WRONG_CLOCK, slurm.RIGHT_CLOCK),
+        deployment.made(node, slurm.WRONG_CLOCK, slurm.RIGHT_CLOCK),
     ):
         fails(cluster, "A node's clock is an hour ahead", job=False)
     cluster.ready()
 
 
 def test_another_version_on_a_node_is_told_by_the_check(cluster, hub):
-    with slurm.one_node(cluster) as node, slurm.made(node, *slurm.OTHER_VERSION):
+    with slurm.one_node(cluster) as node, deployment.made(node, *slurm.OTHER_VERSION):
         rungs = hub.check()
     assert rungs[-1]["ok"], tell(rungs[-1])
     as_the_page_says("A node has another version", json.dumps(rungs), hub.log())

@@ -44,13 +44,3 @@ def machine(kind: str = HUBS[-1]) -> Iterator[Place]:
         hub = deployment.prepare(booted, kind)
         deployment.start(hub)
         yield Place(hub, network)
-
-
-@contextlib.contextmanager
-def made(machine: engine.Container, make: str, undo: str) -> Iterator[None]:
-    """A fault of a machine, made and undone by scripts of root's, for the length of a `with` block."""
-    try:
-        machine.sh(make)
-        yield
-    finally:
-        machine.sh(undo)

@@ -182,6 +182,16 @@ def start(hub: Hub, files: Files = PUBLISHED) -> None:
 
 
 @contextlib.contextmanager
+def made(machine: engine.Container, make: str, undo: str) -> Iterator[None]:
+    """A fault of a machine, made and undone by scripts of root's, for the length of a `with` block."""
+    try:
+        machine.sh(make)
+        yield
+    finally:
+        machine.sh(undo)
+
+
+@contextlib.contextmanager
 def configured(hub: Hub, path: str, *lines: str) -> Iterator[None]:
     """A hub with more lines in one of its files for the length of a `with` block: it starts anew before and after."""
     before = hub.machine.read(path)

@@ -111,16 +111,6 @@ def one_node(cluster: Cluster) -> Iterator[engine.Container]:
 
 
 @contextlib.contextmanager
-def made(machine: engine.Container, make: str, undo: str) -> Iterator[None]:
-    """A fault of a machine, made and undone by scripts of root's, for the length of a `with` block."""
-    try:
-        machine.sh(make)
-        yield
-    finally:
-        machine.sh(undo)
-
-
-@contextlib.contextmanager
 def controlled(cluster: Cluster, *lines: str) -> Iterator[None]:
     """A controller with more lines in slurm.conf for the length of a `with` block."""
     path = SAVED_AS["slurm/slurm.conf"]

@@ -131,6 +131,15 @@ def open_to_others(secret: str) -> State:
     return State(f"chmod 644 {secret}; {restart}", f"chmod 600 {secret}; systemctl reset-failed jupyterhub; {restart}", cured=True)
 
 
+def other_sums(packages: str) -> State:
+    """The state in which a list of packages has other sums than the files that pip is given: pip says so, and installs nothing."""
+    return State(
+        f"cp -a {packages} /root/kept.txt; sed -i 's/sha256:.\\{{4\\}}/sha256:0000/' {packages}",
+        f"mv /root/kept.txt {packages}",
+        typed=[f"/opt/jupyterhub/bin/pip install --force-reinstall --no-deps --require-hashes --requirement {packages}"],
+    )
+
+
 @dataclass
 class Reader:
     """A reader at a server, who is root there, and the hub's `user`.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from tests.harness.site.following import State, open_to_others
+from tests.harness.site.following import State, open_to_others, other_sums
 
 PAGE = "deploy/two-proxies.md"
 SECRET = "/etc/jupyterhub/routes.env"
 LIST = "/root/two-proxies/requirements.txt"
 STATES = {
-    "If you see THESE PACKAGES DO NOT MATCH THE HASHES": State(
-        f"cp -a {LIST} /root/kept.txt; sed -i 's/sha256:.\\{{4\\}}/sha256:0000/' {LIST}",
-        f"mv /root/kept.txt {LIST}",
-        typed=[f"/opt/jupyterhub/bin/pip install --force-reinstall --no-deps --require-hashes --requirement {LIST}"],
-    ),
+    "If you see THESE PACKAGES DO NOT MATCH THE HASHES": other_sums(LIST),
     "If you see -rw-r--r--": State(f"chmod 644 {SECRET}", f"chmod 600 {SECRET}", typed=[f'stat --format "%A %U" {SECRET}']),
     "If you see can be read by others": open_to_others(SECRET),
     "If you see another word": State(
