@@ -18,7 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -233,6 +233,14 @@ class Stage:
 
     def network(self) -> str:
         return f"container:{self.place.id}"
+
+
+def by_stage(entries: Iterable[Entry]) -> dict[tuple[bool, bool], list[Entry]]:
+    """Entries by the arguments of the `stage` that they need."""
+    needed: dict[tuple[bool, bool], list[Entry]] = {}
+    for entry in entries:
+        needed.setdefault((not entry.of_the_hub, entry.at_a_provider), []).append(entry)
+    return needed
 
 
 @contextlib.contextmanager
@@ -521,13 +529,11 @@ def main(names: list[str]) -> None:
         sys.exit(f"usage: python -m tests.harness.measuring.atlas NAME...; the names are {', '.join(known)}")
     with engine.running():
         images.prepare()
-        for of_the_hub, provider in ((False, False), (True, False), (True, True)):
-            chosen = [known[name] for name in names if (known[name].of_the_hub, known[name].at_a_provider) == (of_the_hub, provider)]
-            if chosen:
-                with stage(not of_the_hub, provider) as place:
-                    for entry in chosen:
-                        for proxy in entry.proxies:
-                            print(f"===== {entry.name}, {proxy}: {_describe(place, entry, proxy)}", flush=True)
+        for (published, provider), chosen in by_stage(known[name] for name in names).items():
+            with stage(published, provider) as place:
+                for entry in chosen:
+                    for proxy in entry.proxies:
+                        print(f"===== {entry.name}, {proxy}: {_describe(place, entry, proxy)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -70,11 +70,7 @@ def main(names: list[str]) -> None:
         whole = [entry for entry in chosen if entry in known[GOOD]]
         broken = [entry for entry in chosen if entry not in whole]
         # The log of a good hub holds nothing of others, and others begin with users who have no server.
-        kinds = ((False, False), (True, False), (True, True))
-        of = [
-            (not own, there, [entry for entry in broken if (entry.of_the_hub, entry.at_a_provider) == (own, there)]) for own, there in kinds
-        ]
-        turns = [(True, False, whole), *of]
+        turns = [(True, False, whole), *((*needs, entries) for needs, entries in atlas.by_stage(broken).items())]
         with engine.running():
             images.prepare()
             for published, provider, some in turns:
