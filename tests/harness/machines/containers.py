@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.harness.machines import deployment, engine, images
@@ -32,12 +32,12 @@ class Place:
 
 
 @contextlib.contextmanager
-def machine(kind: str = HUBS[-1]) -> Iterator[Place]:
-    """The machine before anybody has followed the page; the hub, of a kind in `HUBS`, runs."""
+def machine(kind: str = HUBS[-1], image: Callable[[str], images.Image] = images.docker) -> Iterator[Place]:
+    """The machine before anybody has followed the page; the hub, of a kind in `HUBS`, runs. The `image` has Docker."""
     suite = home(kind)[1]
     base = images.users_base(suite)
     images.prepare(wanted=[base])
-    with engine.network() as network, deployment.machine(kind, network, (*deployment.NAMED, *OPTIONS), images.docker) as booted:
+    with engine.network() as network, deployment.machine(kind, network, (*deployment.NAMED, *OPTIONS), image) as booted:
         booted.sh(WRITABLE)
         booted.hand(base.tag, "docker", "load")
         booted.sh(f"docker tag {base.tag} debian:{suite}-slim; docker rmi {base.tag}")

@@ -260,6 +260,13 @@ def docker(name: str) -> Image:
 
 
 @cache
+def kubernetes(name: str) -> Image:
+    """A machine of a kind in `HUBS` with Docker and KubeSpawner; its base is another of these images."""
+    files: dict[str, str | bytes] = {"kubernetes.txt": (HERE / "kubernetes.txt").read_bytes()}
+    return Image(_beside("kubernetes", name), docker(name).tag, "kubernetes.Containerfile", {}, files)
+
+
+@cache
 def users_base(suite: str) -> Image:
     """Debian's own image of a release with the packages that the published Dockerfile installs, for machines without a registry."""
     asked = re.search(r"--no-install-recommends (.+?) *\\", (SNIPPETS / "docker/Dockerfile").read_text("utf-8"))

@@ -1,0 +1,118 @@
+"""A hub with KubeSpawner, configured by the published values, before a stand-in for Kubernetes whose one node runs Pods by Docker."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.harness.machines import containers, deployment, images
+from tests.harness.manifest import HUBS, PUBLISHED, SAVED_AS
+
+VALUES = "kubernetes/values.yaml"
+HERE = "/opt/kubernetes"
+NODE = "/var/lib/node"
+PORT = 6443
+UNIT = "stand-in.service"
+CONFIG = SAVED_AS["jupyterhub/jupyterhub_config.py"]
+POD = "jupyter-alice"
+# How the hub reaches the stand-in.
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "here",
+    "contexts": [{"name": "here", "context": {"cluster": "here", "user": "here"}}],
+    "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{PORT}"}}],
+    "users": [{"name": "here", "user": {}}],
+}
+# What the chart's hub does beside the values: another spawner, and a hub that Pods reach.
+LINES = f"""
+import os
+import sys
+
+os.environ["KUBECONFIG"] = "{HERE}/config"
+sys.path[:0] = ["{HERE}", "{HERE}/packages"]
+import chart
+
+c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
+c.JupyterHub.hub_bind_url = "http://10.123.0.1:881"
+with open("{HERE}/values.yaml") as values:
+    chart.configure(c, values.read())
+"""
+PROGRAMS = {
+    f"{HERE}/{name}.py": Path(__file__).parents[1].joinpath(f"on_server/{name}.py").read_text() for name in ("chart", "kubernetes_api")
+}
+
+
+@dataclass
+class Cluster:
+    """The machine of hub, stand-in and node."""
+
+    place: containers.Place
+
+    @property
+    def hub(self) -> deployment.Hub:
+        return self.place.hub
+
+    def give(self, values: str) -> None:
+        """Start the hub anew with other values, as `helm upgrade` does; of the chart, the Secret of files is made too."""
+        files = yaml.safe_load(values)["singleuser"].get("extraFiles", {})
+        secret = {f"{NODE}/secrets/singleuser/{name}": file["stringData"] for name, file in files.items()}
+        self.hub.machine.sh(
+            f"chmod 755 {NODE} {NODE}/secrets {NODE}/secrets/*; systemctl restart jupyterhub", {f"{HERE}/values.yaml": values} | secret
+        )
+        self.hub.machine.until(deployment.IS_UP)
+
+    @contextlib.contextmanager
+    def changed(self, *pairs: tuple[str, str]) -> Iterator[None]:
+        """The published values with other words in the place of some, for the length of a `with` block."""
+        before = text = PUBLISHED.read(VALUES)
+        for old, new in pairs:
+            if text.count(old) != 1:
+                raise ValueError(f"{old!r} stands {text.count(old)} times in {VALUES}")
+            text = text.replace(old, new)
+        self.give(text)
+        try:
+            yield
+        finally:
+            self.stop()
+            self.give(before)
+
+    def asked(self, method: str, plural: str) -> list[dict]:
+        """What the hub has asked of the API, each with its answer."""
+        notes = map(json.loads, self.hub.machine.read(f"{NODE}/asked.jsonl").splitlines())
+        return [note for note in notes if note["method"] == method and f"/{plural}" in note["path"]]
+
+    def pod(self) -> dict:
+        """The Pod that was posted last."""
+        return self.asked("POST", "pods")[-1]["body"]
+
+    def stop(self, user: str = "alice") -> None:
+        self.hub.on_server("administer", deployment.BEHIND, user, "DELETE", f"hub/api/users/{user}/server")
+        self.hub.machine.until(f"! docker ps --all --format '{{{{.Names}}}}' | grep -x jupyter-{user}", 40)
+
+    def inside(self, code: str) -> str:
+        """What Python code prints in alice's kernel."""
+        return self.hub.on_server("compute", deployment.BEHIND, "alice", code, "--keep-server")
+
+
+@contextlib.contextmanager
+def cluster(make: list[str], kind: str = HUBS[-1]) -> Iterator[Cluster]:
+    """The cluster for the length of a `with` block. Shell commands `make` the node's network, and the image of users' servers."""
+    images.prepare(wanted=[images.docker(kind)])
+    with containers.machine(kind, images.kubernetes) as place:
+        machine = place.hub.machine
+        folder = {SAVED_AS[name]: PUBLISHED.read(name) for name in PUBLISHED.folder("docker")}
+        machine.sh("; ".join(["set -e", *make]), folder, timeout=400)
+        machine.sh(
+            f"systemd-run --quiet --unit {UNIT} --setenv PYTHONPATH={HERE}/packages /opt/jupyterhub/bin/python {HERE}/kubernetes_api.py {PORT} {NODE}",
+            PROGRAMS | {f"{HERE}/config": json.dumps(KUBECONFIG), f"{NODE}/asked.jsonl": ""},
+        )
+        machine.sh(f"cat >>{CONFIG}", input=LINES)
+        running = Cluster(place)
+        running.give(PUBLISHED.read(VALUES))
+        yield running
