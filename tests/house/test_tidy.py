@@ -16,7 +16,7 @@ LINTERS = {
     "ruff check": "ruff check .",
     "ruff format": "ruff format --check .",
     "codespell": "codespell",
-    "yamllint": "yamllint --strict .github .readthedocs.yaml CITATION.cff snippets/workflow",
+    "yamllint": "yamllint --strict .ci .github .readthedocs.yaml CITATION.cff snippets/kubernetes snippets/workflow",
     "workflows": f"check-jsonschema --builtin-schema vendor.github-workflows {WORKFLOWS} snippets/workflow/hubcheck.yml",
     "action": "check-jsonschema --builtin-schema vendor.github-actions snippets/workflow/action.yml",
     "forms": f"check-jsonschema --builtin-schema vendor.github-issue-forms {FORMS}",

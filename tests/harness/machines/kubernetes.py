@@ -42,6 +42,8 @@ c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
 c.JupyterHub.hub_bind_url = "http://10.123.0.1:881"
 with open("{HERE}/values.yaml") as values:
     chart.configure(c, values.read())
+# The chart's proxy is a Pod of its own. Here it is the published hub's.
+c.JupyterHub.bind_url = "http://127.0.0.1:800" + c.JupyterHub.pop("base_url")
 """
 PROGRAMS = {
     f"{HERE}/{name}.py": Path(__file__).parents[1].joinpath(f"on_server/{name}.py").read_text() for name in ("chart", "kubernetes_api")
@@ -92,12 +94,12 @@ class Cluster:
         return self.asked("POST", "pods")[-1]["body"]
 
     def stop(self, user: str = "alice") -> None:
-        self.hub.on_server("administer", deployment.BEHIND, user, "DELETE", f"hub/api/users/{user}/server")
+        self.hub.on_server("administer", deployment.URL, user, "DELETE", f"hub/api/users/{user}/server")
         self.hub.machine.until(f"! docker ps --all --format '{{{{.Names}}}}' | grep -x jupyter-{user}", 40)
 
     def inside(self, code: str) -> str:
         """What Python code prints in alice's kernel."""
-        return self.hub.on_server("compute", deployment.BEHIND, "alice", code, "--keep-server")
+        return self.hub.on_server("compute", deployment.URL, "alice", code, "--keep-server")
 
 
 @contextlib.contextmanager
@@ -108,11 +110,14 @@ def cluster(make: list[str], kind: str = HUBS[-1]) -> Iterator[Cluster]:
         machine = place.hub.machine
         folder = {SAVED_AS[name]: PUBLISHED.read(name) for name in PUBLISHED.folder("docker")}
         machine.sh("; ".join(["set -e", *make]), folder, timeout=400)
+        api = f"{deployment.PYTHON} {HERE}/kubernetes_api.py {PORT} {NODE}"
         machine.sh(
-            f"systemd-run --quiet --unit {UNIT} --setenv PYTHONPATH={HERE}/packages /opt/jupyterhub/bin/python {HERE}/kubernetes_api.py {PORT} {NODE}",
+            f"systemd-run --quiet --unit {UNIT} --setenv PYTHONPATH={HERE}/packages {api}",
             PROGRAMS | {f"{HERE}/config": json.dumps(KUBECONFIG), f"{NODE}/asked.jsonl": ""},
         )
         machine.sh(f"cat >>{CONFIG}", input=LINES)
         running = Cluster(place)
         running.give(PUBLISHED.read(VALUES))
-        yield running
+        # By public_url, the hub answers at the address that users type alone: where the ingress would be, nginx is.
+        with deployment.in_front(place.hub, place.hub.suite, "nginx"):
+            yield running

@@ -307,7 +307,7 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # each part keeps away; of two proxies, test_two_proxies what a restart of each part cuts; what makes the editor one for Lua,
 # test_languages; of a move to another database, test_database what comes over; of those for
 # containers, test_docker what each limit and each wall is for; of those for a frame of another site, test_framed what
-# each part allows.
+# each part allows; and of values for Kubernetes, test_kubernetes what a Pod is without them.
 ELSEWHERE = (
     "check/",
     *(f"{folder}/" for folder in MANIFEST["elsewhere"] if folder not in FURTHER_PROXIES),
