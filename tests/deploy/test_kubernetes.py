@@ -14,7 +14,7 @@ import pytest
 from tests.harness.machines import deployment, kubernetes
 from tests.harness.machines.deployment import BEHIND, URL
 from tests.harness.machines.kubernetes import POD
-from tests.harness.manifest import MANIFEST, PUBLISHED, ROOT
+from tests.harness.manifest import FURTHER_PROXIES, MANIFEST, PUBLISHED, ROOT
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.on_server import chart
@@ -23,7 +23,10 @@ from tests.harness.site.docker_page import CREATE
 PAGE = "deploy/kubernetes.md"
 TEXT = PUBLISHED.read(kubernetes.VALUES)
 VALUES = chart.read(TEXT)
+# What the workflow adds.
+OWN = chart.read((ROOT / ".ci/kubernetes.yaml").read_text("utf-8"))
 IMAGE = "registry.example.com/jupyter-user:1"
+PROXY_VERSION = FURTHER_PROXIES["traefik"].reports
 # What the page has its reader type to make the image.
 MAKE = ["cd /root/docker", "sh image.sh", f"docker tag jupyter-user {IMAGE}"]
 pytestmark = pytest.mark.xdist_group("kubernetes")
@@ -67,9 +70,9 @@ def test_each_annotation_is_one_of_ingress_nginx_and_says_what_the_published_ngi
 
 def test_the_workflow_has_the_published_values_and_the_releases_of_the_page():
     """It runs on a machine of GitHub's alone. Here its parts are read: each value strictly, its script by shellcheck."""
-    own, script = chart.read((ROOT / ".ci/kubernetes.yaml").read_text("utf-8")), ROOT / ".ci/kubernetes"
+    script = ROOT / ".ci/kubernetes"
     spawner = chart.traits(VALUES)["KubeSpawner"]
-    assert chart.traits(chart.joined(own, VALUES))["KubeSpawner"] == spawner
+    assert chart.traits(chart.joined(OWN, VALUES))["KubeSpawner"] == spawner
     text, page = script.read_text("utf-8"), (ROOT / PAGE).read_text("utf-8")
     said = dict(re.findall(r"^(\w+)=(\S+)$", text, re.M))
     assert said["image"] == spawner["image"] == IMAGE
@@ -88,7 +91,7 @@ def test_the_workflow_has_the_published_values_and_the_releases_of_the_page():
 
 @pytest.fixture(scope="module")
 def cluster():
-    with kubernetes.cluster([CREATE, *MAKE]) as running:
+    with kubernetes.cluster([CREATE, *MAKE], chart.ingress(chart.joined(OWN, VALUES))) as running:
         yield running
 
 
@@ -194,6 +197,16 @@ def test_a_user_climbs_the_whole_ladder_in_a_pod(at_rest, prove):
     by = re.search(r"jupyterhub-kubespawner==(\S+)", (ROOT / "tests/images/kubernetes.txt").read_text("utf-8"))[1]
     assert at_rest.pod()["metadata"]["annotations"]["hub.jupyter.org/kubespawner-version"] == by
     prove(evidence.row("accepted", "KubeSpawner", by, [kubernetes.VALUES], home=at_rest.hub.suite))
+
+
+def test_a_user_climbs_through_the_ingress_controller_of_k3s(at_rest):
+    """Traefik reads the Ingress that the chart makes of the values, as the workflow has it; the annotations are not for it."""
+    with at_rest.controller() as machine:
+        rungs = at_rest.hub.check("--keep-server")
+        assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
+        said = machine.sh("journalctl --quiet --output cat --unit controller").stdout
+        assert " ERR " not in said, [line for line in said.splitlines() if " ERR " in line]
+        assert f"Traefik {machine.sh(PROXY_VERSION).stdout.strip()}" in (ROOT / PAGE).read_text("utf-8")
 
 
 LOOK = """import getpass, json, os, pathlib, resource, subprocess

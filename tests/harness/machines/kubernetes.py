@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from tests.harness.machines import containers, deployment, images
-from tests.harness.manifest import HUBS, PUBLISHED, SAVED_AS
+from tests.harness.machines import containers, deployment, engine, images
+from tests.harness.manifest import HUBS, PUBLISHED, ROOT, SAVED_AS
 
 VALUES = "kubernetes/values.yaml"
 HERE = "/opt/kubernetes"
@@ -50,11 +52,58 @@ PROGRAMS = {
 }
 
 
+# k3s's own ingress controller as the workflow has it, with what k3s itself tells it; it finds the stand-in on the loopback address.
+TRAEFIK = ROOT / ".ci/kubernetes-traefik.yaml"
+K3S = ["--entryPoints.web.address=:80", "--entryPoints.websecure.address=:443", "--entryPoints.websecure.http.tls=true"]
+K3S += [f"--providers.kubernetesingress.endpoint=http://127.0.0.1:{PORT}", "--log.level=DEBUG", "--log.noColor=true"]
+READS = "Configuration received.*providerName=kubernetes"
+
+
+def around(ingress: dict) -> list[dict]:
+    """What an ingress controller reads: an Ingress, its class, the Service of the hub's proxy, where that is, and the certificate."""
+    named = {"namespace": "default"}
+    chain, key = deployment.certificate(ingress["spec"]["rules"][0]["host"])
+    keys = {name: base64.b64encode(text).decode() for name, text in (("tls.crt", chain), ("tls.key", key))}
+    (proxy,) = {path["backend"]["service"]["name"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+    slices = {"labels": {"kubernetes.io/service-name": proxy}, "name": f"{proxy}-1"}
+    return [
+        ingress,
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "IngressClass",
+            "metadata": {"name": ingress["spec"]["ingressClassName"]},
+            "spec": {"controller": "traefik.io/ingress-controller"},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": named | {"name": proxy},
+            "spec": {"type": "ClusterIP", "clusterIP": "127.0.0.1", "ports": [{"name": "http", "port": 80, "targetPort": "http"}]},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": named | slices,
+            "addressType": "IPv4",
+            "ports": [{"name": "http", "port": 800, "protocol": "TCP"}],
+            "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True, "serving": True}}],
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": named | {"name": ingress["spec"]["tls"][0]["secretName"]},
+            "type": "kubernetes.io/tls",
+            "data": keys,
+        },
+    ]
+
+
 @dataclass
 class Cluster:
-    """The machine of hub, stand-in and node."""
+    """The machine of hub, stand-in and node, and the nginx that is in front."""
 
     place: containers.Place
+    front: engine.Container
 
     @property
     def hub(self) -> deployment.Hub:
@@ -84,6 +133,19 @@ class Cluster:
             self.stop()
             self.give(before)
 
+    @contextlib.contextmanager
+    def controller(self) -> Iterator[engine.Container]:
+        """Traefik as an ingress controller in the place of nginx, for the length of a `with` block."""
+        told = re.findall(r"^ +- (--\S+)$", TRAEFIK.read_text("utf-8"), re.M)
+        self.front.sh("nginx -s stop")
+        try:
+            with deployment.beside(self.hub, self.hub.suite, "traefik") as machine:
+                machine.sh(f"systemd-run --quiet --unit controller /opt/traefik/bin/traefik {' '.join(K3S + told)}")
+                machine.until(f"journalctl --quiet --unit controller --grep '{READS}' | grep -q hub.example.com")
+                yield machine
+        finally:
+            self.front.sh("nginx")
+
     def asked(self, method: str, plural: str) -> list[dict]:
         """What the hub has asked of the API, each with its answer."""
         notes = map(json.loads, self.hub.machine.read(f"{NODE}/asked.jsonl").splitlines())
@@ -103,8 +165,11 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(make: list[str], kind: str = HUBS[-1]) -> Iterator[Cluster]:
-    """The cluster for the length of a `with` block. Shell commands `make` the node's network, and the image of users' servers."""
+def cluster(make: list[str], ingress: dict, kind: str = HUBS[-1]) -> Iterator[Cluster]:
+    """The cluster for the length of a `with` block. Shell commands `make` the node's network, and the image of users' servers.
+
+    In front of the hub is nginx; an `ingress` leads to it too, for a controller that reads it.
+    """
     images.prepare(wanted=[images.docker(kind)])
     with containers.machine(kind, images.kubernetes) as place:
         machine = place.hub.machine
@@ -113,11 +178,12 @@ def cluster(make: list[str], kind: str = HUBS[-1]) -> Iterator[Cluster]:
         api = f"{deployment.PYTHON} {HERE}/kubernetes_api.py {PORT} {NODE}"
         machine.sh(
             f"systemd-run --quiet --unit {UNIT} --setenv PYTHONPATH={HERE}/packages {api}",
-            PROGRAMS | {f"{HERE}/config": json.dumps(KUBECONFIG), f"{NODE}/asked.jsonl": ""},
+            PROGRAMS
+            | {f"{HERE}/config": json.dumps(KUBECONFIG), f"{NODE}/asked.jsonl": "", f"{NODE}/objects.json": json.dumps(around(ingress))},
         )
         machine.sh(f"cat >>{CONFIG}", input=LINES)
-        running = Cluster(place)
-        running.give(PUBLISHED.read(VALUES))
         # By public_url, the hub answers at the address that users type alone: where the ingress would be, nginx is.
-        with deployment.in_front(place.hub, place.hub.suite, "nginx"):
+        with deployment.in_front(place.hub, place.hub.suite, "nginx") as front:
+            running = Cluster(place, front)
+            running.give(PUBLISHED.read(VALUES))
             yield running

@@ -185,6 +185,21 @@ def traits(values: dict) -> dict[str, dict[str, Any]]:
     return joined(whole["hub"]["config"], {"JupyterHub": {"base_url": whole["hub"]["baseUrl"]}, "KubeSpawner": spawner})
 
 
+def ingress(values: dict) -> dict[str, Any]:
+    """The Ingress that the chart makes of these values."""
+    whole = joined(values, DEFAULTS)
+    asked = whole["ingress"]
+    service = {"name": "proxy-public", "port": {"name": "http"}}
+    path = {"path": whole["hub"]["baseUrl"], "pathType": asked.get("pathType", "Prefix"), "backend": {"service": service}}
+    spec = {"rules": [{"host": host, "http": {"paths": [path]}} for host in asked["hosts"]], "tls": asked["tls"]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "jupyterhub", "namespace": "default", "annotations": asked["annotations"]},
+        "spec": spec | {"ingressClassName": asked["ingressClassName"]},
+    }
+
+
 def configure(c: Any, text: str) -> None:
     """Set in a hub's configuration what the chart's hub would."""
     for name, options in traits(read(text)).items():

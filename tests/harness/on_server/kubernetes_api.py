@@ -2,7 +2,8 @@
 
 `python kubernetes_api.py PORT FOLDER`. What is posted is checked by Kubernetes' own schema, strictly, and refused otherwise. The node does
 what a Pod's fields say, and a Pod with a field that it does not know fails, with the field's name as its reason: nothing is passed
-over. FOLDER holds `secrets/NAME/KEY` for Pods to mount; here appear `asked.jsonl`, each request but those that only look, and what
+over. FOLDER holds `secrets/NAME/KEY` for Pods to mount, and `objects.json`, what else is in the cluster: an ingress controller may read it.
+Here appear `asked.jsonl`, each request but those that only look, and what
 was answered, and `claims/NAME`, the folder of each volume that was claimed. Images are named as in the Pod; none is fetched.
 """
 
@@ -24,6 +25,9 @@ import kubernetes_validate
 VERSION = "1.37"
 NETWORK = "jupyter"
 KINDS = {"pods": "Pod", "events": "Event", "persistentvolumeclaims": "PersistentVolumeClaim"}
+# What an ingress controller asks for beside them; it changes nothing.
+READ = {"ingresses": "Ingress", "ingressclasses": "IngressClass", "services": "Service", "endpointslices": "EndpointSlice"}
+READ |= {"secrets": "Secret", "configmaps": "ConfigMap", "nodes": "Node", "namespaces": "Namespace"}
 # A field's place is its names without numbers. Of those that are nothing to a node with one Pod after the other, what they may be.
 SCHEDULED = ("tolerations", "affinity", "nodeSelector", "priorityClassName", "schedulerName")
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
@@ -191,7 +195,7 @@ def end(pod: dict, grace: int) -> None:
 
 class Api(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    place = re.compile(r"/api/v1/namespaces/([^/]+)/(\w+)(?:/([^/]+))?")
+    place = re.compile(r"/(api/v1|apis/[\w.]+/v1)(?:/namespaces/([^/]+))?/(\w+)(?:/([^/]+))?")
 
     def log_message(self, *_: object) -> None:
         pass
@@ -216,10 +220,12 @@ class Api(BaseHTTPRequestHandler):
         self.asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
         address = urlsplit(self.path)
         found = self.place.fullmatch(address.path)
-        if not found or found[2] not in KINDS:
+        known = KINDS | (READ if self.command == "GET" else {})
+        if not found or found[3] not in known:
             self.refuse(404, "NotFound", f"no {address.path} here")
             return
-        space, plural, name = found.groups()
+        group, space, plural, name = found.groups()
+        self.kind = {"kind": known[plural], "apiVersion": group.removeprefix("apis/").removeprefix("api/")}
         getattr(self, self.command.lower())(space, plural, name, parse_qs(address.query))
 
     do_GET = do_POST = do_DELETE = handle_one
@@ -228,23 +234,32 @@ class Api(BaseHTTPRequestHandler):
         with CHANGED:
             thing, version = json.loads(json.dumps(OBJECTS.get((plural, name)))), str(len(EVENTS))
             all_of = [json.loads(json.dumps(one)) for (kind, _), one in OBJECTS.items() if kind == plural]
-        wanted = [part.partition("=")[::2] for part in query.get("labelSelector", [""])[0].split(",") if part]
+        wanted = [part for part in query.get("labelSelector", [""])[0].split(",") if part]
         if name:
             self.answer(200, thing) if thing else self.refuse(404, "NotFound", f'{plural} "{name}" not found')
         elif query.get("watch", ["false"])[0].lower() == "true":
-            self.watch(plural, wanted, int(query["resourceVersion"][0]), float(query.get("timeoutSeconds", ["10"])[0]))
+            begun = all_of if query.get("sendInitialEvents") == ["true"] else None
+            after = int(version) if begun is not None else int(query["resourceVersion"][0])
+            self.watch(plural, wanted, begun, after, float(query.get("timeoutSeconds", ["10"])[0]))
         else:
             items = [one for one in all_of if fits(one, wanted)]
             metadata = {"resourceVersion": version}
-            self.answer(200, {"kind": f"{KINDS[plural]}List", "apiVersion": "v1", "metadata": metadata, "items": items})
+            whole = {"kind": f"{self.kind['kind']}List", "apiVersion": self.kind["apiVersion"]}
+            self.answer(200, {**whole, "metadata": metadata, "items": items})
 
-    def watch(self, plural: str, wanted: list, version: int, seconds: float) -> None:
-        """Each change from then on, as a line, until the time is over."""
+    def watch(self, plural: str, wanted: list[str], begun: list | None, version: int, seconds: float) -> None:
+        """Each change from then on, as a line, until the time is over; before them what has `begun`, if that is asked for."""
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
+        if begun is not None:
+            end = {**self.kind, "metadata": {"resourceVersion": str(version), "annotations": {"k8s.io/initial-events-end": "true"}}}
+            lines = [{"type": "ADDED", "object": one} for one in begun if fits(one, wanted)]
+            for line in [*lines, {"type": "BOOKMARK", "object": end}]:
+                self.wfile.write(json.dumps(line).encode() + b"\n")
+            self.wfile.flush()
         over = time.monotonic() + seconds
         while (left := over - time.monotonic()) > 0:
             with CHANGED:
@@ -294,12 +309,25 @@ class Api(BaseHTTPRequestHandler):
 NUMBERS = itertools.count(1)
 
 
-def fits(thing: dict, wanted: list) -> bool:
+def fits(thing: dict, wanted: list[str]) -> bool:
+    """Whether an object has the labels of a selector: name=value, or name!=value."""
     labels = thing["metadata"].get("labels", {})
-    return all(labels.get(name) == value for name, value in wanted)
+    parts = [re.fullmatch("(.+?)(!?)==?(.*)", one).groups() for one in wanted]
+    return all((labels.get(name) == value) != bool(other) for name, other, value in parts)
+
+
+def load(text: str) -> None:
+    """Put objects into the cluster, each checked by its schema."""
+    plurals = {kind: plural for plural, kind in (KINDS | READ).items()}
+    for thing in json.loads(text):
+        kubernetes_validate.validate(thing, VERSION, strict=True)
+        with CHANGED:
+            thing["metadata"] |= {"uid": str(next(NUMBERS)), "creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
+            OBJECTS[plurals[thing["kind"]], thing["metadata"]["name"]] = thing
+            changed(plurals[thing["kind"]], "ADDED", thing)
 
 
 if __name__ == "__main__":
     FOLDER = Path(sys.argv[2])
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    load((FOLDER / "objects.json").read_text())
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Api).serve_forever()
