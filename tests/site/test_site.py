@@ -117,7 +117,7 @@ def test_no_style_is_one_that_webkit_passes_over():
     assert not wrong, "\n".join(wrong)
 
 
-HEADER = re.compile(r"[A-Z][\w-]+: \S+")
+HEADER = re.compile(r"[A-Z][\w-]+: \S+|[a-z]+:")
 
 
 def test_every_fence_of_configuration_comes_from_a_file(site):
@@ -140,7 +140,7 @@ def test_every_fence_of_configuration_comes_from_a_file(site):
             elif block["language"] == "console" and not lines[0].startswith(("$ ", "# ")):
                 wrong.append(f"{place}: a console without a prompt: {lines[0]!r}")
             else:
-                # A header, as a server sends it and the check prints it, is written alike in a file of YAML.
+                # A header, as a server sends it and the check prints it, is written alike in a file of YAML, and so is one word before a list.
                 told = [line.strip() for line in lines if not HEADER.fullmatch(line.strip())]
                 copied = [line for line in told if line in published]
                 wrong += [f"{place}: a line of snippets/{published[line]}: {line!r}; include it" for line in copied]
@@ -203,7 +203,7 @@ def test_addresses_and_versions_are_those_of_the_manifest():
     """The hosts that pages name: the example, loopback, the one that %jigsaw uses, those of a login elsewhere and of other ways."""
     host = MANIFEST["values"]["host"]
     hosts = {host, f"alice.{host}", "127.0.0.1", "calysto.github.io", "login.example.com", "other.example.com"}
-    hosts |= {"registry.example.com"}
+    hosts |= {"registry.example.com", "hub.jupyter.org", "kubernetes.github.io"}
     hosts |= {"lms.example.com", "lms.example.org"}
     hosts |= {"tljh.jupyter.org", "z2jh.jupyter.org"}
     # The machine on the network of its containers.
