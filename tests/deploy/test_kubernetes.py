@@ -262,7 +262,7 @@ def test_the_home_begins_empty_and_files_stay_from_pod_to_pod(at_rest):
 
 
 def test_the_hub_finds_pods_again_after_a_restart(at_rest):
-    at_rest.hub.on_server("compute", URL, "alice", "kept = 7", "--keep-server")
+    at_rest.hub.on_server("compute", URL, "alice", "kept = 7; print(kept)", "--keep-server")
     first = at_rest.place.inspect("{{.Id}}")
     at_rest.hub.machine.sh("systemctl restart jupyterhub")
     at_rest.hub.machine.until(deployment.IS_UP)
@@ -291,7 +291,7 @@ def test_by_public_url_cookies_are_secure_whatever_stands_before_the_hub(at_rest
 def test_without_a_home_the_server_ends(at_rest):
     with at_rest.changed(("    HOME: /home/jovyan\n", ""), ("        jovyan:x:1000:100:jovyan:/home/jovyan:/bin/bash\n", "")):
         failed(at_rest)
-        assert "Permission denied: '/.local'" in at_rest.place.log(), at_rest.place.log()[-3000:]
+        assert "Permission denied: '/.local'" in at_rest.said(), at_rest.said()[-3000:]
 
 
 def test_without_the_file_passwd_programs_know_no_name(at_rest):

@@ -140,7 +140,7 @@ def test_every_fence_of_configuration_comes_from_a_file(site):
             elif block["language"] == "console" and not lines[0].startswith(("$ ", "# ")):
                 wrong.append(f"{place}: a console without a prompt: {lines[0]!r}")
             else:
-                # A header, as a server sends it and the check prints it, is written alike in a file of YAML, and so is one word before a list.
+                # A header, as the check prints it, is written alike in a file of YAML, and so is one word before a list.
                 told = [line.strip() for line in lines if not HEADER.fullmatch(line.strip())]
                 copied = [line for line in told if line in published]
                 wrong += [f"{place}: a line of snippets/{published[line]}: {line!r}; include it" for line in copied]

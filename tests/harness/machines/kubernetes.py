@@ -155,6 +155,10 @@ class Cluster:
         """The Pod that was posted last."""
         return self.asked("POST", "pods")[-1]["body"]
 
+    def said(self, name: str = POD) -> str:
+        """What the container of a Pod that has ended had said."""
+        return self.hub.machine.read(f"{NODE}/{name}.log")
+
     def stop(self, user: str = "alice") -> None:
         self.hub.on_server("administer", deployment.URL, user, "DELETE", f"hub/api/users/{user}/server")
         self.hub.machine.until(f"! docker ps --all --format '{{{{.Names}}}}' | grep -x jupyter-{user}", 40)

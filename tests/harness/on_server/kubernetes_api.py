@@ -4,7 +4,7 @@
 what a Pod's fields say, and a Pod with a field that it does not know fails, with the field's name as its reason: nothing is passed
 over. FOLDER holds `secrets/NAME/KEY` for Pods to mount, and `objects.json`, what else is in the cluster: an ingress controller may read it.
 Here appear `asked.jsonl`, each request but those that only look, and what
-was answered, and `claims/NAME`, the folder of each volume that was claimed. Images are named as in the Pod; none is fetched.
+was answered, `claims/NAME`, the folder of each volume that was claimed, and `NAME.log`, what a Pod's container said until it ended. Images are named as in the Pod; none is fetched.
 """
 
 from __future__ import annotations
@@ -180,14 +180,23 @@ def run(pod: dict) -> None:
     ready = [{"type": "Ready", "status": "True"}]
     state(pod, "Running", podIP=address, hostIP="127.0.0.1", containerStatuses=[running], conditions=ready)
     code = subprocess.run(["docker", "wait", name], capture_output=True, text=True).stdout.strip()
+    kept(name)
     if ("pods", name) in OBJECTS and "deletionTimestamp" not in pod["metadata"]:
         ended("Error", "", int(code or 1))
+
+
+def kept(name: str) -> None:
+    """Keep what a container has said: it goes with its Pod."""
+    said = subprocess.run(["docker", "logs", name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if not said.returncode:
+        (FOLDER / f"{name}.log").write_text(said.stdout)
 
 
 def end(pod: dict, grace: int) -> None:
     """Stop a Pod's container, and forget the Pod; in a thread of its own."""
     name = pod["metadata"]["name"]
     subprocess.run(["docker", "stop", "--time", str(grace), name], capture_output=True)
+    kept(name)
     subprocess.run(["docker", "rm", "--force", name], capture_output=True)
     with CHANGED:
         changed("pods", "DELETED", OBJECTS.pop(("pods", name)))
