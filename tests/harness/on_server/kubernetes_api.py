@@ -2,9 +2,11 @@
 
 `python kubernetes_api.py PORT FOLDER`. What is posted is checked by Kubernetes' own schema, strictly, and refused otherwise. The node does
 what a Pod's fields say, and a Pod with a field that it does not know fails, with the field's name as its reason: nothing is passed
-over. FOLDER holds `secrets/NAME/KEY` for Pods to mount, and `objects.json`, what else is in the cluster: an ingress controller may read it.
-Here appear `asked.jsonl`, each request but those that only look, and what
-was answered, `claims/NAME`, the folder of each volume that was claimed, and `NAME.log`, what a Pod's container said until it ended. Images are named as in the Pod; none is fetched.
+over. Images are named as in the Pod; none is fetched.
+
+FOLDER holds `secrets/NAME/KEY` for Pods to mount, and `objects.json`, what else is in the cluster, which an ingress controller may read.
+Here appear `asked.jsonl`, each request that changes something, with its answer; `claims/NAME`, the folder of each volume that was claimed;
+and `NAME.log`, what a Pod's container said until it ended.
 """
 
 from __future__ import annotations
