@@ -14,7 +14,7 @@ import pytest
 from tests.harness.machines import deployment, kubernetes
 from tests.harness.machines.deployment import BEHIND, URL
 from tests.harness.machines.kubernetes import POD
-from tests.harness.manifest import MANIFEST, PUBLISHED, ROOT
+from tests.harness.manifest import FURTHER_PROXIES, MANIFEST, PUBLISHED, ROOT
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.on_server import chart, kubernetes_api
@@ -26,6 +26,7 @@ VALUES = chart.read(TEXT)
 # What the workflow adds.
 OWN = chart.read((ROOT / ".ci/kubernetes.yaml").read_text("utf-8"))
 IMAGE = "registry.example.com/jupyter-user:1"
+PROXY_VERSION = FURTHER_PROXIES["traefik"].reports
 # What the page has its reader type to make the image.
 MAKE = ["cd /root/docker", "sh image.sh", f"docker tag jupyter-user {IMAGE}"]
 pytestmark = pytest.mark.xdist_group("kubernetes")
@@ -187,6 +188,16 @@ def test_the_pod_is_as_the_page_says(at_rest):
     assert claim["accessModes"] == ["ReadWriteOnce"]
 
 
+def test_the_stand_in_refuses_a_field_that_kubernetes_does_not_know(at_rest):
+    """The control: what was answered with 201 was read strictly."""
+    wrong = "      working_dir: /home/jovyan\n      extra_pod_config:\n        nodeSelektor: {}"
+    with at_rest.changed(("      working_dir: /home/jovyan", wrong)):
+        failed(at_rest, "20")
+        last = at_rest.asked("POST", "pods")[-1]
+        assert last["status"] == 422
+        assert "nodeSelektor" in last["answer"]["message"]
+
+
 # The image in such a Pod
 
 
@@ -196,6 +207,16 @@ def test_a_user_climbs_the_whole_ladder_in_a_pod(at_rest, prove):
     by = re.search(r"jupyterhub-kubespawner==(\S+)", (ROOT / "tests/images/kubernetes.txt").read_text("utf-8"))[1]
     assert at_rest.pod()["metadata"]["annotations"]["hub.jupyter.org/kubespawner-version"] == by
     prove(evidence.row("accepted", "KubeSpawner", by, [kubernetes.VALUES], home=at_rest.hub.suite))
+
+
+def test_a_user_climbs_through_the_ingress_controller_of_k3s(at_rest):
+    """Traefik reads the Ingress that the chart makes of the values, as the workflow has it; the annotations are not for it."""
+    with at_rest.controller() as machine:
+        rungs = at_rest.hub.check("--keep-server")
+        assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
+        said = machine.sh("journalctl --quiet --output cat --unit controller").stdout
+        assert " ERR " not in said, [line for line in said.splitlines() if " ERR " in line]
+        assert f"Traefik {machine.sh(PROXY_VERSION).stdout.strip()}" in (ROOT / PAGE).read_text("utf-8")
 
 
 LOOK = """import getpass, json, os, pathlib, resource, subprocess
@@ -240,6 +261,14 @@ def test_the_kernel_sees_what_the_page_says(at_rest):
     assert found == WITHIN
     # And Docker was given the Pod's limits.
     assert at_rest.place.inspect("{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}") == f"{2 << 30} {2 * 10**9}"
+
+
+def test_the_home_begins_empty_and_files_stay_from_pod_to_pod(at_rest):
+    at_rest.hub.on_server("save", URL, "alice", "kept.txt", "mine\n")
+    first = at_rest.place.inspect("{{.Id}}")
+    at_rest.stop()
+    assert at_rest.inside("print(open('kept.txt').read())").split() == ["mine"]
+    assert at_rest.place.inspect("{{.Id}}") != first
 
 
 def test_the_hub_finds_pods_again_after_a_restart(at_rest):
@@ -296,9 +325,11 @@ def test_without_a_group_new_files_are_of_roots(at_rest):
         ("    limit: 2G\n", "resources.limits"),
         ("    limit: 2\n", "resources.limits"),
         ("      working_dir: /home/jovyan\n", "workingDir"),
+        ("  fsGid: 100\n", "spec.securityContext"),
     ],
 )
 def test_without_a_line_the_pod_is_another(at_rest, old, way):
-    with at_rest.changed((old, "")):
+    new = "  fsGid: 101\n" if "fsGid" in old else ""
+    with at_rest.changed((old, new)):
         started(at_rest)
         assert [one for one, value in seen(at_rest.pod()).items() if value != PROMISED[one]] == [way]
