@@ -131,6 +131,7 @@ def failed(cluster, seconds="60"):
     return last
 
 
+FILES = {"secret": {"secretName": "singleuser", "items": [{"key": name, "path": name} for name in ("passwd", "headers")]}}
 # What the page promises of a Pod, by the way to it.
 PROMISED = {
     "metadata.name": POD,
@@ -155,7 +156,8 @@ PROMISED = {
     "env.JUPYTERHUB_PUBLIC_HUB_URL": "https://hub.example.com/jupyter/hub/",
     "env.JUPYTERHUB_API_URL": "http://10.123.0.1:881/jupyter/hub/api",
     "mounts./home/jovyan": {"persistentVolumeClaim": {"claimName": "claim-alice"}},
-    "mounts./etc/passwd": {"secret": {"secretName": "singleuser", "items": [{"key": "passwd", "path": "passwd"}]}},
+    "mounts./etc/passwd": FILES,
+    "mounts./usr/local/etc/jupyter/jupyter_server_config.py": FILES,
     "mounts./dev/shm": {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
 }
 
@@ -180,7 +182,7 @@ def test_the_pod_is_as_the_page_says(at_rest):
     pod = at_rest.pod()
     assert seen(pod) == PROMISED
     # Nothing more than these is mounted: no account's token, and no folder of the node.
-    assert len(pod["spec"]["volumes"]) == len(pod["spec"]["containers"][0]["volumeMounts"]) == 3
+    assert (len(pod["spec"]["volumes"]), len(pod["spec"]["containers"][0]["volumeMounts"])) == (3, 4)
     asked = [*at_rest.asked("POST", "pods"), *at_rest.asked("POST", "persistentvolumeclaims")]
     assert {note["status"] for note in asked} <= {201, 409}
     claim = at_rest.asked("POST", "persistentvolumeclaims")[0]["body"]["spec"]
@@ -190,12 +192,11 @@ def test_the_pod_is_as_the_page_says(at_rest):
 
 def test_the_stand_in_refuses_a_field_that_kubernetes_does_not_know(at_rest):
     """The control: what was answered with 201 was read strictly."""
-    wrong = "      working_dir: /home/jovyan\n      extra_pod_config:\n        nodeSelektor: {}"
-    with at_rest.changed(("      working_dir: /home/jovyan", wrong)):
+    with at_rest.changed(("          sizeLimit: 1Gi", "          sizeLimits: 1Gi")):
         failed(at_rest, "20")
         last = at_rest.asked("POST", "pods")[-1]
         assert last["status"] == 422
-        assert "nodeSelektor" in last["answer"]["message"]
+        assert "sizeLimits" in last["answer"]["message"]
 
 
 # The image in such a Pod
@@ -221,7 +222,8 @@ def test_a_user_climbs_through_the_ingress_controller_of_k3s(at_rest):
 
 LOOK = """import getpass, json, os, pathlib, resource, subprocess
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-pathlib.Path("new.txt").write_text("mine")
+home = pathlib.Path.home()
+(home / "new.txt").write_text("mine")
 def writes(path):
     try:
         open(path, "a").close()
@@ -231,12 +233,12 @@ def writes(path):
 print(json.dumps({
     "ids": [os.getuid(), os.getgid(), os.getgroups()],
     "name": getpass.getuser(),
-    "home": [os.path.expanduser("~"), os.getcwd(), os.path.ismount("/home/jovyan")],
-    "new": [os.stat("new.txt").st_uid, os.stat("new.txt").st_gid],
+    "home": [str(home), os.readlink(f"/proc/{os.getppid()}/cwd"), os.path.ismount("/home/jovyan")],
+    "new": [(home / "new.txt").stat().st_uid, (home / "new.txt").stat().st_gid],
     "powers": [status[name].split()[0] for name in ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp")],
     "account": os.path.exists("/var/run/secrets/kubernetes.io") or os.path.exists("/run/secrets/kubernetes.io"),
     "shared": os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_frsize,
-    "writes": [path for path in ("/etc/passwd", "/opt/jupyterhub/x", "/etc/jupyter/x", "x") if writes(path)],
+    "writes": [path for path in ("/etc/passwd", "/opt/jupyterhub/x", "/etc/jupyter/x", "/home/jovyan/x") if writes(path)],
     "prompt": subprocess.run(["bash", "-ic", "echo ${PS1@P}"], capture_output=True, text=True).stdout.strip(),
 }))"""
 WITHIN = {
@@ -247,7 +249,7 @@ WITHIN = {
     "powers": ["0000000000000000", "0000000000000000", "1", "2"],
     "account": False,
     "shared": 1 << 30,
-    "writes": ["x"],
+    "writes": ["/home/jovyan/x"],
 }
 
 
@@ -267,7 +269,7 @@ def test_the_home_begins_empty_and_files_stay_from_pod_to_pod(at_rest):
     at_rest.hub.on_server("save", URL, "alice", "kept.txt", "mine\n")
     first = at_rest.place.inspect("{{.Id}}")
     at_rest.stop()
-    assert at_rest.inside("print(open('kept.txt').read())").split() == ["mine"]
+    assert at_rest.inside("print(open('/home/jovyan/kept.txt').read())").split() == ["mine"]
     assert at_rest.place.inspect("{{.Id}}") != first
 
 
@@ -284,18 +286,26 @@ def test_the_hub_finds_pods_again_after_a_restart(at_rest):
 # What each line is for
 
 
-def cookies(hub):
-    """Those that the hub sets on a request that came by HTTP, as from an ingress that tells it nothing."""
-    ask = f"import urllib.request as r; print(*r.urlopen('{BEHIND}hub/login').headers.get_all('Set-Cookie'), sep='\\n')"
-    return hub.machine.exec(deployment.PYTHON, "-c", ask).stdout
+def test_by_public_url_the_cookies_of_a_login_are_secure_whatever_stands_before_the_hub(at_rest):
+    with at_rest.without_headers():
+        assert at_rest.hub.check("--until", "login_works")[-1]["ok"]
+    with at_rest.changed(("      public_url: https://hub.example.com/jupyter/", "      public_url: ''")), at_rest.without_headers():
+        last = at_rest.hub.check("--until", "login_works")[-1]
+    assert (last["rung"], last["ok"]) == ("login_works", False), tell(last)
+    assert "Secure" in tell(last)
 
 
-def test_by_public_url_cookies_are_secure_whatever_stands_before_the_hub(at_rest):
-    said = cookies(at_rest.hub)
-    assert said, "no cookie"
-    assert all("Secure" in line for line in said.splitlines())
-    with at_rest.changed(("      public_url: https://hub.example.com/jupyter/", "      public_url: ''")):
-        assert "Secure" not in cookies(at_rest.hub)
+def test_without_the_header_for_servers_another_site_keeps_a_hold_on_a_notebook(at_rest):
+    line = """        c.ServerApp.tornado_settings.update({"headers": {"Cross-Origin-Opener-Policy": "same-origin"}})\n"""
+    with at_rest.changed((line, "        pass\n")):
+        last = at_rest.hub.check()[-1]
+    assert (last["rung"], last["ok"]) == ("blocks_shown", False), tell(last)
+    assert "Cross-Origin-Opener-Policy: none" in tell(last)
+
+
+def test_the_hubs_own_pages_have_the_header_too(at_rest):
+    ask = f"import urllib.request as r; print(r.urlopen('{BEHIND}hub/login').headers['Cross-Origin-Opener-Policy'])"
+    assert at_rest.hub.machine.exec(deployment.PYTHON, "-c", ask).stdout.split() == ["same-origin"]
 
 
 def test_without_a_home_the_server_ends(at_rest):

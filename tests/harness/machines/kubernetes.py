@@ -21,6 +21,7 @@ NODE = "/var/lib/node"
 PORT = 6443
 UNIT = "stand-in.service"
 CONFIG = SAVED_AS["jupyterhub/jupyterhub_config.py"]
+SITE = SAVED_AS["nginx/jupyterhub.conf"]
 POD = "jupyter-alice"
 # How the hub reaches the stand-in.
 KUBECONFIG = {
@@ -40,6 +41,8 @@ os.environ["KUBECONFIG"] = "{HERE}/config"
 sys.path[:0] = ["{HERE}", "{HERE}/packages"]
 import chart
 
+# The chart's hub has no other limits than those of the values.
+c.pop("Spawner")
 c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
 c.JupyterHub.hub_bind_url = "http://10.123.0.1:881"
 with open("{HERE}/values.yaml") as values:
@@ -51,6 +54,9 @@ PROGRAMS = {
     f"{HERE}/{name}.py": Path(__file__).parents[1].joinpath(f"on_server/{name}.py").read_text() for name in ("chart", "kubernetes_api")
 }
 
+
+# What an ingress does not do stands in the values, and nginx in its place does not either.
+OPENER = "    add_header Cross-Origin-Opener-Policy same-origin always;\n"
 
 # k3s's own ingress controller as the workflow has it, with what k3s itself tells it; it finds the stand-in on the loopback address.
 TRAEFIK = ROOT / ".ci/kubernetes-traefik.yaml"
@@ -134,6 +140,16 @@ class Cluster:
             self.give(before)
 
     @contextlib.contextmanager
+    def without_headers(self) -> Iterator[None]:
+        """nginx tells the hub nothing of HTTPS, for the length of a `with` block."""
+        again = "nginx -s stop; while test -e /run/nginx.pid; do sleep 0.1; done; nginx"
+        self.front.sh(f"cp {SITE} /root/site; sed -i '/X-Scheme/d; /X-Forwarded-Proto/d' {SITE}; {again}")
+        try:
+            yield
+        finally:
+            self.front.sh(f"mv /root/site {SITE}; {again}")
+
+    @contextlib.contextmanager
     def controller(self) -> Iterator[engine.Container]:
         """Traefik as an ingress controller in the place of nginx, for the length of a `with` block."""
         told = re.findall(r"^ +- (--\S+)$", TRAEFIK.read_text("utf-8"), re.M)
@@ -187,7 +203,8 @@ def cluster(make: list[str], ingress: dict, kind: str = HUBS[-1]) -> Iterator[Cl
         )
         machine.sh(f"cat >>{CONFIG}", input=LINES)
         # By public_url, the hub answers at the address that users type alone: where the ingress would be, nginx is.
-        with deployment.in_front(place.hub, place.hub.suite, "nginx") as front:
+        site = PUBLISHED.replace("nginx/jupyterhub.conf", OPENER)
+        with deployment.in_front(place.hub, place.hub.suite, "nginx", site) as front:
             running = Cluster(place, front)
             running.give(PUBLISHED.read(VALUES))
             yield running
