@@ -6,6 +6,7 @@
 - Tokens without a colour of their own get no element, and long files are marked, so that the browser need not lay out all of
   them at once: a file of a thousand lines would take a telephone a second.
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
+- Tabs are named by what there is to choose from, and of downloads with one name each says where it is saved.
 - Pictures have their size, so that nothing moves when they arrive.
 - In tables, code breaks after the signs that part names, and nowhere else.
 - A heading's address is made of its own words; a name above it, `(an-old-one)=`, leads there too.
@@ -20,6 +21,7 @@ import re
 import struct
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote
 
 from docutils import nodes
 from pygments.formatters import HtmlFormatter
@@ -27,8 +29,10 @@ from pygments.token import Name, Operator, Punctuation, Whitespace
 from sphinx import addnodes
 from sphinx.highlighting import PygmentsBridge
 from sphinx.util import logging
-from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab
+from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab, SphinxTabsTablist
 from sphinxcontrib.mermaid import mermaid
+
+from _ext import manifest
 
 # Lines, from which on a file is laid out only where it is looked at.
 LONG = 100
@@ -143,6 +147,9 @@ def mark_long_files(app, doctree):
 
 def label_panels(app, doctree, docname):
     labels = {tab["ids"][0]: tab.astext() for tab in doctree.findall(SphinxTabsTab)}
+    for tablist in doctree.findall(SphinxTabsTablist):
+        *most, last = [tab.astext() for tab in tablist.findall(SphinxTabsTab)]
+        tablist["aria-label"] = f"{', '.join(most)} or {last}" if most else last
     for tab in doctree.findall(SphinxTabsTab):
         tab["type"] = "button"
     for panel in doctree.findall(SphinxTabsPanel):
@@ -204,6 +211,28 @@ def breakable(body):
     return re.sub(r"(?s)<td.*?</td>", lambda cell: re.sub(r'(?<=<span class="pre">)[^<]+', parted, cell[0]), body)
 
 
+# A download, as Sphinx writes it.
+DOWNLOAD = re.compile(r'(?s)(<a class="reference download internal" download="" href="[^"]*_downloads/([^"]+)")(>(.*?)</a>)')
+
+
+def told_apart(app, body):
+    """A page on which each of several downloads with one name says to screen readers where its file is saved."""
+    places = manifest.read(app.srcdir / "snippets")["saved_as"]
+    files = {target: name.removeprefix("snippets/") for name, (_, target) in app.env.dlfiles.items()}
+    named = {}
+    for _, target, _, words in DOWNLOAD.findall(body):
+        named.setdefault(re.sub("<[^>]*>", "", words), set()).add(unquote(target))
+
+    def told(match):
+        begin, target, rest, words = match.groups()
+        words, name = re.sub("<[^>]*>", "", words), files.get(unquote(target))
+        if not name or len(named[words]) == 1:
+            return match[0]
+        return f'{begin} aria-label="{words}, saved as {places.get(name, f"/root/{name}")}"{rest}'
+
+    return DOWNLOAD.sub(told, body)
+
+
 def mend_page(app, pagename, templatename, context, doctree):
     # The look of notebooks is for notebooks.
     if doctree is None or not any(cell.get("cell_index") is not None for cell in doctree.findall(nodes.container)):
@@ -211,7 +240,7 @@ def mend_page(app, pagename, templatename, context, doctree):
     # What marks the words of a search is fetched where there are any: see site.js.
     context["script_files"] = [script for script in context["script_files"] if "sphinx_highlight" not in str(script.filename)]
     if "body" in context:
-        context["body"] = breakable(sized(app, context["body"]))
+        context["body"] = breakable(told_apart(app, sized(app, context["body"])))
     if "furo_navigation_tree" in context:
         tree = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
         context["furo_navigation_tree"] = grouped(app, pagename, tree)
