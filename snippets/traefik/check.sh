@@ -17,7 +17,7 @@ pid=$!
 # The last thing that it says of a new configuration.
 for _ in $(seq 100); do
     kill -0 $pid 2>/dev/null || break
-    ! grep -q 'Adding route for hub.example.com' "$folder/said" || break
+    ! grep -qs 'Adding route for hub.example.com' "$folder/said" || break
     sleep 0.1
 done
 kill $pid 2>/dev/null || true
