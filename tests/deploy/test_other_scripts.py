@@ -136,6 +136,7 @@ def test_the_script_puts_a_site_to_work_and_does_so_again(proxy):
     with prepared(proxy) as machine:
         for host in "hub", "lab":
             machine.sh(f"sed -i 's|{LEADS[proxy]}|{LEADS[proxy][:-3]}{host}|' {row.saved_as[row.site]}")
+            machine.sh("true", {f"/etc/systemd/system/{row.service}.service.d/{host}.conf": f"[Service]\nEnvironment=FOR={host}\n"})
             machine.sh(f"systemctl reset-failed {row.service}", check=False)
             process = machine.sh(runs(row.service)).stdout
             deployment.enable(machine, proxy)
@@ -143,6 +144,7 @@ def test_the_script_puts_a_site_to_work_and_does_so_again(proxy):
             answer = machine.sh(f"perl -MIO::Socket::INET -e '{ASK}'").stdout
             assert " 301 " in answer, answer
             assert f"https://{host}.example.com/" in answer
+            assert f"FOR={host}" in machine.sh(f"systemctl show --property Environment {row.service}").stdout
         # WebSockets live on where a reload is enough.
         assert (machine.sh(runs(row.service)).stdout == process) == (proxy == "haproxy")
         assert machine.sh(f"systemctl is-enabled {row.service}").stdout.strip() == "enabled"
