@@ -150,6 +150,10 @@ def test_the_script_puts_a_site_to_work_and_does_so_again(proxy):
         assert machine.sh(f"systemctl is-enabled {row.service}").stdout.strip() == "enabled"
 
 
+def test_the_script_of_traefik_ends_with_what_systemd_says_of_it(enabled):
+    assert "Active: active (running)" in enabled("traefik").sh("sh /root/traefik/enable.sh").stdout
+
+
 def test_the_folder_of_caddys_log_is_for_the_group_adm(enabled):
     assert enabled("caddy").sh("stat -c '%a %U %G' /var/log/caddy").stdout.split() == ["2750", "caddy", "adm"]
 
