@@ -150,6 +150,13 @@ def test_the_script_puts_a_site_to_work_and_does_so_again(proxy):
         assert machine.sh(f"systemctl is-enabled {row.service}").stdout.strip() == "enabled"
 
 
+def test_the_check_of_traefik_does_nothing_without_a_folder_of_its_own(enabled):
+    """As when /run is full. What follows would be done in the root's folder."""
+    with_full = "mkdir /root/full; ln -s /bin/false /root/full/mktemp; PATH=/root/full:$PATH sh /root/traefik/check.sh 2>&1"
+    done = enabled("traefik").sh(with_full, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 def test_the_script_of_traefik_ends_with_what_systemd_says_of_it(enabled):
     assert "Active: active (running)" in enabled("traefik").sh("sh /root/traefik/enable.sh").stdout
 
