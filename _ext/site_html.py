@@ -218,7 +218,7 @@ DOWNLOAD = re.compile(r'(?s)(<a class="reference download internal" download="" 
 def told_apart(app, body):
     """A page on which each of several downloads with one name says to screen readers where its file is saved."""
     places = manifest.read(app.srcdir / "snippets")["saved_as"]
-    files = {target: name.removeprefix("snippets/") for name, (_, target) in app.env.dlfiles.items()}
+    files = {str(target): Path(name).as_posix().removeprefix("snippets/") for name, (_, target) in app.env.dlfiles.items()}
     named = {}
     for _, target, _, words in DOWNLOAD.findall(body):
         named.setdefault(re.sub("<[^>]*>", "", words), set()).add(unquote(target))
