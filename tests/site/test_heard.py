@@ -49,7 +49,7 @@ class Heard:
 
 
 def heard(page):
-    return Heard({"page": yaml.safe_load(page.locator("body").aria_snapshot())})
+    return Heard({"page": yaml.load(page.locator("body").aria_snapshot(), yaml.BaseLoader)})
 
 
 def alike(things, key):
@@ -115,10 +115,12 @@ WALKED = {
     "index.html": {"link": 20, "table": 1, "tablist": 3, "textbox": 6, "img": 2, "heading": 5},
     PROXY: {"link": 20, "tablist": 3, "heading": 8},
     ENTRY: {"link": 3, "heading": 4},
-    "troubleshooting/index.html": {"link": 150, "table": 3, "textbox": 1, "heading": 8},
     RESULTS: {"link": 10, "searchbox": 1},
-    "deploy/install.html": {"link": 10, "heading": 6},
 }
+
+
+def addresses(site):
+    return sorted(str(page.relative_to(site.html)) for page in site.html.rglob("*.html") if "_downloads" not in page.parts)
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +138,16 @@ def test_a_screen_reader_can_tell_each_thing_of_a_page_from_the_others(reader, w
     main = heard(walked).all("main")[0]
     assert {role: len(main.all(role)) for role in least if len(main.all(role)) < least[role]} == {}
     assert not faults(walked)
+
+
+def test_a_screen_reader_can_tell_each_thing_of_every_page_from_the_others(site, reader, walked):
+    told, listed = {}, addresses(site)
+    assert len(listed) > 100
+    for address in listed:
+        walked.goto(reader.address + address)
+        # Sphinx makes columns of an index by tables that have nothing to head.
+        told[address] = [words for words in faults(walked) if address != "genindex.html" or "column" not in words]
+    assert not {address: words for address, words in told.items() if words}
 
 
 def test_what_a_picture_of_the_parts_shows_is_told_in_words(reader, walked):
