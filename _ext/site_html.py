@@ -8,7 +8,7 @@
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
 - Tabs are named by what there is to choose from, and of downloads with one name each says where it is saved.
 - Pictures have their size, so that nothing moves when they arrive.
-- In tables, code breaks after the signs that part names, and nowhere else.
+- Code breaks after the signs that part names, and nowhere else in tables.
 - A heading's address is made of its own words; a name above it, `(an-old-one)=`, leads there too.
 - A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
@@ -202,13 +202,28 @@ def sized(app, body):
     return re.sub(r'src="[^"]*_images/([^"/]+\.png)"', size, body)
 
 
+# A word of code with a hyphen stays in one line, up to so many letters: they fit the narrowest screen, in a list too.
+WHOLE = 24
+
+
 def breakable(body):
-    """A page whose tables have code that may break after / . _ and -, where letters follow, and not in the middle of a name."""
+    """A page whose code breaks after the signs that part names, where letters follow; addresses of numbers stay whole.
+
+    In tables that is each name; elsewhere long ones, and short ones stay in one line.
+    """
 
     def parted(match):
-        return re.sub(r"(?<=\w)([/._-])(?=\w)", r"\1<wbr/>", match[0])
+        return re.sub(r"(?<=\w)(?:[/_-]|(?<!\d)\.|\.(?!\d))(?=\w)|(?<=:/)/(?=\w)", r"\g<0><wbr/>", match[0])
 
-    return re.sub(r"(?s)<td.*?</td>", lambda cell: re.sub(r'(?<=<span class="pre">)[^<]+', parted, cell[0]), body)
+    def elsewhere(match):
+        if len(html.unescape(match[1])) > WHOLE:
+            return re.sub(r"(?<=>)[^<]+", parted, match[0], count=1)
+        return match[0].replace('"pre"', '"pre whole"', 1) if "-" in match[1] else match[0]
+
+    parts = re.split(r"(?s)(<td.*?</td>)", body)
+    parts[1::2] = [re.sub(r'(?<=<span class="pre">)[^<]+', parted, part) for part in parts[1::2]]
+    parts[::2] = [re.sub(r'<span class="pre">([^<]+)</span>', elsewhere, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 # A download, as Sphinx writes it.
