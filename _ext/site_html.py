@@ -222,6 +222,10 @@ def breakable(body):
 
     parts = re.split(r"(?s)(<td.*?</td>)", body)
     parts[1::2] = [re.sub(r'(?<=<span class="pre">)[^<]+', parted, part) for part in parts[1::2]]
+    # Titles hold names and paths too.
+    parts[1::2] = [
+        re.sub(r">[^<]*[/_][^<]*<", lambda words: re.sub(r"(?<=\w)([/_])(?=\w)", r"\1<wbr/>", words[0]), part) for part in parts[1::2]
+    ]
     parts[::2] = [re.sub(r'<span class="pre">([^<]+)</span>', elsewhere, part) for part in parts[::2]]
     return "".join(parts)
 

@@ -273,6 +273,18 @@ def test_no_name_breaks_in_its_middle(reader):
     page.context.close()
 
 
+def test_what_leads_from_a_line_to_its_entry_fits_a_telephone(reader):
+    """The second column has the links: nobody has to scroll a table to see them."""
+    page = reader.context(viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"{reader.address}troubleshooting/index.html")
+    wider = "[...document.querySelectorAll('.table-wrapper')].filter(box => box.scrollWidth > box.clientWidth).length"
+    assert page.locator(".table-wrapper").count() > 3
+    assert page.evaluate(wider) == 0
+    page.locator("td wbr").evaluate_all("breaks => breaks.forEach(one => one.remove())")
+    assert page.evaluate(wider) > 0, "a table that is too wide is seen"
+    page.context.close()
+
+
 def test_the_sidebar_groups_open_by_keyboard(reader):
     page = reader.context(viewport=WIDE).new_page()
     page.goto(f"{reader.address}deploy/users.html")
