@@ -212,22 +212,28 @@ def breakable(body):
     In tables that is each name; elsewhere long ones, and short ones stay in one line.
     """
 
-    def parted(match):
-        return re.sub(r"(?<=\w)(?:[/_-]|(?<!\d)\.|\.(?!\d))(?=\w)|(?<=:/)/(?=\w)", r"\g<0><wbr/>", match[0])
+    def parted(text):
+        return re.sub(r"(?<=\w)(?:[/_-]|(?<!\d)\.|\.(?!\d))(?=\w)|(?<=:/)/(?=\w)", r"\g<0><wbr/>", text)
 
     def elsewhere(match):
         if len(html.unescape(match[1])) > WHOLE:
-            return re.sub(r"(?<=>)[^<]+", parted, match[0], count=1)
-        return match[0].replace('"pre"', '"pre whole"', 1) if "-" in match[1] else match[0]
+            return parted(match[1])
+        return f'<span class="whole">{match[1]}</span>' if "-" in match[1] else match[1]
 
+    # Sphinx puts each word of code, and the words of a link, into an element: on a page of many that is a third of all.
+    word = r'<span class="pre">([^<]+)</span>'
     parts = re.split(r"(?s)(<td.*?</td>)", body)
-    parts[1::2] = [re.sub(r'(?<=<span class="pre">)[^<]+', parted, part) for part in parts[1::2]]
+    parts[1::2] = [re.sub(word, lambda match: parted(match[1]), part) for part in parts[1::2]]
+    parts[::2] = [re.sub(word, elsewhere, part) for part in parts[::2]]
     # Titles hold names and paths too.
     parts[1::2] = [
         re.sub(r">[^<]*[/_][^<]*<", lambda words: re.sub(r"(?<=\w)([/_])(?=\w)", r"\1<wbr/>", words[0]), part) for part in parts[1::2]
     ]
-    parts[::2] = [re.sub(r'<span class="pre">([^<]+)</span>', elsewhere, part) for part in parts[::2]]
-    return "".join(parts)
+    return re.sub(
+        r'(?s)(<a class="reference internal" href="[^"]*">)<span class="(?:doc|std std-\w+)">(((?!</?span).)*)</span></a>',
+        r"\1\2</a>",
+        "".join(parts),
+    )
 
 
 # A download, as Sphinx writes it.
