@@ -8,7 +8,7 @@
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
 - Tabs are named by what there is to choose from, and of downloads with one name each says where it is saved.
 - Pictures have their size, so that nothing moves when they arrive.
-- In tables, code breaks after the signs that part names, and nowhere else.
+- Code breaks after the signs that part names, and nowhere else in tables.
 - A heading's address is made of its own words; a name above it, `(an-old-one)=`, leads there too.
 - A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
@@ -202,13 +202,38 @@ def sized(app, body):
     return re.sub(r'src="[^"]*_images/([^"/]+\.png)"', size, body)
 
 
+# A word of code with a hyphen stays in one line, up to so many letters: they fit the narrowest screen, in a list too.
+WHOLE = 24
+
+
 def breakable(body):
-    """A page whose tables have code that may break after / . _ and -, where letters follow, and not in the middle of a name."""
+    """A page whose code breaks after the signs that part names, where letters follow; addresses of numbers stay whole.
 
-    def parted(match):
-        return re.sub(r"(?<=\w)([/._-])(?=\w)", r"\1<wbr/>", match[0])
+    In tables that is each name; elsewhere long ones, and short ones stay in one line.
+    """
 
-    return re.sub(r"(?s)<td.*?</td>", lambda cell: re.sub(r'(?<=<span class="pre">)[^<]+', parted, cell[0]), body)
+    def parted(text):
+        return re.sub(r"(?<=\w)(?:[/_-]|(?<!\d)\.|\.(?!\d))(?=\w)|(?<=:/)/(?=\w)", r"\g<0><wbr/>", text)
+
+    def elsewhere(match):
+        if len(html.unescape(match[1])) > WHOLE:
+            return parted(match[1])
+        return f'<span class="whole">{match[1]}</span>' if "-" in match[1] else match[1]
+
+    # Sphinx puts each word of code, and the words of a link, into an element: on a page of many that is a third of all.
+    word = r'<span class="pre">([^<]+)</span>'
+    parts = re.split(r"(?s)(<td.*?</td>)", body)
+    parts[1::2] = [re.sub(word, lambda match: parted(match[1]), part) for part in parts[1::2]]
+    parts[::2] = [re.sub(word, elsewhere, part) for part in parts[::2]]
+    # Titles hold names and paths too.
+    parts[1::2] = [
+        re.sub(r">[^<]*[/_][^<]*<", lambda words: re.sub(r"(?<=\w)([/_])(?=\w)", r"\1<wbr/>", words[0]), part) for part in parts[1::2]
+    ]
+    return re.sub(
+        r'(?s)(<a class="reference internal" href="[^"]*">)<span class="(?:doc|std std-\w+)">(((?!</?span).)*)</span></a>',
+        r"\1\2</a>",
+        "".join(parts),
+    )
 
 
 # A download, as Sphinx writes it.
@@ -218,7 +243,7 @@ DOWNLOAD = re.compile(r'(?s)(<a class="reference download internal" download="" 
 def told_apart(app, body):
     """A page on which each of several downloads with one name says to screen readers where its file is saved."""
     places = manifest.read(app.srcdir / "snippets")["saved_as"]
-    files = {target: name.removeprefix("snippets/") for name, (_, target) in app.env.dlfiles.items()}
+    files = {str(target): Path(name).as_posix().removeprefix("snippets/") for name, (_, target) in app.env.dlfiles.items()}
     named = {}
     for _, target, _, words in DOWNLOAD.findall(body):
         named.setdefault(re.sub("<[^>]*>", "", words), set()).add(unquote(target))

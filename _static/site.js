@@ -116,7 +116,7 @@ addEventListener("DOMContentLoaded", () => {
   const nameAll = () => {
     for (const button of copiers) {
       const file = button.closest(".literal-block-wrapper")?.querySelector(".caption-text");
-      const words = (file ? file.textContent : typed(button.parentElement.querySelector("pre"))).replace(/\s+/g, " ").trim();
+      const words = (file ? file.querySelector("[aria-label]")?.getAttribute("aria-label") || file.textContent : typed(button.parentElement.querySelector("pre"))).replace(/\s+/g, " ").trim();
       button.setAttribute("aria-label", `Copy ${words.length > NAME ? `${words.slice(0, NAME)} …` : words}`);
     }
   };
@@ -129,6 +129,8 @@ addEventListener("DOMContentLoaded", () => {
     addEventListener("click", ({ target }) => {
       const button = target.closest("button.copybtn");
       if (!button) return;
+      // What copies takes the focus away, and leaves it nowhere.
+      button.focus();
       said.textContent = "";
       setTimeout(() => { if (button.matches(".success")) said.textContent = "Copied"; }, 100);
     });

@@ -127,7 +127,10 @@ def seeing(name: str, tests: list[str]) -> dict[str, float]:
     alone = name.startswith(("jupyterhub/install", "kernel/", "jigsaw/install"))
 
     def concerns(test: str) -> bool:
-        words = set(re.split(r"[-_\[\]]", test.partition("::")[2].replace(f"{folder}s_", f"{folder}_")))
+        title, _, row = test.partition("::")[2].replace(f"{folder}s_", f"{folder}_").partition("[")
+        # Which reverse proxy a row is for stands in it, or else in the test's own name.
+        of_row, of_title = (set(re.split(r"[-_\]]", part)) for part in (row, title))
+        words = of_row if of_row & EVERY_PROXY.keys() else of_title | of_row
         others = words & (EVERY_PROXY.keys() - {folder})
         if folder in EVERY_PROXY and folder not in words and (others or weekly(name)):
             return False
