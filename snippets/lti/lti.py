@@ -56,6 +56,10 @@ class AccountAuthenticator(LTI13Authenticator):
             raise web.HTTPError(403, "Your email address leads to no account on this hub.")
         return name
 
+    def get_custom_html(self, base_url):
+        # A login can only begin on the platform. This is seen by users who open the hub without it.
+        return f'<p>Log in by the link in your course on <a href="{PLATFORM}">the learning platform</a>.</p>'
+
     async def check_allowed(self, name, auth_model):
         try:
             groups = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
@@ -82,5 +86,3 @@ c.LTI13Authenticator.jwks_endpoint = f"{PLATFORM}/keys"
 c.LTI13Authenticator.client_id = {"jupyterhub"}
 # So many seconds the platform's clock may be ahead of this machine's, or behind it.
 c.LTI13LaunchValidator.time_leeway = 10
-# A login can only begin on the platform. This is seen by users who open the hub without it.
-c.Authenticator.custom_html = f'<p>Log in by the link in your course on <a href="{PLATFORM}">the learning platform</a>.</p>'
