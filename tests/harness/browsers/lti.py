@@ -179,13 +179,14 @@ def framing(place: Place, proxy: engine.Container, kind: str, host: str, partiti
         (SNIPPETS / "framed" / name).read_text("utf-8").replace(LMS, f"https://{host}") for name in ("framed.py", "server.py")
     )
     read = f'load_subconfig("{SAVED_AS["framed/framed.py"]}")'
-    stop = "systemctl stop 'jupyter-*' || true"
+    stop = "systemctl stop 'jupyter-*'; systemctl reset-failed 'jupyter-*'; true"
+    deployment.end(hub)
     hub.machine.sh(stop, {SAVED_AS["framed/framed.py"]: config, SAVED_AS[SERVER]: PUBLISHED.read(SERVER) + ending})
     if partitioned:
         proxy.put({SAVED_AS[site]: differences.changed(site, f"framed/{kind}.diff")})
         deployment.enable(proxy, kind)
     make = f"echo '{read}' >>{logins.CONFIG}; sed -i.kept 's|{LMS}|https://{host}|' {FILE}"
-    undo = f"sed -i '$d' {logins.CONFIG}; mv {FILE}.kept {FILE}; {stop}"
+    undo = f"sed -i '$d' {logins.CONFIG}; mv {FILE}.kept {FILE}; systemctl stop jupyterhub.service; {stop}"
     place.platform.tell(host)
     try:
         with logins.changed(hub, make, undo):
