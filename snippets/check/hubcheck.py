@@ -2432,6 +2432,24 @@ jigsaw/limits#dialogs-of-the-browser-do-not-open
 deploy/users#6-packages-for-everybody
     ERROR: Could not install packages due to an OSError: [Errno 30] Read-only file system
     Can not perform a '--user' install. User site-packages are not visible in this virtualenv.
+deploy/slurm#when-something-fails
+    ended before its server listened
+    Job … took too long. Slurm said last: …
+    sbatch: error: Batch job submission failed: …
+deploy/openid-connect#if-it-does-not-work
+    Sorry, you are not currently authorized to use this hub
+    … is in none of these groups of the provider: …
+    The auth_state_groups_key … does not exist
+    … has no account on this machine
+    Your email address leads to no account on this hub.
+    Your provider has not checked your email address.
+    OAuth error: …
+deploy/docker#when-something-fails
+    Container jupyter-… ended at once: docker logs jupyter-… says why.
+    Docker says: network jupyter not found
+    Docker says: No such image: jupyter-user:latest
+    invalid mount config for type "bind": bind source path does not exist: /home/…
+    exec …/jupyterhub-singleuser failed: No such file or directory
 """
 
 
