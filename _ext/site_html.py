@@ -6,8 +6,9 @@
 - Tokens without a colour of their own get no element, and long files are marked, so that the browser need not lay out all of
   them at once: a file of a thousand lines would take a telephone a second.
 - The headings of the sidebar tell screen readers their level; pages without cells load no styles for them.
+- Tabs are named by what there is to choose from, and of downloads with one name each says where it is saved.
 - Pictures have their size, so that nothing moves when they arrive.
-- In tables, code breaks after the signs that part names, and nowhere else.
+- Code breaks after the signs that part names, and nowhere else in tables.
 - A heading's address is made of its own words; a name above it, `(an-old-one)=`, leads there too.
 - A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
@@ -20,6 +21,7 @@ import re
 import struct
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote
 
 from docutils import nodes
 from pygments.formatters import HtmlFormatter
@@ -27,8 +29,10 @@ from pygments.token import Name, Operator, Punctuation, Whitespace
 from sphinx import addnodes
 from sphinx.highlighting import PygmentsBridge
 from sphinx.util import logging
-from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab
+from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab, SphinxTabsTablist
 from sphinxcontrib.mermaid import mermaid
+
+from _ext import manifest
 
 # Lines, from which on a file is laid out only where it is looked at.
 LONG = 100
@@ -143,6 +147,9 @@ def mark_long_files(app, doctree):
 
 def label_panels(app, doctree, docname):
     labels = {tab["ids"][0]: tab.astext() for tab in doctree.findall(SphinxTabsTab)}
+    for tablist in doctree.findall(SphinxTabsTablist):
+        *most, last = [tab.astext() for tab in tablist.findall(SphinxTabsTab)]
+        tablist["aria-label"] = f"{', '.join(most)} or {last}" if most else last
     for tab in doctree.findall(SphinxTabsTab):
         tab["type"] = "button"
     for panel in doctree.findall(SphinxTabsPanel):
@@ -195,13 +202,60 @@ def sized(app, body):
     return re.sub(r'src="[^"]*_images/([^"/]+\.png)"', size, body)
 
 
+# A word of code with a hyphen stays in one line, up to so many letters: they fit the narrowest screen, in a list too.
+WHOLE = 24
+
+
 def breakable(body):
-    """A page whose tables have code that may break after / . _ and -, where letters follow, and not in the middle of a name."""
+    """A page whose code breaks after the signs that part names, where letters follow; addresses of numbers stay whole.
 
-    def parted(match):
-        return re.sub(r"(?<=\w)([/._-])(?=\w)", r"\1<wbr/>", match[0])
+    In tables that is each name; elsewhere long ones, and short ones stay in one line.
+    """
 
-    return re.sub(r"(?s)<td.*?</td>", lambda cell: re.sub(r'(?<=<span class="pre">)[^<]+', parted, cell[0]), body)
+    def parted(text):
+        return re.sub(r"(?<=\w)(?:[/_-]|(?<!\d)\.|\.(?!\d))(?=\w)|(?<=:/)/(?=\w)", r"\g<0><wbr/>", text)
+
+    def elsewhere(match):
+        if len(html.unescape(match[1])) > WHOLE:
+            return parted(match[1])
+        return f'<span class="whole">{match[1]}</span>' if "-" in match[1] else match[1]
+
+    # Sphinx puts each word of code, and the words of a link, into an element: on a page of many that is a third of all.
+    word = r'<span class="pre">([^<]+)</span>'
+    parts = re.split(r"(?s)(<td.*?</td>)", body)
+    parts[1::2] = [re.sub(word, lambda match: parted(match[1]), part) for part in parts[1::2]]
+    parts[::2] = [re.sub(word, elsewhere, part) for part in parts[::2]]
+    # Titles hold names and paths too.
+    parts[1::2] = [
+        re.sub(r">[^<]*[/_][^<]*<", lambda words: re.sub(r"(?<=\w)([/_])(?=\w)", r"\1<wbr/>", words[0]), part) for part in parts[1::2]
+    ]
+    return re.sub(
+        r'(?s)(<a class="reference internal" href="[^"]*">)<span class="(?:doc|std std-\w+)">(((?!</?span).)*)</span></a>',
+        r"\1\2</a>",
+        "".join(parts),
+    )
+
+
+# A download, as Sphinx writes it.
+DOWNLOAD = re.compile(r'(?s)(<a class="reference download internal" download="" href="[^"]*_downloads/([^"]+)")(>(.*?)</a>)')
+
+
+def told_apart(app, body):
+    """A page on which each of several downloads with one name says to screen readers where its file is saved."""
+    places = manifest.read(app.srcdir / "snippets")["saved_as"]
+    files = {str(target): Path(name).as_posix().removeprefix("snippets/") for name, (_, target) in app.env.dlfiles.items()}
+    named = {}
+    for _, target, _, words in DOWNLOAD.findall(body):
+        named.setdefault(re.sub("<[^>]*>", "", words), set()).add(unquote(target))
+
+    def told(match):
+        begin, target, rest, words = match.groups()
+        words, name = re.sub("<[^>]*>", "", words), files.get(unquote(target))
+        if not name or len(named[words]) == 1:
+            return match[0]
+        return f'{begin} aria-label="{words}, saved as {places.get(name, f"/root/{name}")}"{rest}'
+
+    return DOWNLOAD.sub(told, body)
 
 
 def mend_page(app, pagename, templatename, context, doctree):
@@ -211,7 +265,7 @@ def mend_page(app, pagename, templatename, context, doctree):
     # What marks the words of a search is fetched where there are any: see site.js.
     context["script_files"] = [script for script in context["script_files"] if "sphinx_highlight" not in str(script.filename)]
     if "body" in context:
-        context["body"] = breakable(sized(app, context["body"]))
+        context["body"] = breakable(told_apart(app, sized(app, context["body"])))
     if "furo_navigation_tree" in context:
         tree = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
         context["furo_navigation_tree"] = grouped(app, pagename, tree)

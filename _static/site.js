@@ -12,6 +12,9 @@ const remember = (tab) => {
   try { localStorage.setItem(KEY, JSON.stringify({ ...chosen(), [kindOf(tab)]: labelOf(tab) })); } catch { /* storage is blocked */ }
 };
 
+// Of the commands that a button copies, so many letters are its name.
+const NAME = 90;
+
 // Only the selected tab is a stop of the Tab key; the arrows, Home and End lead to the others.
 const refocus = () => {
   for (const tab of document.querySelectorAll(".sphinx-tabs-tab")) {
@@ -107,6 +110,32 @@ addEventListener("DOMContentLoaded", () => {
   contents?.setAttribute("role", "navigation");
   contents?.setAttribute("aria-label", "Headings");
   for (const icon of document.querySelectorAll(".icon svg, .theme-toggle svg, .back-to-top svg, .furo-related-icon")) icon.ariaHidden = "true";
+  // Of many buttons that copy, each says what it copies, the file or the beginning of the commands, and that it did.
+  const copiers = [...document.querySelectorAll("button.copybtn")];
+  const typed = (block) => [...block.childNodes].filter((part) => !part.matches?.(".gp, .go")).map((part) => part.textContent).join("");
+  const nameAll = () => {
+    for (const button of copiers) {
+      const file = button.closest(".literal-block-wrapper")?.querySelector(".caption-text");
+      const words = (file ? file.querySelector("[aria-label]")?.getAttribute("aria-label") || file.textContent : typed(button.parentElement.querySelector("pre"))).replace(/\s+/g, " ").trim();
+      button.setAttribute("aria-label", `Copy ${words.length > NAME ? `${words.slice(0, NAME)} …` : words}`);
+    }
+  };
+  nameAll();
+  addEventListener("values", nameAll);
+  if (copiers.length) {
+    const said = document.body.appendChild(document.createElement("p"));
+    said.className = "heard";
+    said.setAttribute("role", "status");
+    addEventListener("click", ({ target }) => {
+      const button = target.closest("button.copybtn");
+      if (!button) return;
+      // What copies takes the focus away, and leaves it nowhere.
+      button.focus();
+      said.textContent = "";
+      setTimeout(() => { if (button.matches(".success")) said.textContent = "Copied"; }, 100);
+    });
+  }
+
   // An observer asks for no layout of its own, and hears of boxes that a tab or scrolling brings up.
   const scrollable = new ResizeObserver((boxes) => {
     for (const { target } of boxes) {

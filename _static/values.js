@@ -119,6 +119,7 @@
     }
     const back = document.querySelector(".values-back");
     if (back) back.hidden = !before;
+    dispatchEvent(new Event("values"));
   };
   const take = (next, words) => {
     values = next;

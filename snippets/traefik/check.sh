@@ -14,14 +14,10 @@ install -m 400 /etc/ssl/private/hub.key "$folder/site.key"
 chown -R traefik: "$folder"
 setpriv --reuid traefik --regid traefik --clear-groups /opt/traefik/bin/traefik --configFile="$folder/traefik.yaml" >"$folder/said" 2>&1 &
 pid=$!
-# The last thing that it says of a new configuration.
-for _ in $(seq 100); do
-    kill -0 $pid 2>/dev/null || break
-    ! grep -q 'Adding route for hub.example.com' "$folder/said" || break
-    sleep 0.1
-done
-kill $pid 2>/dev/null || true
-wait $pid || true
+# Until the last thing that it says of a new configuration, or its end.
+goes_on="kill -0 $pid && ! grep -q 'Adding route for hub.example.com' $folder/said"
+timeout 10 sh -c "while $goes_on; do sleep 0.1; done" 2>/dev/null || true
+kill $pid 2>/dev/null && wait $pid || true
 grep -E ' ERR | FTL |command traefik error' "$folder/said" >"$folder/wrong" || true
 # A misspelt word at the margin it passes over in silence, with all that stands below it.
 grep -nHE '^[^ #]' "$folder"/sites/*.yaml | grep -vE ':(http|tcp|udp|tls):' | sed 's/$/ is no word of Traefik/' >>"$folder/wrong" || true

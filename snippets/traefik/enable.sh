@@ -31,14 +31,10 @@ for port in 80 443; do
     done
 done
 sh "$(dirname "$0")/check.sh"
-systemctl daemon-reload
 systemctl enable --quiet traefik.service
 # A restart, since a reload does not read traefik.yaml.
 systemctl restart traefik.service
 # It says that it has started, and then reads the sites: until it has, it hangs up.
-for _ in $(seq 100); do
-    ! perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:80") or exit 1;
-        print $s "GET / HTTP/1.0\r\n\r\n"; exit <$s> !~ / 301 /' || break
-    sleep 0.1
-done
+asks='$s = IO::Socket::INET->new("127.0.0.1:80") or exit 1; print $s "GET / HTTP/1.0\r\n\r\n"; exit <$s> !~ / 301 /'
+timeout 10 sh -c "until perl -MIO::Socket::INET -e '$asks'; do sleep 0.1; done" || true
 systemctl --no-pager --lines 0 status traefik.service

@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import trustme
 
-from tests.harness.machines import deployment
+from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import CHECK, URL
 from tests.harness.manifest import FURTHER_PROXIES, NEWEST, PUBLISHED, SAVED_AS, VALUES
 from tests.harness.measuring.changes import files
 
 HOST, BASE = VALUES["host"], VALUES["base_url"]
 each = pytest.mark.parametrize("proxy", FURTHER_PROXIES)
+# They have a copy of the key in a folder in memory.
+IN_MEMORY = ("caddy", "traefik")
 
 
 @pytest.fixture
@@ -115,6 +117,25 @@ def test_with_a_certificate_of_the_other_kind_browsers_have_the_same_ciphers(beh
     hub, front = behind(proxy, {VALUES["certificate"]: chain, VALUES["key"]: key})
     with front:
         assert seen(hub, "ciphers", URL, *RSA, "ECDHE-RSA-AES128-SHA") == RSA
+
+
+@each
+def test_a_reload_serves_a_renewed_certificate_and_a_start_needs_nothing_that_was_in_memory(behind, proxy):
+    """Who has a terminal reads no copy of the key, not even a new one."""
+    _, front = behind(proxy)
+    service = FURTHER_PROXIES[proxy].service
+    chain, key = deployment.pem(deployment.authority().issue_cert(HOST))
+    with front as machine:
+        before = faults.serial(machine)
+        machine.put({VALUES["certificate"]: chain, VALUES["key"]: key})
+        renewed = faults.serial(machine, f"cat {VALUES['certificate']}")
+        machine.sh(f"systemctl reload {service}")
+        assert renewed != before
+        machine.until(f'test "$({faults.SERVED} | openssl x509 -noout -serial)" = {renewed}', timeout=10)
+        if proxy in IN_MEMORY:
+            assert machine.sh(f"stat -c '%a %U' /run/{proxy}/site.key").stdout.split() == ["400", proxy]
+            machine.sh(f"systemctl stop {service}; rm -rf /run/{proxy}; systemctl start {service}; {deployment.LISTENS}")
+            assert faults.serial(machine) == renewed
 
 
 # Logs
@@ -286,7 +307,7 @@ def test_traefik_comes_back_two_seconds_after_a_crash_and_not_after_an_end(behin
 # Folders in memory
 
 
-@pytest.mark.parametrize("proxy", ["caddy", "traefik"])
+@pytest.mark.parametrize("proxy", IN_MEMORY)
 def test_nobody_else_opens_the_folder_with_the_copy_of_the_key(behind, proxy):
     _, front = behind(proxy)
     with front as machine:

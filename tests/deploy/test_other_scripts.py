@@ -57,39 +57,114 @@ FOLDERS = "/etc/caddy /etc/haproxy /etc/traefik /run/systemd/system /etc/systemd
 LOOK = f"find {FOLDERS} -printf '%p %l %T@\\n' 2>/dev/null | sort"
 
 
-@pytest.mark.parametrize(("proxy", "words"), STATES)
-def test_what_is_in_the_way_is_named_and_the_server_stays_as_it_is(enabled, proxy, words):
-    machine, row = enabled(proxy), FURTHER_PROXIES[proxy]
-    state = row.states[words]
+def runs(service):
+    """The command that prints the number of a service's first process, 0 if it does not run."""
+    return f"systemctl show --property MainPID --value {service}"
+
+
+def refused(machine, proxy, state):
+    """What a script says in a state of its machine, in which it must end with an error, and what there is before and after.
+
+    That is all that it might change, and the processes that serve; systemd is asked for nothing.
+    """
+    row = FURTHER_PROXIES[proxy]
+    looks = (LOOK, runs(row.service), f"journalctl --quiet --unit {row.service} _PID=1 | wc -l")
     machine.sh(f"systemctl reset-failed {row.service}; {state['make']}")
     try:
-        before = [machine.sh(look, check=False).stdout for look in (LOOK, f"pgrep -x {row.service}")]
+        before = [machine.sh(look, check=False).stdout for look in looks]
         done = machine.exec("sh", "-c", script(proxy, state), check=False)
-        after = [machine.sh(look, check=False).stdout for look in (LOOK, f"pgrep -x {row.service}")]
+        after = [machine.sh(look, check=False).stdout for look in looks]
     finally:
         machine.sh(state.get("undo", "true"))
     said = done.stdout + done.stderr
     assert done.returncode, said
+    assert after[1:] == before[1:], said
+    assert not [word for word in state.get("seen", ()) if word not in said], said
+    machine.sh(f"systemctl reset-failed {row.service}; sh /root/{proxy}/enable.sh")
+    return said, before[0], after[0]
+
+
+@pytest.mark.parametrize(("proxy", "words"), STATES)
+def test_what_is_in_the_way_is_named_and_the_server_stays_as_it_is(enabled, proxy, words):
+    said, before, after = refused(enabled(proxy), proxy, FURTHER_PROXIES[proxy].states[words])
     expected = words.removeprefix("If you see ").split(" or ")
     assert any(one in said for one in expected), said
-    assert after[1] == before[1]
     if re.search("Another|Port|Somebody|already|is no link|CONFIG|is not in", expected[0]):
         assert "Nothing was changed" in said
         assert after == before
-    machine.sh(f"systemctl reset-failed {row.service}; sh /root/{proxy}/enable.sh")
+
+
+# What explains itself, and so stands on no page.
+MISSING = {
+    "the program": {
+        "make": "mv /opt/caddy/bin/caddy /root/caddy.program",
+        "undo": "mv /root/caddy.program /opt/caddy/bin/caddy",
+        "seen": ["There is no /opt/caddy/bin/caddy: install it first. Nothing was changed."],
+    },
+    "the key": {
+        "make": "mv /etc/ssl/private/hub.key /root/",
+        "undo": "mv /root/hub.key /etc/ssl/private/",
+        "seen": ["cannot stat '/etc/ssl/private/hub.key'"],
+    },
+}
+
+
+@pytest.mark.parametrize("what", MISSING)
+def test_caddy_that_runs_goes_on_while_something_is_missing(enabled, what):
+    refused(enabled("caddy"), "caddy", MISSING[what])
+
+
+def test_somebodys_changes_to_haproxys_own_file_are_told_and_stay(enabled):
+    machine = enabled("haproxy")
+    words = "Somebody has changed /etc/haproxy/haproxy.cfg. It stays as it is"
+    assert words not in machine.sh("sh /root/haproxy/enable.sh").stdout
+    machine.sh("echo '# lab' >>/etc/haproxy/haproxy.cfg")
+    try:
+        assert words in machine.sh("sh /root/haproxy/enable.sh").stdout
+        assert machine.sh("tail -n 1 /etc/haproxy/haproxy.cfg").stdout == "# lab\n"
+    finally:
+        machine.sh("sed -i '$d' /etc/haproxy/haproxy.cfg")
+
+
+# What a reader changes: where port 80 leads.
+LEADS = {"caddy": "redir https://hub", "haproxy": "prefix https://hub", "traefik": "replacement: https://hub"}
 
 
 @pytest.mark.parametrize("proxy", FURTHER_PROXIES)
 def test_the_script_puts_a_site_to_work_and_does_so_again(proxy):
     row = FURTHER_PROXIES[proxy]
     with prepared(proxy) as machine:
-        for _ in range(2):
+        for host in "hub", "lab":
+            machine.sh(f"sed -i 's|{LEADS[proxy]}|{LEADS[proxy][:-3]}{host}|' {row.saved_as[row.site]}")
+            machine.sh("true", {f"/etc/systemd/system/{row.service}.service.d/{host}.conf": f"[Service]\nEnvironment=FOR={host}\n"})
             machine.sh(f"systemctl reset-failed {row.service}", check=False)
+            process = machine.sh(runs(row.service)).stdout
             deployment.enable(machine, proxy)
             # Port 80 answers as soon as the script has ended.
             answer = machine.sh(f"perl -MIO::Socket::INET -e '{ASK}'").stdout
             assert " 301 " in answer, answer
+            assert f"https://{host}.example.com/" in answer
+            assert f"FOR={host}" in machine.sh(f"systemctl show --property Environment {row.service}").stdout
+        # WebSockets live on where a reload is enough.
+        assert (machine.sh(runs(row.service)).stdout == process) == (proxy == "haproxy")
         assert machine.sh(f"systemctl is-enabled {row.service}").stdout.strip() == "enabled"
 
 
-ASK = '$s = IO::Socket::INET->new("127.0.0.1:80") or die; print $s "GET / HTTP/1.0\\r\\n\\r\\n"; print scalar <$s>'
+def test_the_check_of_traefik_does_nothing_without_a_folder_of_its_own(enabled):
+    """As when /run is full. What follows would be done in the root's folder."""
+    with_full = "mkdir /root/full; ln -s /bin/false /root/full/mktemp; PATH=/root/full:$PATH sh /root/traefik/check.sh 2>&1"
+    done = enabled("traefik").sh(with_full, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_the_script_of_traefik_says_what_was_checked_and_what_systemd_says_and_leaves_no_folder(enabled):
+    said = enabled("traefik").sh("sh /root/traefik/enable.sh; ls /run").stdout
+    assert re.match("Traefik takes its files[.]\n.*Active: active .running.", said, re.S), said
+    assert "traefik-check" not in said
+
+
+def test_the_folder_of_caddys_log_is_for_the_group_adm(enabled):
+    assert enabled("caddy").sh("stat -c '%a %U %G' /var/log/caddy").stdout.split() == ["2750", "caddy", "adm"]
+
+
+ASK = '$s = IO::Socket::INET->new("127.0.0.1:80") or die; print $s "GET / HTTP/1.0\\r\\n\\r\\n"; print <$s>'

@@ -375,7 +375,7 @@ def test_a_download_of_the_landing_page_holds_the_values_too(site, reader, page,
     expected = copied(site, page, "nginx/jupyterhub.conf")
     page.goto(f"{reader.address}index.html")
     with page.expect_download() as download:
-        page.get_by_role("link", name="jupyterhub.conf", exact=True).first.click()
+        page.get_by_role("link", name="jupyterhub.conf, saved as /etc/nginx/conf.d/jupyterhub.conf").click()
     download.value.save_as(tmp_path / "file")
     assert (tmp_path / "file").read_text("utf-8") == expected
 

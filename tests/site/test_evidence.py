@@ -136,7 +136,7 @@ def test_every_published_file_can_have_evidence():
         evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
     )
     rows += [evidence.row("accepted", proxy, "1.0", [f"hosts/{proxy}.diff", f"framed/{proxy}.diff"]) for proxy in PROXIES]
-    lists = [f"{folder}/requirements.txt" for folder in ("logins", "slurm", "two-proxies", "database", "docker")]
+    lists = [f"{folder}/requirements.txt" for folder in ("logins", "lti", "slurm", "two-proxies", "database", "docker")]
     rows.append(evidence.row("accepted", "pip", "1.0", lists))
     rows.append(
         evidence.row(

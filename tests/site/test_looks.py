@@ -226,10 +226,10 @@ def test_little_moves_while_a_page_loads_with_values_of_the_readers_own(site, re
     assert not {where: shift for where, shift in moved.items() if shift > SHIFT}
 
 
-# Names in code in tables, and words of the sidebar, whose letters stand in more than one line.
+# Names in code, and words of the sidebar, whose letters stand in more than one line; and words that are to stay in one.
 BROKEN = """() => {
     const told = [], range = document.createRange();
-    for (const code of document.querySelectorAll("td code, .sidebar-tree a")) {
+    for (const code of document.querySelectorAll("article :not(pre, .archive-sum) > code, .sidebar-tree a")) {
         if (!code.checkVisibility()) continue;
         const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
         while (walker.nextNode()) for (const word of walker.currentNode.data.matchAll(/[A-Za-z0-9]+/g)) {
@@ -239,13 +239,17 @@ BROKEN = """() => {
             if (lines.size > 1) told.push(`${word[0]} of ${code.textContent}`);
         }
     }
+    for (const word of document.querySelectorAll("article .whole")) {
+        if (word.getClientRects().length > 1) told.push(`${word.textContent} is in two lines`);
+    }
     return told;
 }"""
 WITH_NAMES = ("index.html", "deploy/other-proxies.html", "deploy/shares.html", "deploy/upgrade.html", "troubleshooting/index.html")
+WITH_NAMES += ("deploy/active-directory.html", "deploy/docker.html", "deploy/other-kernels.html")
 
 
-def test_no_name_in_a_table_breaks_in_its_middle(reader):
-    """On a narrow screen: after / . _ and - it may, elsewhere the table is wider than the screen, and scrolls."""
+def test_no_name_breaks_in_its_middle(reader):
+    """On a narrow screen: after / . _ and - it may, elsewhere a table is wider than the screen, and scrolls."""
     page = reader.context(viewport=NARROW).new_page()
     told, names = [], 0
     for address in WITH_NAMES:
@@ -261,8 +265,23 @@ def test_no_name_in_a_table_breaks_in_its_middle(reader):
     wide.locator(".sidebar-tree .current-page wbr").evaluate_all("breaks => breaks.forEach(one => one.remove())")
     assert wide.evaluate(BROKEN) == ["REDIRECTS of ERR_TOO_MANY_REDIRECTS"], "names that break are seen"
     wide.context.close()
+    page.goto(f"{reader.address}deploy/active-directory.html")
+    page.add_style_tag(content="code .whole { white-space: normal !important }")
+    assert "is in two lines" in "".join(page.evaluate(BROKEN)), "words in two lines are seen"
     page.add_style_tag(content="td code { overflow-wrap: anywhere !important } table { table-layout: fixed; width: 9rem !important }")
     assert page.evaluate(BROKEN), "names that break are seen"
+    page.context.close()
+
+
+def test_what_leads_from_a_line_to_its_entry_fits_a_telephone(reader):
+    """The second column has the links: nobody has to scroll a table to see them."""
+    page = reader.context(viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"{reader.address}troubleshooting/index.html")
+    wider = "[...document.querySelectorAll('.table-wrapper')].filter(box => box.scrollWidth > box.clientWidth).length"
+    assert page.locator(".table-wrapper").count() > 3
+    assert page.evaluate(wider) == 0
+    page.locator("td wbr").evaluate_all("breaks => breaks.forEach(one => one.remove())")
+    assert page.evaluate(wider) > 0, "a table that is too wide is seen"
     page.context.close()
 
 
@@ -555,7 +574,7 @@ def test_a_screen_reader_hears_a_name_of_everything(reader, name, size):
     found = {address: NAMELESS.findall(words) for address, words in told.items()}
     assert not {address: lines for address, lines in found.items() if lines}
     for words in told.values():
-        assert all(re.search(f"(?m)^ *- {place}:$", words) for place in ('navigation "Pages"', "main", "search"))
+        assert all(re.search(f"(?m)^ *- {place}:$", words) for place in ('navigation "Pages"', "main", 'search "This guide"'))
     assert 'tab "nginx" [selected]' in told[PROXY]
     assert 'tabpanel "nginx"' in told[PROXY]
     assert 'textbox "Lines of a log' in told["troubleshooting/index.html"]

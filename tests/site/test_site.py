@@ -204,7 +204,8 @@ def test_addresses_and_versions_are_those_of_the_manifest():
     host = MANIFEST["values"]["host"]
     hosts = {host, f"alice.{host}", "127.0.0.1", "calysto.github.io", "login.example.com", "other.example.com"}
     hosts |= {"registry.example.com", "hub.jupyter.org", "kubernetes.github.io"}
-    hosts |= {"lms.example.com", "lms.example.org"}
+    # Platforms, and what the claims of LTI begin with.
+    hosts |= {"lms.example.com", "lms.example.org", "purl.imsglobal.org"}
     hosts |= {"tljh.jupyter.org", "z2jh.jupyter.org"}
     # The machine on the network of its containers.
     hosts.add("10.123.0.1")

@@ -227,9 +227,12 @@ def replace_certificate(gateway: engine.Container) -> str:
     return serial(gateway, f"cat {VALUES['certificate']}")
 
 
-def serial(gateway: engine.Container, source: str = "") -> str:
+# The certificate that browsers get.
+SERVED = f"openssl s_client -connect 127.0.0.1:443 -servername {VALUES['host']} </dev/null 2>/dev/null"
+
+
+def serial(gateway: engine.Container, source: str = SERVED) -> str:
     """The serial number of the certificate that browsers get, or of the one that a command prints."""
-    source = source or f"openssl s_client -connect 127.0.0.1:443 -servername {VALUES['host']} </dev/null 2>/dev/null"
     return gateway.sh(f"{source} | openssl x509 -noout -serial").stdout.strip()
 
 

@@ -194,6 +194,12 @@ def logins(name: str) -> Image:
 
 
 @cache
+def lti(name: str) -> Image:
+    """A machine of a kind in `HUBS` with what a login from a learning platform takes; built when first asked for."""
+    return _with_wheels("lti", name, "ca-certificates wget")
+
+
+@cache
 def sign_on(name: str) -> Image:
     """A machine of a kind in `HUBS` with Apache, and a module by which it asks users who they are; built when first asked for."""
     return Image(_beside("sign-on", name), hub(name).tag, "sign-on.Containerfile")

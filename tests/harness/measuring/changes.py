@@ -302,7 +302,7 @@ KINDS: dict[str, Callable[[str, list[str]], Iterator[Directive]]] = {
 # What is no configuration: the check has tests and a score of its own, and the rest is read by pip. Of each part of the differences
 # for a balancer, test_balancer sees what breaks without it; what stands beside another site is the published site's, but for what
 # test_existing_site sees. What each line for a faster first load does, test_faster sees; what a script for more kernels is for,
-# test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect and test_ldap see. Of a
+# test_other_kernels, which fetches them; what each part of a login elsewhere refuses, test_openid_connect, test_lti and test_ldap see. Of a
 # cluster's files, test_slurm sees what each limit and each wall is for; of those for a host name for each user, test_user_hosts what
 # each part keeps away; of two proxies, test_two_proxies what a restart of each part cuts; what makes the editor one for Lua,
 # test_languages; of a move to another database, test_database what comes over; of those for

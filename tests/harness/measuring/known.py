@@ -61,9 +61,12 @@ def told(place: str, line: str) -> bool:
 
 
 def elsewhere() -> Iterable[tuple[str, str]]:
-    """The lines that other pages are about, with those pages: (page, line)."""
+    """The lines that other pages are about, with those pages: (page, line). ValueError for a row of another kind."""
     table = (ATLAS / "index.md").read_text("utf-8").partition("## Elsewhere in this guide")[2]
-    for cell, page, anchor in re.findall(r"^\| (.*?) \| \[\]\(\.\./(\S+?)\.md(#\S+)?\) \|$", table, re.M):
+    for row in re.findall(r"^\| .*\]\(.*$", table, re.M):
+        if not (found := re.fullmatch(r"\| (.*?) \| \[[^\]]*\]\(\.\./(\S+?)\.md(#\S+)?\) \|", row)):
+            raise ValueError(f"{ATLAS.name}/index.md: this row has no line and one link to a page: {row}")
+        cell, page, anchor = found.groups(default="")
         for line in re.findall(r"`([^`]+)`", cell):
             yield f"{page}{anchor}", line
 

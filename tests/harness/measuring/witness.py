@@ -83,7 +83,8 @@ SEE: dict[str, list[str]] = {
 # Those of a further reverse proxy: what it serves, and its scripts, service and rotation.
 FURTHER = ["deploy/" + name for name in ("other_lines", "safe", "lines", "fast", "traps", "logs", "limits", "faults", "ladder")]
 SEE |= {f"{proxy}/": FURTHER for proxy in FURTHER_PROXIES}
-SEE = {f"{proxy}/{name}": ["deploy/other_scripts"] for proxy in FURTHER_PROXIES for name in ("enable.sh", "check.sh")} | SEE
+SEE |= {f"{proxy}/{name}": ["deploy/other_scripts"] for proxy in FURTHER_PROXIES for name in ("enable.sh", "check.sh")}
+SEE |= {name: ["deploy/other_lines"] for name in ("caddy/jupyterhub.logrotate", "traefik/logrotate.conf")}
 
 
 def _name(test: str) -> str:
@@ -111,8 +112,12 @@ def collected(whole: bool = False) -> list[str]:
 
 
 def modules(name: str) -> list[str]:
-    """The files of tests that may see a snippet at work, those first that are tried first."""
-    return [*dict.fromkeys(_name(one) for start in SEE if name.startswith(start) for one in SEE[start])]
+    """The files of tests that may see a snippet at work, those first that are tried first.
+
+    A snippet that stands in `SEE` by its whole name is seen by those alone.
+    """
+    starts = [name] if name in SEE else [start for start in SEE if name.startswith(start)]
+    return [*dict.fromkeys(_name(one) for start in starts for one in SEE[start])]
 
 
 def seeing(name: str, tests: list[str]) -> dict[str, float]:
@@ -122,7 +127,10 @@ def seeing(name: str, tests: list[str]) -> dict[str, float]:
     alone = name.startswith(("jupyterhub/install", "kernel/", "jigsaw/install"))
 
     def concerns(test: str) -> bool:
-        words = set(re.split(r"[-_\[\]]", test.partition("::")[2].replace(f"{folder}s_", f"{folder}_")))
+        title, _, row = test.partition("::")[2].replace(f"{folder}s_", f"{folder}_").partition("[")
+        # Which reverse proxy a row is for stands in it, or else in the test's own name.
+        of_row, of_title = (set(re.split(r"[-_\]]", part)) for part in (row, title))
+        words = of_row if of_row & EVERY_PROXY.keys() else of_title | of_row
         others = words & (EVERY_PROXY.keys() - {folder})
         if folder in EVERY_PROXY and folder not in words and (others or weekly(name)):
             return False

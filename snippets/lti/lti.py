@@ -1,0 +1,88 @@
+# /etc/jupyterhub/lti.py
+# Users come from a learning platform, by LTI 1.3. The last line of jupyterhub_config.py reads this file.
+import asyncio
+import grp
+import os
+import pwd
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pamela
+from ltiauthenticator.lti13.auth import LTI13Authenticator
+from ltiauthenticator.lti13.handlers import LTI13CallbackHandler
+from tornado import web
+
+c = get_config()
+
+PLATFORM = "https://lms.example.org"
+# The platform's names for the places where the hub is installed. The package itself takes any.
+DEPLOYMENTS = {"1"}
+# alice@example.com is the account alice. Addresses of any other domain lead to no account.
+DOMAIN = "example.com"
+# The accounts of users whose address does not say it, by the platform's id for the user:
+# ACCOUNTS = {"5f0c7f1e-92d4": "dana"}
+ACCOUNTS = {}
+# Members of this Unix group have an account for the hub. root and the system's accounts are not in it.
+UNIX_GROUP = "jupyterhub"
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+WAITING = ThreadPoolExecutor(4)
+
+
+class PatientHandler(LTI13CallbackHandler):
+    """Waits for the platform's keys beside the hub's own work, so that a slow platform keeps nobody else waiting."""
+
+    async def post(self):
+        checked = asyncio.get_running_loop().run_in_executor(WAITING, self.decode_and_validate_launch_request)
+        await asyncio.wait([checked])
+        self.decode_and_validate_launch_request = checked.result
+        await super().post()
+
+
+class AccountAuthenticator(LTI13Authenticator):
+    """Lets somebody in who comes from a known deployment and has a valid account on this machine."""
+
+    callback_handler = PatientHandler
+
+    def get_username(self, token):
+        if token[f"{CLAIM}deployment_id"] not in DEPLOYMENTS:
+            raise web.HTTPError(403, "This hub does not know this deployment of the platform.")
+        if token.get("sub") in ACCOUNTS:
+            return ACCOUNTS[token["sub"]]
+        # The package itself would take the platform's id as a name, if there is no address.
+        if not token.get("email"):
+            raise web.HTTPError(403, "Your learning platform does not send your email address.")
+        name, _, domain = str(token["email"]).lower().rpartition("@")
+        if domain != DOMAIN or not re.fullmatch("[a-z][a-z0-9._-]{0,31}", name):
+            raise web.HTTPError(403, "Your email address leads to no account on this hub.")
+        return name
+
+    def get_custom_html(self, base_url):
+        # A login can only begin on the platform. This is seen by users who open the hub without it.
+        return f'<p>Log in by the link in your course on <a href="{PLATFORM}">the learning platform</a>.</p>'
+
+    async def check_allowed(self, name, auth_model):
+        try:
+            groups = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+            if grp.getgrnam(UNIX_GROUP).gr_gid not in groups:
+                self.log.warning("%s is not in the Unix group %s", name, UNIX_GROUP)
+                return False
+            # An account that is locked out of the machine, by leave.sh for example, has expired.
+            pamela.check_account(name, "login")
+        except KeyError:
+            self.log.warning("%s has no account on this machine", name)
+            return False
+        except pamela.PAMError as error:
+            self.log.warning("%s has an account that may not log in: %s", name, error)
+            return False
+        return True
+
+
+c.JupyterHub.authenticator_class = AccountAuthenticator
+# What the platform calls itself, where it lets users be asked who they are, and where its keys are.
+c.LTI13Authenticator.issuer = PLATFORM
+c.LTI13Authenticator.authorize_url = f"{PLATFORM}/auth"
+c.LTI13Authenticator.jwks_endpoint = f"{PLATFORM}/keys"
+# What the platform calls the hub.
+c.LTI13Authenticator.client_id = {"jupyterhub"}
+# So many seconds the platform's clock may be ahead of this machine's, or behind it.
+c.LTI13LaunchValidator.time_leeway = 10
