@@ -131,6 +131,7 @@ def failed(cluster, seconds="60"):
     return last
 
 
+HOME = VALUES["singleuser"]["extraEnv"]["HOME"]
 FILES = {"secret": {"secretName": "singleuser", "items": [{"key": name, "path": name} for name in ("passwd", "headers")]}}
 # What the page promises of a Pod, by the way to it.
 PROMISED = {
@@ -238,7 +239,7 @@ print(json.dumps({
     "powers": [status[name].split()[0] for name in ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp")],
     "account": os.path.exists("/var/run/secrets/kubernetes.io") or os.path.exists("/run/secrets/kubernetes.io"),
     "shared": os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_frsize,
-    "writes": [path for path in ("/etc/passwd", "/opt/jupyterhub/x", "/etc/jupyter/x", "/home/jovyan/x") if writes(path)],
+    "writes": [path for path in ("/etc/passwd", "/opt/jupyterhub/x", "/etc/jupyter/x", str(home / "x")) if writes(path)],
     "prompt": subprocess.run(["bash", "-ic", "echo ${PS1@P}"], capture_output=True, text=True).stdout.strip(),
 }))"""
 WITHIN = {
@@ -249,7 +250,7 @@ WITHIN = {
     "powers": ["0000000000000000", "0000000000000000", "1", "2"],
     "account": False,
     "shared": 1 << 30,
-    "writes": ["/home/jovyan/x"],
+    "writes": [f"{HOME}/x"],
 }
 
 
@@ -269,7 +270,7 @@ def test_the_home_begins_empty_and_files_stay_from_pod_to_pod(at_rest):
     at_rest.hub.on_server("save", URL, "alice", "kept.txt", "mine\n")
     first = at_rest.place.inspect("{{.Id}}")
     at_rest.stop()
-    assert at_rest.inside("print(open('/home/jovyan/kept.txt').read())").split() == ["mine"]
+    assert at_rest.inside("import pathlib; print((pathlib.Path.home() / 'kept.txt').read_text())").split() == ["mine"]
     assert at_rest.place.inspect("{{.Id}}") != first
 
 
