@@ -119,6 +119,34 @@ def test_with_a_certificate_of_the_other_kind_browsers_have_the_same_ciphers(beh
         assert seen(hub, "ciphers", URL, *RSA, "ECDHE-RSA-AES128-SHA") == RSA
 
 
+# What an administrator may have written for older clients of other sites.
+OLD = ["s/ssl-default-bind-ciphers .*/ssl-default-bind-ciphers ALL:@SECLEVEL=0/"]
+OLD += ["s/ssl-default-bind-options .*/ssl-default-bind-options ssl-min-ver TLSv1.0/"]
+ASKED = "openssl s_client -connect 127.0.0.1:443 -servername {host} {options} </dev/null 2>&1"
+
+
+def test_haproxys_site_has_its_own_words_on_tls_whatever_the_first_file_says(behind):
+    _, front = behind("haproxy")
+    with front as machine:
+
+        def asked(options):
+            return machine.sh(ASKED.format(host=HOST, options=options), check=False).stdout
+
+        first = "/etc/haproxy/haproxy.cfg"
+        machine.sh(f"sed -i '{'; '.join(OLD)}' {first}; grep -c SECLEVEL=0 {first}; systemctl restart haproxy; {deployment.LISTENS}")
+        assert "alert protocol version" in asked("-tls1_1 -cipher ALL:@SECLEVEL=0")
+        assert "alert handshake failure" in asked("-tls1_2 -cipher AES128-SHA:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")
+        said = asked("-tls1_2")
+    assert "Verify return code" in said
+    assert "TLS session ticket:" not in said
+
+
+def test_who_does_not_end_the_handshake_is_let_go_by_haproxy(behind):
+    hub, front = behind("haproxy")
+    with front:
+        assert seen(hub, "unhurried", HOST, "443", "24", "") == pytest.approx(15, abs=4)
+
+
 @each
 def test_a_reload_serves_a_renewed_certificate_and_a_start_needs_nothing_that_was_in_memory(behind, proxy):
     """Who has a terminal reads no copy of the key, not even a new one."""
@@ -151,7 +179,7 @@ def lines(log, proxy):
         return {
             (f"{row['request']['method']} {row['request']['uri']}", str(row["status"]), row["user_agent"].partition("/")[0]) for row in told
         }
-    return {COMMON.match(line).groups() for line in log.splitlines() if " HTTP/1.0" not in line}
+    return {COMMON.fullmatch(line).groups() for line in log.splitlines() if " HTTP/1.0" not in line}
 
 
 @each
@@ -304,6 +332,18 @@ def test_traefik_comes_back_two_seconds_after_a_crash_and_not_after_an_end(behin
     assert 1.9 < again - ended < 3.9
 
 
+@pytest.mark.parametrize("proxy", IN_MEMORY)
+def test_after_a_rotation_requests_are_in_the_new_log(behind, proxy):
+    hub, front = behind(proxy)
+    log = FURTHER_PROXIES[proxy].log
+    with front as machine:
+        hub.on_server("redirected", f"https://{HOST}", "/?before")
+        machine.until(f"grep -q python-requests {log}", timeout=10)
+        machine.sh(f"logrotate --force {ROTATION[proxy]}")
+        hub.on_server("redirected", f"https://{HOST}", "/?after")
+        machine.until(f"grep -q python-requests {log}", timeout=10)
+
+
 # Folders in memory
 
 
@@ -333,13 +373,15 @@ def test_a_log_is_rotated_each_night_and_fourteen_are_kept(proxy):
         own = f"install -d -o {proxy} -g adm -m 2750 {folder}"
         today, earlier = machine.sh("date +%Y-%-m-%-d; date -d '2 days ago' +%Y-%-m-%-d").stdout.split()
 
-        def rotate(day, text, more=""):
+        def rotate(day, text):
             """What there is after a night; what logrotate says of it is an error."""
             write = f"printf '{text}' | install -o {proxy} -g adm -m 640 /dev/stdin {log}" if text is not None else f"rm -f {log}"
             done = machine.sh(
-                f"{own}; {write}; logrotate {more} --state /root/state {rules}", {"/root/state": STATE.format(log=log, day=day)}
+                f"{own}; {write}; logrotate --verbose --state /root/state {rules}", {"/root/state": STATE.format(log=log, day=day)}
             )
             assert "error" not in done.stderr, done.stderr
+            # Caddy's own user does it, in its own folder.
+            assert ("switching euid from 0 to" in done.stderr) == (proxy == "caddy")
             return sorted(machine.sh(f"ls {folder}").stdout.split())
 
         name = log.rpartition("/")[2]

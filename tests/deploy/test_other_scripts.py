@@ -157,8 +157,9 @@ def test_the_check_of_traefik_does_nothing_without_a_folder_of_its_own(enabled):
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_the_script_of_traefik_says_what_was_checked_and_what_systemd_says_and_leaves_no_folder(enabled):
+def test_the_script_of_traefik_says_what_was_checked_and_what_systemd_says_and_leaves_nothing(enabled):
     said = enabled("traefik").sh("sh /root/traefik/enable.sh; ls /run").stdout
+    assert enabled("traefik").sh("grep -als '[c]onfigFile=/run/traefik-check' /proc/[0-9]*/cmdline", check=False).stdout == ""
     assert re.match("Traefik takes its files[.]\n.*Active: active .running.", said, re.S), said
     assert "traefik-check" not in said
 

@@ -1,6 +1,7 @@
 """Traps of the further reverse proxies: what becomes of users without the line that keeps them out of it, and where a program begins it."""
 
 import json
+import time
 
 import pytest
 
@@ -56,6 +57,8 @@ def test_caddys_reload_cuts_websockets(hubs, lived):
     hub = hubs(NEWEST)
     with front(hub, "caddy", *([] if lived else [(SITE, "stream_close_delay", "")])) as machine, faults.watching(hub) as told:
         machine.sh("systemctl reload caddy")
+        # Longer than a connection lives that is given a second.
+        time.sleep(3)
     assert told["lived"] == RELOADED | {"websocket": lived}, told
 
 

@@ -147,11 +147,14 @@ def challenge(host: str, port: str) -> list:
         return seen
 
 
-def unhurried(host: str, port: str, seconds: str) -> float | None:
-    """After how many seconds a client is let go that sends a header byte by byte to a port without TLS; None if it is not within these."""
+def unhurried(host: str, port: str, seconds: str, header: str = "GET / HTTP/1.1\r\nHost: {}\r\nX-Drop: ") -> float | None:
+    """After how many seconds a client is let go that sends a header byte by byte to a port; None if it is not within these.
+
+    With no `header` it sends nothing, as who never begins to speak TLS.
+    """
     connection = socket.create_connection((host, int(port)), timeout=5)
-    connection.sendall(b"GET / HTTP/1.1\r\nHost: " + host.encode() + b"\r\nX-Drop: ")
-    return raw_client.patience(connection, float(seconds), b"a")
+    connection.sendall(header.format(host).encode())
+    return raw_client.patience(connection, float(seconds), b"a" if header else b"")
 
 
 def in_pieces(url: str, megabytes: str) -> list:
