@@ -29,6 +29,21 @@ KEPT, CONFIG = "/etc/jupyterhub/oidc-secret", SAVED_AS["jupyterhub/jupyterhub_co
 SIGN_IN = "Sign in with Example University"
 
 
+def own_token(user: User) -> str:
+    """A token of the hub's API, which a user who is logged in makes on the hub's own page."""
+    page = user.page()
+    page.goto(f"{URL}hub/token", wait_until="networkidle")
+    shown = page.locator("#token-result", has_text=re.compile(r"\S{20}"))
+
+    def asked() -> None:
+        page.get_by_role("button", name="Request new API token").click()
+        shown.wait_for(timeout=3000)
+
+    # The button does nothing before the page's scripts have come.
+    engine.wait(asked, timeout=40)
+    return shown.inner_text().strip()
+
+
 def person(email: str, *groups: str, checked: bool = True) -> dict:
     """The claims of somebody."""
     return {"email": email, "email_verified": checked, "groups": list(groups)}
