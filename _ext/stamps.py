@@ -139,6 +139,8 @@ def stamp(app, doctree):
                 "", refdomain="std", reftype="ref", reftarget=label(name), refexplicit=True, refwarn=True, refdoc=app.env.docname
             )
             link += nodes.inline("", words[0].upper() + words[1:])
+            # For who hears one link after the other.
+            link += nodes.inline("", f", for {source.name}", classes=["visually-hidden"])
             block += nodes.paragraph("", "", link, classes=["stamp", "no-search"])
 
 
