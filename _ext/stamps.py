@@ -140,7 +140,7 @@ def stamp(app, doctree):
             )
             link += nodes.inline("", words[0].upper() + words[1:])
             # For who hears one link after the other.
-            link += nodes.inline("", f", for {source.name}", classes=["visually-hidden"])
+            link += nodes.inline("", f", for {source.name}", classes=["heard"])
             block += nodes.paragraph("", "", link, classes=["stamp", "no-search"])
 
 

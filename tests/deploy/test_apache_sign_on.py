@@ -200,13 +200,12 @@ def test_the_secret_does_not_come_to_a_users_server(place, followed):
 def test_the_check_climbs_with_a_token_and_not_if_apache_asks_everywhere(place, followed):
     with place.user("alice") as user:
         token = logins.own_token(user)
-    place.hub.machine.put({f"{CHECK}/token.txt": token})
-    rungs = place.hub.check("--token-file", f"{CHECK}/token.txt", user="")
+    rungs = place.hub.check(token=token)
     assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
     assert [rung["rung"] for rung in rungs][-1] == "blocks_shown"
 
     with edited(place, CONF, f"s|<Location .*|<Location {VALUES['base_url']}>|; /ProxyPass/d; /Authorization/d"):
-        last = place.hub.check("--token-file", f"{CHECK}/token.txt", user="")[-1]
+        last = place.hub.check(token=token)[-1]
     assert not last["ok"]
     assert "A login in front of the hub comes first" in last["cause"], tell(last)
 

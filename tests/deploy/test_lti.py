@@ -100,8 +100,7 @@ def test_the_link_of_the_course_opens_its_notebook(there):
 def test_the_check_climbs_with_a_token_that_the_user_has_made(there):
     with there.user("alice") as user:
         token = logins.own_token(user)
-    there.hub.machine.put({f"{deployment.CHECK}/token.txt": token})
-    rungs = there.hub.check("--token-file", f"{deployment.CHECK}/token.txt", user="")
+    rungs = there.hub.check(token=token)
     assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
     assert [rung["rung"] for rung in rungs][-1] == "blocks_shown"
 

@@ -71,8 +71,7 @@ def test_a_user_logs_in_at_the_provider_and_the_kernel_computes(place, front, na
 def test_the_check_climbs_with_a_token_that_the_user_has_made(place, front):
     with place.user("alice") as user:
         token = logins.own_token(user)
-    place.hub.machine.put({f"{deployment.CHECK}/token.txt": token})
-    rungs = place.hub.check("--token-file", f"{deployment.CHECK}/token.txt", user="")
+    rungs = place.hub.check(token=token)
     assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
     assert [rung["rung"] for rung in rungs][-1] == "blocks_shown"
 

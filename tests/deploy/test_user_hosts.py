@@ -9,7 +9,7 @@ from tests.harness.browsers import attacks, user_browser
 from tests.harness.browsers.attacks import BLOCKS, REACH
 from tests.harness.browsers.user_browser import APPLICATIONS, URL
 from tests.harness.machines import deployment, existing_site, images, user_hosts
-from tests.harness.machines.deployment import CHECK, PYTHON
+from tests.harness.machines.deployment import PYTHON
 from tests.harness.machines.faults import SERVICE
 from tests.harness.machines.user_hosts import BASE, HOST, HOSTS, home
 from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, ROOT, SAVED_AS, VALUES
@@ -133,9 +133,7 @@ def test_a_user_climbs_the_ladder_at_a_name_of_their_own(place, followed, prove)
 
 
 def test_so_does_who_has_a_token(place, followed):
-    token = place.hub.on_server("token", URL, "bob")
-    place.hub.machine.put({f"{CHECK}/token.txt": token})
-    rungs = place.hub.check("--token-file", f"{CHECK}/token.txt", user="")
+    rungs = place.hub.check(token=place.hub.on_server("token", URL, "bob"))
     assert rungs[-1]["ok"], tell(rungs[-1])
     assert [rung["rung"] for rung in rungs] == LADDER
 

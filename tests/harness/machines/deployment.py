@@ -85,11 +85,17 @@ class Hub:
     values: Mapping[str, str] = field(default_factory=lambda: VALUES)
     suite: str = HOMES[0]
 
-    def check(self, *options: str, user: str = "alice", url: str = "") -> list[dict]:
-        """Climb the ladder with the published hubcheck.py, on the server itself; a dictionary for each rung."""
+    def check(self, *options: str, user: str = "alice", url: str = "", token: str = "") -> list[dict]:
+        """Climb the ladder with the published hubcheck.py, on the server itself; a dictionary for each rung.
+
+        A `token` of somebody's is in place of the `user`.
+        """
         url = url or f"https://{self.values['host']}{self.values['base_url']}"
         command = [PYTHON, f"{CHECK}/hubcheck.py", url, "--json", "--ca-file", f"{CHECK}/ca.pem"]
-        if user:
+        if token:
+            self.machine.put({f"{CHECK}/token.txt": token})
+            command += ["--token-file", f"{CHECK}/token.txt"]
+        elif user:
             command += ["--user", user, "--password-file", f"{CHECK}/{user}.txt"]
         with spent("climb of the ladder"):
             done = self.machine.exec(*command, *options, check=False, timeout=180)

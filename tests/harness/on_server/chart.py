@@ -142,11 +142,6 @@ def joined(values: dict, defaults: dict) -> dict:
     return made
 
 
-def secret(values: dict) -> dict[str, str]:
-    """By key, what is in the Secret of files for users' servers."""
-    return {name: file["stringData"] for name, file in values.get("singleuser", {}).get("extraFiles", {}).items()}
-
-
 def traits(values: dict) -> dict[str, dict[str, Any]]:
     """By class, what the chart's hub sets for these values: its own rendering first, and `hub.config` over it."""
     whole = joined(values, DEFAULTS)
