@@ -25,7 +25,8 @@ class AccountAuthenticator(GenericOAuthenticator):
     """Lets somebody in who is in the provider's group and has a valid account on this machine too."""
 
     def user_info_to_username(self, claims):
-        name, _, domain = str(claims.get("email")).lower().rpartition("@")
+        # As bytes, so that no letter beyond a to z becomes one of them: the Kelvin sign would be a k.
+        name, _, domain = str(claims.get("email")).encode("ascii", "replace").lower().decode().rpartition("@")
         if domain != DOMAIN or not re.fullmatch("[a-z][a-z0-9._-]{0,31}", name):
             raise web.HTTPError(403, "Your email address leads to no account on this hub.")
         # Some providers let people type any address, and say so.

@@ -51,7 +51,8 @@ class AccountAuthenticator(LTI13Authenticator):
         # The package itself would take the platform's id as a name, if there is no address.
         if not token.get("email"):
             raise web.HTTPError(403, "Your learning platform does not send your email address.")
-        name, _, domain = str(token["email"]).lower().rpartition("@")
+        # As bytes, so that no letter beyond a to z becomes one of them: the Kelvin sign would be a k.
+        name, _, domain = str(token["email"]).encode("ascii", "replace").lower().decode().rpartition("@")
         if domain != DOMAIN or not re.fullmatch("[a-z][a-z0-9._-]{0,31}", name):
             raise web.HTTPError(403, "Your email address leads to no account on this hub.")
         return name

@@ -1,6 +1,7 @@
 # /etc/jupyterhub/slurm.py
 # Users' servers are jobs of Slurm's. The last line of jupyterhub_config.py reads this file.
 import asyncio
+import shlex
 import time
 from html import escape
 
@@ -9,7 +10,7 @@ from batchspawner.api import BatchSpawnerAPIHandler
 from batchspawner.batchspawner import JobStatus
 from jupyterhub.apihandlers import default_handlers
 from tornado import web
-from traitlets import Dict
+from traitlets import Dict, default
 
 c = get_config()
 
@@ -49,6 +50,11 @@ class JobSpawner(SlurmSpawner):
     """batchspawner's own, with choices that are checked, a queue that tells what it waits for, and starts that fail at once."""
 
     choices = Dict(help="What users may choose: {what: {value: the words on the page}}, see choices.py.").tag(config=True)
+
+    @default("req_username")
+    def quoted_name(self):
+        """A shell of root's reads the name in the commands below. In a name from a directory it could find a command of its own."""
+        return shlex.quote(self.user.name)
 
     def chosen(self, options):
         """The options, if each is offered. batchspawner itself writes into the job's script whatever a user asks the hub for, or a link
