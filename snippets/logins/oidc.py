@@ -60,9 +60,13 @@ class AccountAuthenticator(GenericOAuthenticator):
         except (OSError, HTTPClientError) as error:
             self.log.warning("The provider does not say whether %s may stay: %s", user.name, error)
             return True
-        # JupyterHub itself does not look at the groups again.
-        if isinstance(fresh, dict) and not await self.check_allowed(user.name, fresh):
-            return False
+        # JupyterHub itself does not look at the groups and the name again.
+        if isinstance(fresh, dict):
+            if fresh["name"] != user.name:
+                self.log.warning("%s would be %s now", user.name, fresh["name"])
+                return False
+            if not await self.check_allowed(user.name, fresh):
+                return False
         return fresh
 
 
