@@ -1561,7 +1561,9 @@ def door(hub: Hub):
 def log_in(hub: Hub):
     """The user logs in through the hub's form, and the hub's cookies are marked Secure under HTTPS."""
     page = yield from login_page(hub)
-    if urlsplit(page.url).netloc != hub.parts.netloc or 'class="service-login"' in page.text:
+    # A button, or words of the hub's own that say where to log in.
+    formless = 'class="service-login"' in page.text or ('id="login-main"' in page.text and "<form" not in page.text)
+    if urlsplit(page.url).netloc != hub.parts.netloc or formless:
         where = page.url.partition("?")[0]
         raise Failed(f"GET {hub.base}hub/login leads to {where}, which has no form of the hub's: users log in elsewhere")
     form = {"username": hub.user, "password": hub.options.password, "_xsrf": hub.xsrf("hub/login")}
