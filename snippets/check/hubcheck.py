@@ -1572,7 +1572,12 @@ def log_in(hub: Hub):
         capital = "; the name has a capital letter" if hub.user != hub.user.lower() else ""
         raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}{capital} (from {whose(answer)})")
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
-    hub.request("GET", "hub/home")
+    home = hub.request("GET", "hub/home")
+    # Who types a domain or an email address may be known by another name.
+    known = re.search(r'\buser: "([^"\\<>]+)"', home.text)
+    if known and known[1] != hub.user:
+        hub.user = known[1]
+        yield f"the hub knows this user as {hub.user}"
     for cookie in hub.session.cookies:
         if cookie.name.startswith(("jupyterhub-", "__Host-jupyterhub-")) and hub.parts.scheme == "https":
             if not cookie.secure:

@@ -2002,6 +2002,16 @@ def test_who_logs_in_elsewhere_is_told_to_bring_a_token_and_gives_nobody_the_pas
     assert not [request for request in replay.seen if request["method"] == "POST"]
 
 
+@pytest.mark.parametrize("typed", ["Alice", "alice@example.com"])
+def test_who_types_another_name_goes_on_under_that_of_the_hub(place, typed):
+    replay = Replay.of("user")
+    script = b'<script>window.jhdata = { prefix: "/jupyter/", user: "alice", admin_access: false };</script>'
+    replay.change("GET", "/hub/home", lambda answer: dataclasses.replace(answer, body=script))
+    run = climb(place, replay, name=typed)
+    assert run.last["ok"], run.last
+    assert "the hub knows this user as alice" in str(run.rungs)
+
+
 def test_a_page_of_another_program_in_the_place_of_the_login_is_not_taken_for_the_hubs_own_words(place):
     replay = Replay.of("user")
     replay.change("GET", "/hub/login", pages(200, "OK", "<h1>Welcome</h1>"))
