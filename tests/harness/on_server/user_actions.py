@@ -584,7 +584,7 @@ def reaches(url: str, user: str) -> list[str]:
     asked = {
         "the hub": "hub/home",
         "the hub's API": "hub/api/user",
-        "the server": f"user/{quote(user, safe='')}/api/contents",
+        "the server": f"user/{quote(user, safe='@~')}/api/contents",
         "a start": "hub/spawn",
     }
     ways = {"session": {"cookies": cookies}, "token": {"headers": {"Authorization": f"token {token}"}}}
