@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 
 from tests.harness.browsers import user_browser
 from tests.harness.browsers.blocks import hello
-from tests.harness.machines import deployment, faults, slurm
-from tests.harness.machines.deployment import CHECK, PYTHON, URL
+from tests.harness.machines import deployment, faults, people, slurm
+from tests.harness.machines.deployment import PYTHON, URL
 from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence, local_users
 from tests.harness.measuring.ladder import tell
@@ -479,19 +479,11 @@ MADE_BY_ROOT = "/var/lib/jupyterhub/made"
 
 @pytest.fixture(scope="module")
 def strange(cluster, hub):
-    """All machines have accounts of these names, with homes of their own and alice's password."""
-    accounts = "".join(f"{name}:x:{number}:{number}::{STRANGE[name][0]}:/bin/bash\n" for name, number in NUMBERS.items())
-    groups = "".join(f"strange{number}:x:{number}:\n" for number in NUMBERS.values())
+    """All machines have accounts of these names."""
     for machine in (hub.machine, *cluster.nodes.values()):
-        machine.sh("cat >>/etc/passwd", input=accounts)
-        machine.sh("cat >>/etc/group", input=groups)
-    secret = hub.machine.sh("sed --quiet s/^alice:/:/p /etc/shadow").stdout
-    hub.machine.sh("cat >>/etc/shadow", input="".join(name + secret for name in STRANGE))
-    members = re.sub("(?m)^jupyterhub:.*", lambda line: ",".join([line[0], *STRANGE]), hub.machine.read("/etc/group"))
-    hub.machine.put({"/etc/group": members} | {f"{CHECK}/{name}.txt": hub.passwords["alice"] for name in STRANGE})
-    for name, number in NUMBERS.items():
-        hub.machine.exec("install", "--directory", "--mode=700", f"--owner={number}", f"--group={number}", STRANGE[name][0])
-        assert hub.machine.exec("id", "--user", name).stdout == f"{number}\n"
+        for name, number in NUMBERS.items():
+            people.account(machine, name, int(number), STRANGE[name][0])
+            assert machine.exec("id", "--user", name).stdout == f"{number}\n"
 
 
 @contextlib.contextmanager
