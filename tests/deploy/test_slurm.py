@@ -528,7 +528,7 @@ def test_no_name_or_home_is_a_command_or_an_option_of_roots(cluster, hub, strang
 HARM = {
     "x$(touch made)": f"stat --format %U {MADE_BY_ROOT} | grep -x root",
     "x$(>made)@example.com": f"stat --format %U {MADE_BY_ROOT} | grep -x root",
-    "bob --uid=root #": "stat --format %U /home/strange3/.jupyter-job.log | grep -x root",
+    "bob --uid=root #": f"stat --format %U {STRANGE['bob --uid=root #'][0]}/.jupyter-job.log | grep -x root",
     "x --nice=-100 --comment=y": "scontrol --oneliner show jobs | grep 'Nice=-100 '",
 }
 
@@ -537,11 +537,12 @@ HARM = {
 def test_without_its_method_roots_shell_or_sbatch_obeys_what_a_name_or_a_home_says(cluster, hub, strange, name):
     """Controls."""
     assert hub.machine.sh(HARM[name], check=False).returncode
-    hub.machine.sh(f"rm --force {shlex.quote(STRANGE[name][0])}/.jupyter-job.log")
+    forget_the_log = f"rm --force {shlex.quote(STRANGE[name][0])}/.jupyter-job.log"
+    hub.machine.sh(forget_the_log)
     with without(cluster, STRANGE[name][1]):
         hub.check("--until", "server_spawns", user=name)
         hub.machine.until(HARM[name], 20)
-        hub.machine.sh("rm --force /home/strange3/.jupyter-job.log")
+        hub.machine.sh(forget_the_log)
 
 
 # What users choose
