@@ -58,8 +58,8 @@ class Hub:
 
     @property
     def server(self) -> str:
-        """The path of the user's own server, below the base URL."""
-        return f"user/{quote(self.user, safe='')}/"
+        """The path of the user's own server, below the base URL, as JupyterHub writes it."""
+        return f"user/{quote(self.user, safe='@~')}/"
 
     def at(self, path: str) -> str:
         """The whole address of a path below the base URL."""

@@ -77,7 +77,9 @@ def door(hub: Hub):
 def log_in(hub: Hub):
     """The user logs in through the hub's form, and the hub's cookies are marked Secure under HTTPS."""
     page = yield from login_page(hub)
-    if urlsplit(page.url).netloc != hub.parts.netloc or 'class="service-login"' in page.text:
+    # A button, or words of the hub's own that say where to log in.
+    formless = 'class="service-login"' in page.text or ('id="login-main"' in page.text and "<form" not in page.text)
+    if urlsplit(page.url).netloc != hub.parts.netloc or formless:
         where = page.url.partition("?")[0]
         raise Failed(f"GET {hub.base}hub/login leads to {where}, which has no form of the hub's: users log in elsewhere")
     form = {"username": hub.user, "password": hub.options.password, "_xsrf": hub.xsrf("hub/login")}
@@ -86,7 +88,12 @@ def log_in(hub: Hub):
         capital = "; the name has a capital letter" if hub.user != hub.user.lower() else ""
         raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}{capital} (from {whose(answer)})")
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
-    hub.request("GET", "hub/home")
+    home = hub.request("GET", "hub/home")
+    # Who types a domain or an email address may be known by another name.
+    known = re.search(r'\buser: "([^"\\<>]+)"', home.text)
+    if known and known[1] != hub.user:
+        hub.user = known[1]
+        yield f"the hub knows this user as {hub.user}"
     for cookie in hub.session.cookies:
         if cookie.name.startswith(("jupyterhub-", "__Host-jupyterhub-")) and hub.parts.scheme == "https":
             if not cookie.secure:

@@ -39,9 +39,11 @@ class HomeSpawner(DockerSpawner):
     async def create_object(self):
         user = pwd.getpwnam(self.user.name)
         groups = [str(number) for number in os.getgrouplist(user.pw_name, user.pw_gid)]
-        self.extra_create_kwargs = {"user": f"{user.pw_uid}:{user.pw_gid}", "working_dir": user.pw_dir}
+        # DockerSpawner fills in what is in braces. In a home from a directory they are no more than braces.
+        home = user.pw_dir.replace("{", "{{").replace("}", "}}")
+        self.extra_create_kwargs = {"user": f"{user.pw_uid}:{user.pw_gid}", "working_dir": home}
         # If the home is missing, a volume would create it as root's. A mount does not.
-        self.mounts = [{"type": "bind", "source": user.pw_dir, "target": user.pw_dir}]
+        self.mounts = [{"type": "bind", "source": home, "target": home}]
         self.extra_host_config |= {"group_add": groups, "memswap_limit": self.mem_limit}
         return await super().create_object()
 

@@ -75,7 +75,9 @@ class UnitSpawner(SystemdSpawner):
     async def move_certs(self, paths):
         """Has systemd put the unit's certificate and key into the unit's own folder, for its user's eyes alone."""
         folder, user = f"/run/{self.unit_name}", pwd.getpwnam(self.user.name)
-        files = " ".join(f'"{os.path.abspath(path)}"' for path in paths.values())
+        # The paths hold the user's name. In one from a directory, systemd could find a quote or a variable of the command's.
+        safe = [re.sub(r'[\\"]', r"\\\g<0>", os.path.abspath(path)).replace("$", "$$") for path in paths.values()]
+        files = " ".join(f'"{path}"' for path in safe)
         copy = f"+/usr/bin/install --owner={user.pw_uid} --mode=400 --target-directory={folder} {files}"
         self.unit_extra_properties = self.unit_extra_properties | {"ExecStartPre": copy}
         return {name: f"{folder}/{os.path.basename(path)}" for name, path in paths.items()}

@@ -31,6 +31,7 @@ forget() {
 import os
 import sys
 import urllib.request
+from urllib.parse import quote
 
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
@@ -46,7 +47,7 @@ if user and state == "active":
     if not service:
         sys.exit("the hub knows no service leave: take the published jupyterhub_config.py, and restart it")
     token = service.new_api_token(note="leave.sh", expires_in=60)
-    request = urllib.request.Request(f"{hub.bind_url}hub/api/users/{name}", method="DELETE")
+    request = urllib.request.Request(f"{hub.bind_url}hub/api/users/{quote(name, safe='')}", method="DELETE")
     request.add_header("Authorization", f"token {token}")
     try:
         urllib.request.urlopen(request)

@@ -1,6 +1,8 @@
 # /etc/jupyterhub/slurm.py
 # Users' servers are jobs of Slurm's. The last line of jupyterhub_config.py reads this file.
 import asyncio
+import pwd
+import re
 import shlex
 import time
 from html import escape
@@ -55,6 +57,11 @@ class JobSpawner(SlurmSpawner):
     def quoted_name(self):
         """A shell of root's reads the name in the commands below. In a name from a directory it could find a command of its own."""
         return shlex.quote(self.user.name)
+
+    @default("req_homedir")
+    def quoted_home(self):
+        """sbatch reads the home in the job's script below, as root. In one that is called as its user it could find an option."""
+        return re.sub(r"[^\w/.-]", r"\\\g<0>", pwd.getpwnam(self.user.name).pw_dir, flags=re.ASCII)
 
     def chosen(self, options):
         """The options, if each is offered. batchspawner itself writes into the job's script whatever a user asks the hub for, or a link

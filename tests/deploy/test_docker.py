@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.harness.browsers import user_browser
 from tests.harness.browsers.blocks import hello
-from tests.harness.machines import containers, deployment, faults
+from tests.harness.machines import containers, deployment, faults, people
 from tests.harness.machines.containers import RESTART
 from tests.harness.machines.deployment import BEHIND, URL
 from tests.harness.manifest import MANIFEST, PROXIES, ROOT, SAVED_AS, VALUES
@@ -137,6 +137,19 @@ def test_files_stay_their_users_own_from_container_to_container(place, hub):
     assert hub.on_server("compute", BEHIND, "alice", code, "--keep-server").split() == ["mine", "kept"]
     assert place.inspect("{{.Id}}") != first
     assert hub.machine.sh("stat --format '%U %G' /home/alice/kept.txt").stdout.split() == ["alice", "alice"]
+
+
+def test_braces_in_a_home_lead_to_nobody_elses(place, hub):
+    """DockerSpawner would fill in {servername}, which is nothing here: the home of bob."""
+    name = "bo{servername}b"
+    people.account(hub.machine, name, 3001, f"/home/{name}")
+    rungs = hub.check("--until", "server_spawns", "--keep-server", url=BEHIND, user=name)
+    mounted = "docker ps --quiet --filter name=jupyter-bo | xargs docker inspect --format '{{range .Mounts}}{{.Source}} {{end}}'"
+    sources = hub.machine.sh(mounted, check=False).stdout.split()
+    hub.on_server("stop", BEHIND, name)
+    assert rungs[-1]["ok"], tell(rungs[-1])
+    assert f"/home/{name}" in sources
+    assert "/home/bob" not in sources
 
 
 def test_who_takes_more_than_a_share_loses_the_program(place, hub):

@@ -2,13 +2,15 @@
 
 import contextlib
 import re
+import time
 
 import pytest
 
 from tests.harness.browsers import other_web
 from tests.harness.machines import deployment, directory, engine, images
 from tests.harness.machines.deployment import BEHIND, CHECK
-from tests.harness.machines.directory import HOST, PASSWORDS
+from tests.harness.machines.directory import HOST, MAILS, OF_THE_MACHINE, PASSWORDS, STRANGE
+from tests.harness.machines.people import script
 from tests.harness.manifest import HOMES, MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
@@ -22,7 +24,7 @@ ROWS = {
     for row in re.findall(r"^\| ([A-Z].+) \|$", (ROOT / PAGE).read_text("utf-8"), re.M)
     if len(cells := [cell.strip() for cell in row.split("|")]) == 4
 }
-CONF = "/etc/sssd/sssd.conf"
+CONF, CONFIG = "/etc/sssd/sssd.conf", "/etc/jupyterhub/jupyterhub_config.py"
 LOG, ASKED = "/var/log/sssd/sssd_directory.log", "/run/sssd-asked-to-start"
 FORGET = f"systemctl stop sssd; systemctl reset-failed sssd; rm -f /var/lib/sss/mc/*; date +%s >{ASKED}; : >{LOG}; systemctl start sssd"
 pytestmark = pytest.mark.xdist_group("ldap")
@@ -73,16 +75,23 @@ def test_a_user_of_the_directory_climbs_the_ladder_and_has_a_home(hub, proxy):
     assert hub.machine.sh("cd /home/lena && test -e .bashrc && ! grep lena /etc/passwd").stdout == ""
 
 
-def test_without_the_session_nobody_makes_the_home(hub):
-    """A control: the line of directory.py."""
-    config = "/etc/jupyterhub/jupyterhub_config.py"
-    hub.machine.sh(f"systemctl stop jupyter-lena 2>/dev/null; rm -rf /home/lena; sed -i.kept /PAMName/d {config}")
+@contextlib.contextmanager
+def without(hub, line):
+    """A hub that was started without a line of its file, for the length of a `with` block."""
+    hub.machine.sh(f"sed -i.kept /{line}/d {CONFIG}; ! cmp --quiet {CONFIG} {CONFIG}.kept")
     try:
         fresh(hub)
-        rungs = hub.check("--until", "server_spawns", user="lena", url=BEHIND)
+        yield
     finally:
-        hub.machine.sh(f"mv {config}.kept {config}")
+        hub.machine.sh(f"mv {CONFIG}.kept {CONFIG}")
         fresh(hub)
+
+
+def test_without_the_session_nobody_makes_the_home(hub):
+    """A control: the line of directory.py."""
+    hub.machine.sh("systemctl stop jupyter-lena 2>/dev/null; rm -rf /home/lena")
+    with without(hub, "PAMName"):
+        rungs = hub.check("--until", "server_spawns", user="lena", url=BEHIND)
     assert rungs[-1]["rung"] == "server_spawns", tell(rungs[-1])
     assert not rungs[-1]["ok"]
     assert "Failed at step CHDIR" in hub.machine.sh("journalctl --quiet --namespace '*' --output cat --since -3min").stdout
@@ -168,6 +177,88 @@ def test_a_certificate_that_is_not_trusted(hub):
         refused(hub, "The certificate of the server is not trusted.")
 
 
+# Names: those under which SSSD knows somebody too, and those that a shell or an address would take apart.
+
+TYPED = ("lena", "lena@directory", MAILS["lena"])
+UNITS = [f"jupyter-{name.replace('@', '_40')}" for name in TYPED]
+IS_OUT = "leave.sh: {0} is out. Its files stay. Lock the account in the directory too, or {0} can log in again."
+
+
+def has_password(hub, *names):
+    """The hub's machine has the password of everybody but omar under these names, for those who log in."""
+    hub.machine.put({f"{CHECK}/{name}.txt": PASSWORDS["lena"] for name in names})
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_whatever_name_a_user_types_they_are_one_user(hub, typed):
+    has_password(hub, typed)
+    fresh(hub)
+    assert hub.on_server("let_in", BEHIND, typed, "") == [302]
+    assert re.findall("User logged in: (.*)", hub.log()) == ["lena"]
+
+
+def test_without_the_line_each_name_is_another_user_and_leave_sh_shuts_out_one(hub):
+    """A control: pam_normalize_username."""
+    has_password(hub, *TYPED, *MAILS.values())
+    with without(hub, "pam_normalize_username"):
+        for name in TYPED:
+            hub.on_server("settle", BEHIND, name)
+        asked = "; ".join(f"systemctl show --property=ActiveState,WorkingDirectory --value {unit}" for unit in UNITS)
+        assert sorted(hub.machine.sh(asked).stdout.split()) == ["/home/lena"] * 3 + ["active"] * 3
+        # A mail address becomes the hub's name as it was typed.
+        hub.on_server("let_in", BEHIND, MAILS[STRANGE[0]], "")
+        assert f"User logged in: {MAILS[STRANGE[0]]}\n" in hub.log()
+        assert script(hub, "leave", "lena") == (0, [IS_OUT.format("lena")])
+        time.sleep(1)
+        reached = {name: hub.on_server("reaches", BEHIND, name) for name in TYPED}
+        assert reached.pop("lena") == []
+        assert all("a start, by session" in got for got in reached.values()), reached
+        assert script(hub, "leave", TYPED[1]) == (1, [f"leave.sh: there is no account {TYPED[1]}. Nothing was changed."])
+        hub.machine.sh(f"systemctl stop {' '.join(UNITS)}", check=False)
+
+
+def test_the_hub_starts_only_while_sssd_knows_its_administrators(hub):
+    hub.machine.sh(f"""cp {CONFIG} {CONFIG}.known; echo 'c.Authenticator.admin_users = {{"lena", "nobody-here"}}' >>{CONFIG}""")
+    try:
+        deployment.end(hub)
+        with pytest.raises(RuntimeError, match="name not found: 'nobody-here'"):
+            deployment.start(hub)
+        # By that line alone.
+        with without(hub, "pam_normalize_username"):
+            assert "nobody-here" not in hub.log()
+            hub.machine.sh(f"cp {CONFIG}.known {CONFIG}.kept")
+    finally:
+        hub.machine.sh(f"mv {CONFIG}.known {CONFIG}")
+        fresh(hub)
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_name_is_no_command_and_no_part_of_an_address(hub, name):
+    """To a server, and out by leave.sh, which shuts out nobody else."""
+    has_password(hub, name)
+    hub.on_server("settle", BEHIND, "lena")
+    number = hub.on_server("settle", BEHIND, name)
+    assert hub.machine.sh(f"stat --format %u /proc/{number}").stdout == hub.machine.exec("id", "--user", name).stdout
+    before = hub.on_server("reaches", BEHIND, "lena")
+    assert "a start, by session" in before
+    assert script(hub, "leave", name) == (0, [IS_OUT.format(name)])
+    time.sleep(1)
+    assert hub.on_server("reaches", BEHIND, name) == []
+    assert hub.on_server("reaches", BEHIND, "lena") == before
+    assert not hub.machine.sh("find / /home /tmp /run -xdev -maxdepth 4 -name made").stdout
+
+
+def test_whoever_has_the_name_of_an_account_of_the_machine_gets_that_account(hub):
+    """By the password that the directory has."""
+    has_password(hub, OF_THE_MACHINE)
+    number = hub.machine.sh(f"grep ^{OF_THE_MACHINE}: /etc/passwd | cut -d: -f3").stdout
+    assert int(number) < 100
+    hub.check("--until", "server_spawns", "--keep-server", user=OF_THE_MACHINE, url=BEHIND)
+    assert f"User logged in: {OF_THE_MACHINE}\n" in hub.log()
+    assert hub.machine.sh(f"systemctl show --property User --value jupyter-{OF_THE_MACHINE}").stdout == number
+    hub.machine.sh(f"systemctl stop jupyter-{OF_THE_MACHINE}", check=False)
+
+
 # The login that asks an LDAP server itself, for the same people.
 
 LDAPAUTHENTICATOR = """
@@ -181,7 +272,6 @@ CHECKED = """
 import ssl
 c.LDAPAuthenticator.tls_kwargs = {"validate": ssl.CERT_REQUIRED, "ca_certs_file": "/etc/ssl/certs/ca-certificates.crt"}
 """
-CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
 # Whether a hub answers anybody while somebody logs in.
 MEANWHILE = """
 import sys, threading, time, urllib.request

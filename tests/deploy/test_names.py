@@ -91,3 +91,14 @@ def test_no_name_is_a_command_or_an_option_where_a_job_is_submitted(tmp_path, na
     done = subprocess.run(["/bin/sh", "-c", f"PATH={tmp_path}:$PATH; {command}"], capture_output=True, text=True, cwd=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["id", "sbatch"]
     assert done.stdout.splitlines() == ["--parsable", f"--uid={name}", "--gid=1000"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "home", ["/home/alice", "/home/x --nice=-100", "/home/x #", "/home/o'neil", '/home/a"b', "/home/a\\b", "/home/j\u00f6rg"]
+)
+def test_no_home_is_an_option_of_a_jobs_script(home):
+    """sbatch takes such a line apart as a shell would."""
+    _, methods = read("slurm/slurm.py")
+    accounts = SimpleNamespace(getpwnam=lambda name: SimpleNamespace(pw_dir=home))
+    quoted = callable_of(methods["quoted_home"], re=re, pwd=accounts)(SimpleNamespace(user=SimpleNamespace(name="x")))
+    assert shlex.split(f"--chdir={quoted}", comments=True) == [f"--chdir={home}"]

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from tests.harness.machines import deployment, faults
+from tests.harness.machines import deployment, faults, people
 from tests.harness.machines.deployment import BEHIND, URL
 from tests.harness.machines.faults import CONFIG
 from tests.harness.manifest import PUBLISHED, ROOT, SAVED_AS, VERSIONS
@@ -181,6 +181,14 @@ def test_with_internal_ssl_a_user_climbs_the_ladder_and_a_restart_finds_the_serv
     for last in (first[-1], second[-1]):
         assert last["ok"], f"{last}\n{faults.log(hub)[-3000:]}"
     assert "the server was running already: its start was not seen" in str(second)
+
+
+def test_with_internal_ssl_no_name_is_an_option_of_the_command_that_copies_keys_as_root(hub):
+    name = 'x" -b $y'
+    people.account(hub.machine, name, 3001, "/home/strange")
+    put(hub, TLS)
+    last = hub.check("--until", "server_spawns", user=name)[-1]
+    assert last["ok"], f"{last}\n{faults.log(hub)[-3000:]}"
 
 
 def test_an_older_jupyterhub_takes_the_same_lines_for_certificates():

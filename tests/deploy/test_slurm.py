@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from playwright.sync_api import expect
 
 from tests.harness.browsers import user_browser
 from tests.harness.browsers.blocks import hello
-from tests.harness.machines import deployment, faults, slurm
+from tests.harness.machines import deployment, faults, people, slurm
 from tests.harness.machines.deployment import PYTHON, URL
 from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence, local_users
@@ -460,6 +461,88 @@ def test_the_hub_and_servers_are_reached_by_whom_the_page_says(cluster, hub, ser
             assert reached(stranger, "head", "881")
     finally:
         hub.machine.sh(f"nft --file {SAVED_AS['slurm/firewall-head.nft']}")
+
+
+# Names and homes that a directory may give
+
+
+# By an account's name, its home, and the method of the published file without which root's shell or sbatch obeys one of them.
+STRANGE = {
+    "x$(touch made)": ("/home/strange1", "quoted_name"),
+    "x$(>made)@example.com": ("/home/strange2", "quoted_name"),
+    "bob --uid=root #": ("/home/strange3", "quoted_name"),
+    "x --nice=-100 --comment=y": ("/home/x --nice=-100 --comment=y", "quoted_home"),
+}
+NUMBERS = {name: str(number) for number, name in enumerate(STRANGE, 3001)}
+MADE_BY_ROOT = "/var/lib/jupyterhub/made"
+
+
+@pytest.fixture(scope="module")
+def strange(cluster, hub):
+    """All machines have accounts of these names."""
+    for machine in (hub.machine, *cluster.nodes.values()):
+        for name, number in NUMBERS.items():
+            people.account(machine, name, int(number), STRANGE[name][0])
+            assert machine.exec("id", "--user", name).stdout == f"{number}\n"
+
+
+@contextlib.contextmanager
+def without(cluster, method):
+    """A hub whose slurm.py lacks a method, for the length of a `with` block."""
+    published = cluster.hub.machine.read(CONFIG)
+    less = re.sub(rf'(?s)    @default\("\w+"\)\n    def {method}\(.*?\n\n', "", published)
+    assert less.count("\n") == published.count("\n") - 5
+
+    def start(text):
+        cluster.hub.machine.sh("systemctl restart jupyterhub", {CONFIG: text})
+        cluster.hub.machine.until(deployment.IS_UP)
+
+    start(less)
+    try:
+        yield
+    finally:
+        cluster.hub.machine.sh(f"rm --force {MADE_BY_ROOT}; scancel --name=jupyter")
+        gone(cluster)
+        start(published)
+
+
+def log_of(hub, name):
+    """Who owns the log of an account's job."""
+    return hub.machine.sh(f"stat --format %u {shlex.quote(STRANGE[name][0])}/.jupyter-job.log", check=False).stdout.strip()
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_no_name_or_home_is_a_command_or_an_option_of_roots(cluster, hub, strange, name):
+    last = hub.check("--until", "server_spawns", "--keep-server", user=name)[-1]
+    assert last["ok"], tell(last)
+    assert hub.machine.sh("squeue --noheader --format='%U %y'").stdout.split() == [NUMBERS[name], "0"]
+    assert log_of(hub, name) == NUMBERS[name]
+    runs = [node.sh(f"pgrep --count --uid {NUMBERS[name]}", check=False).stdout for node in cluster.nodes.values()]
+    assert sorted(map(bool, map(int, runs))) == [False, True]
+    hub.on_server("stop", URL, name)
+    gone(cluster)
+    assert not hub.machine.sh("find / /home /tmp /run -xdev -maxdepth 4 -name made").stdout
+
+
+# What is done in root's name where a method is missing.
+HARM = {
+    "x$(touch made)": f"stat --format %U {MADE_BY_ROOT} | grep -x root",
+    "x$(>made)@example.com": f"stat --format %U {MADE_BY_ROOT} | grep -x root",
+    "bob --uid=root #": f"stat --format %U {STRANGE['bob --uid=root #'][0]}/.jupyter-job.log | grep -x root",
+    "x --nice=-100 --comment=y": "scontrol --oneliner show jobs | grep 'Nice=-100 '",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_without_its_method_roots_shell_or_sbatch_obeys_what_a_name_or_a_home_says(cluster, hub, strange, name):
+    """Controls."""
+    assert hub.machine.sh(HARM[name], check=False).returncode
+    forget_the_log = f"rm --force {shlex.quote(STRANGE[name][0])}/.jupyter-job.log"
+    hub.machine.sh(forget_the_log)
+    with without(cluster, STRANGE[name][1]):
+        hub.check("--until", "server_spawns", user=name)
+        hub.machine.until(HARM[name], 20)
+        hub.machine.sh(forget_the_log)
 
 
 # What users choose

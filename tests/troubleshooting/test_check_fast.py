@@ -298,7 +298,7 @@ def test_an_address_is_taken_apart(given, url, host, origin, base):
 
 
 def test_a_users_server_has_the_name_in_its_path_as_it_is_quoted():
-    assert opened(user="a/b@ü").server == "user/a%2Fb%40%C3%BC/"
+    assert opened(user="a/b@ü").server == "user/a%2Fb@%C3%BC/"
 
 
 def connecting(monkeypatch, happens=lambda: None):
@@ -815,6 +815,12 @@ def button(answer):
     return dataclasses.replace(
         answer, body=b'<div class="service-login"><a role="button" href="/jupyter/hub/oauth_login?a=b&amp;next=">Sign in</a></div>'
     )
+
+
+def learning_platform(answer):
+    """The page of a hub whose users come from a learning platform, as deploy/lti.md has it."""
+    words = b'<p>Log in by the link in your course on <a href="https://lms.example.org">the learning platform</a>.</p>'
+    return dataclasses.replace(answer, body=b'<div id="login-main" class="container">' + words + b"</div>")
 
 
 def by_a_button(answer, back=f"{URL}hub/oauth_callback", provider=AT_PROVIDER, called="login.example.com"):
@@ -1981,19 +1987,36 @@ def at_a_provider(place, replay):
     replay.answers["GET", f"{PROVIDER}?state=secret"] = [pages(200, "OK", "<h1>Log in</h1>")]
 
 
-@pytest.mark.parametrize("sends", [True, False], ids=["at once", "by a button"])
-def test_who_logs_in_elsewhere_is_told_to_bring_a_token_and_gives_nobody_the_password(place, sends):
+@pytest.mark.parametrize("page", [None, button, learning_platform], ids=["at once", "by a button", "as the page says"])
+def test_who_logs_in_elsewhere_is_told_to_bring_a_token_and_gives_nobody_the_password(place, page):
     replay = Replay.of("user")
-    if sends:
-        at_a_provider(place, replay)
+    if page:
+        replay.change("GET", "/hub/login", page)
     else:
-        replay.change("GET", "/hub/login", button)
+        at_a_provider(place, replay)
     run = climb(place, replay)
-    where = PROVIDER if sends else f"{URL}hub/login"
+    where = f"{URL}hub/login" if page else PROVIDER
     assert run.last["said"] == f"GET /jupyter/hub/login leads to {where}, which has no form of the hub's: users log in elsewhere"
     assert (run.last["certainty"], run.last["page"]) == ("certain", "deploy/check")
     assert "token" in run.last["cause"]
     assert not [request for request in replay.seen if request["method"] == "POST"]
+
+
+@pytest.mark.parametrize("typed", ["Alice", "alice@example.com"])
+def test_who_types_another_name_goes_on_under_that_of_the_hub(place, typed):
+    replay = Replay.of("user")
+    script = b'<script>window.jhdata = { prefix: "/jupyter/", user: "alice", admin_access: false };</script>'
+    replay.change("GET", "/hub/home", lambda answer: dataclasses.replace(answer, body=script))
+    run = climb(place, replay, name=typed)
+    assert run.last["ok"], run.last
+    assert "the hub knows this user as alice" in str(run.rungs)
+
+
+def test_a_page_of_another_program_in_the_place_of_the_login_is_not_taken_for_the_hubs_own_words(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/hub/login", pages(200, "OK", "<h1>Welcome</h1>"))
+    run = climb(place, replay)
+    assert run.last["ok"], run.last
 
 
 # (what a provider answers, where it is to send users back, its address, the name in its certificate, what the check says, page).

@@ -52,6 +52,8 @@ def person(email: str, *groups: str, checked: bool = True) -> dict:
 PEOPLE = {
     "alice": person("alice@example.com", GROUP),
     "kim": person("Kim@example.com", GROUP),
+    # The Kelvin sign, of which Unicode's lower case is k.
+    "kelvin": person("\u212aim@example.com", GROUP),
     "bob": person("bob@example.com", "others"),
     "carol": person("carol@example.com", GROUP),
     "nobody-here": person("nobody-here@example.com", GROUP),

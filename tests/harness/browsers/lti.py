@@ -30,6 +30,8 @@ PEOPLE = {
     "carol": {"sub": "1003", "email": "carol@example.com"},
     "nobody-here": {"sub": "1004", "email": "nobody-here@example.com"},
     "root": {"sub": "1005", "email": "root@example.com"},
+    # The Kelvin sign, of which Unicode's lower case is k.
+    "kelvin": {"sub": "1007", "email": "\u212aim@example.com"},
     "stranger": {"sub": "1006", "email": "alice@elsewhere.example"},
     # Of whom the platform tells an id alone; the second has chosen it.
     "opaque": {"sub": OPAQUE},

@@ -12,6 +12,11 @@ HOST = "ldap.example.com"
 FOLDER = "/srv/ldap"
 # lena is in the group that may log in, omar is not.
 PASSWORDS = {"lena": "Correct-horse-8", "omar": "Correct-horse-9"}
+# In the group too: names that a shell or an address would take apart, and that of an account which each Debian has itself.
+STRANGE = ("x$(touch made)", "lena?x")
+OF_THE_MACHINE = "games"
+# Under which SSSD knows them too.
+MAILS = {"lena": "lena.berg@example.org", STRANGE[0]: "y$(touch made)@example.org"}
 GROUP = "jupyter-users"
 TLS = """
 TLSCACertificateFile /srv/ldap/ca.pem
@@ -49,12 +54,13 @@ objectClass: posixGroup
 cn: {group}
 gidNumber: 20100
 memberUid: lena
-"""
+{members}"""
 PERSON = """
 dn: uid={name},dc=example,dc=com
 objectClass: account
 objectClass: posixAccount
 objectClass: shadowAccount
+objectClass: extensibleObject
 uid: {name}
 cn: {name}
 uidNumber: {number}
@@ -62,6 +68,7 @@ gidNumber: 20000
 homeDirectory: /users/{name}
 loginShell: /bin/bash
 userPassword: {password}
+mail: {mail}
 """
 
 
@@ -94,10 +101,15 @@ class Directory:
 def directory(network: str) -> Iterator[Directory]:
     """A directory at `HOST`, with TLS, for the length of a `with` block."""
     images.prepare(wanted=[images.directory()])
-    people = [PERSON.format(name=name, number=20001 + place, password=word) for place, (name, word) in enumerate(PASSWORDS.items())]
+    more = dict.fromkeys((*STRANGE, OF_THE_MACHINE), PASSWORDS["lena"])
+    people = [
+        PERSON.format(name=name, number=20001 + place, password=word, mail=MAILS.get(name, f"{20001 + place}@example.org"))
+        for place, (name, word) in enumerate((PASSWORDS | more).items())
+    ]
+    members = "".join(f"memberUid: {name}\n" for name in more)
     chain, key = deployment.certificate(HOST)
     files = {
-        f"{FOLDER}/tree.ldif": TREE.format(group=GROUP) + "".join(people),
+        f"{FOLDER}/tree.ldif": TREE.format(group=GROUP, members=members) + "".join(people),
         f"{FOLDER}/slapd.conf": CONFIG.format(tls=TLS),
         f"{FOLDER}/ca.pem": deployment.authority().cert_pem.bytes(),
         f"{FOLDER}/cert.pem": chain,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 
 from tests.harness.machines import deployment, engine, images
@@ -44,6 +45,20 @@ def hub(kind: str) -> Iterator[Hub]:
     with deployment.hub(kind, image=images.people) as hub:
         hub.machine.sh(MAKE_ADMIN, scripts())
         yield hub
+
+
+def account(machine: engine.Container, name: str, number: int, home: str) -> None:
+    """Make an account by hand, of a name that only a directory would have: with alice's password, in the group that may log in."""
+    machine.sh("cat >>/etc/passwd", input=f"{name}:x:{number}:{number}::{home}:/bin/bash\n")
+    machine.sh("cat >>/etc/group", input=f"account{number}:x:{number}:\n")
+    secret = machine.sh("sed --quiet s/^alice:/:/p /etc/shadow").stdout
+    machine.sh("cat >>/etc/shadow", input=f"{name}{secret}")
+    groups = machine.read("/etc/group")
+    kept = f"{deployment.CHECK}/{name}.txt"
+    # Those of a cluster's nodes log in nowhere.
+    password = {kept: machine.read(f"{deployment.CHECK}/alice.txt")} if "\njupyterhub:" in groups else {}
+    machine.put({"/etc/group": re.sub("(?m)^jupyterhub:.*", lambda line: f"{line[0]},{name}", groups)} | password)
+    machine.exec("install", "--directory", "--mode=700", f"--owner={number}", f"--group={number}", home)
 
 
 def script(place: Hub, name: str, *arguments: str, user: str = "root") -> tuple[int, list[str]]:

@@ -38,6 +38,11 @@ TEXT = {"type": "file", "format": "text"}
 BROWSER = CHECK / "browser.kept"
 
 
+def in_api(user: str) -> str:
+    """The path of a user in the hub's API."""
+    return f"hub/api/users/{quote(user, safe='')}"
+
+
 def visitor(url: str, user: str, *options: str) -> hubcheck.Hub:
     """A user who has not logged in yet; `options` go to hubcheck."""
     given = [url, "--user", user, "--password-file", str(CHECK / f"{user}.txt"), "--ca-file", CA, *options]
@@ -568,7 +573,7 @@ def settled(url: str, user: str) -> tuple[hubcheck.Hub, str]:
     """The same, with the kernel's WebSocket."""
     hub = enter(url, user, "--kernel", "python3", "--keep-server")
     number = hubcheck.execute(hub, DETACHED).strip()
-    made = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "kept"})
+    made = hub.json("POST", f"{in_api(user)}/tokens", (201,), json={"note": "kept"})
     (CHECK / f"{user}.kept").write_bytes(pickle.dumps((hub.session.cookies, made["token"])))
     return hub, number
 
@@ -576,7 +581,12 @@ def settled(url: str, user: str) -> tuple[hubcheck.Hub, str]:
 def reaches(url: str, user: str) -> list[str]:
     """What a user gets with the cookies and the token of `settle`: of the hub, of their server, and by a start of one."""
     cookies, token = pickle.loads((CHECK / f"{user}.kept").read_bytes())
-    asked = {"the hub": "hub/home", "the hub's API": "hub/api/user", "the server": f"user/{user}/api/contents", "a start": "hub/spawn"}
+    asked = {
+        "the hub": "hub/home",
+        "the hub's API": "hub/api/user",
+        "the server": f"user/{quote(user, safe='@~')}/api/contents",
+        "a start": "hub/spawn",
+    }
     ways = {"session": {"cookies": cookies}, "token": {"headers": {"Authorization": f"token {token}"}}}
     got = []
     for way, options in ways.items():
@@ -611,7 +621,7 @@ def token(url: str, user: str) -> str:
     """A token of a user's own that never expires."""
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
-    return hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "check"})["token"]
+    return hub.json("POST", f"{in_api(user)}/tokens", (201,), json={"note": "check"})["token"]
 
 
 def keep_browser(url: str, user: str) -> None:
@@ -633,7 +643,7 @@ def administer(url: str, user: str, method: str, path: str) -> int:
     """The status of what a user asks of the hub's API, or of somebody's server, with a token of their own."""
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
-    token = hub.json("POST", f"hub/api/users/{user}/tokens", (201,), json={"note": "asks"})["token"]
+    token = hub.json("POST", f"{in_api(user)}/tokens", (201,), json={"note": "asks"})["token"]
     return requests.request(method, url + path, headers={"Authorization": f"token {token}"}, verify=CA).status_code
 
 
@@ -718,12 +728,12 @@ def stop(url: str, user: str) -> None:
     """A user logs in and stops their server."""
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
-    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+    hubcheck.stop_server(hub, in_api(user))
 
 
 def begin(hub: hubcheck.Hub, user: str, name: str = "") -> None:
     """Have the hub start a user's server, or a further one by its name, and wait until it is ready; no page of it is opened."""
-    about = f"hub/api/users/{user}"
+    about = in_api(user)
     hub.request("POST", f"{about}/servers/{quote(name, safe='')}" if name else f"{about}/server", expect=(201, 202))
     end = time.monotonic() + 60
     while not hub.json("GET", about)["servers"].get(name, {}).get("ready"):
@@ -736,7 +746,7 @@ def anew(url: str, user: str) -> None:
     """A user's server is started anew, and no page of it is opened."""
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
-    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+    hubcheck.stop_server(hub, in_api(user))
     begin(hub, user)
 
 
@@ -752,7 +762,7 @@ def spawned(url: str, user: str, how: str, fields: str) -> dict:
     starting server tells until it is there or has failed."""
     hub, given = visitor(url, user), json.loads(fields)
     list(hubcheck.log_in(hub))
-    server = f"hub/api/users/{user}/server"
+    server = f"{in_api(user)}/server"
     if how == "form":
         answer = hub.request("POST", "hub/spawn", expect=(), data=given | {"_xsrf": hub.xsrf("hub/spawn")}, timeout=120)
     elif how == "link":
@@ -786,7 +796,7 @@ def come_back(url: str, user: str) -> list[int]:
     hub = visitor(url, user)
     for name in ("login_works", "server_spawns"):
         list(hubcheck.INSIDE[name](hub))
-    hubcheck.stop_server(hub, f"hub/api/users/{user}")
+    hubcheck.stop_server(hub, in_api(user))
     WATCHED.touch()
     while not OVER.exists():
         time.sleep(0.1)
