@@ -17,6 +17,8 @@ WORDS = {
     "users": "many_users.py",
 }
 NAMES = {"traefik": "proxy", "valkey-server": "routes", "postgres": "database", "slurmctld": "controller"}
+# What a process that has just ended answers. Another refusal is told: open files of other users' programs need CAP_SYS_PTRACE.
+ENDED = (FileNotFoundError, ProcessLookupError)
 NOTHING = {"processor": 0.0, "children": 0.0, "memory": 0, "files": 0, "sockets": 0, "limit": 0, "processes": 0}
 
 
@@ -27,10 +29,10 @@ def which(folder: pathlib.Path) -> str:
     return named or next((name for name, words in WORDS.items() if words in said), "")
 
 
-def shared_out(folder: pathlib.Path) -> int:
-    """A process's memory in bytes; what several have in common counts once, for all of them together."""
-    for line in folder.joinpath("smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+def held(folder: pathlib.Path) -> int:
+    """A process's memory in bytes, without what it has of files and shares with other programs."""
+    for line in folder.joinpath("status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
             return 1024 * int(line.split()[1])
     return 0
 
@@ -41,7 +43,7 @@ def links(folder: pathlib.Path) -> list[str]:
     for file in folder.joinpath("fd").iterdir():
         try:
             found.append(str(file.readlink()))
-        except OSError:
+        except FileNotFoundError:
             continue  # closed meanwhile
     return found
 
@@ -67,9 +69,9 @@ def figures(database: str = "") -> dict:
                 continue
             own, system, waited, waited_system = map(int, folder.joinpath("stat").read_text().rpartition(") ")[2].split()[11:15])
             opened = links(folder)
-            memory, limit = shared_out(folder), may_open(folder)
-        except OSError:
-            continue  # it has ended
+            memory, limit = held(folder), may_open(folder)
+        except ENDED:
+            continue
         row = programs.setdefault(name, dict(NOTHING))
         row["processor"] += (own + system) / TICK
         row["children"] += (waited + waited_system) / TICK
@@ -117,9 +119,9 @@ def servers() -> dict[str, int]:
         try:
             if folder.stat().st_uid < 1000:
                 continue
-            found["memory"] += shared_out(folder)
+            found["memory"] += held(folder)
             found["servers"] += "jupyterhub-singleuser" in folder.joinpath("cmdline").read_text(errors="replace")
-        except OSError:
+        except ENDED:
             continue
     return found
 
