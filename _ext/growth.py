@@ -14,17 +14,19 @@ import statistics
 from dataclasses import dataclass
 from html import escape
 
-from atlas import FromFile
 from docutils import nodes
-from evidence import digest
 from sphinx.util import logging
+
+from _ext.atlas import FromFile
+from _ext.evidence import digest
 
 log = logging.getLogger(__name__)
 
 FILE = "build/growth.json"
 PAGES = ("deploy/growing",)
-# Of the way from the least to the most that was measured, how far a line may be from it, in the quadratic mean.
-STRAIGHT = 0.15
+# Of the way from the least to the most that was measured, how far a line may be from it, in the quadratic mean. What grows with the
+# square of the users is farther from its line than this, if five numbers of users were measured.
+STRAIGHT = 0.05
 # Below this part of what was measured, a difference is chance.
 LEVEL = 0.05
 ON_PAPER = (1000, 3000, 10_000)
@@ -101,6 +103,21 @@ def megabytes(value):
 
 # --- what was measured
 
+# What the file has, and each step by its kind.
+HAS = {"steps", "files", "limits", "versions", "base", "machine", "date", "seconds"}
+STEP_HAS = {
+    "real": {"users", "asked", "nodes", "programs", "cells", "start", "server"},
+    "stand-ins": {"users", "variant", "programs", "answers", "spawn", "open", "commits"},
+}
+
+
+def whole(found):
+    """What a run has written. Raises KeyError where a part of it is missing."""
+    missing = HAS - found.keys() or {name for row in found["steps"].values() for name in STEP_HAS[row["kind"]] - row.keys()}
+    if missing:
+        raise KeyError(", ".join(sorted(missing)))
+    return found
+
 
 def read(app):
     """What was measured; nothing if there is no file, or if a file that took part has changed since."""
@@ -109,7 +126,7 @@ def read(app):
         return {}
     try:
         found = json.loads(path.read_text("utf-8"))
-        if found["steps"] and all(digest(app.srcdir / "snippets" / name) == seen for name, seen in found["files"].items()):
+        if whole(found)["steps"] and all(digest(app.srcdir / "snippets" / name) == seen for name, seen in found["files"].items()):
             return found
     except (ValueError, KeyError, TypeError, AttributeError):
         log.warning(f"{FILE} is not what make growth writes: remove it, and run make growth")

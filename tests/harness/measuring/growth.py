@@ -44,7 +44,7 @@ TOOLS = [
 ]
 FOLDERS = ("jupyterhub", "jupyter", "systemd", "slurm", "two-proxies", "database")
 # By default.
-USERS, NODES, STAND_INS, SECONDS = (2, 10, 50, 200), (2, 4, 10), (0, 50, 200, 1000), 300
+USERS, NODES, STAND_INS, SECONDS = (2, 10, 50, 200), (2, 4, 10), (0, 50, 200, 500, 1000), 300
 # The real ones are watched for no longer: they are many, and what the hub does for them every half minute comes in each minute.
 AT_MOST = 60
 # So many servers are started on one node, and one in so many seconds: two cores start one server in about three.
@@ -575,7 +575,7 @@ def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="growth", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--users", type=numbers(1, 200), help="real users, by default 2,10,50,200; memory may reach for fewer")
     parser.add_argument("--nodes", type=numbers(1, 50), default=NODES, help="by default 2,4,10")
-    parser.add_argument("--stand-ins", type=numbers(0, 20_000), help="by default 0,50,200,1000; none where --users is given")
+    parser.add_argument("--stand-ins", type=numbers(0, 20_000), help="by default 0,50,200,500,1000; none where --users is given")
     parser.add_argument("--seconds", type=positive, default=SECONDS, help="how long stand-ins are watched, by default 300")
     parser.add_argument("--again", action="store_true", help="measure everything anew, not only what is missing")
     asked = parser.parse_args(given)
