@@ -34,7 +34,7 @@ ON_PAPER = (1000, 3000, 10_000)
 LOOKS, STARTING = 30, 100
 # A class or a campus that comes, in seconds.
 COMING = 600
-GIGA = 2**30
+MEGA, GIGA = 2**20, 2**30
 
 
 class Crooked(ValueError):
@@ -98,7 +98,7 @@ def share(value):
 
 
 def megabytes(value):
-    return f"{value / 2**20:,.0f} MB"
+    return f"{value / MEGA:,.0f} MB"
 
 
 # --- what was measured
@@ -167,23 +167,30 @@ def points(rows, program, what):
 
 @dataclass(frozen=True)
 class Wall:
-    """Something that ends: what, at how many `users` if that is known, `why` so, and what to do `then`."""
+    """Something that ends: what, at how many `users` if that is known, `why` so, what to do `then`, and how many were `seen`."""
 
     what: str
     users: float | None
     why: str
     then: str
+    seen: int
 
 
-def _reached(what, rows, program, figure, limit, words, then, grain=0.0):
+def _reached(what, of, limit, words, then, grain=0.0):
+    """The wall at which the line through `of`, pairs of users and a figure, is at a limit; `words` tell why by that line."""
+    seen = max((users for users, _ in of), default=0)
     try:
-        line = fit(points(rows, program, figure), grain)
+        line = fit(of, grain)
     except Crooked as crooked:
-        return Wall(what, None, f"Not extrapolated: {crooked}", then)
+        return Wall(what, None, f"Not extrapolated: {crooked}", then, seen)
     users = line.reaches(limit)
     if users is None:
-        return Wall(what, math.inf, "Did not grow with the users that were there", then)
-    return Wall(what, users, words(line), then)
+        return Wall(what, math.inf, "Did not grow with the users that were there", then, seen)
+    return Wall(what, users, words(line), then, seen)
+
+
+def alone(line):
+    return f"{of_a_core(line.slope)} of a processor for each user. It runs on one processor at a time"
 
 
 SPLIT_HUB = "The hub cannot be split. Give each part of your users a hub of its own"
@@ -193,51 +200,26 @@ SPLIT_DATABASE = "[PostgreSQL](database.md)"
 
 def walls(found):
     """All walls that the figures tell of, the nearest first; those of which nothing can be said are last."""
-    made, by_name = [], variants(found)
-    base = by_name.get(found["base"], [])
-    most = max((row["users"] for row in base), default=0)
+    made, base = [], variants(found).get(found["base"], [])
     if base:
-        each = "{} of a processor for each user".format
-        made += [
-            _reached(
-                "The hub needs a whole processor",
-                base,
-                "hub",
-                "processor",
-                1,
-                lambda line: each(of_a_core(line.slope)) + ". It runs on one processor at a time",
-                SPLIT_HUB,
-            ),
-            _reached(
-                "The hub's own proxy needs a whole processor",
-                base,
-                "proxy",
-                "processor",
-                1,
-                lambda line: each(of_a_core(line.slope)) + ". It runs on one processor at a time",
-                SPLIT_PROXY,
-            ),
-        ]
+        for program, what, then in (
+            ("hub", "The hub needs a whole processor", SPLIT_HUB),
+            ("proxy", "The hub's own proxy needs a whole processor", SPLIT_PROXY),
+        ):
+            made.append(_reached(what, points(base, program, "processor"), 1, alone, then, GRAIN["processor"]))
         for program, name in (("proxy", "The hub's own proxy"), ("hub", "The hub")):
             limit = max(taken(row, program, "limit") or 0 for row in base)
+            what = f"{name} has {limit:,} files and connections open, and may have no more"
+            of = points(base, program, "files")
             made.append(
-                _reached(
-                    f"{name} has {limit:,} files and connections open, and may have no more",
-                    base,
-                    program,
-                    "files",
-                    limit,
-                    lambda line: f"{short(line.slope)} for each user",
-                    "`LimitNOFILE` in the unit",
-                    grain=20,
-                )
+                _reached(what, of, limit, lambda line: f"{short(line.slope)} for each user", "`LimitNOFILE` in the unit", GRAIN["files"])
             )
         made += _writing(base, found)
         made += _doors(base, found)
     made += _starts(found)
     made += _slurm(found)
     known = sorted((wall for wall in made if wall.users is not None), key=lambda wall: wall.users)
-    return known + [wall for wall in made if wall.users is None], most
+    return known + [wall for wall in made if wall.users is None]
 
 
 def _writing(rows, found):
@@ -245,13 +227,12 @@ def _writing(rows, found):
     seconds = found["limits"].get("commit")
     if not seconds or any(row.get("commits") is None for row in rows):
         return []
-    what = "The hub does nothing else but write to SQLite"
-    try:
-        line = fit([(row["users"], row["commits"]) for row in rows])
-    except Crooked as crooked:
-        return [Wall(what, None, f"Not extrapolated: {crooked}", SPLIT_DATABASE)]
-    why = f"{short(60 * line.slope)} changes a minute for each user, and {short(1000 * seconds)} ms for each change on this disk"
-    return [Wall(what, line.reaches(1 / seconds) or math.inf, why, SPLIT_DATABASE)]
+
+    def why(line):
+        return f"{short(60 * line.slope)} changes a minute for each user, and {short(1000 * seconds)} ms for each change on this disk"
+
+    of = [(row["users"], row["commits"]) for row in rows]
+    return [_reached("The hub does nothing else but write to SQLite", of, 1 / seconds, why, SPLIT_DATABASE)]
 
 
 def _doors(rows, found):
@@ -268,6 +249,7 @@ def _doors(rows, found):
             ports / each,
             why,
             "Another address for the proxy, or more than one web server",
+            max(row["users"] for row in rows),
         )
     ]
 
@@ -282,29 +264,35 @@ def _starts(found):
     made = []
     if work:
         why = f"A login and a start take {short(work)} seconds of the hub's processor, measured with {row['users']} real users"
-        made.append(Wall("So many come within ten minutes that the hub does nothing else", COMING / work, why, SPLIT_HUB))
+        made.append(Wall("So many come within ten minutes that the hub does nothing else", COMING / work, why, SPLIT_HUB, row["users"]))
     if wait:
         why = f"`concurrent_spawn_limit` is {STARTING}, and half of the servers took {short(wait)} seconds. More users are told to wait"
-        made.append(Wall("So many come within ten minutes that some are refused", COMING * STARTING / wait, why, "A larger limit"))
+        made.append(
+            Wall("So many come within ten minutes that some are refused", COMING * STARTING / wait, why, "A larger limit", row["users"])
+        )
     return made
 
 
 def _slurm(found):
     """The hub asks Slurm about each job again and again."""
     rows = [row for row in of_kind(found, "real") if taken(row, "controller", "processor") is not None]
-    what = "Questions about jobs need a whole processor"
-    then = "A larger `poll_interval` in `slurm.py`"
     if not rows:
         return []
-    asked = [(row["users"], (taken(row, "hub", "children") or 0) + taken(row, "controller", "processor")) for row in rows]
-    try:
-        line = fit(asked)
-    except Crooked as crooked:
-        return [Wall(what, None, f"Not extrapolated: {crooked}", then)]
-    users = line.reaches(1)
-    why = f"The hub runs `squeue` for each server every {LOOKS} seconds. With the controller's part, that is {of_a_core(line.slope)}"
-    why += " of a processor for each user"
-    return [Wall(what, users if users is not None else math.inf, why, then)]
+
+    def why(line):
+        words = f"The hub runs `squeue` for each server every {LOOKS} seconds. With the controller's part, that is "
+        return words + f"{of_a_core(line.slope)} of a processor for each user"
+
+    of = [(row["users"], (taken(row, "hub", "children") or 0) + taken(row, "controller", "processor")) for row in rows]
+    return [_reached("Questions about jobs need a whole processor", of, 1, why, "A larger `c.Spawner.poll_interval`", GRAIN["processor"])]
+
+
+def by_users(rows, program, what):
+    """The mean of the rows with the same number of users, whatever their nodes."""
+    seen = {}
+    for users, value in points(rows, program, what):
+        seen.setdefault(users, []).append(value)
+    return [(users, statistics.mean(values)) for users, values in sorted(seen.items())]
 
 
 # --- the page
@@ -402,7 +390,8 @@ class Growth(FromFile):
             shares.append(taken(row, "controller", "processor"))
             told = ["—" if value is None else share(value) for value in shares]
             rows.append([f"{row['users']}", f"{row['nodes']}", f"{half:.1f} s", f"{late:.1f} s", *told, megabytes(row["server"])])
-        return self.table(head, rows)
+        curves = {label: by_users(of_kind(found, "real"), *which) for label, which in TAKES.items()}
+        return [*plot("growth-real", "What real users take", "of one processor", curves, share), *self.table(head, rows)]
 
     def stand_ins(self, found):
         by_name, base = variants(found), found["base"]
@@ -410,8 +399,9 @@ class Growth(FromFile):
             return self.table([], [])
         hubs = {name: points(rows, "hub", "processor") for name, rows in by_name.items()}
         proxies = {name: points(rows, "proxy", "processor") for name, rows in by_name.items()}
-        memory = {f"the hub, {base}": points(by_name[base], "hub", "memory")}
-        memory |= {f"the proxy, {name}": points(rows, "proxy", "memory") for name, rows in by_name.items()}
+        held = {f"the hub, with {base}": points(by_name[base], "hub", "memory")}
+        held |= {f"the proxy, with {name}": points(rows, "proxy", "memory") for name, rows in by_name.items() if name in PROXIES}
+        memory = {label: [(users, value / MEGA) for users, value in of] for label, of in held.items()}
         head = [
             "Stand-ins",
             "Hub",
@@ -428,7 +418,7 @@ class Growth(FromFile):
         made = [
             *plot("growth-hub", "What the hub takes", "of one processor", hubs, share),
             *plot("growth-proxy", "What the hub's proxy takes", "of one processor", proxies, share),
-            *plot("growth-memory", "Memory", "as users grow", memory, megabytes),
+            *plot("growth-memory", "What they take of memory", "MB", memory),
         ]
         for name, rows in by_name.items():
             lines = []
@@ -454,10 +444,10 @@ class Growth(FromFile):
         for name, of in variants(found).items():
             for program, what, words in FITTED:
                 seen = points(of, program, what)
-                if not seen:
+                if not seen or (name != found["base"] and program not in DIFFERS.get(name, ())):
                     continue
                 try:
-                    line = fit(seen, GRAIN.get(what, 0.0))
+                    line = fit(seen, GRAIN[what])
                 except Crooked as crooked:
                     rows.append([f"{PROGRAMS[program]}, {WHAT[what]}", name, "—", "—", f"not extrapolated: {crooked}"])
                 else:
@@ -466,15 +456,14 @@ class Growth(FromFile):
         return self.table(["What", "With", "Without users", "More for each user", "Residual"], rows)
 
     def walls(self, found):
-        known, most = walls(found)
         rows = []
-        for wall in known:
+        for wall in walls(found):
             if wall.users is None:
                 users = "not known"
             elif math.isinf(wall.users):
                 users = "none seen"
             else:
-                users = rounded(wall.users) + (" (on paper)" if wall.users > most else "")
+                users = rounded(wall.users) + (" (on paper)" if wall.users > wall.seen else "")
             rows.append([users, wall.what, wall.why, wall.then])
         return self.table(["Users", "What ends", "Why", "What to do then"], rows)
 
@@ -484,7 +473,7 @@ class Growth(FromFile):
         rows = []
         for program, what, words in FITTED:
             try:
-                line = fit(points(base, program, what), GRAIN.get(what, 0.0))
+                line = fit(points(base, program, what), GRAIN[what])
             except Crooked:
                 continue
             rows.append([f"{PROGRAMS[program]}, {WHAT[what]}", *(words(line.at(users)) for users in ON_PAPER)])
@@ -504,18 +493,31 @@ class Growth(FromFile):
 
 
 def each_byte(value):
-    return megabytes(value) if abs(value) >= 2**20 else f"{value / 1024:.0f} kB"
+    return megabytes(value) if abs(value) >= MEGA else f"{value / 1024:.0f} kB"
 
 
 def of_a_core(value):
-    return share(value) if abs(value) >= 0.001 or not value else f"{100 * value:.2g} %"
+    if abs(value) < 1e-6:
+        return "0 %"
+    return share(value) if abs(value) >= 0.001 else f"{100 * value:.2g} %"
 
 
 SHOWN = ("with", "without", "real", "stand_ins", "lines", "walls", "paper", "about")
+TWO, OTHER = "two Traefiks and SQLite", "the hub's own proxy and PostgreSQL"
+# By variant, what takes part in it that is not the same with the first one; and those with a proxy that has not been shown yet.
+DIFFERS = {TWO: ("proxy",), OTHER: ("hub", "database")}
+PROXIES = ("the hub's own proxy and SQLite", TWO)
+# Of real users, the curves.
+TAKES = {
+    "the hub": ("hub", "processor"),
+    "the hub's commands": ("hub", "children"),
+    "the hub's proxy": ("proxy", "processor"),
+    "Slurm's controller": ("controller", "processor"),
+}
 PROGRAMS = {"hub": "The hub", "proxy": "The hub's proxy", "database": "The database"}
 WHAT = {"processor": "part of a processor", "memory": "memory", "files": "open files and connections"}
 # What a program has by chance at one moment, and at another not.
-GRAIN = {"files": 20, "memory": 2**21, "processor": 0.005}
+GRAIN = {"files": 20, "memory": 2 * MEGA, "processor": 0.005}
 FITTED = [
     ("hub", "processor", of_a_core),
     ("hub", "memory", each_byte),

@@ -305,8 +305,7 @@ def made():
 
 
 def test_walls_come_by_the_number_of_users_and_say_why():
-    known, most = shown.walls(made())
-    assert most == 1000
+    known = shown.walls(made())
     told = {wall.what: wall for wall in known}
     assert [wall.users for wall in known] == sorted(wall.users for wall in known)
     hub = told["The hub needs a whole processor"]
@@ -323,11 +322,17 @@ def test_walls_come_by_the_number_of_users_and_say_why():
     assert told["So many come within ten minutes that some are refused"].users == 15_000
 
 
+def test_the_page_names_the_variants_that_are_measured():
+    names = [variant.name for variant in growth.VARIANTS]
+    assert names == [growth.BASE, shown.TWO, shown.OTHER]
+    assert shown.PROXIES[0] == growth.BASE
+
+
 def test_where_it_is_no_line_the_wall_is_not_known():
     figures = made()
     for users, value in zip(growth.STAND_INS, (0.0, 0.4, 0.1, 0.5, 0.2), strict=True):
         figures["steps"][growth.Standing(users, growth.VARIANTS[0]).key]["programs"]["hub"]["processor"] = value
-    known, _ = shown.walls(figures)
+    known = shown.walls(figures)
     (wall,) = [wall for wall in known if wall.what == "The hub needs a whole processor"]
     assert wall.users is None
     assert "Not extrapolated: it is no straight line: the residual is" in wall.why
@@ -337,9 +342,8 @@ def test_where_it_is_no_line_the_wall_is_not_known():
 def test_without_stand_ins_only_what_is_known_is_told():
     figures = made()
     figures["steps"] = {key: row for key, row in figures["steps"].items() if row["kind"] == "real"}
-    known, most = shown.walls(figures)
-    assert (len(known), most) == (3, 0)
-    assert shown.walls(made() | {"steps": {}}) == ([], 0)
+    assert [wall.seen for wall in shown.walls(figures)] == [110] * 3
+    assert shown.walls(made() | {"steps": {}}) == []
 
 
 @pytest.fixture(scope="module")
@@ -373,24 +377,24 @@ def test_the_page_shows_figures_of_these_files_and_of_no_others(tree):
     assert "Run on 2026-11-28, in 90 minutes, on 2 cores with 24 GB of memory." in page.text
     assert "200 real users were asked for, and memory reached for 110." in page.text
     plots = page.select("figure.plot svg")
-    assert len(plots) == 3
+    assert len(plots) == 4
     for plot in plots:
         title, description = (page.find(id=name) for name in plot["aria-labelledby"].split())
         assert (title.name, description.name) == ("title", "desc")
         assert plot["role"] == "img"
     assert (
         "the hub's own proxy and SQLite: 1.0 % at 0 users, 3.5 % at 50 users, 11 % at 200 users, 26 % at 500 users, 51 % at 1,000 users."
-        in plots[0].desc.text
+        in plots[1].desc.text
     )
     # Three curves through five points, and their keys.
-    assert [len(plots[0].select(f"line.curve.{style}")) for style in shown.STYLES[:3]] == [5, 5, 5]
-    assert [circle["cx"] for circle in plots[0].select("circle.first")][:5] == ["12.00%", "16.10%", "28.40%", "53.00%", "94.00%"]
+    assert [len(plots[1].select(f"line.curve.{style}")) for style in shown.STYLES[:3]] == [5, 5, 5]
+    assert [circle["cx"] for circle in plots[1].select("circle.first")][:5] == ["12.00%", "16.10%", "28.40%", "53.00%", "94.00%"]
     cells = {tuple(cell.text for cell in row.select("th, td")) for row in page.select("tr")}
     assert ("110", "10", "6.5 s", "9.0 s", "6.5 %", "22 %", "11 %", "11 %", "150 MB") in cells
     assert ("1,000", "51 %", "120 MB", "20 %", "77 MB", "in the hub", "—", "2,000", "4 ms", "18 ms", "0.50 s") in cells
     walls = next(table for table in page.select("table") if "What ends" in table.text)
     rows = [[cell.text for cell in row.select("td")] for row in walls.select("tr")[1:]]
-    assert rows[0][:2] == ["330", "Questions about jobs need a whole processor"]
+    assert rows[0][:2] == ["330 (on paper)", "Questions about jobs need a whole processor"]
     assert ["2,000 (on paper)", "The hub needs a whole processor"] in [row[:2] for row in rows]
     assert rows[-1][0] == "none seen"
     assert any(row[0] == "The hub, part of a processor" and row[-1] == "501 %" for row in cells)
