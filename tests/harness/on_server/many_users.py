@@ -199,7 +199,7 @@ async def main(url: str, password: str) -> None:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             asked = json.loads(line)
             try:
-                name = next(name for name in ("arrive", *DO) if name in asked)
+                (name,) = {"arrive", *DO} & asked.keys()
                 said = await (arrive(crowd, asked) if name == "arrive" else DO[name](crowd, session, asked))
             except Exception as error:  # said to who asked, who ends this program
                 said = {"error": f"{type(error).__name__}: {error}"}
