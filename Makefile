@@ -1,8 +1,8 @@
 # Two commands: `make site` shows the guide, `make test` proves it. `make help` lists the rest.
 PYTHON ?= python3
 PORT ?= 8080
-# Three at a time on two cores: some tests wait for seconds to pass.
-JOBS ?= 3
+# Four at a time on two cores: many tests wait for seconds to pass.
+JOBS ?= 4
 # Real servers have rare moments. What fails is tried once more, at most three tests in a run: what is broken stays red,
 # and the summary shows each first failure in full.
 AGAIN := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks

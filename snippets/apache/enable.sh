@@ -1,10 +1,10 @@
 #!/bin/sh
-# Enables what the site needs, checks it, and restarts Apache. What is there already is
-# looked at before anything is changed. Run as root.
+# Enables what the site needs, checks it, and restarts Apache. It looks at what is there
+# already before it changes anything. Run as root.
 set -eu
-# Debian's own site has no ServerName: it takes the machine's name, and would answer
-# for it on port 80 before ours does. So it is disabled below. With a name of its own
-# it stays, and if somebody has put it to use, it is theirs.
+# Debian's own site has no ServerName, so it takes the machine's name, and would answer for
+# it on port 80 before the hub's site does. So it is disabled below. If it has a ServerName,
+# it stays. If somebody already uses it, this script stops.
 sites=/etc/apache2/sites-enabled
 default=$(grep -sLi '^\s*ServerName' $sites/000-default.conf || true)
 if [ "$default" ]; then
@@ -16,9 +16,9 @@ if [ "$default" ]; then
         exit 1
     fi
 fi
-# Of two sites with one name Apache serves the first that it reads, without a word. It
-# lists all names, aliases only for a port that has several sites: here it gets one more.
-# A name with a star does no harm in a file that comes after ours in the alphabet.
+# If two sites have the same name, Apache serves the first that it reads, without a warning. It
+# lists all names, but aliases only for a port with several sites: so each port gets one more.
+# A name with a star does no harm in a file that comes after the hub's in the alphabet.
 if grep -q '^<VirtualHost' /etc/apache2/sites-available/jupyterhub.conf; then
     others=$(apachectl -S -c '<VirtualHost *:80 *:443>' -c '</VirtualHost>' 2>/dev/null |
         awk -v host=hub.example.com -v ours=$sites/jupyterhub.conf -v theirs="$default:" '
@@ -35,8 +35,8 @@ if grep -q '^<VirtualHost' /etc/apache2/sites-available/jupyterhub.conf; then
         exit 1
     fi
 fi
-# Two programs cannot share a port. (The kernel writes 80 as 0050, and 0A if somebody
-# listens there.)
+# Two programs cannot share a port. (The kernel writes port 80 as 0050. 0A means that a
+# program listens there.)
 for port in 80 443; do
     sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
     for socket in $sockets; do
@@ -48,21 +48,21 @@ for port in 80 443; do
         fi
     done
 done
-# proxy_http brings proxy with it. Without it "apachectl -t" may be content, and every
-# request ends in an error 500.
+# proxy_http also enables proxy. Without it, "apachectl -t" may find no fault, and still
+# every request ends in an error 500.
 a2enmod --quiet ssl headers proxy_http deflate
 a2enconf --quiet jupyterhub-workers
 if [ "$default" ]; then
     a2dissite --quiet 000-default
     echo "Disabled 000-default. To have it back: a2ensite 000-default"
 fi
-# Debian's status page shows every user of this machine what is asked just now, tokens
-# in addresses included.
+# Debian's status page shows every user of this machine the requests of the moment, with
+# the tokens in their addresses.
 if [ -e /etc/apache2/mods-enabled/status.load ]; then
     a2dismod --quiet status
     echo "Disabled the status page. To have it back: a2enmod status"
 fi
 a2ensite --quiet jupyterhub
 apachectl -t
-# A restart, since a reload keeps the old number of workers.
+# A restart, because a reload keeps the old number of workers.
 service apache2 restart

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Sends root an email that a unit has failed, with what it said. Run by jupyterhub-alarm@.service.
+# Sends root an email that a unit has failed, with its output. Run by jupyterhub-alarm@.service.
 set -eu
 began=$(systemctl show --timestamp us+utc --property InactiveExitTimestamp --value "$1")
 journal="journalctl --quiet --output cat --lines 20 --unit $1 _TRANSPORT=stdout"
-# On a machine at work, what was said last reaches the journal after the unit has failed.
+# On a busy machine, the last lines can reach the journal only after the unit has failed.
 for _ in 1 2 3 4 5; do $journal --since "$began" | grep --quiet . && break; sleep 1; done
 {
     echo "To: root"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Copies all that makes the hub: accounts, homes, database, secrets, certificate and
-# configuration, as one file. The hub may run meanwhile.
+# Copies everything that makes up the hub: accounts, homes, database, secrets, certificate and
+# configuration, as one file. The hub may go on running.
 # Run as root: sh backup.sh [FOLDER] [COPIES]
-# Of its own copies in the folder it keeps the newest, 7 if you name no other number.
+# It keeps its newest copies in the folder, and deletes older ones. COPIES is 7 by default.
 set -eu
 umask 077
 folder=${1:-/var/backups/jupyterhub} keep=${2:-7}
@@ -24,7 +24,7 @@ for path in /home /srv /etc/jupyterhub /etc/jupyter /etc/systemd/system/jupyter*
     /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/nginx /root/apache /root/check /root/care; do
     if [ -e "$path" ]; then
         set -- "$@" "${path#/}"
-        # There each copy would hold all copies before it.
+        # In such a folder, each copy would contain all copies before it.
         case $(realpath -m "$folder")/ in "$path"/*) stop "$folder is among the files that are copied." ;; esac
     fi
 done
@@ -33,7 +33,7 @@ mkdir -p "$folder"
 exec 9<"$folder"
 flock --nonblock 9 || stop "Another copy is being made."
 name=$folder/jupyterhub-$(date +%Y-%m-%d-%H%M%S).tar.gz
-# What is unfinished is taken away again.
+# An unfinished copy is deleted.
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$name.part"' EXIT
 mkdir "$work/hub"
@@ -44,7 +44,7 @@ source, copy = map(sqlite3.connect, sys.argv[1:])
 source.backup(copy)
 END
 cp /etc/passwd /etc/shadow /etc/group /etc/gshadow "$work/hub"
-# Status 1 says that a file has changed while it was read, as files do while people work.
+# Status 1 means that a file has changed while tar read it. That is normal while people work.
 tar --create --gzip --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" --directory "$work" hub ||
     [ $? = 1 ] || stop "tar cannot write $name."
 mv "$name.part" "$name"

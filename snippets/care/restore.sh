@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts a copy that backup.sh has made onto a machine that has no hub. The programs are
 # installed afterwards. Run as root: sh restore.sh COPY
-# What is there already stays as it is, and is named.
+# Files that are there already stay as they are, and are listed.
 set -eu
 copy=${1-}
 stop() {
@@ -13,7 +13,7 @@ stop() {
 for path in /var/lib/jupyterhub/jupyterhub.sqlite /etc/jupyterhub/jupyterhub_config.py; do
     [ ! -e "$path" ] || stop "There is a hub already: $path."
 done
-# A copy holds a sum, by which one is known that was cut off or damaged.
+# A copy contains a checksum, which shows whether it was cut off or damaged.
 gzip --test "$copy" 2>/dev/null || stop "$copy is not whole."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,7 +22,7 @@ need=$(gzip --decompress --stdout "$copy" | wc -c)
 free=$(df --output=avail --block-size=1 / /home | sort -n | tail -n 1)
 [ "$need" -lt "$free" ] || stop "$copy needs $need bytes, and $free are free."
 
-# People's accounts and groups have numbers from 1000 on. Files know their owner by number.
+# People's accounts and groups have numbers from 1000 on. The owner of a file is stored as a number.
 for file in group passwd; do
     awk -F : '$3 >= 1000 && $3 < 60000' "$work/hub/$file" >"$work/$file"
     clash=$(awk -F : 'FILENAME == ARGV[1] { number[$1] = $3; name[$3] = $1; next }

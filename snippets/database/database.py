@@ -2,6 +2,6 @@
 # The hub's database is PostgreSQL's. The last line of jupyterhub_config.py reads this file.
 c = get_config()
 
-# On this machine, by its Unix socket. There the kernel says who asks: the hub, which is root. So
-# there is no password.
+# On this machine, through its Unix socket. There the kernel tells PostgreSQL who asks: the hub,
+# which is root. So no password is needed.
 c.JupyterHub.db_url = "postgresql:///jupyterhub"

@@ -25,18 +25,18 @@ def rows(connection, table):
 
 if len(sys.argv) != 3:
     stop("Name two databases: move.py FROM TO.")
-# A new file of SQLite's is for root's eyes alone.
+# Only root can read a new SQLite file.
 os.umask(0o077)
 source, target = map(make_url, sys.argv[1:])
 if source.drivername == "sqlite":
-    # SQLite would make a file that is missing.
+    # If the file is missing, SQLite would make an empty one.
     if not os.path.isfile(source.database):
         stop(f"There is no file {source.database}.")
     source = source.set(database=f"file:{os.path.abspath(source.database)}", query={"mode": "ro", "uri": "true"})
 made = target.database if target.drivername == "sqlite" else None
 if made and os.path.exists(made):
     stop(f"{made} is there already.")
-# What a hub that runs writes after the copy would be lost.
+# What a running hub writes after the copy would be lost.
 if subprocess.run(["systemctl", "is-active", "--quiet", "jupyterhub.service"]).returncode == 0:
     stop("The hub runs: systemctl stop jupyterhub.service.")
 
@@ -44,7 +44,7 @@ head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
 version = "alembic_version"
 done = False
 try:
-    # Each is one transaction: what goes wrong leaves nothing in the target.
+    # One transaction for each database: if anything goes wrong, the target stays empty.
     with create_engine(source).connect() as old, create_engine(target).begin() as new:
         if not inspect(old).has_table(version) or old.scalar(text(f"SELECT version_num FROM {version}")) != head:
             stop("FROM is not of this release of JupyterHub: jupyterhub upgrade-db brings it there.")
@@ -59,7 +59,7 @@ try:
                 new.execute(insert(table), there)
             number = table.autoincrement_column
             if there and number is not None and target.get_backend_name() == "postgresql":
-                # The next row gets the next number: PostgreSQL counts apart from the rows.
+                # PostgreSQL has a counter of its own. Set it, so that the next row gets the next number.
                 last = max(row[number.name] for row in there)
                 new.scalar(select(func.setval(func.pg_get_serial_sequence(table.name, number.name), last)))
             if rows(new, table) != there:

@@ -11,7 +11,7 @@ from tornado import web
 
 c = get_config()
 
-# Containers reach the hub here: it is this machine's address on their network. With 127.0.0.1
+# Containers reach the hub at this address, which this machine has on their network. With 127.0.0.1,
 # each container would look for the hub inside itself.
 c.JupyterHub.hub_bind_url = "http://10.123.0.1:881"
 c.DockerSpawner.network_name = "jupyter"
@@ -28,19 +28,19 @@ class NotStarted(web.HTTPError):
 class HomeSpawner(DockerSpawner):
     """Starts each server as its user, in a container that has this user's home folder and nobody else's."""
 
-    # Each start makes a new container, so none keeps an old address, image or limit. The last one
+    # Each start makes a new container, so none keeps an old address, image or limit. The old one
     # stays until then: docker logs jupyter-alice still shows why it ended.
     will_resume = False
 
     def get_env(self):
-        # What terminals begin with. Without it they have a shell in which no line can be edited.
+        # The shell of terminals. Without this they get a shell in which you cannot edit a line.
         return {"SHELL": "/bin/bash"} | super().get_env()
 
     async def create_object(self):
         user = pwd.getpwnam(self.user.name)
         groups = [str(number) for number in os.getgrouplist(user.pw_name, user.pw_gid)]
         self.extra_create_kwargs = {"user": f"{user.pw_uid}:{user.pw_gid}", "working_dir": user.pw_dir}
-        # Unlike a volume, a mount does not make a folder that is missing, which would be root's.
+        # If the home is missing, a volume would create it as root's. A mount does not.
         self.mounts = [{"type": "bind", "source": user.pw_dir, "target": user.pw_dir}]
         self.extra_host_config |= {"group_add": groups, "memswap_limit": self.mem_limit}
         return await super().create_object()
@@ -72,27 +72,27 @@ class HomeSpawner(DockerSpawner):
 
 c.JupyterHub.spawner_class = HomeSpawner
 
-# image.sh makes it, and no registry has it.
+# image.sh makes this image. It is in no registry.
 c.DockerSpawner.image = "jupyter-user"
 c.DockerSpawner.pull_policy = "never"
 c.DockerSpawner.cmd = ["/opt/jupyterhub/bin/jupyterhub-singleuser"]
-# By these, programs know the names that belong to the numbers of users and groups.
+# In these files, programs look up the names that belong to the numbers of users and groups.
 c.DockerSpawner.read_only_volumes = {"/etc/passwd": "/etc/passwd", "/etc/group": "/etc/group"}
 
-# What one user may take. Memory is c.Spawner.mem_limit, as without Docker; processors are shared
-# out evenly.
+# What one user may take. The memory is c.Spawner.mem_limit, as without Docker. Processors are
+# shared evenly.
 c.DockerSpawner.extra_host_config = {
     "pids_limit": 512,
     "shm_size": "1g",
-    # Where the machine's memory runs out, servers and kernels are ended first.
+    # If the machine runs out of memory, servers and kernels are killed first.
     "oom_score_adj": 500,
-    # Nobody can fill the disk but by files in a home. What is in /tmp counts as memory.
+    # Users can fill the disk only with files in their home. What is in /tmp counts as memory.
     "read_only": True,
     "tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=1g"},
     "log_config": {"type": "json-file", "config": {"max-size": "10m"}},
-    # None of root's powers; programs give nobody more.
+    # No capabilities of root, and no program can give more.
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges"],
-    # Ends what a kernel has left behind.
+    # Ends processes that a kernel has left behind.
     "init": True,
 }

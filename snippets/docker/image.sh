@@ -3,8 +3,8 @@
 # the folder that holds Dockerfile, and again whenever /opt/jupyterhub or /etc/jupyter has changed.
 set -eu
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-# Docker is given these files and no others.
+# Docker gets these files and no others.
 tar --create Dockerfile --directory=/ opt/jupyterhub etc/jupyter |
     docker build --quiet --tag jupyter-user --build-arg "RELEASE=$release" -
-# What a former image has left, unless a server still runs from it.
+# Deletes the former image, unless a server still runs from it.
 docker image prune --force --filter label=jupyter-user

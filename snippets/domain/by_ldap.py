@@ -1,4 +1,4 @@
-# Below jupyterhub_config.py, in the place of domain.py: the hub itself asks a controller.
+# At the end of jupyterhub_config.py, instead of domain.py: the hub itself asks a domain controller.
 import ssl
 
 c.JupyterHub.authenticator_class = "ldapauthenticator.LDAPAuthenticator"
@@ -6,7 +6,7 @@ c.LDAPAuthenticator.server_address = "dc.example.com"
 # TLS from the first byte on, with a controller whose certificate this machine trusts.
 c.LDAPAuthenticator.tls_strategy = "on_connect"
 c.LDAPAuthenticator.tls_kwargs = {"validate": ssl.CERT_REQUIRED, "ca_certs_file": "/etc/ssl/certs/ca-certificates.crt"}
-# Users themselves ask, as name@domain.
+# The hub asks in the name of the user who logs in, as name@domain.
 c.LDAPAuthenticator.bind_dn_template = "{username}@example.com"
 c.LDAPAuthenticator.user_search_base = "dc=example,dc=com"
 c.LDAPAuthenticator.user_attribute = "sAMAccountName"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Compresses the scripts of JupyterLab and Notebook 7 as well as can be, once, for the
+# Compresses the scripts of JupyterLab and Notebook 7 once, as much as possible, for the
 # reverse proxy to send. Run it as root, and again after each upgrade of JupyterLab. Until
-# then, users' servers send what is new.
+# you do, users' servers send the new scripts.
 set -eu
 umask 022
 environment=/opt/jupyterhub
@@ -15,14 +15,14 @@ command -v brotli >/dev/null || stop "brotli is missing: apt install brotli."
 exec 9<"$environment"
 flock --nonblock 9 || stop "It runs already."
 
-# What a run that was cut off has left. The folder in use is changed at the end, all at once.
+# Deletes what an interrupted run has left. The folder in use is changed at the end, all at once.
 rm -rf "$ready.new" "$ready.old"
 notebook=$("$environment/bin/python" -c 'import importlib.util as u; print(u.find_spec("notebook").submodule_search_locations[0])')
 for of in "lab $environment/share/jupyter/lab/static" "notebook $notebook/static"; do
     folder=$ready.new/${of%% *}
     mkdir -p "$folder"
-    # Only names that hold a hash of what is in the file: under such a name nothing else can be
-    # asked for, today or after an upgrade.
+    # Only names that contain a hash of the file's content: such a name never means another
+    # content, today or after an upgrade.
     find "${of#* }/" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[a-z0-9_-]+\.[0-9a-f]{16}\.js' \
         -exec cp --no-preserve=all --target-directory "$folder" {} +
     [ "$(ls "$folder")" ] || stop "No scripts are in ${of#* }."

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Lays the key beside the certificate, checks the configuration, then makes HAProxy read
-# it. What is there already is looked at before anything is changed. Run as root.
+# Puts the key beside the certificate, checks the configuration, then makes HAProxy read
+# it. It looks at what is there already before it changes anything. Run as root.
 set -eu
 first=/etc/haproxy/haproxy.cfg
 site=/etc/haproxy/jupyterhub.cfg
@@ -11,7 +11,7 @@ for file in "$link" "$link.key"; do
         exit 1
     fi
 done
-# By this file of the unit HAProxy reads the site; a line CONFIG= elsewhere comes before it.
+# jupyterhub.conf makes HAProxy read the site. A line CONFIG= elsewhere would overrule it.
 systemctl daemon-reload
 if ! systemctl show --property Environment haproxy | grep -qF "$site"; then
     echo "jupyterhub.conf is not in /etc/systemd/system/haproxy.service.d. Nothing was changed." >&2
@@ -27,7 +27,7 @@ if [ "$others" ]; then
     echo "Another site of HAProxy has port 80 or 443: $others. Nothing was changed." >&2
     exit 1
 fi
-# Two programs cannot. (The kernel writes 80 as 0050, and 0A if somebody listens there.)
+# Two programs cannot share a port. (The kernel writes 80 as 0050, and 0A for "in use".)
 process=/proc/$(systemctl show --property MainPID --value haproxy)
 running=$({ tr '\0' ' ' <"$process/cmdline" | grep -F " $site "; } 2>/dev/null || true)
 for port in 80 443; do

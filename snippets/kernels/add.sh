@@ -16,7 +16,7 @@ name=$2
 bin=/opt/jupyterhub/bin
 spec=/opt/jupyterhub/share/jupyter/kernels/$name/kernel.json
 
-# What the hub has keeps its release. If the kernel needs another one, pip says which, and installs nothing.
+# The hub's packages keep their releases. If the kernel needs another one, pip says which, and installs nothing.
 held=$(mktemp)
 trap 'rm -f "$held"' EXIT
 "$bin/pip" list --format freeze >"$held"

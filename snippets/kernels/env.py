@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 name, *settings = sys.argv[1:] or ["NAME"]
-# A login shell's files, /etc/profile.d among them, are not read when a kernel starts. What stands in its kernelspec is always set.
+# When a kernel starts, the files of a login shell, such as those in /etc/profile.d, are not read. What its kernelspec says is always set.
 spec = Path(sys.prefix, "share/jupyter/kernels", name, "kernel.json")
 if not spec.exists():
     sys.exit(f"No kernel has the name {name}: there is no {spec}")

@@ -33,7 +33,7 @@ try:
     said, status = run(code)
     computes = answer in said
     print(f"computes: {said.strip()} ({status})")
-    # What was running is over, and the kernel still answers.
+    # An interrupt ends what was running, and the kernel still answers.
     manager.interrupt_kernel()
     answers = answer in run(code)[0]
     print("after an interrupt:", "answers" if answers else "does not answer")

@@ -13,10 +13,10 @@ from tornado.httpclient import HTTPClientError
 
 c = get_config()
 
-# alice@example.com is the account alice. Addresses of any other domain lead to no account, since
-# anybody may have such an address somewhere.
+# alice@example.com logs in as the account alice. Addresses of any other domain are refused, because
+# anybody may be alice somewhere else.
 DOMAIN = "example.com"
-# Members of this Unix group have an account for the hub. root and the system's accounts are not in it.
+# Only members of this Unix group may use the hub. root and the system's accounts are not in it.
 UNIX_GROUP = "jupyterhub"
 SECRET = "/etc/jupyterhub/oidc-secret"
 
@@ -25,10 +25,11 @@ class AccountAuthenticator(GenericOAuthenticator):
     """Lets somebody in who is in the provider's group and has a valid account on this machine too."""
 
     def user_info_to_username(self, claims):
-        name, _, domain = str(claims.get("email")).lower().rpartition("@")
+        # As bytes, so that no letter beyond a to z becomes one of them: the Kelvin sign would be a k.
+        name, _, domain = str(claims.get("email")).encode("ascii", "replace").lower().decode().rpartition("@")
         if domain != DOMAIN or not re.fullmatch("[a-z][a-z0-9._-]{0,31}", name):
             raise web.HTTPError(403, "Your email address leads to no account on this hub.")
-        # Some providers let people type any address, and say so.
+        # Some providers let people type any address, and say that they have not checked it.
         if claims.get("email_verified") is not True:
             raise web.HTTPError(403, "Your provider has not checked your email address.")
         return name
@@ -42,7 +43,7 @@ class AccountAuthenticator(GenericOAuthenticator):
             if grp.getgrnam(UNIX_GROUP).gr_gid not in groups:
                 self.log.warning("%s is not in the Unix group %s", name, UNIX_GROUP)
                 return False
-            # An account that is locked out of the machine, by leave.sh for example, has expired.
+            # Refuses an expired account. leave.sh, for example, locks an account by letting it expire.
             pamela.check_account(name, "login")
         except KeyError:
             self.log.warning("%s has no account on this machine", name)
@@ -59,9 +60,13 @@ class AccountAuthenticator(GenericOAuthenticator):
         except (OSError, HTTPClientError) as error:
             self.log.warning("The provider does not say whether %s may stay: %s", user.name, error)
             return True
-        # JupyterHub itself does not look at the groups again.
-        if isinstance(fresh, dict) and not await self.check_allowed(user.name, fresh):
-            return False
+        # JupyterHub itself does not look at the groups and the name again.
+        if isinstance(fresh, dict):
+            if fresh["name"] != user.name:
+                self.log.warning("%s would be %s now", user.name, fresh["name"])
+                return False
+            if not await self.check_allowed(user.name, fresh):
+                return False
         return fresh
 
 
@@ -74,7 +79,7 @@ c.JupyterHub.authenticator_class = AccountAuthenticator
 # What the button says: Sign in with ...
 c.GenericOAuthenticator.login_service = "Example University"
 c.GenericOAuthenticator.client_id = "jupyterhub"
-# The provider sends users back here, and to no address that it has not been told.
+# The provider sends users back to this address. It has to be registered there.
 c.GenericOAuthenticator.oauth_callback_url = "https://hub.example.com/jupyter/hub/oauth_callback"
 
 # The provider's addresses, and what the hub asks it for.
@@ -83,7 +88,7 @@ c.GenericOAuthenticator.token_url = "https://login.example.com/token"
 c.GenericOAuthenticator.userdata_url = "https://login.example.com/me"
 c.GenericOAuthenticator.scope = ["openid", "email", "groups"]
 
-# Who is in one of these groups of the provider's may log in.
+# Members of one of these groups at the provider may log in.
 c.GenericOAuthenticator.manage_groups = True
 c.GenericOAuthenticator.auth_state_groups_key = "oauth_user.groups"
 c.GenericOAuthenticator.allowed_groups = {"jupyter-users"}

@@ -5,7 +5,7 @@ import secrets
 
 c = get_config()
 
-# What the hub asks with is kept in its database, encrypted with a key that lies beside it and is made at the first start.
+# The hub's database keeps what the hub asks with, encrypted. The key is in a file beside it, made at the first start.
 KEY = "oidc-key"
 if not os.path.exists(KEY):
     with open(KEY, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
@@ -14,7 +14,7 @@ with open(KEY) as file:
     c.CryptKeeper.keys = [file.read()]
 c.Authenticator.enable_auth_state = True
 
-# Once in so many seconds, with the next page of the hub's.
+# Ask again after this many seconds, when the user opens the next page of the hub.
 c.Authenticator.auth_refresh_age = 300
-# Whoever may not stay would see an error 500 at the start of their server, and no login page.
+# With True, users who may not stay would see an error 500 at the start of their server, and no login page.
 c.Authenticator.refresh_pre_spawn = False

@@ -2,8 +2,8 @@
 # Users log in with a password and a code. The last line of jupyterhub_config.py reads this file.
 c = get_config()
 
-# By /etc/pam.d/jupyterhub. SSH and the console still ask for a password alone.
+# The hub uses /etc/pam.d/jupyterhub. SSH and the console still ask only for a password.
 c.PAMAuthenticator.service = "jupyterhub"
-# A field for the code below that for the password.
+# A field for the code, below the field for the password.
 c.Authenticator.request_otp = True
 c.Authenticator.otp_prompt = "Code:"

@@ -12,7 +12,7 @@ from tornado.concurrent import run_on_executor
 
 c = get_config()
 
-# alice@example.com is the account alice. If your Apache tells names without @, write "" here.
+# alice@example.com logs in as the account alice. If your Apache sends names without @, write "" here.
 DOMAIN = "example.com"
 SECRETS = "/etc/jupyterhub/sign-on-secrets"
 
@@ -39,7 +39,7 @@ class ApacheAuthenticator(PAMAuthenticator):
             self.log.warning("Apache told %r, which is no account", told)
             raise web.HTTPError(403, "Your name leads to no account on this hub.")
         try:
-            # An account that is locked out of the machine, by leave.sh for example, has expired.
+            # Refuses an expired account. leave.sh, for example, locks an account by letting it expire.
             pamela.check_account(name, self.service)
         except pamela.PAMError as error:
             self.log.warning("%s has no account that may log in: %s", name, error)

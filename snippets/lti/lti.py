@@ -15,14 +15,14 @@ from tornado import web
 c = get_config()
 
 PLATFORM = "https://lms.example.org"
-# The platform's names for the places where the hub is installed. The package itself takes any.
+# The platform's ids for the deployments that may log in. The package itself accepts any.
 DEPLOYMENTS = {"1"}
-# alice@example.com is the account alice. Addresses of any other domain lead to no account.
+# alice@example.com logs in as the account alice. Addresses of any other domain are refused.
 DOMAIN = "example.com"
-# The accounts of users whose address does not say it, by the platform's id for the user:
+# For users whose address does not show their account: the platform's id, then the account.
 # ACCOUNTS = {"5f0c7f1e-92d4": "dana"}
 ACCOUNTS = {}
-# Members of this Unix group have an account for the hub. root and the system's accounts are not in it.
+# Only members of this Unix group may use the hub. root and the system's accounts are not in it.
 UNIX_GROUP = "jupyterhub"
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 WAITING = ThreadPoolExecutor(4)
@@ -48,16 +48,17 @@ class AccountAuthenticator(LTI13Authenticator):
             raise web.HTTPError(403, "This hub does not know this deployment of the platform.")
         if token.get("sub") in ACCOUNTS:
             return ACCOUNTS[token["sub"]]
-        # The package itself would take the platform's id as a name, if there is no address.
+        # If there is no address, the package itself would use the platform's id as the name.
         if not token.get("email"):
             raise web.HTTPError(403, "Your learning platform does not send your email address.")
-        name, _, domain = str(token["email"]).lower().rpartition("@")
+        # As bytes, so that no letter beyond a to z becomes one of them: the Kelvin sign would be a k.
+        name, _, domain = str(token["email"]).encode("ascii", "replace").lower().decode().rpartition("@")
         if domain != DOMAIN or not re.fullmatch("[a-z][a-z0-9._-]{0,31}", name):
             raise web.HTTPError(403, "Your email address leads to no account on this hub.")
         return name
 
     def get_custom_html(self, base_url):
-        # A login can only begin on the platform. This is seen by users who open the hub without it.
+        # A login can begin only on the platform. Users who open the hub in another way see this.
         return f'<p>Log in by the link in your course on <a href="{PLATFORM}">the learning platform</a>.</p>'
 
     async def check_allowed(self, name, auth_model):
@@ -66,7 +67,7 @@ class AccountAuthenticator(LTI13Authenticator):
             if grp.getgrnam(UNIX_GROUP).gr_gid not in groups:
                 self.log.warning("%s is not in the Unix group %s", name, UNIX_GROUP)
                 return False
-            # An account that is locked out of the machine, by leave.sh for example, has expired.
+            # Refuses an expired account. leave.sh, for example, locks an account by letting it expire.
             pamela.check_account(name, "login")
         except KeyError:
             self.log.warning("%s has no account on this machine", name)
@@ -78,11 +79,11 @@ class AccountAuthenticator(LTI13Authenticator):
 
 
 c.JupyterHub.authenticator_class = AccountAuthenticator
-# What the platform calls itself, where it lets users be asked who they are, and where its keys are.
+# The platform's name for itself, the address where it identifies users, and the address of its keys.
 c.LTI13Authenticator.issuer = PLATFORM
 c.LTI13Authenticator.authorize_url = f"{PLATFORM}/auth"
 c.LTI13Authenticator.jwks_endpoint = f"{PLATFORM}/keys"
-# What the platform calls the hub.
+# The platform's id for the hub.
 c.LTI13Authenticator.client_id = {"jupyterhub"}
-# So many seconds the platform's clock may be ahead of this machine's, or behind it.
+# How many seconds the platform's clock may be ahead of this machine's, or behind it.
 c.LTI13LaunchValidator.time_leeway = 10

@@ -11,10 +11,10 @@ editor=/root/jigsaw
 # The engine is a library, so no program has to be installed for it. pip comes first: without it nothing is changed.
 "$environment/bin/pip" install lupa==2.8
 
-# The page is that for Python, but for the lines of Lua.diff. If yours is another page, patch says so, and nothing is installed.
+# The page is the one for Python with the changes in Lua.diff. If your page differs, patch says so, and nothing is installed.
 patch --fuzz 0 --output Lua.html "$editor/Python.html" Lua.diff
 
-# Blockly's generator of Lua is in the package that lies beside the editor since it was installed.
+# Blockly's generator of Lua is in the package that was put beside the editor when it was installed.
 tar --extract --file "$editor/blockly-13.3.0.tgz" --directory "$share/static/blockly" --strip-components 1 package/lua_compressed.js
 install -m 0644 Lua.html "$share"
 

@@ -5,7 +5,7 @@ import sys
 from lupa.lua54 import LuaRuntime, LuaSyntaxError
 from metakernel import ExceptionWrapper, MetaKernel
 
-# What Lua writes by itself can wait in a buffer that no notebook shows. Python hears of an interrupt only while it runs: `look` does it.
+# Lua's own output can stay in a buffer that no notebook shows. Python notices an interrupt only while it runs, so Lua often calls `look`.
 BEGIN = """
 function(write, look)
   function print(...)
@@ -46,7 +46,7 @@ class LuaKernel(MetaKernel):
                 return self.lua.execute(f"return {code}")
             except LuaSyntaxError:
                 return self.lua.execute(code)
-        # An interrupt is no Exception. Without an answer to it, the notebook waits for ever.
+        # An interrupt is not an Exception. If nothing answers it, the notebook waits for ever.
         except (Exception, KeyboardInterrupt) as error:
             return ExceptionWrapper(type(error).__name__, str(error), str(error).splitlines())
 

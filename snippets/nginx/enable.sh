@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes room for many users, checks the configuration, then makes the running nginx read
-# it. What is there already is looked at before anything is changed. Run as root.
+# it. It looks at what is there already before it changes anything. Run as root.
 set -eu
-# Of two sites with one name nginx serves the first that it reads, and only warns.
+# If two sites have the same name, nginx serves the first that it reads, and only warns.
 if nginx -t 2>&1 | grep -qF 'conflicting server name "hub.example.com"'; then
     others=$(nginx -T 2>/dev/null | awk -v host=hub.example.com -v ours=/etc/nginx/conf.d/jupyterhub.conf: '
         /^# configuration file / { file = $4 }
@@ -10,8 +10,8 @@ if nginx -t 2>&1 | grep -qF 'conflicting server name "hub.example.com"'; then
     echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
     exit 1
 fi
-# Two programs cannot share a port, and a running nginx says in its log alone that it did
-# not get one. (The kernel writes 80 as 0050, and 0A if somebody listens there.)
+# Two programs cannot share a port. A running nginx says only in its log that it did not get
+# one. (The kernel writes port 80 as 0050. 0A means that a program listens there.)
 for port in $(nginx -T 2>/dev/null | sed -nE 's/^\s*listen\s+(\S*:)?([0-9]+)[ ;].*/\2/p' | sort -u); do
     sockets=$(awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp*)
     for socket in $sockets; do
@@ -36,7 +36,7 @@ grep -q worker_rlimit_nofile "$conf" || sed -i '1i worker_rlimit_nofile 16384;' 
 cmp --silent "$conf.before-jupyterhub" "$conf" ||
     echo "Changed $conf; as it was: $conf.before-jupyterhub"
 nginx -t
-# nginx lets everybody read a log that it makes: who was here, and their files' names.
+# nginx lets everybody read a new log. It shows who was here, and the names of their files.
 chown root:adm /var/log/nginx/jupyterhub.log
 chmod 640 /var/log/nginx/jupyterhub.log
 nginx -s reload

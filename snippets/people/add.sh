@@ -1,11 +1,11 @@
 #!/bin/sh
 # Makes an account for each name in a file that has one name a line, and a first password for
-# each, which its user has to change. All names are looked at before anything is changed. Run
-# as root: sh add.sh names.txt passwords.txt
+# each, which its user has to change. It checks all names before it changes anything. Run as
+# root: sh add.sh names.txt passwords.txt
 set -eu
 # Members of this group may log in to the hub.
 group=jupyterhub
-# What an account can do by SSH: change its password.
+# All that an account can do by SSH: change its password.
 shell=/usr/bin/passwd
 stop() {
     echo "add.sh: $1 Nothing was changed." >&2
@@ -61,7 +61,7 @@ trap undo EXIT
 trap 'exit 1' HUP INT TERM
 umask 077
 for name in $names; do
-    # Without letters and digits that look alike.
+    # No letters and digits that look alike.
     echo "$name:$(tr -dc 'a-km-np-z2-9' </dev/urandom | head -c 12)"
 done >"$passwords"
 for name in $names; do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Shuts somebody out at once: of the hub, of their servers, of SSH, cron and at. The account
-# stays, locked, and so do its files. The hub may run or not. Run as root: sh leave.sh bob
+# Locks somebody out at once: of the hub, of their servers, of SSH, cron and at. The account and
+# its files stay. The hub may be running or not. Run as root: sh leave.sh bob
 set -eu
 stop() {
     echo "leave.sh: $1" >&2
@@ -16,16 +16,16 @@ if id -Gn "$name" | tr ' ' '\n' | grep -qx sudo; then
     stop "$name is an administrator, in the group sudo. If it is meant, run this first: gpasswd --delete $name sudo. Nothing was changed."
 fi
 
-# No new login, neither by password nor by key, and no job of cron's or at's. An account from a
-# directory is locked there, by whoever keeps it.
+# No new login, neither by password nor by key, and no jobs of cron or at. An account from a
+# directory has to be locked there, by those who look after it.
 end="The account is locked, and its files stay."
 if getent --service=files passwd "$name" >/dev/null; then
     usermod --lock --expiredate 1 "$name"
 else
     end="Its files stay. Lock the account in the directory too, or $name can log in again."
 fi
-# Asks the hub, which then ends sessions and tokens, to forget the user. Where no hub runs, it
-# is taken from the hub's database.
+# Asks the hub to forget the user, which ends all sessions and tokens. If no hub runs, the user
+# is deleted from the hub's database.
 forget() {
     /opt/jupyterhub/bin/python - "$name" "$(systemctl is-active jupyterhub.service)" <<'END'
 import os
@@ -57,7 +57,7 @@ elif user:
     hub.db.commit()
 END
 }
-# Again, while a hub or a server is starting, or programs start others.
+# Tries again: a hub or a server may be starting, and programs may start others.
 for _ in $(seq 5); do
     pkill --signal KILL --uid "$uid" || true
     if said=$(forget 2>&1) && ! pgrep --uid "$uid" >/dev/null; then
@@ -65,6 +65,6 @@ for _ in $(seq 5); do
         exit
     fi
 done
-# The last line of what went wrong with the hub, and the programs that still run.
+# The hub's last error message, and the programs that still run.
 left=$({ echo "$said" | tail -n 1; pgrep --list-name --uid "$uid"; } | grep . | paste --serial --delimiters ,)
 stop "$name is locked out of the machine, but not of all: $left. Run this again."

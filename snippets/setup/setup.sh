@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up the hub from the folder in which this file lies: checks the machine, copies the
-# files to their places, then runs the guide's own commands and shows each. Run as root. If
-# it stops, run it again: every step may be repeated.
+# files to their places, then shows and runs the guide's own commands. Run as root. If it
+# stops, run it again: every step may be repeated.
 set -eu
 user=alice dry='' proxy=''
 while [ $# -gt 0 ]; do
@@ -26,7 +26,7 @@ if [ "$(id -u)" != 0 ]; then
     echo "setup.sh: only root can do this. Run sudo -i first." >&2
     exit 1
 fi
-# Who is root by a plain "su" still has a user's PATH.
+# After a plain "su", root still has the user's PATH.
 PATH=$PATH:/usr/sbin
 exec 9</root
 if ! flock --nonblock 9; then
@@ -36,7 +36,7 @@ fi
 cd "$(dirname "$0")"
 here=$PWD
 
-# 1. Is everything as it has to be? All that is wrong is told at once.
+# 1. Is everything as it has to be? All problems are shown at once.
 wrong=''
 problem() {
     echo "setup.sh: $1" >&2
@@ -71,7 +71,7 @@ elif ! echo "$addresses" | grep -qxE "$own"; then
     echo "setup.sh: warning: hub.example.com leads to $(echo "$addresses" | paste -s -d " "), which is not an address of this machine." >&2
 fi
 
-# A port may be taken by the service that is to have it.
+# The service that will use a port may be using it already.
 port() {
     taken=$(ss -Hltnp "sport = :$1" | head -n 1)
     [ -z "$taken" ] && return
@@ -91,8 +91,8 @@ fi
 [ ! -e /opt/jupyterhub ] || [ -e /root/jupyterhub/install.sh ] ||
     problem "/opt/jupyterhub is there already, and not by this guide. Move it away, if you do not need it."
 [ -e root/check/hubcheck.py ] || problem "the files are not beside $here/setup.sh: unpack the whole archive."
-# A file that differs, and that this script has neither copied nor was copying when it was
-# cut off, is somebody's own.
+# A file that differs is somebody's own, unless this script has copied it, or was copying it
+# when it was interrupted.
 files=$(find etc root -type f ! -path "etc/$other*" ! -path "root/$other/*" ! -path "root/people/*" ! -path "root/course/*" ! -path "root/care/*" ! -name "*.in" | sort)
 for file in $files; do
     if [ -e "/$file" ] && ! cmp -s "$file" "/$file" &&
@@ -118,7 +118,7 @@ run() {
         exit 1
     fi
 }
-# Where a package was being installed when somebody pressed Ctrl-C.
+# In case somebody pressed Ctrl-C while a package was being installed.
 [ -z "$(dpkg --audit)" ] || run "dpkg --configure --pending"
 run "apt-get update"
 run "apt-get install --yes $service"
@@ -131,7 +131,7 @@ for file in $files; do
 done
 [ -n "$dry" ] || rm copying
 
-# What was installed by half is begun anew: pip takes it for whole.
+# If an installation was interrupted, it begins anew: pip would think that it is complete.
 [ ! -e half-installed ] || run "rm -rf /opt/jupyterhub"
 [ -n "$dry" ] || [ -e /opt/jupyterhub ] || touch half-installed
 run "cd /root/jupyterhub && sh install.sh"
@@ -151,7 +151,7 @@ fi
 
 run "chown root:root $key"
 run "chmod 600 $key"
-# A hub that runs already is to read the files that have come.
+# A hub that is running already has to read the new files.
 before=$(systemctl is-active jupyterhub.service || true)
 run "cd /root/systemd && sh enable.sh"
 [ "$before" != active ] || run "systemctl restart jupyterhub.service"

@@ -1,6 +1,6 @@
 # /etc/jupyterhub/choices.py
-# What users may choose for their server. The first of each is what they get if they choose nothing. Slurm's own limits
-# hold beside it: a job that asks for more than its partition has is refused.
+# What users may choose for their server. If they choose nothing, they get the first of each. Slurm's own limits
+# apply too: a job that asks for more than its partition has is refused.
 c = get_config()
 
 c.JobSpawner.choices = {

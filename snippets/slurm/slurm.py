@@ -1,6 +1,7 @@
 # /etc/jupyterhub/slurm.py
 # Users' servers are jobs of Slurm's. The last line of jupyterhub_config.py reads this file.
 import asyncio
+import shlex
 import time
 from html import escape
 
@@ -9,12 +10,12 @@ from batchspawner.api import BatchSpawnerAPIHandler
 from batchspawner.batchspawner import JobStatus
 from jupyterhub.apihandlers import default_handlers
 from tornado import web
-from traitlets import Dict
+from traitlets import Dict, default
 
 c = get_config()
 
-# Servers on the nodes speak to the hub here. The name is that of the hub's address on the cluster's
-# network, in /etc/hosts of all machines. firewall-head.nft keeps everybody but the nodes away.
+# Servers on the nodes talk to the hub here. In /etc/hosts of all machines, this name stands for the hub's
+# address on the cluster's network. firewall-head.nft keeps everybody but the nodes away.
 c.JupyterHub.hub_bind_url = "http://head:881"
 
 
@@ -50,12 +51,17 @@ class JobSpawner(SlurmSpawner):
 
     choices = Dict(help="What users may choose: {what: {value: the words on the page}}, see choices.py.").tag(config=True)
 
+    @default("req_username")
+    def quoted_name(self):
+        """A shell of root's reads the name in the commands below. In a name from a directory it could find a command of its own."""
+        return shlex.quote(self.user.name)
+
     def chosen(self, options):
         """The options, if each is offered. batchspawner itself writes into the job's script whatever a user asks the hub for, or a link
         to the hub that a user follows: a command too."""
         for name, value in options.items():
             if value not in [*self.choices.get(name, ())]:
-                # The hub would try it again the next time.
+                # Otherwise the hub would use the same options again at the next start.
                 self.orm_spawner.user_options = None
                 self.db.commit()
                 raise NotStarted(f"Not one of the choices: {name!r:.40}.", 400)
@@ -65,7 +71,7 @@ class JobSpawner(SlurmSpawner):
         one = {name: values[0] if len(values) == 1 else values for name, values in form.items() if name != "_xsrf"}
         return self.chosen(one)
 
-    # The fields of a link are those of the form.
+    # A link may have the same fields as the form.
     options_from_query = run_options_from_form
 
     async def get_options_form(self):
@@ -79,7 +85,7 @@ class JobSpawner(SlurmSpawner):
     async def start(self):
         self.user_options = self.chosen(self.user_options)
         starting = asyncio.ensure_future(super().start())
-        # The hub itself would give up without a word.
+        # The hub itself would give up without saying why.
         end = time.monotonic() + self.start_timeout - 5
         try:
             while not starting.done():
@@ -98,7 +104,7 @@ class JobSpawner(SlurmSpawner):
             starting.cancel()
 
     async def stop(self, now=False):
-        # A hub that gave up where Slurm's controller does not answer would forget the job, which would go on.
+        # If the hub gave up while Slurm's controller does not answer, it would forget the job, which would go on.
         while True:
             try:
                 return await super().stop(now)
@@ -128,19 +134,19 @@ c.SlurmSpawner.req_runtime = "8:00:00"
 c.SlurmSpawner.start_timeout = 300
 c.SlurmSpawner.http_timeout = 60
 
-# The hub is root, for whom Slurm submits jobs as any user. Without the group they would have root's.
+# The hub is root, who may submit jobs as any user. Without --gid, the jobs would have root's group.
 c.SlurmSpawner.exec_prefix = ""
 c.SlurmSpawner.batch_submit_cmd = "sbatch --parsable --uid={username} --gid=$(id --group {username})"
 c.SlurmSpawner.batch_query_cmd = "squeue --noheader --jobs={job_id} --format='%T %r %B'"
-# Whatever else goes wrong, the job may still run: only a job that Slurm does not know is over.
+# After any other error, the job may still be running: only a job that Slurm does not know is over.
 c.SlurmSpawner.state_unknown_re = r"^(?!.*Invalid job id).*error"
 
-# Whole paths: a node has no hub whose PATH would find them.
+# Full paths, because on a node there is no hub whose PATH leads to these programs.
 c.SlurmSpawner.batchspawner_singleuser_cmd = "/opt/jupyterhub/bin/batchspawner-singleuser"
 c.Spawner.cmd = ["/opt/jupyterhub/bin/jupyterhub-singleuser"]
 
-# exec, so that the server itself is asked to end when the job is. Kernels have their sockets on the
-# node's own disk, where homes are those of another machine.
+# exec, so that the server itself is asked to end when the job is. The kernels' sockets are on the
+# node's own disk, because homes are on another machine.
 c.SlurmSpawner.batch_script = """#!/bin/sh
 #SBATCH --job-name=jupyter
 #SBATCH --partition={{partition}}

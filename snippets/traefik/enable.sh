@@ -1,10 +1,10 @@
 #!/bin/sh
-# Checks the files, then starts Traefik, now and at every boot. What is there already is
-# looked at before anything is changed. Run as root.
+# Checks the files, then starts Traefik, now and at every boot. It looks at what is there
+# already before it changes anything. Run as root.
 set -eu
 sites=/etc/traefik/sites
-# Of two sites with one name and one path Traefik serves the one with the longer rule,
-# without a word.
+# If two sites have the same name and path, Traefik serves the one with the longer rule,
+# without a warning.
 others=$(grep -rliF hub.example.com $sites --include='*.yaml' --include='*.yml' --include='*.toml' | grep -vxF $sites/jupyterhub.yaml | paste -s -d ' ')
 if [ "$others" ]; then
     echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
@@ -18,8 +18,8 @@ if [ "$pid" != 0 ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$ours"; th
     echo "If it is to end, stop it: systemctl stop traefik.service. Nothing was changed." >&2
     exit 1
 fi
-# Two programs cannot share a port. (The kernel writes 80 as 0050, and 0A if somebody
-# listens there; the eighth word is the user.)
+# Two programs cannot share a port. (The kernel writes port 80 as 0050. 0A means that a
+# program listens there; the eighth word is its user.)
 for port in 80 443; do
     sockets=$(awk -v port="$(printf ':%04X$' "$port")" -v own="$(id -u traefik)" \
         '$2 ~ port && $4 == "0A" && $8 != own { print $10 }' /proc/net/tcp*)
@@ -32,9 +32,9 @@ for port in 80 443; do
 done
 sh "$(dirname "$0")/check.sh"
 systemctl enable --quiet traefik.service
-# A restart, since a reload does not read traefik.yaml.
+# A restart, because a reload does not read traefik.yaml.
 systemctl restart traefik.service
-# It says that it has started, and then reads the sites: until it has, it hangs up.
+# Traefik says that it has started before it has read the sites. Wait until it answers.
 perl -MIO::Socket::INET -e '$SIG{PIPE} = "IGNORE"; for (1 .. 100) { $s = IO::Socket::INET->new("127.0.0.1:80")
     and print $s "GET / HTTP/1.0\r\n\r\n" and <$s> =~ / 301 / and exit; select undef, undef, undef, 0.1 }'
 systemctl --no-pager --lines 0 status traefik.service

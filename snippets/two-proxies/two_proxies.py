@@ -18,7 +18,7 @@ c.TraefikRedisProxy.should_start = False
 # The hub writes here which path leads to which server, and both Traefiks read it.
 c.TraefikRedisProxy.redis_url = "redis://127.0.0.1:802"
 c.TraefikRedisProxy.redis_password = secret
-# Of the first the hub asks whether it has a new route yet.
+# The hub asks the first Traefik whether it has a new route yet.
 c.TraefikRedisProxy.traefik_api_url = "http://127.0.0.1:811"
 c.TraefikRedisProxy.traefik_api_entrypoint = "routes"
 c.TraefikRedisProxy.traefik_api_username = "hub"

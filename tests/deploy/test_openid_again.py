@@ -16,6 +16,7 @@ FILE, LOGIN = SAVED_AS["logins/oidc_again.py"], SAVED_AS["logins/oidc.py"]
 HOME = f"{deployment.URL}hub/home"
 IN_NONE = "alice is in none of these groups of the provider: jupyter-users"
 ELSEWHERE = logins.PEOPLE | {"alice": logins.person("alice@example.com", "others")}
+OTHER = logins.PEOPLE | {"alice": logins.person("bob@example.com", "jupyter-users")}
 GONE = {name: about for name, about in logins.PEOPLE.items() if name != "alice"}
 pytestmark = pytest.mark.xdist_group("openid-again")
 
@@ -128,6 +129,13 @@ def test_who_has_left_the_group_has_to_log_in_and_is_refused(place):
         page.get_by_role("button", name=logins.SIGN_IN).click()
         page.wait_for_url(re.compile("/hub/oauth_callback"))
         assert "Sorry, you are not currently authorized to use this hub" in page.inner_text("body")
+
+
+def test_whose_address_leads_to_another_account_now_has_to_log_in(place):
+    with asking_again(place, 1), place.user("alice") as user, told(place, people=OTHER):
+        page = user.page()
+        has_to_log_in(page)
+        assert "alice would be bob now" in place.hub.log()
 
 
 def test_whom_the_provider_no_longer_knows_has_to_log_in(place):

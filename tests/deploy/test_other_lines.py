@@ -67,17 +67,20 @@ def test_a_path_reaches_the_hub_as_it_was_and_no_header_by_another_spelling(behi
     """
     hub, front = behind(proxy)
     with front:
-        path, aliases, encoding = seen(hub, "passed", URL, "hub/a%2Fb%25c?d=1;e=2&f=", "X_Scheme")
+        path, aliases, encoding, scheme = seen(hub, "passed", URL, "hub/a%2Fb%25c?d=1;e=2&f=", "X_Scheme")
     assert path == f"{BASE}hub/a%2Fb%25c?d=1{'%3B' if proxy == 'traefik' else ';'}e=2&f="
     assert aliases == (["x_scheme"] if proxy == "haproxy" else [])
     assert encoding == ("br" if proxy == "traefik" else "gzip")
+    assert scheme == "https"
 
 
 @each
-def test_its_own_refusals_have_the_headers_for_browsers_too(behind, proxy):
+def test_what_it_answers_by_itself_has_the_headers_for_browsers_too(behind, proxy):
     hub, front = behind(proxy)
     with front:
-        assert seen(hub, "refused", URL) == {"another path": [404, True, True], "too large": [413, True, True]}
+        by_itself = seen(hub, "by_itself", URL)
+    statuses = {"another path": 404, "too large": 413, "no slash": 301, "no path": 302}
+    assert by_itself == {what: [status, True, True] for what, status in statuses.items()}
 
 
 @each
@@ -258,9 +261,9 @@ def test_traefik_reads_its_sites_at_a_reload_and_says_in_plain_words_what_is_wro
     with front as machine:
         machine.sh(f"""sed -i 's/"418": 404/"418": 410/' {SITES}/jupyterhub.yaml""", {f"{SITES}/lab.yaml": other})
         time.sleep(3)
-        assert seen(hub, "refused", URL)["another path"][0] == 404
+        assert seen(hub, "by_itself", URL)["another path"][0] == 404
         machine.sh("systemctl reload traefik; sleep 3")
-        assert seen(hub, "refused", URL)["another path"][0] == 410
+        assert seen(hub, "by_itself", URL)["another path"][0] == 410
         said = machine.sh("journalctl --no-pager --all --output cat --unit traefik").stdout
     assert "gone@file" in said
     assert "\x1b" not in said

@@ -157,11 +157,6 @@ def exemptions() -> dict[tuple[str, str, str], str]:
     return argued
 
 
-def still_open() -> dict[str, int]:
-    """By snippet, of how many changes nobody has found yet which test sees them."""
-    return tomllib.loads(ARGUED.read_text("utf-8")).get("open", {})
-
-
 def touched(since: str) -> dict[str, set[int]]:
     """The lines of each snippet that have changed since a commit."""
     command = ["git", "diff", "--unified=0", "--no-color", since, "--", "snippets"]
@@ -440,7 +435,7 @@ def main() -> int:
 
 
 def keep(told: dict[str, Any]) -> None:
-    """Write into the tree which test dies of which change, and how many changes have none.
+    """Write into the tree which test dies of which change.
 
     What this run has not looked at stays, as long as it is there.
     """
@@ -464,9 +459,6 @@ def keep(told: dict[str, Any]) -> None:
         if change.key in known and change.key not in lived
     ]
     RECORD.write_text("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n", "utf-8")
-    left = {name: len(list(lacking(name))) for name in files()}
-    before = ARGUED.read_text("utf-8").partition("[open]\n")[0]
-    ARGUED.write_text(before + "[open]\n" + "".join(f'"{name}" = {count}\n' for name, count in left.items() if count), "utf-8")
 
 
 if __name__ == "__main__":

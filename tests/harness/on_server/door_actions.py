@@ -66,17 +66,29 @@ def ciphers(url: str, *names: str) -> list[str]:
 
 
 def passed(url: str, path: str, alias: str) -> list:
-    """What the hub would be asked for by a path; which names of headers with a line below reach it; and how a browser gets a style."""
+    """What the hub would be asked for by a path, which names of headers with a line below reach it, and how a browser gets a style.
+
+    The last is the scheme that the hub is told of where a WebSocket is asked for.
+    """
+    opening = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
     with user_actions.standing_in():
         asked = requests.get(url + path, headers={alias: "made-up"}, verify=CA).json()
         style = requests.get(f"{url}hub/?text/css", headers={"Accept-Encoding": "gzip, br", "Sec-Fetch-Site": "same-origin"}, verify=CA)
-    return [asked["asked"], [name for name in asked if "_" in name], style.headers.get("Content-Encoding")]
+        told = requests.get(url + path, headers=opening, verify=CA).json()
+    scheme = {name.lower(): value for name, value in told.items()}["x-forwarded-proto"]
+    return [asked["asked"], [name for name in asked if "_" in name], style.headers.get("Content-Encoding"), scheme]
 
 
-def refused(url: str) -> dict[str, list]:
-    """By what is asked for, the status of an answer of the server's own, and whether the two headers for browsers are there."""
+def by_itself(url: str) -> dict[str, list]:
+    """By what is asked for, the status of an answer that the server gives by itself, and whether the two headers for browsers are there."""
     parts = urlsplit(url)
-    asked = {"another path": ("GET", "/other", {}), "too large": ("PUT", f"{parts.path}hub/x", {"Content-Length": str(512 * 2**20 + 1)})}
+    asked = {"another path": ("GET", "/other", {}), "no slash": ("GET", parts.path.rstrip("/"), {}), "no path": ("GET", "/", {})}
+    asked |= {"too large": ("PUT", f"{parts.path}hub/x", {"Content-Length": str(512 * 2**20 + 1)})}
     seen = {}
     for what, (method, path, headers) in asked.items():
         connection = http.client.HTTPSConnection(parts.hostname or "", 443, timeout=10, context=ssl.create_default_context(cafile=CA))

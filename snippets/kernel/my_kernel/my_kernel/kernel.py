@@ -19,7 +19,7 @@ class MyKernel(MetaKernel):
         "file_extension": ".py",
         "pygments_lexer": "python3",
     }
-    # `install` writes this as kernel.json; without it, it fails with an AttributeError.
+    # `install` writes this as kernel.json. Without it, `install` fails with an AttributeError.
     kernel_json = {
         "argv": [sys.executable, "-m", "my_kernel", "-f", "{connection_file}"],
         "display_name": "My Kernel",
@@ -44,7 +44,7 @@ class MyKernel(MetaKernel):
             if last is None:
                 return None
             return eval(compile(ast.Expression(last.value), "<cell>", "eval"), self.namespace)
-        # An interrupt is no Exception. Without an answer to it, the notebook waits for ever.
+        # An interrupt is not an Exception. If nothing answers it, the notebook waits for ever.
         except (Exception, KeyboardInterrupt) as error:
             return ExceptionWrapper(type(error).__name__, str(error), traceback.format_exc().splitlines())
 
