@@ -133,6 +133,28 @@ def test_what_is_changed_in_sqlite_is_counted_by_its_own_file(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hub.sqlite"]
 
 
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        ({"open": 19}, "19 of 20 WebSockets are open"),
+        ({"refused": 2}, "2 of 150 questions of pages were refused"),
+        ({"asked": 149}, "149 questions of pages were answered, of 150 at the least"),
+    ],
+)
+def test_of_pages_that_are_not_served_there_are_no_figures(seen, why):
+    served = {"open": 20, "refused": 0, "asked": 150}
+    growth.sound(served, 10, 60)
+    growth.sound({"open": 0, "refused": 0, "asked": 0}, 0, 60)
+    with pytest.raises(RuntimeError, match=why):
+        growth.sound(served | seen, 10, 60)
+
+
+def test_the_driver_and_the_users_program_mean_the_same_questions():
+    text = growth.ON_SERVER.joinpath("many_users.py").read_text("utf-8")
+    assert f"EVERY = {growth.EACH_PAGE}  #" in text
+    assert all(f'"api/{name}"' in text for name in growth.QUESTIONS)
+
+
 # A run
 
 
@@ -460,3 +482,21 @@ def test_a_short_run_measures_real_users_and_stand_ins(tmp_path, monkeypatch):
             assert row["users"] == 0 or row["programs"]["proxy"]["sockets"] >= 4 * row["users"]
     assert found["limits"]["ports"] > 1000
     assert found["limits"]["commit"] > 0
+
+
+@pytest.mark.xdist_group("slurm")
+def test_of_stand_ins_that_do_not_answer_there_are_no_figures():
+    base = growth.VARIANTS[0]
+    with growth.stage(base) as stage:
+        row = growth.stand_ins(stage, growth.Standing(2, base), 20)
+        assert (row["open"], row["lost"]) == (4, 0)
+        # It takes connections, and says nothing on them.
+        stage.machine.sh("systemctl kill --signal STOP stand-ins")
+        with pytest.raises(RuntimeError, match="questions of pages were answered, of 12 at the least"):
+            growth.stand_ins(stage, growth.Standing(2, base), 30)
+        with pytest.raises(RuntimeError, match="1 of 1 stand-ins did not start: user00002"):
+            growth.stand_ins(stage, growth.Standing(3, base), 20)
+        # Its connections are cut.
+        stage.machine.sh("systemctl kill --signal KILL stand-ins")
+        with pytest.raises(RuntimeError, match="0 of 4 WebSockets are open"):
+            growth.stand_ins(stage, growth.Standing(2, base), 20)

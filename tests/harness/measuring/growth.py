@@ -55,6 +55,8 @@ MOST, GUESSED = 0.7, 200 * 2**20
 RESERVE = 2**30
 PORT = 18900  # of the stand-ins
 TOGETHER = 20  # of them start at a time
+# What a page asks, and how many seconds lie between: many_users.py.
+QUESTIONS, EACH_PAGE = ("kernels", "sessions", "terminals"), 10
 # By this root counts what programs of others have open.
 LOOKS_INTO = ("--cap-add", "SYS_PTRACE")
 CELL = "%jigsaw Python --workspace shapes\n2 ** 10"
@@ -263,6 +265,17 @@ def crowd(machine: engine.Container, token: str) -> Iterator[Crowd]:
             process.wait()
 
 
+def sound(watched: dict, users: int, seconds: float) -> None:
+    """Raises RuntimeError unless all pages were served while they were watched: there are no figures of others."""
+    if watched["open"] < 2 * users:
+        raise RuntimeError(f"{watched['open']} of {2 * users} WebSockets are open")
+    if watched["refused"]:
+        raise RuntimeError(f"{watched['refused']} of {watched['asked']} questions of pages were refused")
+    least = len(QUESTIONS) * users * int(seconds / EACH_PAGE - 1)
+    if watched["asked"] < least:
+        raise RuntimeError(f"{watched['asked']} questions of pages were answered, of {least} at the least")
+
+
 def figures(machine: engine.Container, name: str = "figures", *arguments: str) -> Any:
     return json.loads(machine.exec(PYTHON, f"{CHECK}/head_figures.py", name, *arguments).stdout)
 
@@ -354,9 +367,8 @@ def real(room: Room, step: Real, seconds: float, users: int) -> dict:
         held = [figures_of_servers(node) for node in room.cluster.nodes.values()]
         looks.append(figures(room.head, "figures", SQLITE))
         watched = people.do(watch=min(seconds, AT_MOST))
+        sound(watched, users, min(seconds, AT_MOST))
         looks.append(figures(room.head, "figures", SQLITE))
-    if watched["open"] < 2 * users:
-        raise RuntimeError(f"{watched['open']} of {2 * users} WebSockets are open")
     waits = {what: [row[what] for row in seen] for what in ("login", "cell", "server")}
     # From the moment on at which the hub begins to start a server.
     cells = {
@@ -440,11 +452,8 @@ def stand_ins(stage: Stage, step: Standing, seconds: float) -> dict:
     before = figures(stage.machine, "figures", SQLITE)
     watched = people.do(watch=seconds)
     after = figures(stage.machine, "figures", SQLITE)
+    sound(watched, step.users, seconds)
     spawned = people.do(spawn=[f"more{number}" for number in range(3)])["spawn"]
-    if watched["open"] < 2 * step.users:
-        raise RuntimeError(f"{watched['open']} of {2 * step.users} WebSockets are open")
-    if watched["refused"]:
-        raise RuntimeError(f"{watched['refused']} of {watched['asked']} questions of pages were refused")
     return {
         "kind": "stand-ins",
         "asked": step.users,

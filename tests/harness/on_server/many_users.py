@@ -88,8 +88,10 @@ class Crowd:
             if status == 429:
                 status, said = await self.hub(session, "POST", f"users/{user}/server")
             else:
-                _, about = await self.hub(session, "GET", f"users/{user}")
-                status = 201 if about["servers"].get("", {}).get("ready") else 202
+                _, said = await self.hub(session, "GET", f"users/{user}")
+                server = said["servers"].get("")
+                # The hub forgets a server whose start has failed.
+                status = 500 if server is None else 201 if server["ready"] else 202
         if status != 201:
             raise RuntimeError(f"the server of {user}: {status} {said}")
         return time.monotonic() - began
