@@ -32,6 +32,8 @@ LEVEL = 0.05
 ON_PAPER = (1000, 3000, 10_000)
 # What JupyterHub and its servers do by themselves: seconds between two looks at a server, and how many may start at a time.
 LOOKS, STARTING = 30, 100
+# Files that systemd lets a service have open: at first, and where it asks for more (DefaultLimitNOFILE in systemd-system.conf).
+AT_FIRST, ALLOWED = 1024, 524_288
 # A class or a campus that comes, in seconds.
 COMING = 600
 MEGA, GIGA = 2**20, 2**30
@@ -207,19 +209,26 @@ def walls(found):
             ("proxy", "The hub's own proxy needs a whole processor", SPLIT_PROXY),
         ):
             made.append(_reached(what, points(base, program, "processor"), 1, alone, then, GRAIN["processor"]))
-        for program, name in (("proxy", "The hub's own proxy"), ("hub", "The hub")):
-            limit = max(taken(row, program, "limit") or 0 for row in base)
-            what = f"{name} has {limit:,} files and connections open, and may have no more"
-            of = points(base, program, "files")
-            made.append(
-                _reached(what, of, limit, lambda line: f"{short(line.slope)} for each user", "`LimitNOFILE` in the unit", GRAIN["files"])
-            )
+        made += [_files(base, program, name) for program, name in (("proxy", "The hub's own proxy"), ("hub", "The hub"))]
         made += _writing(base, found)
         made += _doors(base, found)
     made += _starts(found)
     made += _slurm(found)
     known = sorted((wall for wall in made if wall.users is not None), key=lambda wall: wall.users)
     return known + [wall for wall in made if wall.users is None]
+
+
+def _files(rows, program, name):
+    """A program that asks for more than it is given at first may have as many as systemd allows."""
+    measured = max(taken(row, program, "limit") or 0 for row in rows)
+    limit = measured if measured <= AT_FIRST else ALLOWED
+
+    def why(line):
+        words = f"{short(line.slope)} for each user"
+        return words if limit == measured else f"{words}. systemd allows {limit:,}. In the container here it was {measured:,}"
+
+    what = f"{name} has {limit:,} files and connections open, and may have no more"
+    return _reached(what, points(rows, program, "files"), limit, why, "`LimitNOFILE` in the unit", GRAIN["files"])
 
 
 def _writing(rows, found):
