@@ -10,6 +10,7 @@ said of more users than were measured.
 import itertools
 import json
 import math
+import re
 import statistics
 from dataclasses import dataclass
 from html import escape
@@ -96,7 +97,7 @@ def rounded(value):
 
 
 def share(value):
-    return f"{100 * value:.0f} %" if value >= 0.1 or not value else f"{100 * value:.1f} %"
+    return f"{100 * value:.0f} %" if value >= 0.1 or value < 0.0005 else f"{100 * value:.1f} %"
 
 
 def megabytes(value):
@@ -225,7 +226,7 @@ def _files(rows, program, name):
 
     def why(line):
         words = f"{short(line.slope)} for each user"
-        return words if limit == measured else f"{words}. systemd allows {limit:,}. In the container here it was {measured:,}"
+        return words if limit == measured else f"{words}. By systemd it may have {limit:,}. In the container here that was {measured:,}"
 
     what = f"{name} has {limit:,} files and connections open, and may have no more"
     return _reached(what, points(rows, program, "files"), limit, why, "`LimitNOFILE` in the unit", GRAIN["files"])
@@ -378,7 +379,9 @@ class Growth(FromFile):
         if not rows:
             return self.parse_text_to_nodes("The last measurement did not include this.")
         lines = [head, ["---"] * len(head), *rows]
-        return self.parse_text_to_nodes("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        # A narrow column would put a unit below its number.
+        return self.parse_text_to_nodes(re.sub(r"(?<=\d) (?=%|(?:m?s|[kM]B)\b)", "\N{NO-BREAK SPACE}", text))
 
     def real(self, found):
         head = [
@@ -411,35 +414,21 @@ class Growth(FromFile):
         held = {f"the hub, with {base}": points(by_name[base], "hub", "memory")}
         held |= {f"the proxy, with {name}": points(rows, "proxy", "memory") for name, rows in by_name.items() if name in PROXIES}
         memory = {label: [(users, value / MEGA) for users, value in of] for label, of in held.items()}
-        head = [
-            "Stand-ins",
-            "Hub",
-            "Its memory",
-            "Proxy",
-            "Its memory",
-            "Database",
-            "Its memory",
-            "WebSockets",
-            "The API answers in",
-            "95 of 100",
-            "One more server",
-        ]
         made = [
             *plot("growth-hub", "What the hub takes", "of one processor", hubs, share),
             *plot("growth-proxy", "What the hub's proxy takes", "of one processor", proxies, share),
             *plot("growth-memory", "What they take of memory", "MB", memory),
         ]
         for name, rows in by_name.items():
+            programs = [program for program in SHORT if any(taken(row, program, "memory") is not None for row in rows)]
+            head = ["Stand-ins", *(words for program in programs for words in (SHORT[program], "Its memory"))]
+            head += ["WebSockets", "The API answers in", "95 of 100", "One more server"]
             lines = []
             for row in rows:
-                told = [
-                    cell
-                    for program in ("hub", "proxy", "database")
-                    for cell in (
-                        "in the hub" if taken(row, program, "processor") is None else share(taken(row, program, "processor")),
-                        "—" if taken(row, program, "memory") is None else megabytes(taken(row, program, "memory")),
-                    )
-                ]
+                told = []
+                for program in programs:
+                    processor, memory = taken(row, program, "processor"), taken(row, program, "memory")
+                    told += ["—", "—"] if memory is None else [share(processor), megabytes(memory)]
                 half, late = row["answers"]
                 spawn = f"{statistics.median(row['spawn']):.2f} s" if row.get("spawn") else "—"
                 lines.append([f"{row['users']:,}", *told, f"{row['open']:,}", f"{half:.0f} ms", f"{late:.0f} ms", spawn])
@@ -523,6 +512,8 @@ TAKES = {
     "the hub's proxy": ("proxy", "processor"),
     "Slurm's controller": ("controller", "processor"),
 }
+# Columns of a table, if there is such a program.
+SHORT = {"hub": "Hub", "proxy": "Proxy", "routes": "Valkey", "database": "Database"}
 PROGRAMS = {"hub": "The hub", "proxy": "The hub's proxy", "database": "The database"}
 WHAT = {"processor": "part of a processor", "memory": "memory", "files": "open files and connections"}
 # What a program has by chance at one moment, and at another not.
