@@ -312,11 +312,11 @@ STYLES = ("first", "second", "third", "fourth")
 
 
 def nice(value):
-    """A round number that is no smaller, for the end of an axis."""
+    """A round number that is no smaller, for the end of an axis; half of it is round too."""
     if value <= 0:
         return 1.0
     unit = 10 ** math.floor(math.log10(value))
-    return next(step * unit for step in (1, 2, 2.5, 5, 10) if step * unit >= value * (1 - 1e-9))
+    return next(step * unit for step in (1, 2, 4, 6, 10) if step * unit >= value * (1 - 1e-9))
 
 
 def plot(name, title, unit, series, words=short):

@@ -53,7 +53,7 @@ def test_what_differs_by_chance_does_not_grow():
 
 
 def test_an_axis_ends_at_a_round_number():
-    assert [shown.nice(value) for value in (0, 0.003, 7, 1000, 1001, 0.21)] == [1.0, 0.005, 10, 1000, 2000, 0.25]
+    assert [shown.nice(value) for value in (0, 0.003, 7, 1000, 1001, 0.21)] == [1.0, 0.004, 10, 1000, 2000, 0.4]
 
 
 @pytest.mark.parametrize(("users", "words"), [(1864.2, "1,900"), (28_232, "28,000"), (41.7, "42"), (0.4, "0"), (7.0, "7")])
