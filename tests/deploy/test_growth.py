@@ -86,6 +86,7 @@ def test_the_files_for_more_nodes_are_the_published_ones_with_their_names():
     conf = more["slurm/slurm.conf"]
     assert re.findall(r"^(?:NodeName|PartitionName).*?(node\S+)", conf, re.M) == ["node1,node2,node3"] * 3
     assert "SlurmdParameters=config_overrides" in conf
+    assert re.findall(r"^PartitionName=(\w+) .* LLN=YES$", conf, re.M) == ["jupyter", "short"]
     for name, text in more.items():
         assert len(text.splitlines()) - len(PUBLISHED.read(name).splitlines()) == (name == "slurm/slurm.conf")
     assert all("198.51.100.12, 198.51.100.13 }" in more[f"slurm/firewall-{where}.nft"] for where in ("head", "node"))
@@ -467,7 +468,7 @@ def test_a_short_run_measures_real_users_and_stand_ins(tmp_path, monkeypatch):
     found = json.loads(growth.FILE.read_text("utf-8"))
     assert len(found["steps"]) == 1 + 2 * len(growth.VARIANTS)
     (real,) = [row for row in found["steps"].values() if row["kind"] == "real"]
-    assert (real["users"], real["open"]) == (2, 4)
+    assert (real["users"], real["open"], real["on"]) == (2, 4, [1, 1])
     assert 20 * 2**20 < real["server"] < 400 * 2**20
     assert {"hub", "proxy", "controller"} <= real["programs"].keys()
     # The hub asks Slurm about each job.

@@ -15,6 +15,7 @@ import datetime
 import json
 import math
 import os
+import re
 import secrets
 import statistics
 import subprocess
@@ -308,7 +309,9 @@ def for_nodes(name: str, nodes: int) -> str:
         return text.replace(", ".join(slurm.ADDRESSES[host] for host in slurm.NODES), ", ".join(slurm.addresses(nodes)[it] for it in names))
     # More than there is: what the users' programs get of it, nobody measures here.
     declared = f"CPUs={PER_NODE * 2} RealMemory={PER_NODE * 2 * 2048}\nSlurmdParameters=config_overrides"
-    return text.replace("CPUs=2 RealMemory=6000", declared).replace(",".join(slurm.NODES), ",".join(names))
+    text = text.replace("CPUs=2 RealMemory=6000", declared)
+    # Otherwise all jobs are on the first node, which has room for them.
+    return re.sub("^PartitionName=.*", r"\g<0> LLN=YES", text, flags=re.M).replace(",".join(slurm.NODES), ",".join(names))
 
 
 # Accounts with alice's password and the group that the hub lets in; homes are made once, on the head.
@@ -365,6 +368,9 @@ def real(room: Room, step: Real, seconds: float, users: int) -> dict:
             raise RuntimeError(f"{len(wrong)} of {users} users did not come to a computed cell: {wrong[0]}")
         looks.append(figures(room.head, "figures", SQLITE))
         held = [figures_of_servers(node) for node in room.cluster.nodes.values()]
+        on = [row["servers"] for row in held]
+        if not all(on):
+            raise RuntimeError(f"a node has no server: {on} are on them")
         looks.append(figures(room.head, "figures", SQLITE))
         watched = people.do(watch=min(seconds, AT_MOST))
         sound(watched, users, min(seconds, AT_MOST))
@@ -380,6 +386,7 @@ def real(room: Room, step: Real, seconds: float, users: int) -> dict:
         "asked": step.users,
         "users": users,
         "nodes": step.nodes,
+        "on": on,
         "cells": cells | {"login": quantiles(waits["login"])},
         "start": start,
         "server": round(sum(row["memory"] for row in held) / max(1, sum(row["servers"] for row in held))),
