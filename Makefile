@@ -8,6 +8,7 @@ JOBS ?= 4
 AGAIN := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 PYTEST_OPTIONS ?=
 BENCH_OPTIONS ?=
+GROWTH_OPTIONS ?=
 WITNESS_OPTIONS ?=
 MUTANTS_OPTIONS ?=
 FUZZ ?= 200
@@ -18,7 +19,7 @@ unexport CI BUILD_NUMBER
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help site html epub pdf links lighthouse cluster check test test-all bench witness mutants fuzz hubcheck durations newest lint lock clean
+.PHONY: help site html epub pdf links lighthouse cluster check test test-all bench growth witness mutants fuzz hubcheck durations newest lint lock clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
 
@@ -60,6 +61,9 @@ test-all: .venv/ready ## the same, with each row of every product of versions; o
 
 bench: .venv/ready ## how fast the published files are, beside others; writes build/bench.json, which the site shows
 	@$(BIN)/python -m tests.harness.measuring.bench $(BENCH_OPTIONS)
+
+growth: .venv/ready ## what more users take of the hub, its proxy and its database; writes build/growth.json, which the site shows
+	@$(BIN)/python -m tests.harness.measuring.growth $(GROWTH_OPTIONS)
 
 witness: .venv/ready ## what breaks without each published line; writes build/witness.json, which the site shows
 	@$(BIN)/python -m tests.harness.measuring.witness $(WITNESS_OPTIONS)

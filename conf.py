@@ -31,8 +31,8 @@ copyright = "The MetaKernel on JupyterHub authors"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_tabs.tabs", "sphinx_copybutton", "sphinxcontrib.mermaid", "notfound.extension"]
-extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "mutants", "values", "sizes"]
-extensions += ["archive", "proxies", "known", "search", "sums", "publish", "news"]
+extensions += ["sphinx_reredirects", "releases", "site_html", "atlas", "stamps", "typed", "lines", "bench", "growth", "mutants"]
+extensions += ["values", "sizes", "archive", "proxies", "known", "search", "sums", "publish", "news"]
 templates_path = ["_templates"]
 include_patterns = ["index.md", "deploy/**", "jigsaw/**", "troubleshooting/**"]
 exclude_patterns = [".*", "build", "**/.ipynb_checkpoints"]

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from tests.harness.machines import deployment, engine, images
 from tests.harness.manifest import HUBS, PUBLISHED, SAVED_AS
 
-# Addresses that nobody has (RFC 5737), as the page and its firewall have them.
-ADDRESSES = {"head": "198.51.100.1", "node1": "198.51.100.11", "node2": "198.51.100.12"}
+
+def addresses(nodes: int) -> dict[str, str]:
+    """By name, those of the hub's machine and of so many nodes: addresses that nobody has (RFC 5737)."""
+    return {"head": "198.51.100.1"} | {f"node{number}": f"198.51.100.{10 + number}" for number in range(1, nodes + 1)}
+
+
+# As the page and its firewall have them.
+ADDRESSES = addresses(2)
 SUBNET = "198.51.100.0/24"
 NETWORK = ("--subnet", SUBNET, "--gateway", "198.51.100.254")
 NODES = tuple(name for name in ADDRESSES if name != "head")
@@ -38,7 +44,8 @@ class Cluster:
 
     def ready(self, seconds: float = 120) -> None:
         """Wait until every node answers and takes jobs."""
-        wanted = f"grep -Fx 'node[1-{len(NODES)}]'"
+        names = f"node[1-{len(self.nodes)}]" if len(self.nodes) > 1 else "node1"
+        wanted = f"grep -Fx '{names}'"
         self.hub.machine.until(
             f"sinfo --noheader --partition=jupyter --responding --states=idle,mixed,allocated --format=%N | {wanted}", seconds
         )
@@ -49,16 +56,17 @@ class Cluster:
         return sorted(told.split("\n")[:-1])
 
 
-def _options(name: str) -> tuple[str, ...]:
-    return ("--ip", ADDRESSES[name], *FIREWALL, *engine.known(ADDRESSES))
+def _options(name: str, everybody: dict[str, str]) -> tuple[str, ...]:
+    return ("--ip", everybody[name], *FIREWALL, *engine.known(everybody))
 
 
 @contextlib.contextmanager
-def machines(kind: str = HUBS[-1], *more: str) -> Iterator[Cluster]:
+def machines(kind: str = HUBS[-1], *more: str, nodes: int = len(NODES)) -> Iterator[Cluster]:
     """The machines before anybody has made a cluster of them; the hub, of a kind in `HUBS`, runs. Homes are one volume, as if by NFS.
 
     `more` are options of the container that is the hub's machine.
     """
+    everybody = addresses(nodes)
     with contextlib.ExitStack() as stack:
         try:
             network = stack.enter_context(engine.network(*NETWORK))
@@ -68,18 +76,18 @@ def machines(kind: str = HUBS[-1], *more: str) -> Iterator[Cluster]:
             there = f"another cluster, or another network with its addresses ({SUBNET}), is there already: end it first."
             raise engine.Trouble(there) from None
         images.prepare(wanted=[images.slurm_head(kind), images.slurm_node(kind)])
-        options = (*deployment.NAMED, *_options("head"), "--volume", "/home", *more)
+        options = (*deployment.NAMED, *_options("head", everybody), "--volume", "/home", *more)
         head = stack.enter_context(deployment.machine(kind, network, options, images.slurm_head))
         hub = deployment.prepare(head, kind)
         deployment.start(hub)
         config = "jupyter/jupyter_server_config.py"
-        nodes = {}
-        for name in NODES:
-            options = (*_options(name), "--sysctl", deployment.ROOTS_PORTS, "--hostname", name, "--volumes-from", head.id)
-            nodes[name] = stack.enter_context(engine.run(images.slurm_node(kind).tag, network=network, options=options, boot=True))
+        made = {}
+        for name in [name for name in everybody if name != "head"]:
+            options = (*_options(name, everybody), "--sysctl", deployment.ROOTS_PORTS, "--hostname", name, "--volumes-from", head.id)
+            made[name] = stack.enter_context(engine.run(images.slurm_node(kind).tag, network=network, options=options, boot=True))
             # Debian gives each machine a key of its own.
-            nodes[name].put({KEY: secrets.token_bytes(128), SAVED_AS[config]: PUBLISHED.read(config)})
-        yield Cluster(hub, nodes, network)
+            made[name].put({KEY: secrets.token_bytes(128), SAVED_AS[config]: PUBLISHED.read(config)})
+        yield Cluster(hub, made, network)
 
 
 # The faults

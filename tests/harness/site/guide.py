@@ -43,7 +43,7 @@ def copy_of_the_tree(to: Path) -> Path:
     """The tree without its tests, and without what is made from it; with what the tests saw, and what was measured, if they ran."""
     shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info"))
     (to / "build").mkdir()
-    for name in "evidence.json", "bench.json", "witness.json", "mutants.json":
+    for name in "evidence.json", "bench.json", "growth.json", "witness.json", "mutants.json":
         if (seen := evidence.FILE.with_name(name)).exists():
             shutil.copy(seen, to / "build")
     return to
