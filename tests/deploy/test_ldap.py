@@ -223,7 +223,7 @@ def test_the_hub_starts_only_while_sssd_knows_its_administrators(hub):
         deployment.end(hub)
         with pytest.raises(RuntimeError, match="name not found: 'nobody-here'"):
             deployment.start(hub)
-        # By that line alone: without it the hub comes up.
+        # By that line alone: without it the hub starts.
         with without(hub, "pam_normalize_username"):
             hub.machine.sh(f"cp {CONFIG}.known {CONFIG}.kept")
     finally:
