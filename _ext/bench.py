@@ -8,16 +8,13 @@ the highest quotient of any two.
 """
 
 import itertools
-import json
 import statistics
 from html import escape
 
 from atlas import FromFile
 from docutils import nodes
-from evidence import digest
-from sphinx.util import logging
 
-log = logging.getLogger(__name__)
+from _ext import measured
 
 FILE = "build/bench.json"
 PAGES = ("deploy/speed", "deploy/class", "deploy/faster")
@@ -26,24 +23,8 @@ MEGA = 1_000_000
 
 
 def read(app):
-    """What was measured; nothing if there is no file, or if a file that took part has changed since."""
-    path = app.srcdir / FILE
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        if all(digest(app.srcdir / "snippets" / name) == seen for name, seen in found["files"].items()):
-            return found
-    except (ValueError, KeyError, TypeError, AttributeError):
-        log.warning(f"{FILE} is not what make bench writes: remove it, and run make bench")
-    return {}
-
-
-def outdated(app, env, added, changed, removed):
-    """Once in each build, before pages are read: those that show numbers are read again if the numbers have changed."""
-    was = getattr(env, "bench", None)
-    env.bench = read(app)
-    return [] if env.bench == was else [name for name in env.found_docs if name in PAGES]
+    """What was measured, if it counts for the published files."""
+    return measured.read(app, FILE, "bench")
 
 
 def short(value):
@@ -278,5 +259,5 @@ def last(values):
 
 def setup(app):
     app.add_directive("bench", Bench)
-    app.connect("env-get-outdated", outdated)
+    measured.connect(app, "bench", PAGES, read)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,6 @@ said of more users than were measured.
 """
 
 import itertools
-import json
 import math
 import re
 import statistics
@@ -16,12 +15,9 @@ from dataclasses import dataclass
 from html import escape
 
 from docutils import nodes
-from sphinx.util import logging
 
+from _ext import measured
 from _ext.atlas import FromFile
-from _ext.evidence import digest
-
-log = logging.getLogger(__name__)
 
 FILE = "build/growth.json"
 PAGES = ("deploy/growing",)
@@ -123,24 +119,8 @@ def whole(found):
 
 
 def read(app):
-    """What was measured; nothing if there is no file, or if a file that took part has changed since."""
-    path = app.srcdir / FILE
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        if whole(found)["steps"] and all(digest(app.srcdir / "snippets" / name) == seen for name, seen in found["files"].items()):
-            return found
-    except (ValueError, KeyError, TypeError, AttributeError):
-        log.warning(f"{FILE} is not what make growth writes: remove it, and run make growth")
-    return {}
-
-
-def outdated(app, env, added, changed, removed):
-    """Once in each build, before pages are read: those that show figures are read again if the figures have changed."""
-    was = getattr(env, "growth", None)
-    env.growth = read(app)
-    return [] if env.growth == was else [name for name in env.found_docs if name in PAGES]
+    """What was measured, if it counts for the published files and there is a step at least."""
+    return measured.read(app, FILE, "growth", lambda found: whole(found) if found["steps"] else {})
 
 
 def of_kind(found, kind):
@@ -532,5 +512,5 @@ FITTED = [
 
 def setup(app):
     app.add_directive("growth", Growth)
-    app.connect("env-get-outdated", outdated)
+    measured.connect(app, "growth", PAGES, read)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,14 +6,10 @@ The file: `files` are the script and its SHA-256, `mutmut` is its version, `all`
 became of those that were tried. `survivors` are the mutants that no test notices: {"line", "function", "became"}.
 """
 
-import json
-
 from atlas import FromFile, code
 from docutils import nodes
-from evidence import digest
-from sphinx.util import logging
 
-log = logging.getLogger(__name__)
+from _ext import measured
 
 FILE = "build/mutants.json"
 # What became of a mutant, by mutmut's word, and what the page says of so many of them.
@@ -23,31 +19,18 @@ BECAME = {
     "survived": "pass every test",
     "no tests": "are in code that no test runs",
 }
+SHOWN = ("date", "mutmut", "all", "counts", "survivors")
 NOTICED = ("killed", "timeout")
 
 
 def read(app):
-    """What was found; nothing if there is no file, or if the script has changed since."""
-    path = app.srcdir / FILE
-    try:
-        found = json.loads(path.read_text("utf-8")) if path.exists() else {"files": {"": "none"}}
-        if all(digest(app.srcdir / "snippets" / name) == seen for name, seen in found["files"].items()):
-            return {"share": share(found["counts"])} | {key: found[key] for key in ("date", "mutmut", "all", "counts", "survivors")}
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
-        log.warning(f"{FILE} is not what make mutants writes: remove it, and run make mutants")
-    return {}
+    """What was found, if it counts for the published script."""
+    return measured.read(app, FILE, "mutants", lambda found: {"share": share(found["counts"])} | {key: found[key] for key in SHOWN})
 
 
 def share(counts):
     """The part of the mutants that were tried that is noticed, in hundredths, rounded down."""
     return 100 * sum(counts.get(name, 0) for name in NOTICED) // sum(counts.values())
-
-
-def outdated(app, env, added, changed, removed):
-    """Once in each build, before pages are read: the page of the check is read again if the numbers have changed."""
-    was = getattr(env, "mutants", None)
-    env.mutants = read(app)
-    return [] if env.mutants == was else [name for name in env.found_docs if name == "deploy/check"]
 
 
 class Mutants(FromFile):
@@ -73,5 +56,5 @@ class Mutants(FromFile):
 
 def setup(app):
     app.add_directive("mutants", Mutants)
-    app.connect("env-get-outdated", outdated)
+    measured.connect(app, "mutants", ["deploy/check"], read)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -444,10 +444,11 @@ def broken(**parts):
         broken(steps={"one": {"kind": "real", "users": 2}}),
         broken(steps={"one": {"kind": "x"}}),
     ],
+    ids=["no JSON", "a list", "files as a number", "a step without a kind", "a step without its parts", "a step of an unknown kind"],
 )
 def test_a_broken_file_of_figures_is_told_in_one_line(tmp_path, monkeypatch, text):
     said = []
-    monkeypatch.setattr(shown, "log", SimpleNamespace(warning=said.append))
+    monkeypatch.setattr(shown.measured, "log", SimpleNamespace(warning=said.append))
     (tmp_path / "build").mkdir()
     (tmp_path / "build/growth.json").write_text(text)
     (tmp_path / "snippets").symlink_to(SNIPPETS)
