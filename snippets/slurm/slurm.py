@@ -61,7 +61,7 @@ class JobSpawner(SlurmSpawner):
     @default("req_homedir")
     def quoted_home(self):
         """sbatch reads the home in the job's script below, as root. In one that is called as its user it could find an option."""
-        return re.sub(r"[^\w/.-]", r"\\\g<0>", pwd.getpwnam(self.user.name).pw_dir, flags=re.ASCII)
+        return '"' + re.sub(r'[\\"]', r"\\\g<0>", pwd.getpwnam(self.user.name).pw_dir) + '"'
 
     def chosen(self, options):
         """The options, if each is offered. batchspawner itself writes into the job's script whatever a user asks the hub for, or a link
