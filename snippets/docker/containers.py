@@ -39,7 +39,7 @@ class HomeSpawner(DockerSpawner):
     async def create_object(self):
         user = pwd.getpwnam(self.user.name)
         groups = [str(number) for number in os.getgrouplist(user.pw_name, user.pw_gid)]
-        # DockerSpawner fills in what is in braces. In a home from a directory they are no more than braces.
+        # DockerSpawner replaces what is in braces. In a home from a directory, braces are only braces.
         home = user.pw_dir.replace("{", "{{").replace("}", "}}")
         self.extra_create_kwargs = {"user": f"{user.pw_uid}:{user.pw_gid}", "working_dir": home}
         # If the home is missing, a volume would create it as root's. A mount does not.

@@ -75,7 +75,7 @@ class UnitSpawner(SystemdSpawner):
     async def move_certs(self, paths):
         """Has systemd put the unit's certificate and key into the unit's own folder, for its user's eyes alone."""
         folder, user = f"/run/{self.unit_name}", pwd.getpwnam(self.user.name)
-        # The paths hold the user's name. In one from a directory, systemd could find a quote or a variable of the command's.
+        # The paths contain the user's name. In a name from a directory, systemd could find a quote or a variable.
         safe = [re.sub(r'[\\"]', r"\\\g<0>", os.path.abspath(path)).replace("$", "$$") for path in paths.values()]
         files = " ".join(f'"{path}"' for path in safe)
         copy = f"+/usr/bin/install --owner={user.pw_uid} --mode=400 --target-directory={folder} {files}"

@@ -55,12 +55,12 @@ class JobSpawner(SlurmSpawner):
 
     @default("req_username")
     def quoted_name(self):
-        """A shell of root's reads the name in the commands below. In a name from a directory it could find a command of its own."""
+        """Root's shell reads the name in the commands below, and a name from a directory can contain a command."""
         return shlex.quote(self.user.name)
 
     @default("req_homedir")
     def quoted_home(self):
-        """sbatch reads the home in the job's script below, as root. In one that is called as its user it could find an option."""
+        """As root, sbatch reads the home in the job's script below, and a home from a directory can contain an option."""
         return '"' + re.sub(r'[\\"]', r"\\\g<0>", pwd.getpwnam(self.user.name).pw_dir) + '"'
 
     def chosen(self, options):
