@@ -1,4 +1,4 @@
-"""Shows build/bench.json, what `make bench` has measured, as plots and tables of deploy/speed.md.
+"""Shows what `make bench` has measured, as plots and tables of deploy/speed.md.
 
 - `{bench} with`, `{bench} without`: the content, if there are numbers of the files as they are now, or if there are none.
 - `{bench} NAME`: plots, and the tables beneath them.
@@ -16,7 +16,6 @@ from docutils import nodes
 
 from _ext import measured
 
-FILE = "build/bench.json"
 PAGES = ("deploy/speed", "deploy/class", "deploy/faster")
 OURS, BASE = "this guide", "nginx, original guide"
 MEGA = 1_000_000
@@ -24,7 +23,7 @@ MEGA = 1_000_000
 
 def read(app):
     """What was measured, if it counts for the published files."""
-    return measured.read(app, FILE, "bench")
+    return measured.read(app, "bench")
 
 
 def short(value):
@@ -203,7 +202,7 @@ class Bench(FromFile):
     def about(self, _items, found):
         versions = ", ".join(f"{NAMES[name]} {version}" for name, version in found["versions"].items())
         words = f"Run on {found['date']}, in {found['seconds'] / 60:.0f} minutes on {found['cores']} cores: {versions}."
-        return self.parse_text_to_nodes(words)
+        return self.parse_text_to_nodes(words + measured.told(found["since"]))
 
 
 NAMES = {

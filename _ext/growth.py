@@ -1,4 +1,4 @@
-"""Shows build/growth.json, what `make growth` has measured, as plots and tables of deploy/growing.md.
+"""Shows what `make growth` has measured, as plots and tables of deploy/growing.md.
 
 - `{growth} with`, `{growth} without`: the content, if there are figures of the files as they are now, or if there are none.
 - `{growth} NAME`: `real`, `stand_ins`, `lines`, `walls`, `paper` or `about`.
@@ -19,7 +19,6 @@ from docutils import nodes
 from _ext import measured
 from _ext.atlas import FromFile
 
-FILE = "build/growth.json"
 PAGES = ("deploy/growing",)
 # Of the way from the least to the most that was measured, how far a line may be from it, in the quadratic mean. What grows with the
 # square of the users is farther from its line than this, if five numbers of users were measured.
@@ -120,7 +119,7 @@ def whole(found):
 
 def read(app):
     """What was measured, if it counts for the published files and there is a step at least."""
-    return measured.read(app, FILE, "growth", lambda found: whole(found) if found["steps"] else {})
+    return measured.read(app, "growth", lambda found: whole(found) if found["steps"] else {})
 
 
 def of_kind(found, kind):
@@ -467,7 +466,7 @@ class Growth(FromFile):
             words += (
                 f" {max(row['asked'] for row in cut)} real users were asked for, and memory reached for {max(row['users'] for row in cut)}."
             )
-        return self.parse_text_to_nodes(words)
+        return self.parse_text_to_nodes(words + measured.told(found["since"]))
 
 
 def each_byte(value):

@@ -1,4 +1,4 @@
-"""Shows build/mutants.json on the page of the check: the share of small changes to its script that the tests notice.
+"""Shows build/mutants.json, or measured/mutants.json, on the page of the check: the share of small changes to its script that the tests notice.
 
 `{mutants}` shows it while the script is the one that was changed, and nothing otherwise.
 
@@ -10,8 +10,8 @@ from atlas import FromFile, code
 from docutils import nodes
 
 from _ext import measured
+from _ext.evidence import digest
 
-FILE = "build/mutants.json"
 # What became of a mutant, by mutmut's word, and what the page says of so many of them.
 BECAME = {
     "killed": "make a test fail",
@@ -25,7 +25,9 @@ NOTICED = ("killed", "timeout")
 
 def read(app):
     """What was found, if it counts for the published script."""
-    return measured.read(app, FILE, "mutants", lambda found: {"share": share(found["counts"])} | {key: found[key] for key in SHOWN})
+    found = measured.read(app, "mutants", lambda found: {"share": share(found["counts"])} | {key: found[key] for key in SHOWN}, of=digest)
+    # It names lines: of another script it says nothing.
+    return {} if found.get("since") else found
 
 
 def share(counts):

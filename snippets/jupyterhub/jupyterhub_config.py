@@ -3,6 +3,7 @@ import asyncio
 import os
 import pwd
 import re
+import shutil
 import sys
 import time
 
@@ -63,6 +64,12 @@ class UnitSpawner(SystemdSpawner):
 
     async def start(self):
         """Return once the server listens: the hub, which looks next, looks again up to five seconds later."""
+        folder = f"/run/{self.unit_name}"
+        # As root, the hub writes the server's secrets there. A link that a user left would lead it elsewhere.
+        if os.path.exists(folder):
+            shutil.rmtree(folder)
+        # systemd gives the folder to the user, who could fill /run, which all programs of the machine share.
+        self.unit_extra_properties = self.unit_extra_properties | {"BindReadOnlyPaths": folder}
         address, until = await super().start(), time.monotonic() + self.http_timeout
         while await self.poll() is None and time.monotonic() < until:
             try:

@@ -307,6 +307,18 @@ def test_the_page_shows_numbers_of_these_files_and_of_no_others(tree):
     assert "no numbers here" in shown(tree)[1].text
     assert "without a measurement" in shown(tree, "faster")[1].text
 
+    # A comment makes nothing faster.
+    script = tree / "snippets/nginx/jupyterhub.conf"
+    file.write_text(json.dumps(made()))
+    script.write_text("# Another comment.\n\n" + script.read_text("utf-8"))
+    assert "no numbers here" not in shown(tree)[1].text
+
+    (tree / "measured").mkdir()
+    (tree / "measured/bench.json").write_text(json.dumps(changed))
+    script.write_text("user nobody;\n" + script.read_text("utf-8"))
+    assert "These files have changed since, so their numbers may have, too: nginx/jupyterhub.conf." in shown(tree)[1].text
+    (tree / "measured/bench.json").unlink()
+
 
 def test_a_broken_file_of_numbers_is_told_in_one_line(tree):
     (tree / "build/bench.json").write_text("[")

@@ -429,6 +429,15 @@ def test_the_page_shows_figures_of_these_files_and_of_no_others(tree):
     file.write_text(json.dumps(changed))
     assert "so there are no figures here" in seen(tree)[1].text
 
+    # Those that the repository keeps are shown then, with what has changed since.
+    (tree / "measured").mkdir()
+    (tree / "measured/growth.json").write_text(json.dumps(changed))
+    said, page = seen(tree)
+    assert not said
+    assert "These files have changed since, so their numbers may have, too: slurm/slurm.py." in page.text
+    file.write_text(json.dumps(made()))
+    assert "have changed since" not in seen(tree)[1].text
+
 
 def broken(**parts):
     return json.dumps(made() | parts)
@@ -455,7 +464,7 @@ def test_a_broken_file_of_figures_is_told_in_one_line(tmp_path, monkeypatch, tex
     assert shown.read(SimpleNamespace(srcdir=tmp_path)) == {}
     assert said == ["build/growth.json is not what make growth writes: remove it, and run make growth"]
     (tmp_path / "build/growth.json").write_text(broken())
-    assert shown.read(SimpleNamespace(srcdir=tmp_path)) == made()
+    assert shown.read(SimpleNamespace(srcdir=tmp_path)) == made() | {"since": []}
 
 
 # Once a week

@@ -88,6 +88,37 @@ def test_shared_memory_is_each_users_own_and_goes_with_the_server(hub):
     assert compute("alice", "open('/dev/shm/small', 'wb').write(bytes(60 << 20)) >> 20") == "60"
 
 
+INTO_RUN = """import os
+said = []
+for folder in os.scandir('/run'):
+    # One leads to /dev/shm.
+    if folder.is_symlink(): continue
+    try:
+        open(f'{folder.path}/large', 'wb').close()
+        os.unlink(f'{folder.path}/large')
+        said.append(folder.name)
+    except OSError as error:
+        if folder.name == 'jupyter-alice': print(error.strerror)
+print(sorted(said))"""
+
+
+def test_a_user_fills_nothing_of_what_all_programs_share_in_memory(hub):
+    # /run/lock is a disk of its own, of 5 MB.
+    assert hub.on_server("compute", deployment.BEHIND, "alice", INTO_RUN).splitlines() == ["Read-only file system", "['lock']"]
+
+
+def test_a_link_that_a_user_has_left_does_not_lead_root_elsewhere(hub):
+    """Where the hub writes the server's secrets; systemd deletes that folder, unless somebody puts files into it meanwhile."""
+    folder = "/run/jupyter-alice"
+    hub.on_server("stop", deployment.BEHIND, "alice")
+    hub.machine.until(f"test ! -e {folder}")
+    hub.machine.sh(f"echo kept >/root/others; install --directory --owner=alice --mode=700 {folder}")
+    hub.machine.exec("ln", "-s", "/root/others", f"{folder}/jupyter-alice.env", user="alice")
+    assert hub.on_server("compute", deployment.BEHIND, "alice", "6 * 7", "--keep-server") == "42"
+    assert hub.machine.read("/root/others") == "kept\n"
+    assert hub.machine.sh(f"stat --format %F {folder}/jupyter-alice.env").stdout == "regular file\n"
+
+
 OPEN = """import os, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1:] * 2)
 kept = []
@@ -139,10 +170,14 @@ def test_a_user_who_prints_without_end_hides_no_line_of_the_hub(hub):
 def test_all_users_together_leave_a_fifth_of_memory_and_more_of_the_processes(hub):
     """By force at a smaller number: nobody could take four fifths of a machine on which other tests run."""
     total = int(hub.machine.sh("awk '/^MemTotal/ { print $2 }' /proc/meminfo").stdout) * 1024
-    shown = hub.machine.sh("systemctl show --property MemoryMax --property TasksMax --property CPUWeight jupyter.slice").stdout
+    shown = hub.machine.sh(
+        "systemctl show --property MemoryMax --property MemorySwapMax --property TasksMax --property CPUWeight jupyter.slice"
+    ).stdout
     limits = dict(line.split("=") for line in shown.split())
     assert 0.79 < int(limits["MemoryMax"]) / total < 0.81
     assert limits["CPUWeight"] == "50"
+    # What systemd was told: not every machine that runs the tests has swap, and none with control groups of version 1 keeps to it.
+    assert limits["MemorySwapMax"] == "0"
     most = int(hub.machine.read("/proc/sys/kernel/pid_max")), int(hub.machine.read("/proc/sys/kernel/threads-max"))
     assert int(limits["TasksMax"]) <= 0.6 * min(most)
     hub.machine.sh("systemctl set-property --runtime jupyter.slice MemoryMax=700M")

@@ -66,8 +66,15 @@ def test_the_page_tells_of_this_script_and_of_no_other(tree):
     script.write_bytes(script.read_bytes() + b"\n")
     said, page = built(tree)
     assert (said, page.select("details"), "mutmut" in page.text) == ("", [], False), "another script's bytes"
+    # Those that the repository keeps name lines as well.
+    kept = tree / "measured/mutants.json"
+    kept.parent.mkdir()
+    kept.write_text(json.dumps(found))
+    assert "mutmut" not in built(tree)[1].text
     script.write_bytes((SNIPPETS / SCRIPT).read_bytes())
+    (tree / "build/mutants.json").unlink()
     assert built(tree)[1].select("details")
+    kept.unlink()
 
 
 def test_a_sample_is_told_as_one(tree):
