@@ -28,6 +28,8 @@ LEVEL = 0.05
 ON_PAPER = (1000, 3000, 10_000)
 # What JupyterHub and its servers do by themselves: seconds between two looks at a server, and how many may start at a time.
 LOOKS, STARTING = 30, 100
+# Seconds between two reports of a server, and between two looks of the hub at all routes.
+EACH_TURN = 300
 # Files that systemd lets a service have open: at first, and where it asks for more (DefaultLimitNOFILE in systemd-system.conf).
 AT_FIRST, ALLOWED = 1024, 524_288
 # A class or a campus that comes, in seconds.
@@ -176,7 +178,6 @@ def alone(line):
 
 
 SPLIT_HUB = "The hub cannot be split. Give each part of your users a hub of its own"
-SPLIT_PROXY = "[Two proxies](two-proxies.md)"
 SPLIT_DATABASE = "[PostgreSQL](database.md)"
 
 
@@ -186,7 +187,7 @@ def walls(found):
     if base:
         for program, what, then in (
             ("hub", "The hub needs a whole processor", SPLIT_HUB),
-            ("proxy", "The hub's own proxy needs a whole processor", SPLIT_PROXY),
+            ("proxy", "The hub's own proxy needs a whole processor", _beyond_one_proxy(found)),
         ):
             made.append(_reached(what, points(base, program, "processor"), 1, alone, then, GRAIN["processor"]))
         made += [_files(base, program, name) for program, name in (("proxy", "The hub's own proxy"), ("hub", "The hub"))]
@@ -196,6 +197,16 @@ def walls(found):
     made += _slurm(found)
     known = sorted((wall for wall in made if wall.users is not None), key=lambda wall: wall.users)
     return known + [wall for wall in made if wall.users is None]
+
+
+def _beyond_one_proxy(found):
+    """What to do where one proxy has no more to give. Two that take more than that one do not help."""
+    took = {name: dict(points(rows, "proxy", "processor")) for name, rows in variants(found).items() if name in PROXIES}
+    one, two = (took.get(name, {}) for name in PROXIES)
+    most = max(one.keys() & two.keys(), default=None)
+    if most is not None and two[most] > one[most]:
+        return f"{SPLIT_HUB}. [Two proxies](two-proxies.md) took more with {most:,} stand-ins, not less"
+    return "[Two proxies](two-proxies.md)"
 
 
 def _files(rows, program, name):
@@ -462,6 +473,10 @@ class Growth(FromFile):
             f"Run on {found['date']}, in {found['seconds'] / 60:.0f} minutes, on {machine['cores']} cores with "
             f"{machine['memory'] / GIGA:.0f} GB of memory. Users' servers could take {share(machine['most'])} of what was free. {versions}."
         )
+        if watched := [row["window"] for row in of_kind(found, "stand-ins") if row.get("window")]:
+            words += f" Each number of stand-ins was watched for {min(watched):.0f} seconds."
+            if min(watched) < EACH_TURN:
+                words += " What the hub does once in five minutes is in some of these figures and not in others."
         if cut := [row for row in of_kind(found, "real") if row["users"] < row["asked"]]:
             words += (
                 f" {max(row['asked'] for row in cut)} real users were asked for, and memory reached for {max(row['users'] for row in cut)}."

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 HERE, KEPT = "build", "measured"
 
 
-def lines(path):
+def digest_of_lines(path):
     """The SHA-256 of the lines of a file that do something: a comment that changes makes nothing faster. Empty if there is no file."""
     if not path.is_file():
         return ""
@@ -21,7 +21,7 @@ def lines(path):
     return hashlib.sha256("\n".join(line for line in said if line and not line.startswith("#")).encode()).hexdigest()
 
 
-def read(app, name, understood=dict, of=lines):
+def read(app, name, understood=dict, of=digest_of_lines):
     """What `understood` makes of what NAME.json tells; nothing if there is no such file.
 
     With `since`, the published files that have changed since: none of those for results of this copy. `of` makes a file's sum. A file of
@@ -35,10 +35,9 @@ def read(app, name, understood=dict, of=lines):
         try:
             found = json.loads(path.read_text("utf-8"))
             since = sorted(name for name, seen in found["files"].items() if of(app.srcdir / "snippets" / name) != seen)
-            if not since or folder == KEPT:
-                # What was measured and is empty counts as nothing.
-                if made := understood(found):
-                    return made | {"since": since}
+            # What is empty counts as nothing.
+            if (not since or folder == KEPT) and (made := understood(found)):
+                return made | {"since": since}
         except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
             log.warning(f"{file} is not what make {name} writes: remove it, and run make {name}")
     return {}

@@ -1,4 +1,4 @@
-"""Shows build/mutants.json, or measured/mutants.json, on the page of the check: the share of small changes to its script that the tests notice.
+"""Shows what `make mutants` has found on the page of the check: the share of small changes to its script that the tests notice.
 
 `{mutants}` shows it while the script is the one that was changed, and nothing otherwise.
 

@@ -25,7 +25,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext
 
 from _ext.evidence import digest
-from _ext.measured import lines
+from _ext.measured import digest_of_lines
 from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images, ready_scripts
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
@@ -607,7 +607,7 @@ def told() -> dict:
     measured = [name for name in snippets() if name.split("/")[0] in (*PROXIES, "jupyterhub", "jupyter", "faster")]
     tools = [Path(__file__), *sorted(HERE.iterdir())]
     return {
-        "files": {name: lines(SNIPPETS / name) for name in measured},
+        "files": {name: digest_of_lines(SNIPPETS / name) for name in measured},
         "tools": {path.name: digest(path) for path in tools if path.is_file()},
     }
 

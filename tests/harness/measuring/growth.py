@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from _ext.evidence import digest
-from _ext.measured import lines
+from _ext.measured import digest_of_lines
 from tests.harness.machines import deployment, engine, images, slurm
 from tests.harness.machines.deployment import BEHIND, CHECK, PYTHON
 from tests.harness.manifest import BUILD, HUBS, PUBLISHED, SAVED_AS, SNIPPETS, Files, snippets
@@ -486,7 +486,7 @@ def stand_ins(stage: Stage, step: Standing, seconds: float) -> dict:
 def told() -> dict:
     """What the figures depend on: the files that were published and measured, and what measured them."""
     measured = [name for name in snippets() if name.split("/")[0] in FOLDERS]
-    return {"files": {name: lines(SNIPPETS / name) for name in measured}, "tools": {path.name: digest(path) for path in TOOLS}}
+    return {"files": {name: digest_of_lines(SNIPPETS / name) for name in measured}, "tools": {path.name: digest(path) for path in TOOLS}}
 
 
 def nothing() -> dict:
