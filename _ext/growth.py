@@ -178,6 +178,7 @@ def alone(line):
 
 
 SPLIT_HUB = "The hub cannot be split. Give each part of your users a hub of its own"
+SPLIT_PROXY = "[Two proxies](two-proxies.md)"
 SPLIT_DATABASE = "[PostgreSQL](database.md)"
 
 
@@ -187,7 +188,7 @@ def walls(found):
     if base:
         for program, what, then in (
             ("hub", "The hub needs a whole processor", SPLIT_HUB),
-            ("proxy", "The hub's own proxy needs a whole processor", _beyond_one_proxy(found)),
+            ("proxy", "The hub's own proxy needs a whole processor", SPLIT_PROXY),
         ):
             made.append(_reached(what, points(base, program, "processor"), 1, alone, then, GRAIN["processor"]))
         made += [_files(base, program, name) for program, name in (("proxy", "The hub's own proxy"), ("hub", "The hub"))]
@@ -197,16 +198,6 @@ def walls(found):
     made += _slurm(found)
     known = sorted((wall for wall in made if wall.users is not None), key=lambda wall: wall.users)
     return known + [wall for wall in made if wall.users is None]
-
-
-def _beyond_one_proxy(found):
-    """What to do where one proxy has no more to give. Two that take more than that one do not help."""
-    took = {name: dict(points(rows, "proxy", "processor")) for name, rows in variants(found).items() if name in PROXIES}
-    one, two = (took.get(name, {}) for name in PROXIES)
-    most = max(one.keys() & two.keys(), default=None)
-    if most is not None and two[most] > one[most]:
-        return f"{SPLIT_HUB}. [Two proxies](two-proxies.md) took more with {most:,} stand-ins, not less"
-    return "[Two proxies](two-proxies.md)"
 
 
 def _files(rows, program, name):

@@ -347,21 +347,6 @@ def test_walls_come_by_the_number_of_users_and_say_why():
     assert told["So many come within ten minutes that some are refused"].users == 15_000
 
 
-def test_two_proxies_are_the_way_only_where_they_take_less_than_one():
-    def then(found):
-        return next(wall.then for wall in shown.walls(found) if wall.what == "The hub's own proxy needs a whole processor")
-
-    found = made()
-    assert "took more with 1,000 stand-ins, not less" in then(found)
-    for row in found["steps"].values():
-        if row.get("variant") == shown.TWO:
-            row["programs"]["proxy"]["processor"] /= 2
-    assert then(found) == "[Two proxies](two-proxies.md)"
-    # Where two were not measured, nothing speaks against them.
-    found["steps"] = {key: row for key, row in found["steps"].items() if row.get("variant") != shown.TWO}
-    assert then(found) == "[Two proxies](two-proxies.md)"
-
-
 def test_the_page_names_the_variants_that_are_measured():
     names = [variant.name for variant in growth.VARIANTS]
     assert names == [growth.BASE, shown.TWO, shown.OTHER]
