@@ -49,7 +49,7 @@ tar --create --gzip --file "$name.part" --anchored --exclude "var/lib/jupyterhub
     [ $? = 1 ] || stop "tar cannot write $name."
 mv "$name.part" "$name"
 echo "$name"
-find "$folder" -type f -name 'jupyterhub-????-??-??-??????.tar.gz' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
+find -H "$folder" -maxdepth 1 -type f -name 'jupyterhub-????-??-??-??????.tar.gz' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
     rm "$old"
     echo "$old is deleted."
 done

@@ -146,16 +146,22 @@ hub.execute("rollback")
     assert machine.sh(f"{NAMES} /tmp/hub/jupyterhub.sqlite").stdout == "ok alice\n"
 
 
-def test_the_newest_copies_stay_and_of_the_rest_only_its_own_are_deleted_and_named(machine):
+@pytest.mark.parametrize(
+    "place", ["mkdir -p", "mkdir -p /var/tmp/elsewhere; ln -sfn /var/tmp/elsewhere"], ids=["a folder", "a link to one"]
+)
+def test_the_newest_copies_stay_and_of_the_rest_only_its_own_are_deleted_and_named(machine, place):
     old = [f"{FOLDER}/jupyterhub-2026-01-0{day}-040000.tar.gz" for day in range(1, 10)]
-    others = [f"{FOLDER}/before-the-exam.tar.gz", f"{FOLDER}/jupyterhub-2026-01-01-040000.tar.gz.mine", f"{FOLDER}/older/{old[0][-34:]}"]
-    machine.put(dict.fromkeys([*old, *others[:2]], "a copy"))
+    within = f"{FOLDER}/older/{old[0][-34:]}"
+    others = [f"{FOLDER}/before-the-exam.tar.gz", f"{FOLDER}/jupyterhub-2026-01-01-040000.tar.gz.mine"]
+    machine.sh(f"rm -rf /var/tmp/elsewhere; {place} {FOLDER}; mkdir {FOLDER}/older; touch {' '.join([*old, *others, within])}")
     done = backup(machine)
     assert done.stdout.splitlines()[1:] == [f"{name} is deleted." for name in reversed(old[:3])]
-    assert sorted(copies(machine)) == sorted(name.rpartition("/")[2] for name in [*old[3:], *others[:2], done.stdout.splitlines()[0]])
+    stay = [*old[3:], *others, done.stdout.splitlines()[0], within.rpartition("/")[0]]
+    assert sorted(copies(machine, f"{FOLDER}/")) == sorted(name.rpartition("/")[2] for name in stay)
     done = backup(machine, FOLDER, "1")
     assert done.stdout.splitlines()[1:][-1] == f"{old[3]} is deleted."
-    assert len(copies(machine)) == 3
+    assert len(copies(machine, f"{FOLDER}/")) == 4
+    assert machine.sh(f"ls {within}", check=False).stdout == f"{within}\n", "what lies in a folder within is somebody's own"
 
 
 def test_a_copy_in_which_a_file_has_changed_meanwhile_is_a_copy_and_one_that_is_not_whole_is_none(machine):
