@@ -175,12 +175,37 @@ def test_a_teacher_fills_a_folder_and_students_read_it(members):
     assert refused(hub, "alice", *closed, *writing)
 
 
-HAND_IN = re.search(r"(?m)^\$ (cat exam.ipynb >/srv/hand-in/.*)$", PAGE)[1]
+HAND_IN = re.search(r"(?m)^\$ (.* if=exam.ipynb of=/srv/hand-in/alice.ipynb)$", PAGE)[1]
+FOLDER = "/srv/hand-in"
+# What a classmate can put where alice is about to hand in: a link to a file of hers, a pipe that they read, a file of their own.
+LAID = (
+    f"ln --symbolic /home/alice/exam.ipynb {FOLDER}/alice.ipynb",
+    f"mkfifo {FOLDER}/alice.ipynb; chmod 666 {FOLDER}/alice.ipynb; (timeout 20 cat {FOLDER}/alice.ipynb >got) >/dev/null 2>&1 &",
+    f"echo mine >{FOLDER}/alice.ipynb; chmod 666 {FOLDER}/alice.ipynb",
+)
+
+
+@pytest.mark.parametrize("laid", LAID, ids=["a link", "a pipe", "a file"])
+def test_what_a_classmate_has_laid_there_gets_no_work_and_destroys_none(members, laid):
+    hub, name = members, f"{FOLDER}/alice.ipynb"
+    hub.machine.sh(f"rm -f {name}")
+    assert in_hub(hub, "bob", f"rm -f got; {laid}") == [[0, ""]]
+    try:
+        told = in_hub(hub, "alice", f"echo work >exam.ipynb; timeout 20 {HAND_IN}", "cat exam.ipynb", f"rm -f {name}")
+        assert told[:2] == [[1, f"dd: failed to open '{name}': File exists\n"], [0, "work\n"]]
+        assert "Operation not permitted" in told[2][1]
+        assert "work" not in in_hub(hub, "bob", f"cat got; [ -p {name} ] || cat {name}")[0][1]
+        listed = in_hub(hub, "carol", re.search(r"`(find /srv/hand-in .*?)`", PAGE)[1])
+        assert listed == [[0, "bob alice.ipynb\n" if "echo" in laid else ""]]
+    finally:
+        hub.machine.sh(f"rm -f {name}; pkill -u bob -x cat || true")
 
 
 def test_each_hands_in_and_sees_nothing_of_others_work(members):
-    hub, folder = members, "/srv/hand-in"
-    assert in_hub(hub, "alice", f"echo mine >exam.ipynb; {HAND_IN}; cat {folder}/alice.ipynb") == [[0, "mine\n"]]
+    hub, folder = members, FOLDER
+    again = re.search(r"`(rm /srv/hand-in/alice.ipynb)`", PAGE)[1]
+    twice = (f"echo other >exam.ipynb; {HAND_IN}", f"echo mine >exam.ipynb; {HAND_IN}", f"{again}; {HAND_IN}; cat {folder}/alice.ipynb")
+    assert in_hub(hub, "alice", *twice) == [[0, ""], [1, f"dd: failed to open '{folder}/alice.ipynb': File exists\n"], [0, "mine\n"]]
     assert in_hub(hub, "bob", f"echo his >exam.ipynb; {HAND_IN.replace('alice', 'bob')}; cp exam.ipynb {folder}/kept") == [[0, ""]]
     looking = [f"ls {folder}", f"cat {folder}/alice.ipynb", f"cp {folder}/alice.ipynb .", f"ln {folder}/alice.ipynb hard.txt"]
     changing = [f"echo x >>{folder}/alice.ipynb", f"mv -f exam.ipynb {folder}/alice.ipynb", f"rm -f {folder}/alice.ipynb"]
