@@ -19,7 +19,7 @@ stop() {
 cd /
 set --
 for path in /home /srv /etc/jupyterhub /etc/jupyter /etc/systemd/system/jupyter* /var/lib/jupyterhub \
-    /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key /etc/nginx/conf.d/jupyterhub.conf \
+    /etc/pam.d/jupyterhub* /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key /etc/nginx/conf.d/jupyterhub.conf \
     /etc/apache2/sites-available/jupyterhub.conf /etc/apache2/conf-available/jupyterhub-workers.conf \
     /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/nginx /root/apache /root/check /root/care; do
     if [ -e "$path" ]; then

@@ -24,6 +24,7 @@ FILES = {
     SAVED_AS["systemd/jupyterhub.service"]: "644 root",
     SAVED_AS["systemd/jupyter.slice"]: "644 root",
     "/etc/systemd/system/jupyterhub.service.d/override.conf": "644 root",
+    SAVED_AS["logins/jupyterhub-pam"]: "644 root",
     SAVED_AS["nginx/jupyterhub.conf"]: "644 root",
     SAVED_AS["apache/jupyterhub.conf"]: "644 root",
     SAVED_AS["apache/jupyterhub-workers.conf"]: "644 root",
