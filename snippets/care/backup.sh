@@ -44,8 +44,9 @@ source, copy = map(sqlite3.connect, sys.argv[1:])
 source.backup(copy)
 END
 cp /etc/passwd /etc/shadow /etc/group /etc/gshadow "$work/hub"
-# Status 1 means that a file has changed while tar read it. That is normal while people work.
-tar --create --gzip --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" --directory "$work" hub ||
+# Of a file with holes, only what it holds is copied: a few such files could fill any disk. Status 1
+# means that a file has changed while tar read it. That is normal while people work.
+tar --create --gzip --sparse --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" --directory "$work" hub ||
     [ $? = 1 ] || stop "tar cannot write $name."
 mv "$name.part" "$name"
 echo "$name"

@@ -275,6 +275,18 @@ def test_what_is_there_already_stays_and_is_named(machine):
     assert machine.sh("grep ^alice: /etc/passwd /etc/shadow").stdout == account
 
 
+def test_a_file_with_holes_takes_what_it_holds_in_a_copy_and_on_the_way_back(machine):
+    """200 megabytes, of which two words are written."""
+    machine.sh("cd ~alice; echo begins >holes; truncate --size 200M holes; echo ends >>holes", user="alice")
+    was = machine.sh("cd ~alice; stat --format %s holes; md5sum <holes").stdout
+    copy = moved(machine)
+    assert int(machine.sh(f"gzip --decompress --stdout {copy} | wc --bytes").stdout) < 2e6
+    done = restore(machine, copy)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert machine.sh("cd ~alice; stat --format %s holes; md5sum <holes").stdout == was
+    assert int(machine.sh("stat --format %b ~alice/holes").stdout) * 512 < 2e6
+
+
 def test_a_restore_that_is_not_whole_does_not_end_well(machine):
     copy = moved(machine)
     stops = 'case "$*" in *--skip-old-files*) exit 2 ;; esac; exec /usr/bin/tar "$@"'

@@ -102,6 +102,21 @@ def test_a_copy_that_fails_is_told_root(placed, suite, prove):
     prove(evidence.read_beside("systemd", placed.sh("systemctl --version").stdout.split()[1], suite))
 
 
+def test_a_copy_that_hangs_is_ended_and_told_root(placed):
+    """After five hours; here, after a second."""
+    unit = PUBLISHED.read("care/jupyterhub-backup.service").replace("=5h", "=1s")
+    assert placed.sh("systemctl show --property TimeoutStartUSec --value jupyterhub-backup").stdout == "5h\n"
+    placed.sh(
+        "systemctl daemon-reload; systemctl start --no-block jupyterhub-backup",
+        {f"{UNITS}/jupyterhub-backup.service": unit, f"{CARE}/backup.sh": "echo begun; sleep 60\n"},
+    )
+    try:
+        placed.until("systemctl is-failed jupyterhub-backup", timeout=20)
+    finally:
+        placed.sh("systemctl stop jupyterhub-backup")
+    assert letters(placed) == [("jupyterhub-backup failed on hub.example.com", "begun")]
+
+
 def test_what_reaches_the_journal_when_the_unit_has_failed_is_in_the_email(placed):
     """As on a machine that has more to do than it can: the journal's own program is made to wait."""
     placed.put({f"{CARE}/backup.sh": "echo no room; exit 1\n"})
