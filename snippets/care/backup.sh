@@ -33,9 +33,11 @@ mkdir -p "$folder"
 exec 9<"$folder"
 flock --nonblock 9 || stop "Another copy is being made."
 name=$folder/jupyterhub-$(date +%Y-%m-%d-%H%M%S).tar.gz
-# An unfinished copy is deleted.
+# An unfinished copy is deleted, also one that was left when the machine lost power.
+rm -f "$folder"/jupyterhub-????-??-??-??????.tar.gz.part
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$name.part"' EXIT
+trap 'echo "backup.sh: Something has ended it." >&2; exit 1' HUP INT TERM
 mkdir "$work/hub"
 # SQLite copies its database itself, between two changes.
 /opt/jupyterhub/bin/python - "$database" "$work/hub/jupyterhub.sqlite" <<'END' || stop "SQLite cannot copy $database."

@@ -17,6 +17,7 @@ done
 gzip --test "$copy" 2>/dev/null || stop "$copy is not whole."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 tar --extract --file "$copy" --directory "$work" hub 2>/dev/null || stop "$copy is no copy that backup.sh has made."
 need=$(gzip --decompress --stdout "$copy" | wc -c)
 free=$(df --output=avail --block-size=1 / /home | sort -n | tail -n 1)

@@ -66,7 +66,7 @@ def started(request):
 @pytest.fixture
 def machine(started):
     """A machine on which all lies that makes a hub; no hub runs."""
-    started.sh(WIPED)
+    started.sh(f"{WIPED} /tmp/tmp.*")
     owned = "\n".join(f"chmod {about[:3]} '{name}'; chown {about[4:]}: '{name}'" for name, about in FILES.items())
     accounts = "cp /var/tmp/passwd /var/tmp/shadow /var/tmp/group /var/tmp/gshadow /etc; echo alice:Correct-horse-7 | chpasswd"
     started.sh(
@@ -174,6 +174,26 @@ def test_a_copy_in_which_a_file_has_changed_meanwhile_is_a_copy_and_one_that_is_
     machine.put({"/tmp/status": "2"})
     assert refused(backup(machine, before=with_it), "backup.sh", "tar cannot write")
     assert len(copies(machine)) == 1, "nothing unfinished stays"
+
+
+# In place of tar: it does its work, and then the script that runs it is ended, as by systemd or Ctrl-C.
+ENDED = '#!/bin/sh\n/usr/bin/tar "$@"\ncase "$*" in *{0}*) kill -{1} $PPID ;; esac\n'
+
+
+@pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
+def test_a_copy_that_is_ended_in_the_middle_leaves_nothing(machine, signal):
+    machine.put({"/root/standins/tar": ENDED.format("--create", signal)})
+    done = backup(machine, before="export PATH=/root/standins:$PATH")
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1:]) == (1, "", ["backup.sh: Something has ended it."])
+    assert copies(machine) == []
+    assert machine.sh("ls -d /tmp/tmp.*", check=False).stdout == ""
+
+
+def test_what_is_left_of_a_copy_when_the_machine_lost_power_is_gone_after_the_next(machine):
+    part = f"{FOLDER}/jupyterhub-2026-01-01-040000.tar.gz.part"
+    machine.put({part: "half", f"{part}.mine": "own"})
+    copy = copied(machine)
+    assert sorted(copies(machine)) == sorted([copy.rpartition("/")[2], f"{part.rpartition('/')[2]}.mine"])
 
 
 def test_where_there_is_no_room_the_copies_before_stay_and_nothing_else(machine):
@@ -294,6 +314,15 @@ def test_a_restore_that_is_not_whole_does_not_end_well(machine):
     done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
     assert done.returncode
     assert "in their places" not in done.stdout
+
+
+@pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
+def test_a_restore_that_is_ended_in_the_middle_leaves_no_passwords(machine, signal):
+    copy = moved(machine)
+    machine.put({"/root/standins/tar": ENDED.format("--list", signal)})
+    done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
+    assert done.returncode == 1
+    assert machine.sh("ls -d /tmp/tmp.*", check=False).stdout == ""
 
 
 DAMAGED = {
