@@ -14,7 +14,6 @@ stop() {
 [ "$(id -u)" = 0 ] || stop "Only root can do this."
 [ "$keep" -gt 0 ] 2>/dev/null || stop "The number of copies has to be 1 or more, and not $keep."
 [ -e "$database" ] || stop "There is no hub: $database is missing."
-[ ! -L /home ] || stop "/home is a link, and the homes behind it would not be copied."
 
 cd /
 set --
@@ -23,6 +22,7 @@ for path in /home /srv /etc/jupyterhub /etc/jupyter /etc/systemd/system/jupyter*
     /etc/apache2/sites-available/jupyterhub.conf /etc/apache2/conf-available/jupyterhub-workers.conf \
     /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/nginx /root/apache /root/check /root/care; do
     if [ -e "$path" ]; then
+        [ ! -L "$path" ] || [ ! -d "$path" ] || stop "$path is a link, and the files behind it would not be copied."
         set -- "$@" "${path#/}"
         # In such a folder, each copy would contain all copies before it.
         case $(realpath -m "$folder")/ in "$path"/*) stop "$folder is among the files that are copied." ;; esac

@@ -219,18 +219,26 @@ def test_where_there_is_no_room_the_copies_before_stay_and_nothing_else(machine)
         ([FOLDER, "seven"], "true", "has to be 1 or more, and not seven."),
         ([], f"mv {STATE} {STATE}-away", "There is no hub"),
         ([], "mv /home /home-away; ln -s /home-away /home", "/home is a link"),
+        ([], "mv /srv /srv-away; ln -s /srv-away /srv", "/srv is a link"),
         ([], f"mkdir -p {FOLDER}; exec 8<{FOLDER}; flock 8", "Another copy is being made."),
     ],
-    ids=["in a home", "in a home, by a link", "none kept", "no number", "no hub", "homes elsewhere", "twice"],
+    ids=["in a home", "in a home, by a link", "none kept", "no number", "no hub", "homes elsewhere", "shared folders elsewhere", "twice"],
 )
 def test_what_would_not_be_a_copy_is_refused_in_one_line(machine, arguments, before, words):
-    back = f"[ ! -L /home ] || {{ rm /home; mv /home-away /home; }}; rm -rf /var/tmp/there {STATE}-away"
+    back = "for one in home srv; do [ ! -L /$one ] || { rm /$one; mv /$one-away /$one; }; done; "
+    back += f"rm -rf /var/tmp/there {STATE}-away"
     try:
         assert refused(backup(machine, *arguments, before=before), "backup.sh", words)
         assert copies(machine) == []
         assert machine.sh("ls /home/alice", check=False).stdout.split() in (["first.ipynb", "hub"], [])
     finally:
         machine.sh(back)
+
+
+def test_a_certificate_that_is_a_link_is_no_reason_to_copy_nothing(machine):
+    machine.sh(f"mv {VALUES['certificate']} /etc/letsencrypt/own.pem; ln -s /etc/letsencrypt/own.pem {VALUES['certificate']}")
+    held = machine.sh(f"tar --list --file {copied(machine)}").stdout.split()
+    assert {VALUES["certificate"].strip("/"), "etc/letsencrypt/own.pem"} <= set(held)
 
 
 def test_where_a_folder_cannot_be_made_that_is_all_it_says(machine):
