@@ -315,13 +315,31 @@ def test_a_file_with_holes_takes_what_it_holds_in_a_copy_and_on_the_way_back(mac
     assert int(machine.sh("stat --format %b ~alice/holes").stdout) * 512 < 2e6
 
 
-def test_a_restore_that_is_not_whole_does_not_end_well(machine):
-    copy = moved(machine)
-    stops = 'case "$*" in *--skip-old-files*) exit 2 ;; esac; exec /usr/bin/tar "$@"'
-    machine.put({"/root/standins/tar": f"#!/bin/sh\n{stops}\n"})
+# What makes a restore fail when it has begun: the program, and what it does in place of its work.
+FAILS = {
+    "a disk that is full": ("tar", '*--skip-old-files*) /usr/bin/tar "$@"; : >/home/alice/first.ipynb; exit 2'),
+    "somebody who ends it": ("tar", '*--skip-old-files*) /usr/bin/tar "$@"; kill -TERM $PPID; exit'),
+    "accounts that cannot be added": ("awk", "*here*) exit 2"),
+}
+
+
+@pytest.mark.parametrize("fails", FAILS)
+def test_a_restore_that_is_not_whole_takes_back_what_it_did_and_can_begin_again(machine, fails):
+    """With a file that would be cut off, and a link to nowhere that was there before."""
+    files, copy, (program, does) = about(machine), moved(machine), FAILS[fails]
+    machine.put({f"/root/standins/{program}": f'#!/bin/sh\ncase "$*" in {does} ;; esac\nexec /usr/bin/{program} "$@"\n'})
+    machine.sh(f"touch /srv/own.txt; ln -s nowhere {VALUES['certificate']}")
+    before = lines(machine)
     done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
-    assert done.returncode
+    assert refused(done, "restore.sh", "Those that were are taken away again.")
     assert "in their places" not in done.stdout
+    assert lines(machine) == before
+    places = f"/home /srv {STATE} /etc/letsencrypt {VALUES['key']} /tmp/tmp.*"
+    assert machine.sh(f"ls -A {places}", check=False).stdout.split() == ["/home:", "/srv:", "own.txt"]
+    assert machine.sh(f"readlink {VALUES['certificate']}; rm {VALUES['certificate']}").stdout == "nowhere\n"
+    done = restore(machine, copy)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert about(machine) == files
 
 
 @pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
@@ -352,7 +370,7 @@ DAMAGED = {
 def test_where_a_restore_cannot_end_well_it_does_not_begin(machine, name):
     number, group = machine.sh("id --user alice; id --group alice").stdout.split()
     copy = moved(machine)
-    machine.put({"/root/standins/df": "#!/bin/sh\necho 9\n"})
+    machine.put({"/root/standins/df": "#!/bin/sh\necho 9 /\n"})
     command, words = (text.replace("NUMBER", number).replace("GROUP", group) for text in DAMAGED[name])
     machine.sh(f"cp {copy} /var/tmp/other.tar.gz; {command}")
     before = lines(machine)
@@ -360,3 +378,23 @@ def test_where_a_restore_cannot_end_well_it_does_not_begin(machine, name):
     assert refused(done, "restore.sh", words)
     assert lines(machine) == before
     assert machine.sh(f"ls -A /home /srv {VALUES['key']}", check=False).stdout.split() == ["/home:", "/srv:"]
+
+
+def test_each_file_system_has_room_for_what_it_gets_or_the_restore_does_not_begin(machine):
+    """Homes on a small disk of their own, on a machine whose other disk has room, and which has no /srv."""
+    machine.sh("head -c 3M /dev/urandom >~alice/large")
+    copy = moved(machine)
+    machine.sh("rmdir /home /srv; mkdir -p /dev/shm/home; ln -s /dev/shm/home /home")
+    before = lines(machine)
+    try:
+        machine.sh("head -c $(($(df --output=avail --block-size=1 /dev/shm | tail -n 1) - 1000000)) /dev/zero >/dev/shm/full")
+        done = restore(machine, copy)
+        assert refused(done, "restore.sh", "The files for /dev/shm need 3", " bytes, and ")
+        assert lines(machine) == before
+        assert machine.sh("ls -A /home/").stdout == ""
+        machine.sh("rm /dev/shm/full")
+        done = restore(machine, copy)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert machine.sh("stat --format %s /dev/shm/home/alice/large; ls /srv/course").stdout.split() == [str(3 * 2**20), "sheet.txt"]
+    finally:
+        machine.sh("rm -rf /home /dev/shm/home /dev/shm/full; mkdir -p /home /srv")
