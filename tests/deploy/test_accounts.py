@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from tests.harness.machines import deployment, people
+from tests.harness.machines import deployment, people, terminal
 from tests.harness.machines.people import ADMIN, OUT, PASSWORD, changing, script, ssh
-from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, SAVED_AS
+from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.measuring import evidence
 
 CONFIG = "jupyterhub/jupyterhub_config.py"
@@ -171,6 +171,17 @@ def test_of_the_hubs_users_administrators_alone_forward_ports(machine, prove):
         assert ("SSH-2.0" in said, "forwarding failed" in said) == (through, not through), said
     version = machine.machine.sh("dpkg-query --show --showformat '${source:Upstream-Version}' openssh-server").stdout
     prove(evidence.read_beside("OpenSSH", version, machine.suite))
+
+
+def test_a_shell_that_root_has_as_a_user_is_not_on_roots_terminal(machine):
+    """What the user runs there could type into it."""
+    command = re.search(r"`(su .* kim)`", (ROOT / "deploy/users.md").read_text("utf-8"))[1]
+    with terminal.opened(machine.machine) as shell:
+        mine, theirs = shell.type("tty"), shell.type(f"{command} --command 'tty; id --user --name'")
+    assert (mine[0], theirs[0]) == (0, 0), theirs
+    assert theirs[1].split()[1:] == ["kim"]
+    assert mine[1].strip().startswith("/dev/pts/")
+    assert theirs[1].split()[0] != mine[1].strip()
 
 
 # Leaving.
