@@ -203,6 +203,18 @@ def test_nothing_that_the_system_would_run_for_who_has_left_runs(machine):
     assert machine.machine.sh("pgrep -u mallory", check=False).stdout == ""
 
 
+def test_what_lies_in_the_folder_where_root_locks_somebody_out_is_not_run(machine):
+    """A module of a name that the script imports, in a folder of bob's."""
+    theirs = {"/tmp/theirs/jupyterhub.py": 'open("/tmp/trapped", "w")\n', "/tmp/leave.sh": PUBLISHED.read("people/leave.sh")}
+    machine.machine.sh("chown -R bob: /tmp/theirs", theirs)
+    try:
+        told = machine.machine.sh("cd /tmp/theirs; sh /tmp/leave.sh carol 2>&1", check=False).stdout
+        assert machine.machine.sh("ls /tmp/trapped", check=False).stdout == ""
+        assert told.splitlines() == [OUT.format("carol")]
+    finally:
+        machine.machine.sh("rm -rf /tmp/theirs /tmp/trapped; usermod --unlock --expiredate '' carol")
+
+
 def test_who_cannot_be_shut_out_is_told_in_one_line_and_nothing_is_changed(machine):
     before = machine.machine.read("/etc/shadow")
     for words, arguments, user in (
