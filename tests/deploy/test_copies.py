@@ -398,3 +398,28 @@ def test_each_file_system_has_room_for_what_it_gets_or_the_restore_does_not_begi
         assert machine.sh("stat --format %s /dev/shm/home/alice/large; ls /srv/course").stdout.split() == [str(3 * 2**20), "sheet.txt"]
     finally:
         machine.sh("rm -rf /home /dev/shm/home /dev/shm/full; mkdir -p /home /srv")
+
+
+# Before another version of JupyterHub
+
+
+def test_the_way_back_to_the_old_version_has_the_data_of_this_time_and_not_of_an_earlier_one(machine):
+    """The commands of deploy/faults.md for two upgrades; of a folder that is there already, what the page says is done."""
+    page = (ROOT / "deploy/faults.md").read_text("utf-8")
+    commands, renamed = re.findall(r"(?m)^# (.*/root/jupyterhub-(?:before|after).*)$", page), []
+    try:
+        for when in ("last year", "today"):
+            machine.sh(f"echo {when} >{STATE}/when")
+            for command in commands:
+                if command.startswith("mv "):
+                    machine.sh(f"echo later >{STATE}/when")
+                done = machine.sh(command, check=False)
+                if done.returncode:
+                    there = command.split()[-1]
+                    renamed.append((there, done.stderr.rpartition(": ")[2]))
+                    machine.sh(f"mv {there} {there}-1; {command}")
+            assert machine.read(f"{STATE}/when") == f"{when}\n"
+        assert renamed == [("/root/jupyterhub-before", "File exists\n"), ("/root/jupyterhub-after", "Directory not empty\n")]
+        assert machine.sh(f"stat --format %a {STATE} /root/jupyterhub-before").stdout.split() == ["700", "700"]
+    finally:
+        machine.sh("rm -rf /root/jupyterhub-before* /root/jupyterhub-after*")
