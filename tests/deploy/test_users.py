@@ -30,11 +30,19 @@ def hub(request):
         yield hub
 
 
+# What lea.smith has outside her home: by her number, by her name, and what leads to a file of another's.
+ELSEWHERE = """id --user lea.smith >/root/number; mkdir -p /var/spool/cron/crontabs /var/lib/jupyterhub/codes /var/lib/systemd/linger
+mkdir /srv/hers; ln -s /home/alice/.bashrc /srv/hers/link; echo work >/srv/hers/work; echo x >/tmp/hers; echo x >/var/tmp/hers
+echo x >/var/spool/cron/crontabs/lea.smith; echo x >/var/lib/jupyterhub/codes/lea.smith; touch /var/lib/systemd/linger/lea.smith
+chown -hR lea.smith: /srv/hers /tmp/hers /var/tmp/hers /var/spool/cron/crontabs/lea.smith"""
+
+
 @pytest.fixture(scope="module")
 def followed(hub, site):
     """A reader who has followed the page on the hub's machine, as root: kim and lea.smith have accounts, carol is a teacher."""
     before = {
         "sh add.sh names.txt passwords.txt": lambda machine: machine.put({"/root/people/names.txt": LIST}),
+        "sh leave.sh lea.smith": lambda machine: machine.sh(ELSEWHERE),
         "groupadd --force teachers": lambda machine: machine.sh("usermod --append --groups jupyterhub carol"),
     }
     reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[IN_FRONT[hub.suite]], before=before)
@@ -44,7 +52,12 @@ def followed(hub, site):
 
 def test_each_command_of_root_prints_what_the_page_says(hub, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
-    assert {step.command for step in followed.typed} >= {"sh add.sh names.txt passwords.txt", "sh leave.sh bob", "sh install.sh"}
+    assert {step.command for step in followed.typed} >= {
+        "sh add.sh names.txt passwords.txt",
+        "sh leave.sh bob",
+        "userdel --remove lea.smith",
+        "sh install.sh",
+    }
     prove(*(evidence.typed(page, hub.suite, IN_FRONT[hub.suite], keys) for page, keys in followed.typed_by_page().items()))
 
 
@@ -124,6 +137,15 @@ def test_who_leaves_while_the_hub_is_down_is_out_when_it_is_back(hub):
     assert hub.on_server("let_in", BEHIND, "mallory", "") == [403]
     hub.machine.sh("test -d /home/mallory; usermod --unlock --expiredate '' mallory")
     assert hub.on_server("let_in", BEHIND, "mallory", "") == [302]
+
+
+def test_of_an_account_that_is_deleted_nothing_is_left_for_who_gets_its_number_or_its_name(hub, followed):
+    machine = hub.machine
+    assert machine.sh("find / -xdev -uid $(cat /root/number) -print; find / -xdev -name '*lea.smith*' -not -path '/root/*'").stdout == ""
+    owners = machine.sh("stat --format '%U %G' /srv/hers /srv/hers/* /home/alice/.bashrc").stdout.splitlines()
+    assert owners == ["root root"] * 3 + ["alice alice"]
+    held = machine.sh("stat --format %a /root/people/lea.smith.tar.gz; tar --list --file /root/people/lea.smith.tar.gz").stdout.split()
+    assert {"600", "lea.smith/.bashrc"} <= set(held)
 
 
 # Folders.
