@@ -14,15 +14,15 @@ stop() {
 [ "$(id -u)" = 0 ] || stop "Only root can do this."
 [ "$keep" -gt 0 ] 2>/dev/null || stop "The number of copies has to be 1 or more, and not $keep."
 [ -e "$database" ] || stop "There is no hub: $database is missing."
-[ ! -L /home ] || stop "/home is a link, and the homes behind it would not be copied."
 
 cd /
 set --
 for path in /home /srv /etc/jupyterhub /etc/jupyter /etc/systemd/system/jupyter* /var/lib/jupyterhub \
-    /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key /etc/nginx/conf.d/jupyterhub.conf \
+    /etc/pam.d/jupyterhub* /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key /etc/nginx/conf.d/jupyterhub.conf \
     /etc/apache2/sites-available/jupyterhub.conf /etc/apache2/conf-available/jupyterhub-workers.conf \
     /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/nginx /root/apache /root/check /root/care; do
     if [ -e "$path" ]; then
+        [ ! -L "$path" ] || [ ! -d "$path" ] || stop "$path is a link, and the files behind it would not be copied."
         set -- "$@" "${path#/}"
         # In such a folder, each copy would contain all copies before it.
         case $(realpath -m "$folder")/ in "$path"/*) stop "$folder is among the files that are copied." ;; esac
@@ -33,9 +33,11 @@ mkdir -p "$folder"
 exec 9<"$folder"
 flock --nonblock 9 || stop "Another copy is being made."
 name=$folder/jupyterhub-$(date +%Y-%m-%d-%H%M%S).tar.gz
-# An unfinished copy is deleted.
+# An unfinished copy is deleted, also one that was left when the machine lost power.
+rm -f "$folder"/jupyterhub-????-??-??-??????.tar.gz.part
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$name.part"' EXIT
+trap 'echo "backup.sh: Something has ended it." >&2; exit 1' HUP INT TERM
 mkdir "$work/hub"
 # SQLite copies its database itself, between two changes.
 /opt/jupyterhub/bin/python - "$database" "$work/hub/jupyterhub.sqlite" <<'END' || stop "SQLite cannot copy $database."
@@ -44,12 +46,13 @@ source, copy = map(sqlite3.connect, sys.argv[1:])
 source.backup(copy)
 END
 cp /etc/passwd /etc/shadow /etc/group /etc/gshadow "$work/hub"
-# Status 1 means that a file has changed while tar read it. That is normal while people work.
-tar --create --gzip --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" --directory "$work" hub ||
+# Of a file with holes, only what it holds is copied: a few such files could fill any disk. Status 1
+# means that a file has changed while tar read it. That is normal while people work.
+tar --create --gzip --sparse --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" --directory "$work" hub ||
     [ $? = 1 ] || stop "tar cannot write $name."
 mv "$name.part" "$name"
 echo "$name"
-find "$folder" -type f -name 'jupyterhub-????-??-??-??????.tar.gz' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
+find -H "$folder" -maxdepth 1 -type f -name 'jupyterhub-????-??-??-??????.tar.gz' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
     rm "$old"
     echo "$old is deleted."
 done

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Puts a copy that backup.sh has made onto a machine that has no hub. The programs are
 # installed afterwards. Run as root: sh restore.sh COPY
-# Files that are there already stay as they are, and are listed.
+# Files that are there already stay as they are, and are listed. If it cannot put all others in
+# their places, it takes away again what it has put there.
 set -eu
 copy=${1-}
 stop() {
@@ -17,10 +18,22 @@ done
 gzip --test "$copy" 2>/dev/null || stop "$copy is not whole."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 tar --extract --file "$copy" --directory "$work" hub 2>/dev/null || stop "$copy is no copy that backup.sh has made."
-need=$(gzip --decompress --stdout "$copy" | wc -c)
-free=$(df --output=avail --block-size=1 / /home | sort -n | tail -n 1)
-[ "$need" -lt "$free" ] || stop "$copy needs $need bytes, and $free are free."
+# What each file system gets has to have room there. tar says at which block of 512 bytes a file
+# begins in the copy. On a disk, a file takes whole blocks of 4096 bytes.
+tar --list --block-number --file "$copy" | awk -F '[ :/]+' '
+    folder ~ /[a-z]/ { need[folder] += int(($2 - at + 7) / 8) * 4096 }
+    { at = $2; folder = $3 == "hub" ? "var" : $3 }
+    END { for (folder in need) printf "%.0f %s\n", need[folder], folder }' >"$work/need"
+while read -r need folder; do
+    [ -e "/$folder" ] || folder=''
+    echo "$need $(df --output=avail,target --block-size=1 "/$folder" | tail -n 1)"
+done <"$work/need" >"$work/room"
+full=$(awk '{ need[$3] += $1; free[$3] = $2 } END {
+    for (place in need) if (need[place] >= free[place])
+        printf "The files for %s need %.0f bytes, and %.0f are free. ", place, need[place], free[place] }' "$work/room")
+[ -z "$full" ] || stop "${full% }"
 
 # People's accounts and groups have numbers from 1000 on. The owner of a file is stored as a number.
 for file in group passwd; do
@@ -34,13 +47,26 @@ add() {
         FILENAME == ARGV[3] && $1 in people && !($1 in here)' "/etc/$1" "$work/$2" "$work/hub/$1" >"$work/new"
     cat "$work/new" >>"/etc/$1"
 }
+tar --list --quoting-style literal --file "$copy" --anchored --exclude hub | while IFS= read -r name; do
+    if [ ! -e "/$name" ] && [ ! -L "/$name" ]; then
+        echo "/$name" >>"$work/put"
+    elif [ ! -d "/$name" ]; then
+        echo "/$name is there already, and stays as it is."
+    fi
+done
+echo /var/lib/jupyterhub/jupyterhub.sqlite >>"$work/put"
+undo() {
+    # A folder comes before its files in the list. It goes after them, if it is empty then.
+    tac "$work/put" | xargs --delimiter '\n' rm --force --dir 2>/dev/null || true
+    rm -rf "$work"
+    stop "Not all files could be put in their places. Those that were are taken away again."
+}
+trap undo EXIT
+tar --extract --file "$copy" --directory / --numeric-owner --skip-old-files --anchored --exclude hub
+mv "$work/hub/jupyterhub.sqlite" /var/lib/jupyterhub
 add group group
 add gshadow group
 add passwd passwd
 add shadow passwd
-tar --list --quoting-style literal --file "$copy" --anchored --exclude hub | grep -v '/$' | while read -r name; do
-    [ ! -e "/$name" ] || echo "/$name is there already, and stays as it is."
-done
-tar --extract --file "$copy" --directory / --numeric-owner --skip-old-files --anchored --exclude hub
-mv "$work/hub/jupyterhub.sqlite" /var/lib/jupyterhub
+trap 'rm -rf "$work"' EXIT
 echo "The files are in their places. Now install the programs."

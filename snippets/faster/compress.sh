@@ -17,7 +17,8 @@ flock --nonblock 9 || stop "It runs already."
 
 # Deletes what an interrupted run has left. The folder in use is changed at the end, all at once.
 rm -rf "$ready.new" "$ready.old"
-notebook=$("$environment/bin/python" -c 'import importlib.util as u; print(u.find_spec("notebook").submodule_search_locations[0])')
+# With -I, Python takes nothing of this name from the current folder, which may be a user's.
+notebook=$("$environment/bin/python" -I -c 'import importlib.util as u; print(u.find_spec("notebook").submodule_search_locations[0])')
 for of in "lab $environment/share/jupyter/lab/static" "notebook $notebook/static"; do
     folder=$ready.new/${of%% *}
     mkdir -p "$folder"

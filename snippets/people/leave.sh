@@ -25,9 +25,10 @@ else
     end="Its files stay. Lock the account in the directory too, or $name can log in again."
 fi
 # Asks the hub to forget the user, which ends all sessions and tokens. If no hub runs, the user
-# is deleted from the hub's database.
+# is deleted from the hub's database. With -I, Python takes no module from the current folder, which
+# may be a user's.
 forget() {
-    /opt/jupyterhub/bin/python - "$name" "$(systemctl is-active jupyterhub.service)" <<'END'
+    /opt/jupyterhub/bin/python -I - "$name" "$(systemctl is-active jupyterhub.service)" <<'END'
 import os
 import sys
 import urllib.request

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from tests.harness.machines import deployment, people
+from tests.harness.machines import deployment, people, terminal
 from tests.harness.machines.people import ADMIN, OUT, PASSWORD, changing, script, ssh
-from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, SAVED_AS
+from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.measuring import evidence
 
 CONFIG = "jupyterhub/jupyterhub_config.py"
@@ -173,6 +173,17 @@ def test_of_the_hubs_users_administrators_alone_forward_ports(machine, prove):
     prove(evidence.read_beside("OpenSSH", version, machine.suite))
 
 
+def test_a_shell_that_root_has_as_a_user_is_not_on_roots_terminal(machine):
+    """What the user runs there could type into it."""
+    command = re.search(r"`(su .* kim)`", (ROOT / "deploy/users.md").read_text("utf-8"))[1]
+    with terminal.opened(machine.machine) as shell:
+        mine, theirs = shell.type("tty"), shell.type(f"{command} --command 'tty; id --user --name'")
+    assert (mine[0], theirs[0]) == (0, 0), theirs
+    assert theirs[1].split()[1:] == ["kim"]
+    assert mine[1].strip().startswith("/dev/pts/")
+    assert theirs[1].split()[0] != mine[1].strip()
+
+
 # Leaving.
 
 
@@ -190,6 +201,18 @@ def test_nothing_that_the_system_would_run_for_who_has_left_runs(machine):
     assert script(machine, "leave", "mallory") == (0, [OUT.format("mallory")])
     assert closed() == services
     assert machine.machine.sh("pgrep -u mallory", check=False).stdout == ""
+
+
+def test_what_lies_in_the_folder_where_root_locks_somebody_out_is_not_run(machine):
+    """A module of a name that the script imports, in a folder of bob's."""
+    theirs = {"/tmp/theirs/jupyterhub.py": 'open("/tmp/trapped", "w")\n', "/tmp/leave.sh": PUBLISHED.read("people/leave.sh")}
+    machine.machine.sh("chown -R bob: /tmp/theirs", theirs)
+    try:
+        told = machine.machine.sh("cd /tmp/theirs; sh /tmp/leave.sh carol 2>&1", check=False).stdout
+        assert machine.machine.sh("ls /tmp/trapped", check=False).stdout == ""
+        assert told.splitlines() == [OUT.format("carol")]
+    finally:
+        machine.machine.sh("rm -rf /tmp/theirs /tmp/trapped; usermod --unlock --expiredate '' carol")
 
 
 def test_who_cannot_be_shut_out_is_told_in_one_line_and_nothing_is_changed(machine):

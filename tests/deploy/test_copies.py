@@ -24,6 +24,7 @@ FILES = {
     SAVED_AS["systemd/jupyterhub.service"]: "644 root",
     SAVED_AS["systemd/jupyter.slice"]: "644 root",
     "/etc/systemd/system/jupyterhub.service.d/override.conf": "644 root",
+    SAVED_AS["logins/jupyterhub-pam"]: "644 root",
     SAVED_AS["nginx/jupyterhub.conf"]: "644 root",
     SAVED_AS["apache/jupyterhub.conf"]: "644 root",
     SAVED_AS["apache/jupyterhub-workers.conf"]: "644 root",
@@ -65,7 +66,7 @@ def started(request):
 @pytest.fixture
 def machine(started):
     """A machine on which all lies that makes a hub; no hub runs."""
-    started.sh(WIPED)
+    started.sh(f"{WIPED} /tmp/tmp.*")
     owned = "\n".join(f"chmod {about[:3]} '{name}'; chown {about[4:]}: '{name}'" for name, about in FILES.items())
     accounts = "cp /var/tmp/passwd /var/tmp/shadow /var/tmp/group /var/tmp/gshadow /etc; echo alice:Correct-horse-7 | chpasswd"
     started.sh(
@@ -146,16 +147,22 @@ hub.execute("rollback")
     assert machine.sh(f"{NAMES} /tmp/hub/jupyterhub.sqlite").stdout == "ok alice\n"
 
 
-def test_the_newest_copies_stay_and_of_the_rest_only_its_own_are_deleted_and_named(machine):
+@pytest.mark.parametrize(
+    "place", ["mkdir -p", "mkdir -p /var/tmp/elsewhere; ln -sfn /var/tmp/elsewhere"], ids=["a folder", "a link to one"]
+)
+def test_the_newest_copies_stay_and_of_the_rest_only_its_own_are_deleted_and_named(machine, place):
     old = [f"{FOLDER}/jupyterhub-2026-01-0{day}-040000.tar.gz" for day in range(1, 10)]
-    others = [f"{FOLDER}/before-the-exam.tar.gz", f"{FOLDER}/jupyterhub-2026-01-01-040000.tar.gz.mine", f"{FOLDER}/older/{old[0][-34:]}"]
-    machine.put(dict.fromkeys([*old, *others[:2]], "a copy"))
+    within = f"{FOLDER}/older/{old[0].rpartition('/')[2]}"
+    others = [f"{FOLDER}/before-the-exam.tar.gz", f"{FOLDER}/jupyterhub-2026-01-01-040000.tar.gz.mine"]
+    machine.sh(f"rm -rf /var/tmp/elsewhere; {place} {FOLDER}; mkdir {FOLDER}/older; touch {' '.join([*old, *others, within])}")
     done = backup(machine)
     assert done.stdout.splitlines()[1:] == [f"{name} is deleted." for name in reversed(old[:3])]
-    assert sorted(copies(machine)) == sorted(name.rpartition("/")[2] for name in [*old[3:], *others[:2], done.stdout.splitlines()[0]])
+    stay = [*old[3:], *others, done.stdout.splitlines()[0], within.rpartition("/")[0]]
+    assert sorted(copies(machine, f"{FOLDER}/")) == sorted(name.rpartition("/")[2] for name in stay)
     done = backup(machine, FOLDER, "1")
     assert done.stdout.splitlines()[1:][-1] == f"{old[3]} is deleted."
-    assert len(copies(machine)) == 3
+    assert len(copies(machine, f"{FOLDER}/")) == 4
+    assert machine.sh(f"ls {within}", check=False).stdout == f"{within}\n", "what lies in a folder within is somebody's own"
 
 
 def test_a_copy_in_which_a_file_has_changed_meanwhile_is_a_copy_and_one_that_is_not_whole_is_none(machine):
@@ -167,6 +174,26 @@ def test_a_copy_in_which_a_file_has_changed_meanwhile_is_a_copy_and_one_that_is_
     machine.put({"/tmp/status": "2"})
     assert refused(backup(machine, before=with_it), "backup.sh", "tar cannot write")
     assert len(copies(machine)) == 1, "nothing unfinished stays"
+
+
+# In place of tar: it does its work, and then the script that runs it is ended, as by systemd or Ctrl-C.
+ENDED = '#!/bin/sh\n/usr/bin/tar "$@"\ncase "$*" in *{0}*) kill -{1} $PPID ;; esac\n'
+
+
+@pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
+def test_a_copy_that_is_ended_in_the_middle_leaves_nothing(machine, signal):
+    machine.put({"/root/standins/tar": ENDED.format("--create", signal)})
+    done = backup(machine, before="export PATH=/root/standins:$PATH")
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1:]) == (1, "", ["backup.sh: Something has ended it."])
+    assert copies(machine) == []
+    assert machine.sh("ls -d /tmp/tmp.*", check=False).stdout == ""
+
+
+def test_what_is_left_of_a_copy_when_the_machine_lost_power_is_gone_after_the_next(machine):
+    part = f"{FOLDER}/jupyterhub-2026-01-01-040000.tar.gz.part"
+    machine.put({part: "half", f"{part}.mine": "own"})
+    copy = copied(machine)
+    assert sorted(copies(machine)) == sorted([copy.rpartition("/")[2], f"{part.rpartition('/')[2]}.mine"])
 
 
 def test_where_there_is_no_room_the_copies_before_stay_and_nothing_else(machine):
@@ -192,18 +219,26 @@ def test_where_there_is_no_room_the_copies_before_stay_and_nothing_else(machine)
         ([FOLDER, "seven"], "true", "has to be 1 or more, and not seven."),
         ([], f"mv {STATE} {STATE}-away", "There is no hub"),
         ([], "mv /home /home-away; ln -s /home-away /home", "/home is a link"),
+        ([], "mv /srv /srv-away; ln -s /srv-away /srv", "/srv is a link"),
         ([], f"mkdir -p {FOLDER}; exec 8<{FOLDER}; flock 8", "Another copy is being made."),
     ],
-    ids=["in a home", "in a home, by a link", "none kept", "no number", "no hub", "homes elsewhere", "twice"],
+    ids=["in a home", "in a home, by a link", "none kept", "no number", "no hub", "homes elsewhere", "shared folders elsewhere", "twice"],
 )
 def test_what_would_not_be_a_copy_is_refused_in_one_line(machine, arguments, before, words):
-    back = f"[ ! -L /home ] || {{ rm /home; mv /home-away /home; }}; rm -rf /var/tmp/there {STATE}-away"
+    back = "for one in home srv; do [ ! -L /$one ] || { rm /$one; mv /$one-away /$one; }; done; "
+    back += f"rm -rf /var/tmp/there {STATE}-away"
     try:
         assert refused(backup(machine, *arguments, before=before), "backup.sh", words)
         assert copies(machine) == []
         assert machine.sh("ls /home/alice", check=False).stdout.split() in (["first.ipynb", "hub"], [])
     finally:
         machine.sh(back)
+
+
+def test_a_certificate_that_is_a_link_is_no_reason_to_copy_nothing(machine):
+    machine.sh(f"mv {VALUES['certificate']} /etc/letsencrypt/own.pem; ln -s /etc/letsencrypt/own.pem {VALUES['certificate']}")
+    held = machine.sh(f"tar --list --file {copied(machine)}").stdout.split()
+    assert {VALUES["certificate"].strip("/"), "etc/letsencrypt/own.pem"} <= set(held)
 
 
 def test_where_a_folder_cannot_be_made_that_is_all_it_says(machine):
@@ -268,13 +303,52 @@ def test_what_is_there_already_stays_and_is_named(machine):
     assert machine.sh("grep ^alice: /etc/passwd /etc/shadow").stdout == account
 
 
-def test_a_restore_that_is_not_whole_does_not_end_well(machine):
+def test_a_file_with_holes_takes_what_it_holds_in_a_copy_and_on_the_way_back(machine):
+    """200 megabytes, of which two words are written."""
+    machine.sh("cd ~alice; echo begins >holes; truncate --size 200M holes; echo ends >>holes", user="alice")
+    was = machine.sh("cd ~alice; stat --format %s holes; md5sum <holes").stdout
     copy = moved(machine)
-    stops = 'case "$*" in *--skip-old-files*) exit 2 ;; esac; exec /usr/bin/tar "$@"'
-    machine.put({"/root/standins/tar": f"#!/bin/sh\n{stops}\n"})
+    assert int(machine.sh(f"gzip --decompress --stdout {copy} | wc --bytes").stdout) < 100e6
+    done = restore(machine, copy)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert machine.sh("cd ~alice; stat --format %s holes; md5sum <holes").stdout == was
+    assert int(machine.sh("stat --format %b ~alice/holes").stdout) * 512 < 100e6
+
+
+# What makes a restore fail when it has begun: the program, and what it does in place of its work.
+FAILS = {
+    "a disk that is full": ("tar", '*--skip-old-files*) /usr/bin/tar "$@"; : >/home/alice/first.ipynb; exit 2'),
+    "somebody who ends it": ("tar", '*--skip-old-files*) /usr/bin/tar "$@"; kill -TERM $PPID; exit'),
+    "accounts that cannot be added": ("awk", "*here*) exit 2"),
+}
+
+
+@pytest.mark.parametrize("fails", FAILS)
+def test_a_restore_that_is_not_whole_takes_back_what_it_did_and_can_begin_again(machine, fails):
+    """With a file that would be cut off, and a link to nowhere that was there before."""
+    files, copy, (program, does) = about(machine), moved(machine), FAILS[fails]
+    machine.put({f"/root/standins/{program}": f'#!/bin/sh\ncase "$*" in {does} ;; esac\nexec /usr/bin/{program} "$@"\n'})
+    machine.sh(f"touch /srv/own.txt; ln -s nowhere {VALUES['certificate']}")
+    before = lines(machine)
     done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
-    assert done.returncode
+    assert refused(done, "restore.sh", "Those that were are taken away again.")
     assert "in their places" not in done.stdout
+    assert lines(machine) == before
+    places = f"/home /srv {STATE} /etc/letsencrypt {VALUES['key']} /tmp/tmp.*"
+    assert machine.sh(f"ls -A {places}", check=False).stdout.split() == ["/home:", "/srv:", "own.txt"]
+    assert machine.sh(f"readlink {VALUES['certificate']}; rm {VALUES['certificate']}").stdout == "nowhere\n"
+    done = restore(machine, copy)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert about(machine) == files
+
+
+@pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
+def test_a_restore_that_is_ended_in_the_middle_leaves_no_passwords(machine, signal):
+    copy = moved(machine)
+    machine.put({"/root/standins/tar": ENDED.format("--list", signal)})
+    done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
+    assert done.returncode == 1
+    assert machine.sh("ls -d /tmp/tmp.*", check=False).stdout == ""
 
 
 DAMAGED = {
@@ -296,7 +370,7 @@ DAMAGED = {
 def test_where_a_restore_cannot_end_well_it_does_not_begin(machine, name):
     number, group = machine.sh("id --user alice; id --group alice").stdout.split()
     copy = moved(machine)
-    machine.put({"/root/standins/df": "#!/bin/sh\necho 9\n"})
+    machine.put({"/root/standins/df": "#!/bin/sh\necho 9 /\n"})
     command, words = (text.replace("NUMBER", number).replace("GROUP", group) for text in DAMAGED[name])
     machine.sh(f"cp {copy} /var/tmp/other.tar.gz; {command}")
     before = lines(machine)
@@ -304,3 +378,48 @@ def test_where_a_restore_cannot_end_well_it_does_not_begin(machine, name):
     assert refused(done, "restore.sh", words)
     assert lines(machine) == before
     assert machine.sh(f"ls -A /home /srv {VALUES['key']}", check=False).stdout.split() == ["/home:", "/srv:"]
+
+
+def test_each_file_system_has_room_for_what_it_gets_or_the_restore_does_not_begin(machine):
+    """Homes on a small disk of their own, on a machine whose other disk has room, and which has no /srv."""
+    machine.sh("head -c 3M /dev/urandom >~alice/large")
+    copy = moved(machine)
+    machine.sh("rmdir /home /srv; mkdir -p /dev/shm/home; ln -s /dev/shm/home /home")
+    before = lines(machine)
+    try:
+        machine.sh("head -c $(($(df --output=avail --block-size=1 /dev/shm | tail -n 1) - 1000000)) /dev/zero >/dev/shm/full")
+        done = restore(machine, copy)
+        assert refused(done, "restore.sh", "The files for /dev/shm need 3", " bytes, and ")
+        assert lines(machine) == before
+        assert machine.sh("ls -A /home/").stdout == ""
+        machine.sh("rm /dev/shm/full")
+        done = restore(machine, copy)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert machine.sh("stat --format %s /dev/shm/home/alice/large; ls /srv/course").stdout.split() == [str(3 * 2**20), "sheet.txt"]
+    finally:
+        machine.sh("rm -rf /home /dev/shm/home /dev/shm/full; mkdir -p /home /srv")
+
+
+# Before another version of JupyterHub
+
+
+def test_the_way_back_to_the_old_version_has_the_data_of_this_time_and_not_of_an_earlier_one(machine):
+    """The commands of deploy/faults.md for two upgrades; of a folder that is there already, what the page says is done."""
+    page = (ROOT / "deploy/faults.md").read_text("utf-8")
+    commands, renamed = re.findall(r"(?m)^# (.*/root/jupyterhub-(?:before|after).*)$", page), []
+    try:
+        for when in ("last year", "today"):
+            machine.sh(f"echo {when} >{STATE}/when")
+            for command in commands:
+                if command.startswith("mv "):
+                    machine.sh(f"echo later >{STATE}/when")
+                done = machine.sh(command, check=False)
+                if done.returncode:
+                    there = command.split()[-1]
+                    renamed.append((there, done.stderr.rpartition(": ")[2]))
+                    machine.sh(f"mv {there} {there}-1; {command}")
+            assert machine.read(f"{STATE}/when") == f"{when}\n"
+        assert renamed == [("/root/jupyterhub-before", "File exists\n"), ("/root/jupyterhub-after", "Directory not empty\n")]
+        assert machine.sh(f"stat --format %a {STATE} /root/jupyterhub-before").stdout.split() == ["700", "700"]
+    finally:
+        machine.sh("rm -rf /root/jupyterhub-before* /root/jupyterhub-after*")

@@ -185,3 +185,14 @@ def test_a_run_that_is_cut_off_changes_nothing(machine):
     assert scripts(machine) == before
     done = machine.machine.sh("sh /root/faster/compress.sh && ls -d /opt/jupyterhub/share/ready*").stdout.split()
     assert done[-1] == READY
+
+
+def test_what_lies_in_the_folder_where_it_is_run_is_not_sent(machine):
+    """A folder of the name that the script looks for, in a user's home."""
+    own = "9999.0123456789abcdef.js"
+    machine.machine.put({"/home/bob/notebook/__init__.py": "", f"/home/bob/notebook/static/{own}": "alert(1)"})
+    try:
+        machine.machine.sh("cd ~bob; sh /root/faster/compress.sh", {"/root/faster/compress.sh": PUBLISHED.read("faster/compress.sh")})
+        assert f"notebook/{own}" not in scripts(machine)
+    finally:
+        machine.machine.sh("rm -rf ~bob/notebook; sh /root/faster/compress.sh")

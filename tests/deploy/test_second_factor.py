@@ -172,6 +172,25 @@ def test_without_the_two_calls_no_code_is_right(desk, secret):
         deployment.start(hub)
 
 
+def test_without_the_file_for_pam_the_hub_does_not_start_and_without_the_package_nobody_logs_in(desk, secret):
+    """As on a machine on which a copy was restored, and not all of the rest."""
+    hub, words = desk.hub, re.search(r"`(/etc/pam.d/jupyterhub is missing)`", (ROOT / PAGE).read_text("utf-8"))[1]
+    module = hub.machine.sh("dpkg --listfiles libpam-google-authenticator | grep '[.]so$'").stdout.strip()
+    deployment.end(hub)
+    try:
+        hub.machine.sh(f"mv {PAM} /root/kept")
+        with pytest.raises(RuntimeError, match=words):
+            deployment.start(hub)
+        hub.machine.sh(f"mv /root/kept {PAM}; mv {module} /root/module")
+        deployment.start(hub)
+        assert not logs_in(desk, hub.passwords["alice"], code(secret))
+        assert not logs_in(desk, hub.passwords["alice"])
+    finally:
+        deployment.end(hub)
+        hub.machine.sh(f"mv /root/kept {PAM}; mv /root/module {module}", check=False)
+        deployment.start(hub)
+
+
 def test_without_the_line_the_password_is_enough(desk, secret):
     """Last, a control: the service by which the hub asks."""
     hub = desk.hub

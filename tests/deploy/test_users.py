@@ -30,11 +30,19 @@ def hub(request):
         yield hub
 
 
+# What lea.smith has outside her home: by her number, by her name, and what leads to a file of another's.
+ELSEWHERE = """id --user lea.smith >/root/number; mkdir -p /var/spool/cron/crontabs /var/lib/jupyterhub/codes /var/lib/systemd/linger
+mkdir /srv/hers; ln -s /home/alice/.bashrc /srv/hers/link; echo work >/srv/hers/work; echo x >/tmp/hers; echo x >/var/tmp/hers
+echo x >/var/spool/cron/crontabs/lea.smith; echo x >/var/lib/jupyterhub/codes/lea.smith; touch /var/lib/systemd/linger/lea.smith
+chown -hR lea.smith: /srv/hers /tmp/hers /var/tmp/hers /var/spool/cron/crontabs/lea.smith"""
+
+
 @pytest.fixture(scope="module")
 def followed(hub, site):
     """A reader who has followed the page on the hub's machine, as root: kim and lea.smith have accounts, carol is a teacher."""
     before = {
         "sh add.sh names.txt passwords.txt": lambda machine: machine.put({"/root/people/names.txt": LIST}),
+        "sh leave.sh lea.smith": lambda machine: machine.sh(ELSEWHERE),
         "groupadd --force teachers": lambda machine: machine.sh("usermod --append --groups jupyterhub carol"),
     }
     reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[IN_FRONT[hub.suite]], before=before)
@@ -44,7 +52,12 @@ def followed(hub, site):
 
 def test_each_command_of_root_prints_what_the_page_says(hub, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
-    assert {step.command for step in followed.typed} >= {"sh add.sh names.txt passwords.txt", "sh leave.sh bob", "sh install.sh"}
+    assert {step.command for step in followed.typed} >= {
+        "sh add.sh names.txt passwords.txt",
+        "sh leave.sh bob",
+        "userdel --remove lea.smith",
+        "sh install.sh",
+    }
     prove(*(evidence.typed(page, hub.suite, IN_FRONT[hub.suite], keys) for page, keys in followed.typed_by_page().items()))
 
 
@@ -126,6 +139,15 @@ def test_who_leaves_while_the_hub_is_down_is_out_when_it_is_back(hub):
     assert hub.on_server("let_in", BEHIND, "mallory", "") == [302]
 
 
+def test_of_an_account_that_is_deleted_nothing_is_left_for_who_gets_its_number_or_its_name(hub, followed):
+    machine = hub.machine
+    assert machine.sh("find / -xdev -uid $(cat /root/number) -print; find / -xdev -name '*lea.smith*' -not -path '/root/*'").stdout == ""
+    owners = machine.sh("stat --format '%U %G' /srv/hers /srv/hers/* /home/alice/.bashrc").stdout.splitlines()
+    assert owners == ["root root"] * 3 + ["alice alice"]
+    held = machine.sh("stat --format %a /root/people/lea.smith.tar.gz; tar --list --file /root/people/lea.smith.tar.gz").stdout.split()
+    assert {"600", "lea.smith/.bashrc"} <= set(held)
+
+
 # Folders.
 
 
@@ -175,12 +197,37 @@ def test_a_teacher_fills_a_folder_and_students_read_it(members):
     assert refused(hub, "alice", *closed, *writing)
 
 
-HAND_IN = re.search(r"(?m)^\$ (cat exam.ipynb >/srv/hand-in/.*)$", PAGE)[1]
+HAND_IN = re.search(r"(?m)^\$ (.* if=exam.ipynb of=/srv/hand-in/alice.ipynb)$", PAGE)[1]
+FOLDER = "/srv/hand-in"
+# What a classmate can put where alice is about to hand in: a link to a file of hers, a pipe that they read, a file of their own.
+LAID = (
+    f"ln --symbolic /home/alice/exam.ipynb {FOLDER}/alice.ipynb",
+    f"mkfifo {FOLDER}/alice.ipynb; chmod 666 {FOLDER}/alice.ipynb; (timeout 20 cat {FOLDER}/alice.ipynb >got) >/dev/null 2>&1 &",
+    f"echo mine >{FOLDER}/alice.ipynb; chmod 666 {FOLDER}/alice.ipynb",
+)
+
+
+@pytest.mark.parametrize("laid", LAID, ids=["a link", "a pipe", "a file"])
+def test_what_a_classmate_has_laid_there_gets_no_work_and_destroys_none(members, laid):
+    hub, name = members, f"{FOLDER}/alice.ipynb"
+    hub.machine.sh(f"rm -f {name}")
+    assert in_hub(hub, "bob", f"rm -f got; {laid}") == [[0, ""]]
+    try:
+        told = in_hub(hub, "alice", f"echo work >exam.ipynb; timeout 20 {HAND_IN}", "cat exam.ipynb", f"rm -f {name}")
+        assert told[:2] == [[1, f"dd: failed to open '{name}': File exists\n"], [0, "work\n"]]
+        assert "Operation not permitted" in told[2][1]
+        assert "work" not in in_hub(hub, "bob", f"cat got; [ -p {name} ] || cat {name}")[0][1]
+        listed = in_hub(hub, "carol", re.search(r"`(find /srv/hand-in .*?)`", PAGE)[1])
+        assert listed == [[0, "bob alice.ipynb\n" if "echo" in laid else ""]]
+    finally:
+        hub.machine.sh(f"rm -f {name}; pkill -u bob -x cat || true")
 
 
 def test_each_hands_in_and_sees_nothing_of_others_work(members):
-    hub, folder = members, "/srv/hand-in"
-    assert in_hub(hub, "alice", f"echo mine >exam.ipynb; {HAND_IN}; cat {folder}/alice.ipynb") == [[0, "mine\n"]]
+    hub, folder = members, FOLDER
+    again = re.search(r"`(rm /srv/hand-in/alice.ipynb)`", PAGE)[1]
+    twice = (f"echo other >exam.ipynb; {HAND_IN}", f"echo mine >exam.ipynb; {HAND_IN}", f"{again}; {HAND_IN}; cat {folder}/alice.ipynb")
+    assert in_hub(hub, "alice", *twice) == [[0, ""], [1, f"dd: failed to open '{folder}/alice.ipynb': File exists\n"], [0, "mine\n"]]
     assert in_hub(hub, "bob", f"echo his >exam.ipynb; {HAND_IN.replace('alice', 'bob')}; cp exam.ipynb {folder}/kept") == [[0, ""]]
     looking = [f"ls {folder}", f"cat {folder}/alice.ipynb", f"cp {folder}/alice.ipynb .", f"ln {folder}/alice.ipynb hard.txt"]
     changing = [f"echo x >>{folder}/alice.ipynb", f"mv -f exam.ipynb {folder}/alice.ipynb", f"rm -f {folder}/alice.ipynb"]

@@ -221,6 +221,9 @@ STATES = {
         cured=True,
     ),
     "If you see another word than active": State("systemctl stop jupyterhub.service", "systemctl start jupyterhub.service"),
+    # They are there since the page was followed.
+    "If you see File exists": State("true", "mv /root/jupyterhub-before /root/jupyterhub-before-1", cured=True),
+    "If you see Directory not empty": State("true", f"systemctl start jupyterhub.service; {UP}"),
     "If you see UNSAFE": changed(UNIT, "/^CapabilityBoundingSet/,/^\\[Install/ { /^\\[Install/!d }", "systemctl daemon-reload"),
     "If you see blockly-13.3.0.tgz and FAILED": State(f"echo x >{FETCHED}", f"rm {FETCHED}", cured=True),
     "If you see ✗": State("systemctl stop nginx", "systemctl start nginx"),

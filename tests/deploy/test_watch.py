@@ -85,12 +85,23 @@ def test_the_check_is_nobodys_that_has_its_token_and_can_write_nowhere(placed):
     assert letters(placed) == []
 
 
-def test_a_check_that_fails_is_told_root_once_a_day_and_the_journal_each_time(placed):
+def test_a_check_that_fails_is_told_root_once_and_the_journal_each_time(placed):
     placed.put({"/root/check/hubcheck.py": FAILS})
     for _ in range(2):
         assert started(placed, "jupyterhub-check.service") == (False, "kernel_computes fails: no answer\n")
     assert letters(placed) == [("jupyterhub-check failed on hub.example.com", "kernel_computes fails: no answer")]
-    assert placed.sh("systemctl show --property StartLimitIntervalUSec --value jupyterhub-alarm@jupyterhub-check").stdout == "1d\n"
+
+
+def test_no_alarm_holds_back_that_of_the_next_night_and_no_day_has_three(placed):
+    """A copy may fail at once, when the one of the night before has failed as late as it could."""
+    asked = {"jupyterhub-alarm@jupyterhub-backup": "StartLimitIntervalUSec", "jupyterhub-backup": "TimeoutStartUSec"}
+    shown = [placed.sh(f"systemctl show --property {name} --value {unit}").stdout for unit, name in asked.items()]
+    hours = [re.fullmatch(r"(\d+)h\n", text) for text in shown]
+    assert all(hours), shown
+    quiet, longest = (int(number[1]) for number in hours)
+    assert 12 < quiet < 24 - longest
+    said = re.search(r"every (\d+) hours", PAGE)[1]
+    assert quiet == int(said)
 
 
 def test_a_copy_that_fails_is_told_root(placed, suite, prove):
@@ -100,6 +111,21 @@ def test_a_copy_that_fails_is_told_root(placed, suite, prove):
     assert started(placed, "jupyterhub-backup.service") == (False, "no room\n")
     assert letters(placed) == [("jupyterhub-backup failed on hub.example.com", "no room")]
     prove(evidence.read_beside("systemd", placed.sh("systemctl --version").stdout.split()[1], suite))
+
+
+def test_a_copy_that_hangs_is_ended_and_told_root(placed):
+    """After five hours; here, after a second."""
+    unit = PUBLISHED.read("care/jupyterhub-backup.service").replace("=5h", "=1s")
+    assert placed.sh("systemctl show --property TimeoutStartUSec --value jupyterhub-backup").stdout == "5h\n"
+    placed.sh(
+        "systemctl daemon-reload; systemctl start --no-block jupyterhub-backup",
+        {f"{UNITS}/jupyterhub-backup.service": unit, f"{CARE}/backup.sh": "echo begun; sleep 60\n"},
+    )
+    try:
+        placed.until("systemctl is-failed jupyterhub-backup", timeout=20)
+    finally:
+        placed.sh("systemctl stop jupyterhub-backup")
+    assert letters(placed) == [("jupyterhub-backup failed on hub.example.com", "begun")]
 
 
 def test_what_reaches_the_journal_when_the_unit_has_failed_is_in_the_email(placed):

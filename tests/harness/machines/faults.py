@@ -300,7 +300,7 @@ def _asked(hub: deployment.Hub) -> None:
 
 def upgrade(hub: deployment.Hub, versions: Versions) -> None:
     """To the other version, by the steps of the page. RuntimeError if the new hub takes the database as it is."""
-    hub.machine.sh(f"systemctl stop jupyterhub; cp --archive {STATE} {BEFORE}")
+    hub.machine.sh(f"mkdir --mode=700 {BEFORE}; systemctl stop jupyterhub; cp --archive {STATE}/. {BEFORE}")
     versions.theirs_in()
     _asked(hub)
     path = f"PATH={VALUES['environment']}/bin:$PATH"
