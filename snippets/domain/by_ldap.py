@@ -6,8 +6,9 @@ c.LDAPAuthenticator.server_address = "dc.example.com"
 # TLS from the first byte on, with a controller whose certificate this machine trusts.
 c.LDAPAuthenticator.tls_strategy = "on_connect"
 c.LDAPAuthenticator.tls_kwargs = {"validate": ssl.CERT_REQUIRED, "ca_certs_file": "/etc/ssl/certs/ca-certificates.crt"}
-# The hub asks in the name of the user who logs in, as name@domain.
-c.LDAPAuthenticator.bind_dn_template = "{username}@example.com"
+# The hub asks in the name of the user who logs in, with the domain's short name. As name@example.com,
+# it could be another account: the one that has this userPrincipalName.
+c.LDAPAuthenticator.bind_dn_template = r"EXAMPLE\{username}"
 c.LDAPAuthenticator.user_search_base = "dc=example,dc=com"
 c.LDAPAuthenticator.user_attribute = "sAMAccountName"
 # Only members of this group are found, and whoever is found may log in.

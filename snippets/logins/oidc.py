@@ -1,10 +1,12 @@
 # /etc/jupyterhub/oidc.py
 # Users log in at an OpenID Connect provider. The last line of jupyterhub_config.py reads this file.
+import asyncio
 import grp
 import os
-import pwd
 import re
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pamela
 from oauthenticator.generic import GenericOAuthenticator
@@ -19,6 +21,7 @@ DOMAIN = "example.com"
 # Only members of this Unix group may use the hub. root and the system's accounts are not in it.
 UNIX_GROUP = "jupyterhub"
 SECRET = "/etc/jupyterhub/oidc-secret"
+WAITING = ThreadPoolExecutor(4)
 
 
 class AccountAuthenticator(GenericOAuthenticator):
@@ -38,14 +41,19 @@ class AccountAuthenticator(GenericOAuthenticator):
         if not await super().check_allowed(name, auth_model):
             self.log.warning("%s is in none of these groups of the provider: %s", name, ", ".join(self.allowed_groups))
             return False
+        # In a thread, so that only this login waits for a directory of accounts that does not answer.
+        return await asyncio.get_running_loop().run_in_executor(WAITING, self.has_account, name)
+
+    def has_account(self, name):
         try:
-            groups = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
-            if grp.getgrnam(UNIX_GROUP).gr_gid not in groups:
+            # By a program of its own: for Python's os.getgrouplist the whole hub would wait, even here.
+            groups = subprocess.check_output(["id", "--groups", "--", name], text=True).split()
+            if str(grp.getgrnam(UNIX_GROUP).gr_gid) not in groups:
                 self.log.warning("%s is not in the Unix group %s", name, UNIX_GROUP)
                 return False
             # Refuses an expired account. leave.sh, for example, locks an account by letting it expire.
             pamela.check_account(name, "login")
-        except KeyError:
+        except subprocess.CalledProcessError:
             self.log.warning("%s has no account on this machine", name)
             return False
         except pamela.PAMError as error:

@@ -2,9 +2,8 @@
 # Users come from a learning platform, by LTI 1.3. The last line of jupyterhub_config.py reads this file.
 import asyncio
 import grp
-import os
-import pwd
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pamela
@@ -62,14 +61,19 @@ class AccountAuthenticator(LTI13Authenticator):
         return f'<p>Log in by the link in your course on <a href="{PLATFORM}">the learning platform</a>.</p>'
 
     async def check_allowed(self, name, auth_model):
+        # In a thread, so that only this login waits for a directory of accounts that does not answer.
+        return await asyncio.get_running_loop().run_in_executor(WAITING, self.has_account, name)
+
+    def has_account(self, name):
         try:
-            groups = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
-            if grp.getgrnam(UNIX_GROUP).gr_gid not in groups:
+            # By a program of its own: for Python's os.getgrouplist the whole hub would wait, even here.
+            groups = subprocess.check_output(["id", "--groups", "--", name], text=True).split()
+            if str(grp.getgrnam(UNIX_GROUP).gr_gid) not in groups:
                 self.log.warning("%s is not in the Unix group %s", name, UNIX_GROUP)
                 return False
             # Refuses an expired account. leave.sh, for example, locks an account by letting it expire.
             pamela.check_account(name, "login")
-        except KeyError:
+        except subprocess.CalledProcessError:
             self.log.warning("%s has no account on this machine", name)
             return False
         except pamela.PAMError as error:

@@ -380,3 +380,33 @@ def test_ldapauthenticator_at_a_controller(itself, way):
             assert lets_in(itself, "lena") == 500
         finally:
             itself.machine.sh(other_web.TRUST_AGAIN)
+
+
+MALLORYS = "Correct-horse-6"
+# How the hub asks in the name of a user: as the published line says, and with the domain's long name.
+SHORT, LONG = r'r"EXAMPLE\{username}"', '"{username}@example.com"'
+
+
+@pytest.fixture
+def namesake(controller):
+    """mallory, in no group, whose userPrincipalName is lena's name with the domain. lena's own is another."""
+    controller.tool("user", "create", "mallory", MALLORYS)
+    try:
+        controller.principal("lena", "lena.berg@example.com")
+        with pytest.raises(RuntimeError, match="already in use"):
+            controller.principal("mallory", "lena@example.com")
+        controller.principal("mallory", "lena@example.com", checked=False)
+        yield
+    finally:
+        controller.tool("user", "delete", "mallory")
+        controller.principal("lena", "lena@example.com")
+
+
+@pytest.mark.parametrize("how", [SHORT, LONG], ids=["published", "long name"])
+def test_only_by_the_short_name_a_principal_name_lets_nobody_in_as_another(itself, namesake, how):
+    lines = published().replace(SHORT, how)
+    assert f"bind_dn_template = {how}\n" in lines
+    itself.machine.sh(f"cat {CONFIG}.pam - >{CONFIG}", input=lines)
+    anew(itself)
+    own, mallorys = lets_in(itself, "lena"), lets_in(itself, "lena", MALLORYS)
+    assert (own, mallorys) == ((302, 403) if how == SHORT else (403, 302))

@@ -22,8 +22,8 @@ from tests.harness.site.lti_page import PAGE, STATES
 TEXT = (ROOT / PAGE).read_text("utf-8")
 # By what has happened, the words of the browser and of the log, as the page has them.
 ROWS = {cause: (shown, said) for cause, shown, said in re.findall(r"^\| (.+?) \| `([^|]+?)`[^|]* \| `([^|]+?)` \|$", TEXT, re.M)}
-# By the way, what Chromium does, and one that blocks cookies of other sites.
-FRAMES = {way: (one, other) for way, one, other in re.findall(r"^\| (A frame.+?) \| (.+?) \| (.+?) \|$", TEXT, re.M)}
+# By the way, what each browser does.
+LAUNCHES = {way: row.split(" | ") for way, row in re.findall(r"^\| (A (?:new tab|frame).+?) \| (.+) \|$", TEXT, re.M)}
 OTHERS = [version for version in VERSIONS["jupyterhub"] if version not in NEWEST_ON.values()]
 pytestmark = pytest.mark.xdist_group("lti")
 
@@ -196,9 +196,18 @@ def test_an_account_can_be_told_by_the_platforms_id(there):
         pass
 
 
-def test_a_clock_that_is_some_seconds_ahead_does_no_harm(there):
-    with there.told(claims={"iat": 5}), there.user("alice"):
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_clock_that_is_some_seconds_ahead_does_no_harm(there, claim):
+    with there.told(claims={claim: 8}), there.user("alice"):
         pass
+
+
+def test_without_the_line_such_a_launch_is_refused(there):
+    """A control: time_leeway."""
+    make = f"sed -i.kept '/time_leeway/d' {FILE}; ! cmp --quiet {FILE} {FILE}.kept"
+    with logins.changed(there.hub, make, f"mv {FILE}.kept {FILE}"):
+        for claim in ("iat", "nbf"):
+            assert f"The token is not yet valid ({claim})" in there.refused("alice", claims={claim: 8})[0]
 
 
 def test_keys_that_the_platform_changes_are_read_anew(there):
@@ -206,9 +215,6 @@ def test_keys_that_the_platform_changes_are_read_anew(there):
     with there.told(keys=["second"], sign={"by": "second"}), there.user("alice"):
         pass
     assert there.platform.asked("GET /keys") == before + 1
-
-
-REACHED = f"wget -qO - --tries 1 --timeout 10 {deployment.BEHIND}hub/api"
 
 
 @pytest.mark.parametrize("published", [True, False])
@@ -221,8 +227,17 @@ def test_while_the_platform_is_slow_only_the_published_file_has_the_hub_answer_o
         there.platform.tell(late=["/keys"])
         page.get_by_role("button", name="Go on").click(no_wait_after=True)
         there.platform.machine.until(f"test $(grep -c 'GET /keys' {lti.FOLDER}/log) -gt {before}")
-        assert (there.hub.machine.sh(REACHED, check=False).returncode == 0) == published
+        assert (there.hub.machine.sh(logins.REACHED, check=False).returncode == 0) == published
         there.platform.tell()
+        lti.arrives(page, "alice")
+
+
+@pytest.mark.parametrize("how", logins.LOOKUPS)
+def test_while_a_directory_of_accounts_is_silent_only_the_published_file_has_the_hub_answer_others(there, how):
+    with logins.looking_up(there.hub, FILE, how) as meanwhile, there.told(waits=True), there.launching("alice") as page:
+        lti.posted(page)
+        button = page.get_by_role("button", name="Go on")
+        assert meanwhile(lambda: button.click(no_wait_after=True)) == (how == "published")
         lti.arrives(page, "alice")
 
 
@@ -278,33 +293,38 @@ def test_the_package_itself_takes_an_id_for_a_name_and_any_deployment(there):
         pass
 
 
-# In a frame.
+# In each browser: a launch into a new tab, and into a frame.
 
+# By the table's row: whether into a frame, and what the page on learning platforms has changed for it: the host, and the cookies.
 WAYS = {
-    "A frame, as published": None,
-    "A frame of one site, with the platform's address": (NEAR, False),
-    "A frame of another site, with the platform's address alone": (FAR, False),
-    "A frame of another site, with the lines for cookies": (FAR, True),
+    "A new tab, as published": (False, None),
+    "A frame, as published": (True, None),
+    "A frame of one site, with the platform's address": (True, (NEAR, False)),
+    "A frame of another site, with the platform's address alone": (True, (FAR, False)),
+    "A frame of another site, with the lines for cookies": (True, (FAR, True)),
 }
 
 
-def test_the_table_of_frames_has_a_row_for_each_way():
-    assert list(FRAMES) == list(WAYS)
+def test_the_table_of_launches_has_a_row_for_each_way():
+    assert list(LAUNCHES) == list(WAYS)
+
+
+@pytest.fixture(scope="module")
+def launch(place):
+    with lti.launches(place[0]) as launch:
+        yield launch
 
 
 @pytest.mark.loud
 @pytest.mark.parametrize("way", WAYS)
-def test_what_a_launch_into_a_frame_comes_to_is_as_the_page_says(place, there, front, way):
+def test_what_a_launch_comes_to_in_each_browser_is_as_the_page_says(place, there, front, launch, way):
+    into_frame, changed = WAYS[way]
     with contextlib.ExitStack() as stack:
-        host = FAR
-        if WAYS[way]:
-            host, partitioned = WAYS[way]
-            stack.enter_context(lti.framing(there, front, place[1], host, partitioned))
-        seen = []
-        for blocks in (False, True):
-            with lti.choosy(there, blocks) as browser:
-                seen.append(lti.in_a_frame(browser, host).replace(lti.STATE, "login fails"))
-        assert tuple(seen) == FRAMES[way]
+        if changed:
+            stack.enter_context(lti.framing(there, front, place[1], *changed))
+        host = changed[0] if changed else FAR
+        seen = {name: launch(name, host, into_frame).replace(lti.STATE, "login fails") for name in lti.BROWSERS}
+    assert seen == dict(zip(lti.BROWSERS, LAUNCHES[way], strict=True))
 
 
 def test_who_was_shut_out_by_the_script_does_not_come_back(there):

@@ -225,6 +225,14 @@ def test_a_provider_that_answers_late(place, front):
         page.wait_for_url(re.compile("/user/alice/"), timeout=90_000)
 
 
+@pytest.mark.parametrize("how", logins.LOOKUPS)
+def test_while_a_directory_of_accounts_is_silent_only_the_published_file_has_the_hub_answer_others(place, front, how):
+    with logins.looking_up(place.hub, FILE, how) as meanwhile, place.coming("alice") as page:
+        button = page.get_by_role("button", name="Continue")
+        assert meanwhile(lambda: button.click(no_wait_after=True)) == (how == "published")
+        page.wait_for_url(re.compile("/user/alice/"), timeout=90_000)
+
+
 NEW_KEY = "require('crypto').generateKeyPairSync('rsa', {modulusLength: 2048}).privateKey.export({format: 'jwk'})"
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, Error
+from playwright.sync_api import Browser, Error, FrameLocator, Page
 
 from tests.harness.browsers import drivers, other_browsers, other_web, user_browser
 from tests.harness.browsers.attacks import BLOCKS
@@ -66,6 +66,59 @@ PARTITIONING = [
 BLOCKING = "Chromium that blocks cookies of other sites"
 
 
+def heard(page: Page) -> list[str]:
+    """The addresses of the WebSockets that a page of Chromium and its frames will open."""
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    return sockets
+
+
+def run(page: Page, inside: Page | FrameLocator, number: int) -> None:
+    """Run a cell in a window of Chromium or a frame in it, as a user does."""
+    text = inside.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".cm-content")
+
+    def click() -> None:
+        text.click()
+        text.and_(inside.locator(":focus")).wait_for(timeout=1000)
+
+    engine.wait(click, timeout=20)
+    page.keyboard.press("Shift+Enter")
+
+
+def answer(page: Page, inside: Page | FrameLocator, sockets: list[str]) -> str:
+    """What the first cell prints in a window of Chromium or a frame in it, where the notebook is open; `sockets` are those `heard`."""
+    # Whoever runs a cell before the page is connected is asked to select a kernel.
+    for _ in range(200):
+        page.wait_for_timeout(100)
+        if any(socket.partition("?")[0].endswith("/channels") for socket in sockets):
+            break
+    page.wait_for_timeout(700)
+    run(page, inside, 0)
+    output = inside.locator(".jp-Notebook .jp-CodeCell").first.locator(".jp-OutputArea pre").first
+    output.wait_for()
+    return output.inner_text().strip()
+
+
+def run_elsewhere(page: other_browsers.Page, inside: drivers.Path, number: int) -> None:
+    """Run a cell in a window of another browser or a frame in it, as a user does."""
+
+    def focus() -> None:
+        page.click(".jp-Notebook .jp-CodeCell .cm-content", nth=number, frame=inside)
+        if not page.call(FOCUSED, number, frame=inside):
+            raise LookupError("the cell does not take the keyboard")
+
+    engine.wait(focus, timeout=drivers.PATIENCE)
+    page.press("Shift", "Enter", frame=inside)
+
+
+def answer_elsewhere(page: other_browsers.Page, inside: drivers.Path) -> str:
+    """What the first cell prints in a window of another browser or a frame in it, where the notebook is open."""
+    page.until(other_browsers.CONNECTED, frame=inside)
+    page.driver.call(page.window, inside, "() => new Promise((later) => setTimeout(later, 700))", ())
+    run_elsewhere(page, inside, 0)
+    return page.text(".jp-Notebook .jp-CodeCell .jp-OutputArea pre", frame=inside).strip()
+
+
 class Visitor(Protocol):
     """Somebody with a browser, in a profile that is new each time. What comes of their visit: words."""
 
@@ -113,35 +166,19 @@ class InChromium:
 
     def works(self, page, inside) -> str:
         """Log in, run the two cells, and press Run in the editor that the second shows."""
-        sockets: list[str] = []
-        page.on("websocket", lambda socket: sockets.append(socket.url))
+        sockets = heard(page)
         self.log_in(inside)
         refused = inside.locator(".login_error")
         inside.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.or_(refused).first.wait_for(state="attached")
         if refused.count():
             return refused.inner_text()
-        # Whoever runs a cell before the page is connected is asked to select a kernel.
-        for _ in range(200):
-            page.wait_for_timeout(100)
-            if any(socket.partition("?")[0].endswith("/channels") for socket in sockets):
-                break
-        page.wait_for_timeout(700)
-        for number in (0, 1):
-            text = inside.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".cm-content")
-
-            def click(text=text) -> None:
-                text.click()
-                text.and_(inside.locator(":focus")).wait_for(timeout=1000)
-
-            engine.wait(click, timeout=20)
-            page.keyboard.press("Shift+Enter")
-        output = inside.locator(".jp-Notebook .jp-CodeCell").first.locator(".jp-OutputArea pre").first
-        output.wait_for()
+        output = answer(page, inside, sockets)
+        run(page, inside, 1)
         outputs = inside.locator(".jp-Notebook .jp-CodeCell").nth(1).locator(".jp-OutputArea")
         editor = user_browser.Editor(page, outputs.frame_locator("iframe")).shown()
         editor.press("Run")
         outputs.get_by_text("Hello").wait_for()
-        return f"{output.inner_text().strip()} and Hello"
+        return f"{output} and Hello"
 
     def clicks(self, host: str, where: tuple[float, float] | None = None) -> tuple[float, float]:
         """Log in within the platform's frame, then look at a host's trap and click where it lies: at the button that stops the server.
@@ -233,18 +270,8 @@ class Elsewhere:
         come = page.until(COME, frame=inside)
         if come != "ready":
             return " ".join(come.split())
-        page.until(other_browsers.CONNECTED, frame=inside)
-        page.driver.call(page.window, inside, "() => new Promise((later) => setTimeout(later, 700))", ())
-        for number in (0, 1):
-
-            def focus(number=number) -> None:
-                page.click(".jp-Notebook .jp-CodeCell .cm-content", nth=number, frame=inside)
-                if not page.call(FOCUSED, number, frame=inside):
-                    raise LookupError("the cell does not take the keyboard")
-
-            engine.wait(focus, timeout=drivers.PATIENCE)
-            page.press("Shift", "Enter", frame=inside)
-        output = page.text(".jp-Notebook .jp-CodeCell .jp-OutputArea pre", frame=inside).strip()
+        output = answer_elsewhere(page, inside)
+        run_elsewhere(page, inside, 1)
         editor = (*inside, *other_browsers.EDITOR)
         page.box(".blocklyToolboxCategory", "Logic", frame=editor)
         page.click("button", "Run", frame=editor)

@@ -130,6 +130,69 @@ def changed(hub: deployment.Hub, make: str, undo: str) -> Iterator[None]:
         restart(hub)
 
 
+# A directory of accounts, which libc asks by DNS, as it would ask SSSD by a socket. It knows nobody; who asks while it is silent, waits.
+DIRECTORY = """
+import os
+import socket
+
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asked.bind(("127.0.0.9", 53))
+asked.settimeout(0.1)
+held = []
+while True:
+    try:
+        held.append(asked.recvfrom(512))
+        print(held[-1][0], flush=True)
+    except TimeoutError:
+        pass
+    while held and not os.path.exists("/run/directory/silent"):
+        question, who = held.pop()
+        asked.sendto(question[:2] + bytes([0x81, 0x83]) + question[4:], who)
+"""
+ASKS = """
+cd /run/directory; cp /etc/nsswitch.conf nsswitch; cp /etc/resolv.conf resolv; (setsid python3 directory.py >log 2>&1 & echo $! >pid)
+sed -i -E 's/^(passwd|group):.*/& hesiod/' /etc/nsswitch.conf
+printf 'lhs=.ns\nrhs=.example.com\n' >/etc/hesiod.conf
+printf 'nameserver 127.0.0.9\noptions timeout:5 attempts:5\n' >/etc/resolv.conf
+"""
+ASKS_NOBODY = """
+cd /run/directory; rm -f silent; cat nsswitch >/etc/nsswitch.conf; cat resolv >/etc/resolv.conf; rm /etc/hesiod.conf
+kill $(cat pid); cd /; rm -r /run/directory
+"""
+# How a login's file looks an account up: as published, in the hub's own thread, or in another, by Python's own function.
+LOOKUPS = {
+    "published": "",
+    "not in a thread": "s/return await .*self.has_account, name)/return self.has_account(name)/",
+    "in a thread, by Python": "s/groups = subprocess.*/import os, pwd; ids = os.getgrouplist(name, pwd.getpwnam(name).pw_gid); "
+    "groups = [*map(str, ids)]/",
+}
+REACHED = f"wget -qO - --tries 1 --timeout 10 {deployment.BEHIND}hub/api"
+
+
+@contextlib.contextmanager
+def looking_up(hub: deployment.Hub, file: str, how: str) -> Iterator[Callable[[Callable[[], object]], bool]]:
+    """A hub whose machine asks a directory of accounts, too, and whose login does so in one of `LOOKUPS`.
+
+    What it yields does something that asks for an account, and says whether the hub answers others while the directory is silent.
+    """
+    change = f"sed -i '{LOOKUPS[how]}' {file}; ! cmp --quiet {file} {file}.kept" if LOOKUPS[how] else "true"
+    hub.machine.put({"/run/directory/directory.py": DIRECTORY})
+    asked = "grep -c 'alice.*grplist' /run/directory/log"
+
+    def meanwhile(act: Callable[[], object]) -> bool:
+        before = hub.machine.sh(asked, check=False).stdout.strip()
+        hub.machine.sh("touch /run/directory/silent")
+        try:
+            act()
+            hub.machine.until(f"test $({asked}) -gt {before}")
+            return hub.machine.sh(REACHED, check=False).returncode == 0
+        finally:
+            hub.machine.sh("rm /run/directory/silent")
+
+    with changed(hub, f"cp {file} {file}.kept; {ASKS} {change}", f"mv {file}.kept {file}; {ASKS_NOBODY}"):
+        yield meanwhile
+
+
 @dataclass
 class Place:
     """A hub, a provider and a browser on one network. The hub's login is a `button`, or leads to the provider at once."""

@@ -8,14 +8,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
-from tests.harness.browsers import logins, other_web, user_browser
-from tests.harness.browsers.framed import FRAME, LMS, PARTITIONING, SERVER
+from tests.harness.browsers import drivers, framed, logins, other_web, user_browser
+from tests.harness.browsers.framed import FRAME, LMS, SERVER
 from tests.harness.browsers.user_browser import User
 from tests.harness.machines import deployment, differences, engine, images
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import EVERY_PROXY, PUBLISHED, SAVED_AS, SNIPPETS, VALUES
+from tests.harness.manifest import BUILD, EVERY_PROXY, PUBLISHED, SAVED_AS, SNIPPETS, VALUES
 
 # The platform, of another site than the hub; and by a name that a browser takes for the hub's own site.
 FAR, NEAR = "lms.example.org", "lms.example.com"
@@ -200,35 +200,85 @@ def framing(place: Place, proxy: engine.Container, kind: str, host: str, partiti
         deployment.enable(proxy, kind)
 
 
+# In the order of the page's table.
+BROWSERS = ("Chromium", framed.BLOCKING, "Firefox", "WebKitGTK")
+
+
 @contextlib.contextmanager
-def choosy(place: Place, blocks: bool) -> Iterator[Browser]:
-    """A Chromium that blocks cookies of other sites, or one that is set to allow them."""
-    with user_browser.chromium(place.network, place.names, *PARTITIONING, policies={"BlockThirdPartyCookies": blocks}) as browser:
-        yield browser
+def launches(place: Place) -> Iterator[Callable[[str, str, bool], str]]:
+    """What alice's launch comes to, by browser, the platform's host, and whether into a frame: "works", "blank" or the words."""
+    with contextlib.ExitStack() as stack:
+        begun: dict[str, Browser | framed.Elsewhere] = {}
+
+        def launch(name: str, host: str, into_frame: bool) -> str:
+            if name not in begun and name.startswith("Chromium"):
+                policies = {"BlockThirdPartyCookies": name == framed.BLOCKING}
+                begun[name] = stack.enter_context(
+                    user_browser.chromium(place.network, place.names, *framed.PARTITIONING, policies=policies)
+                )
+            elif name not in begun:
+                begun[name] = framed.Elsewhere(stack.enter_context(drivers.running(name, place.network, place.names)), "")
+            browser = begun[name]
+            come = (
+                in_another(browser, host, into_frame) if isinstance(browser, framed.Elsewhere) else in_chromium(browser, host, into_frame)
+            )
+            return "works" if come == "42" else come
+
+        yield launch
 
 
 REFUSAL, STATE = "frame-ancestors", "OAuth state missing from cookies"
 
 
-def in_a_frame(browser: Browser, host: str) -> str:
-    """What alice sees in the frame of her course's page: "works" for a notebook whose kernel is ready, or the words."""
+def in_chromium(browser: Browser, host: str, into_frame: bool) -> str:
+    """What the first cell of the notebook prints where alice launches it with a new profile, "blank", or the words in its place."""
     with contextlib.closing(browser.new_context(viewport={"width": 1100, "height": 900})) as context:
         said: list[str] = []
         context.on("console", lambda message: said.append(message.text))
         page = context.new_page()
-        page.goto(f"https://{host}/course?who=alice&frame")
-        inside = page.frame_locator(FRAME)
+        page.set_default_timeout(user_browser.PATIENCE)
+        sockets = framed.heard(page)
+        page.goto(f"https://{host}/course?who=alice{'&frame' if into_frame else ''}")
+        inside: Page | FrameLocator = page.frame_locator(FRAME)
+        if not into_frame:
+            with context.expect_page() as opened:
+                page.get_by_role("button", name="Open the notebooks").click()
+            inside = page = opened.value
+            page.set_default_timeout(user_browser.PATIENCE)
+            sockets = framed.heard(page)
         idle = inside.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first
         wrong = inside.get_by_text(STATE)
-
-        def come() -> str:
+        for _ in range(900):
             if any(REFUSAL in text for text in said):
                 return "blank"
-            return STATE if wrong.count() else "works" if idle.count() else ""
-
-        for _ in range(900):
-            if seen := come():
-                return seen
+            if wrong.count():
+                return STATE
+            if idle.count():
+                return framed.answer(page, inside, sockets)
             page.wait_for_timeout(100)
         expect(idle).to_be_attached()
         return ""
+
+
+def in_another(visitor: framed.Elsewhere, host: str, into_frame: bool) -> str:
+    """The same in another browser."""
+    page = visitor.page().go(f"https://{host}/course?who=alice{'&frame' if into_frame else ''}")
+    if not into_frame:
+        page = page.opens(lambda: page.click("button", "Open the notebooks"))
+    inside = (FRAME,) if into_frame else ()
+    told: list[str] = []
+
+    def come() -> str:
+        told.extend(visitor.said())
+        if any(REFUSAL in text for text in told):
+            return "blank"
+        if page.call("(words) => document.body.innerText.includes(words)", STATE, frame=inside):
+            return STATE
+        page.call("() => document.querySelector('.jp-Notebook-ExecutionIndicator').dataset", frame=inside)
+        return ""
+
+    try:
+        return engine.wait(come, timeout=90, every=0.3) or framed.answer_elsewhere(page, inside)
+    except Exception:
+        page.picture(BUILD / "browsers" / f"lti-{visitor.driver.name}.png")
+        raise

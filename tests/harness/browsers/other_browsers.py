@@ -10,7 +10,7 @@ import contextlib
 import json
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,8 +161,12 @@ class Page:
 
     def opened(self, act: str, *arguments: Any) -> Page:
         """The window that a script of the page opens."""
+        return self.opens(lambda: self.call(act, *arguments))
+
+    def opens(self, act: Callable[[], object]) -> Page:
+        """The window that opens when something is done."""
         before = set(self.driver.windows())
-        self.call(act, *arguments)
+        act()
 
         def new() -> str:
             (window,) = set(self.driver.windows()) - before

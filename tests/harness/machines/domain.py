@@ -49,6 +49,26 @@ SamDB(lp=settings, session_info=system_session()).modify_ldif(
     f"gPCMachineExtensionNames: [{rules}]\n-\nreplace: versionNumber\nversionNumber: {version}\n"
 )
 """
+# An account's userPrincipalName. The controller looks whether another account is called so. Its file does not, and so is as one
+# that has been there for longer than this check.
+PRINCIPAL = r"""
+import sys
+import ldb
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.samdb import SamDB
+
+how, user, name = sys.argv[1:]
+settings = LoadParm()
+settings.load_default()
+if how == "checked":
+    database = SamDB(lp=settings, session_info=system_session())
+else:
+    database = ldb.Ldb("tdb:///var/lib/samba/private/sam.ldb.d/DC=EXAMPLE,DC=COM.ldb")
+text = f"dn: CN={user},CN=Users,DC=example,DC=com\nchangetype: modify\nreplace: userPrincipalName\nuserPrincipalName: {name}\n"
+for _, change in database.parse_ldif(text):
+    database.modify(change)
+"""
 
 
 @dataclass
@@ -61,6 +81,10 @@ class Domain:
     def tool(self, *words: str) -> str:
         """What samba's own tool prints."""
         return self.machine.exec("samba-tool", *words).stdout
+
+    def principal(self, user: str, name: str, checked: bool = True) -> None:
+        """Give an account a userPrincipalName. RuntimeError with samba's words if it refuses."""
+        self.machine.exec("python3", "-", "checked" if checked else "unchecked", user, name, input=PRINCIPAL)
 
     def start(self, clock: str = "") -> None:
         """Have it serve names, Kerberos and LDAP; `clock` is how far it is apart, such as "+1h"."""

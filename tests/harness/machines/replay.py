@@ -78,10 +78,10 @@ def lasting(header: str) -> str:
     return header.replace(found[0], NEVER) if ends and ends > datetime.datetime.now(datetime.UTC) else header
 
 
-def normal(climb: dict, names: dict[str, str]) -> dict:
+def normal(climb: dict, names: dict[str, str], whole: tuple[str, ...] = WHOLE) -> dict:
     """A recorded climb, shortened, with a name in the place of each secret and of all that differs from run to run.
 
-    `names` are the secrets that are known: {text: name}.
+    `names` are the secrets that are known: {text: name}. Of pages whose address ends with one of `whole`, the text is kept.
     """
     names = dict(names)
     for rung in climb["rungs"]:
@@ -92,7 +92,7 @@ def normal(climb: dict, names: dict[str, str]) -> dict:
         answer["headers"] = [
             [name, lasting(value) if name.lower() == "set-cookie" else value] for name, value in answer["headers"] if name.lower() in READ
         ]
-        if len(answer["body"]) > LONG and answer["status"] < 400 and not exchange["asked"]["url"].endswith(WHOLE):
+        if len(answer["body"]) > LONG and answer["status"] < 400 and not exchange["asked"]["url"].endswith(whole):
             answer |= {"body": "", "length": len(answer["body"])}
         for name, value in answer["headers"]:
             if name.lower() == "set-cookie" and (found := re.match(r"([^=]+)=([^;]{8,})", value)):

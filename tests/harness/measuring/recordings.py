@@ -1,6 +1,7 @@
-"""Records runs of hubcheck with a real deployment, for tests without one: python -m tests.harness.measuring.recordings
+"""Records runs of hubcheck with a real deployment, for tests without one: python -m tests.harness.measuring.recordings [NAME ...]
 
-What differs from run to run has a name in its place, so that a second run writes nearly the same file.
+With names, only these are recorded anew. What differs from run to run has a name in its place, so that a second run writes nearly the
+same file.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import re
 import secrets
 import sys
 
+from tests.harness.browsers import logins, lti
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import BEHIND, CHECK, URL
-from tests.harness.machines.replay import FILE, normal
-from tests.harness.manifest import NEWEST, PROXIES
+from tests.harness.machines.replay import FILE, WHOLE, normal
+from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED
 
 TRUST = ("--ca-file", f"{CHECK}/ca.pem", "--megabytes", "1")
 ALICE = ("--user", "alice", "--password-file", f"{CHECK}/alice.txt")
@@ -37,6 +39,8 @@ CLIMBS = [
     ("http", URL.replace("https", "http"), ()),
     ("past the proxy", BEHIND, (*ALICE, "--until", "login_works")),
 ]
+# With the files of the page on LTI, whose login page is kept as it is.
+FROM_A_COURSE = [("users come from a course", URL, ALICE)]
 MAKE_TOKEN = """
 import json, sys, requests
 hub, user, password, wanted = sys.argv[1:]
@@ -57,35 +61,51 @@ def token(hub: deployment.Hub, **wanted) -> str:
     return made.stdout.strip()
 
 
-def record(hub: deployment.Hub) -> dict:
-    """The climbs through a hub that has a reverse proxy in front of it, by their names."""
+Climbs = list[tuple[str, str, tuple[str, ...]]]
+
+
+def record(hub: deployment.Hub, climbs: Climbs) -> dict:
+    """Some climbs through a hub that has a reverse proxy in front of it, by their names."""
     unknown = secrets.token_hex(16)
     made = {"token": token(hub), "narrow": token(hub, scopes=["read:users!user"])}
     held = {f"{CHECK}/{name}.txt": f"{secret}\n" for name, secret in (made | {"unknown": unknown, "wrong": "wrong"}).items()}
     hub.machine.put(held)
     names = {made["token"]: "token-of-alice", made["narrow"]: "narrow-token", unknown: "unknown-token"}
     names |= {hub.passwords["alice"]: "password-of-alice"}
-    climbs = {}
-    for name, url, options in CLIMBS:
-        print(f"recording: {name}", flush=True)
-        climb = deployment.on_server(hub.machine, "recorder", "record", url, *options, *TRUST)
-        climbs[name] = {"options": [url, *options]} | normal(climb, names)
-    return climbs
+    return {name: one(hub, name, url, options, names) for name, url, options in climbs}
 
 
-def main() -> None:
+def one(hub: deployment.Hub, name: str, url: str, options: tuple[str, ...], names: dict[str, str], whole: tuple[str, ...] = WHOLE) -> dict:
+    print(f"recording: {name}", flush=True)
+    climb = deployment.on_server(hub.machine, "recorder", "record", url, *options, *TRUST)
+    return {"options": [url, *options]} | normal(climb, names, whole)
+
+
+def record_from_a_course(hub: deployment.Hub, climbs: Climbs) -> dict:
+    """The same through a hub whose users come from a learning platform."""
+    lti.ready(hub)
+    logins.restart(hub)
+    names = {hub.passwords["alice"]: "password-of-alice"}
+    return {name: one(hub, name, url, options, names, (*WHOLE, "/hub/login")) for name, url, options in climbs}
+
+
+def main(wanted: list[str]) -> None:
+    climbs = json.loads(FILE.read_text("utf-8")) if wanted else {}
+    kind = PROXIES["nginx"].servers[-1]
     with engine.running():
-        kind = PROXIES["nginx"].servers[-1]
         images.prepare(print, [images.hub(NEWEST), images.server(kind)])
-        with deployment.hub(NEWEST) as hub, deployment.in_front(hub, kind, "nginx"):
-            climbs = record(hub)
-        text = json.dumps(climbs, indent=1, ensure_ascii=False)
-        FILE.write_text(re.sub(re.escape(CHECK) + "/", "", text) + "\n", "utf-8")
-        print(f"{FILE.name}: {len(climbs)} climbs, {len(text) / 1000:.0f} KB")
+        for image, listed, recorded in ((images.hub, CLIMBS, record), (images.lti, FROM_A_COURSE, record_from_a_course)):
+            chosen = [climb for climb in listed if not wanted or climb[0] in wanted]
+            if chosen:
+                with deployment.hub(NEWEST, PUBLISHED, image=image) as hub, deployment.in_front(hub, kind, "nginx"):
+                    climbs |= recorded(hub, chosen)
+    text = json.dumps(climbs, indent=1, ensure_ascii=False)
+    FILE.write_text(re.sub(re.escape(CHECK) + "/", "", text) + "\n", "utf-8")
+    print(f"{FILE.name}: {len(climbs)} climbs, {len(text) / 1000:.0f} KB")
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except engine.Trouble as trouble:
         sys.exit(f"error: {trouble}")

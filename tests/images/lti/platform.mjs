@@ -60,9 +60,9 @@ function authorize(question, say, cookies) {
     [`${claim}resource_link`]: { id: 'resource-1' },
     [`${claim}roles`]: ['http://purl.imsglobal.org/vocab/lis/v2/membership#Learner'],
   };
-  // Other values; null takes one away, and a number of seconds moves a time.
+  // Other values; null takes one away, and a number of seconds moves a time. `nbf` is one that this platform does not tell by itself.
   for (const [name, value] of Object.entries(claims)) {
-    const full = name in token ? name : `${claim}${name}`;
+    const full = name in token || name === 'nbf' ? name : `${claim}${name}`;
     if (value === null) delete token[full];
     else token[full] = typeof value === 'number' ? now + value : value;
   }
