@@ -10,7 +10,7 @@ import trustme
 
 from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import CHECK, URL
-from tests.harness.manifest import FURTHER_PROXIES, NEWEST, PUBLISHED, SAVED_AS, VALUES
+from tests.harness.manifest import FURTHER_PROXIES, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring.changes import files
 
 HOST, BASE = VALUES["host"], VALUES["base_url"]
@@ -237,6 +237,19 @@ def test_caddy_asks_no_authority_for_a_certificate_and_serves_its_other_sites(be
         assert hub.on_server("at", "127.0.0.1", "lab.example.com", "/")["80 /"] == [200, "the lab"]
         said = machine.sh(FURTHER_PROXIES["caddy"].error_log).stdout
     assert "obtain" not in said
+
+
+def test_caddys_other_site_has_a_certificate_and_port_80_as_the_page_has_it(behind):
+    site = (ROOT / "deploy/caddy.md").read_text("utf-8").partition("```text\n")[2].partition("```")[0]
+    hub, front = behind("caddy")
+    chain, key = deployment.pem(deployment.authority().issue_cert("lab.example.com"))
+    files = {"/etc/caddy/lab.crt": chain, "/etc/caddy/lab.key": key, "/etc/caddy/sites/lab.caddyfile": site}
+    with front as machine:
+        machine.sh(f"chown caddy /etc/caddy/lab.key; sh /root/caddy/enable.sh; {deployment.LISTENS}", files)
+        answers = hub.on_server("at", "127.0.0.1", "lab.example.com", "/")
+        served = faults.serial(machine, ASKED.format(host="lab.example.com", options=""))
+        assert served == faults.serial(machine, "cat /etc/caddy/lab.crt")
+    assert answers == {"80 /": [301, "https://lab.example.com/"], "443 /": [200, "lab"]}
 
 
 def test_what_caddy_says_of_an_error_holds_no_query_and_no_header(behind):
