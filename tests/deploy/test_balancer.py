@@ -197,6 +197,39 @@ def test_without_the_second_balancers_address_users_do_not_get_far(balanced, pro
     assert words in told["words"], told
 
 
+# Another site on port 443, as it was before: where its file is, the file, and the command that has the server read it.
+LAB, TLS = "lab.example.com", ("/etc/lab.crt", "/etc/lab.key")
+OTHER = {
+    "nginx": (
+        "/etc/nginx/conf.d/lab.conf",
+        f"server {{ listen 443 ssl; server_name {LAB}; ssl_certificate {TLS[0]}; ssl_certificate_key {TLS[1]}; return 404; }}\n",
+        "nginx -s reload",
+    ),
+    "apache": (
+        "/etc/apache2/sites-enabled/lab.conf",
+        f"<VirtualHost *:443>\nServerName {LAB}\nSSLEngine on\n"
+        f"SSLCertificateFile {TLS[0]}\nSSLCertificateKeyFile {TLS[1]}\n</VirtualHost>\n",
+        "apachectl graceful",
+    ),
+}
+
+
+@pytest.mark.parametrize(("proxy", "way"), [(proxy, way) for proxy, way in ROWS if way != "http"])
+def test_with_the_proxy_protocol_no_site_of_the_port_answers_who_asks_it_directly(balanced, proxy, way):
+    path, site, read = OTHER[proxy]
+    with balanced.behind(proxy, way) as machine:
+        machine.sh(read, dict(zip(TLS, deployment.certificate(LAB), strict=True)) | {path: site})
+
+        def asked(line):
+            return balanced.asked("past", balanced.hub.machine.address(), "443", LAB, CLAIMED, line)
+
+        def served():
+            assert asked(SAID[way][-1]) == 404
+
+        engine.wait(served, timeout=5, every=0.3)
+        assert asked("") == (0 if way == "proxy-protocol" else 404)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_balancer_that_ends_websockets_costs_nobody_a_variable(balanced, prove, way):
     """Each connection for itself: after a while JupyterLab asks for another, and finds the kernel."""
