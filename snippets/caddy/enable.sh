@@ -15,13 +15,27 @@ if [ -s $theirs ]; then
     dpkg-query --show --showformat='${Conffiles}' caddy | grep -qF "$theirs $sum" ||
         stop "Somebody uses $theirs: move its sites to files such as /etc/caddy/sites/lab.caddyfile, and empty it."
 fi
-# If two sites have the same name, Caddy takes the one that also names the port. Caddy itself
-# lists all names, because files can include others.
-if echo 'import /etc/caddy/sites/*.caddyfile' | $caddy adapt --adapter caddyfile --config /dev/stdin 2>/dev/null |
-    grep -qiF '"hub.example.com"'; then
+# Caddy itself lists all sites, because files can include others.
+sites() {
+    echo 'import /etc/caddy/sites/*.caddyfile' | $caddy adapt --adapter caddyfile --config /dev/stdin 2>/dev/null
+}
+# If two sites have the same name, Caddy takes the one that also names the port.
+if sites | grep -qiF '"hub.example.com"'; then
     others=$(grep -liF hub.example.com /etc/caddy/sites/*.caddyfile | paste -s -d ' ')
     stop "Another site has the name hub.example.com already: ${others:-in a file that one of /etc/caddy/sites includes}."
 fi
+# "auto_https off" is for every site. One without a line "tls" has no certificate then. One without
+# an address http:// has nothing on port 80, and its visitors are sent to the hub.
+lacking=$(sites | /opt/caddy/bin/python -c '
+import json, sys
+servers = json.loads(sys.stdin.read() or "{}").get("apps", {}).get("http", {}).get("servers", {}).values()
+def names(port): return {name for server in servers if server["listen"][0].endswith(port)
+for route in server["routes"] for match in route.get("match", []) for name in match.get("host", [])}
+tls = {name for server in servers for policy in server.get("tls_connection_policies", [])
+for name in policy.get("match", {}).get("sni", [])}
+print(*sorted(names(":443") - (names(":80") & tls)))
+')
+[ -z "$lacking" ] || stop "These sites need a line tls and a block for http://: $lacking."
 # Two programs cannot share a port. (The kernel writes port 80 as 0050. 0A means that a program
 # listens there. If its user is caddy, it is the Caddy that runs already.)
 for port in 80 443; do
@@ -38,6 +52,7 @@ install -d -o caddy -g adm -m 2750 /var/log/caddy
 # The check runs as the user caddy. As root it could read files that caddy cannot read, and
 # would make a log that caddy cannot write to.
 install -d -o caddy -g caddy -m 700 /run/caddy
+install -o caddy -m 400 /etc/ssl/certs/hub.crt /run/caddy/site.crt
 install -o caddy -m 400 /etc/ssl/private/hub.key /run/caddy/site.key
 said=$(runuser -u caddy -- $caddy validate --adapter caddyfile --config /etc/caddy/jupyterhub.caddyfile 2>&1) || wrong=yes
 echo "$said" | grep -vE '"level":"info"|import glob pattern'

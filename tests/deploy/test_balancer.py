@@ -23,6 +23,7 @@ ROWS = [(proxy, way) for proxy in PROXIES for way in WAYS]
 # Those of further reverse proxies are on their own pages.
 EVERY_ROW = ROWS + [(proxy, "http") for proxy in FURTHER_PROXIES if (SNIPPETS / balancer.difference(proxy, "http")).exists()]
 CLAIMED = "203.0.113.9"
+LOGIN = f"{VALUES['base_url']}hub/login?next=a%20b"
 # What somebody says first who comes past a balancer that says nothing first, or one that says who asks.
 SAID = {"http": ("",), "https": ("",), "proxy-protocol": ("", f"PROXY TCP4 {CLAIMED} 192.0.2.7 40000 443\r\n")}
 REFUSED = {"http": [403], "https": [403], "proxy-protocol": [0, 403]}
@@ -39,8 +40,8 @@ def balanced(request):
 
 
 def seen(balanced, way):
-    """Whom the hub's log names as the client, whether the path without its last slash leads on, what is got past the balancer, and
-    whether a login's cookies are Secure.
+    """Whom the hub's log names as the client, whether the path without its last slash leads on, whether somebody who comes without TLS is
+    sent to the same address with it, what is got past the balancer, and whether a login's cookies are Secure.
     """
     name = f"asked-{next(TURN)}"
     balanced.asked("claim", URL, name)
@@ -51,6 +52,7 @@ def seen(balanced, way):
     return {
         "logged": next((who for address, who in clients.items() if address in line), "nobody"),
         "redirected": balanced.asked("redirected", URL.removesuffix("/"), "")[""][1] == URL,
+        "sent": balanced.asked("redirected", f"http://{VALUES['host']}", LOGIN)[LOGIN] == [301, f"https://{VALUES['host']}{LOGIN}"],
         "past": past(balanced, way),
         "secure": balanced.check("--until", "login_works", user="bob")[-1]["ok"],
     }
@@ -91,7 +93,7 @@ def test_a_user_climbs_the_ladder_through_both(balanced, prove, proxy, way):
         rungs = balanced.check("--idle", "6")
         assert rungs[-1]["ok"], tell(rungs[-1])
         assert [rung["rung"] for rung in rungs] == LADDER
-        assert seen(balanced, way) == {"logged": "the client", "redirected": True, "past": REFUSED[way], "secure": True}
+        assert seen(balanced, way) == {"logged": "the client", "redirected": True, "sent": True, "past": REFUSED[way], "secure": True}
     version = balanced.front.sh("haproxy -v").stdout.split()[2].partition("-")[0]
     prove(evidence.row("accepted", "HAProxy", version, [balancer.difference(proxy, way)], home=balanced.hub.suite))
 
@@ -101,6 +103,7 @@ LINES = [
     ("nginx", "http", "real_ip_header", "", {"logged": "whoever it claims to be"}),
     ("nginx", "http", "set_real_ip_from", "", {"logged": "the balancer"}),
     ("nginx", "http", "return 403;", "", {"past": [200]}),
+    ("nginx", "http", "return 301 https://hub.example.com$request_uri;", "", {"sent": False}),
     ("nginx", "http", "192.0.2.1 0;", "192.0.2.1 1;", {"logged": "nobody"}),
     ("nginx", "http", "absolute_redirect off;", "", {"redirected": False}),
     ("nginx", "http", "X-Scheme          https;", "X-Scheme          $scheme;", {"secure": False}),
@@ -113,6 +116,7 @@ LINES = [
     ("apache", "http", "RemoteIPHeader", "", {"logged": "the balancer"}),
     ("apache", "http", "RemoteIPInternalProxy", "", {"logged": "the balancer"}),
     ("apache", "http", "Require expr", "", {"past": [200]}),
+    ("apache", "http", "Redirect permanent /", "", {"sent": False}),
     ("apache", "http", "ServerName https://hub.example.com:443", "ServerName hub.example.com", {"redirected": False}),
     ("apache", "https", "RemoteIPHeader", "", {"logged": "the balancer"}),
     ("apache", "https", "RemoteIPInternalProxy", "", {"logged": "the balancer"}),
@@ -121,9 +125,11 @@ LINES = [
     ("haproxy", "http", "set-src", "", {"logged": "the balancer"}),
     ("haproxy", "http", "hdr_ip(x-forwarded-for,-1)", "hdr_ip(x-forwarded-for,1)", {"logged": "whoever it claims to be"}),
     ("haproxy", "http", "deny_status 403", "", {"past": [200]}),
+    ("haproxy", "http", "req.fhdr(x-forwarded-proto)", "", {"sent": False}),
     ("caddy", "http", "trusted_proxies static", "", {"logged": "the balancer"}),
     ("caddy", "http", "trusted_proxies_strict", "", {"logged": "whoever it claims to be"}),
     ("caddy", "http", "error @stranger 403", "", {"past": [200]}),
+    ("caddy", "http", "redir @plain", "", {"sent": False}),
     ("caddy", "http", "header_up X-Scheme https", "header_up X-Scheme {scheme}", {"secure": False}),
     ("caddy", "http", "header_up X-Real-IP", "", {"logged": "whoever it claims to be"}),
     ("caddy", "http", "order error first", "", {"past": [200]}),
@@ -143,7 +149,7 @@ def test_without_the_line_what_it_is_for_breaks(balanced, proxy, way, line, inst
 def test_by_https_all_works_before_anything_is_changed_but_the_log_has_the_balancer(balanced, proxy):
     with balanced.behind(proxy, "https", PUBLISHED):
         assert balanced.check()[-1]["ok"]
-        assert seen(balanced, "https") == {"logged": "the balancer", "redirected": True, "past": [200], "secure": True}
+        assert seen(balanced, "https") == {"logged": "the balancer", "redirected": True, "sent": True, "past": [200], "secure": True}
 
 
 @pytest.mark.parametrize("names", [[VALUES["host"]], ["another.example.com"]], ids=["its own", "another's"])
@@ -191,6 +197,39 @@ def test_without_the_second_balancers_address_users_do_not_get_far(balanced, pro
     assert words in told["words"], told
 
 
+# Another site on port 443, as it was before: where its file is, the file, and the command that has the server read it.
+LAB, TLS = "lab.example.com", ("/etc/lab.crt", "/etc/lab.key")
+OTHER = {
+    "nginx": (
+        "/etc/nginx/conf.d/lab.conf",
+        f"server {{ listen 443 ssl; server_name {LAB}; ssl_certificate {TLS[0]}; ssl_certificate_key {TLS[1]}; return 404; }}\n",
+        "nginx -s reload",
+    ),
+    "apache": (
+        "/etc/apache2/sites-enabled/lab.conf",
+        f"<VirtualHost *:443>\nServerName {LAB}\nSSLEngine on\n"
+        f"SSLCertificateFile {TLS[0]}\nSSLCertificateKeyFile {TLS[1]}\n</VirtualHost>\n",
+        "apachectl graceful",
+    ),
+}
+
+
+@pytest.mark.parametrize(("proxy", "way"), [(proxy, way) for proxy, way in ROWS if way != "http"])
+def test_with_the_proxy_protocol_no_site_of_the_port_answers_who_asks_it_directly(balanced, proxy, way):
+    path, site, read = OTHER[proxy]
+    with balanced.behind(proxy, way) as machine:
+        machine.sh(read, dict(zip(TLS, deployment.certificate(LAB), strict=True)) | {path: site})
+
+        def asked(line):
+            return balanced.asked("past", balanced.hub.machine.address(), "443", LAB, CLAIMED, line)
+
+        def served():
+            assert asked(SAID[way][-1]) == 404
+
+        engine.wait(served, timeout=5, every=0.3)
+        assert asked("") == (0 if way == "proxy-protocol" else 404)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_balancer_that_ends_websockets_costs_nobody_a_variable(balanced, prove, way):
     """Each connection for itself: after a while JupyterLab asks for another, and finds the kernel."""
@@ -221,6 +260,18 @@ def test_jupyterlab_opens_another_websocket_by_itself_and_asks_its_user_nothing(
         assert not page.locator(".jp-Dialog").count()
 
 
+@pytest.mark.parametrize("proxy", [proxy for proxy, way in EVERY_ROW if way == "http"])
+def test_a_balancer_that_neither_redirects_nor_says_who_came_without_tls_fails_the_check(balanced, proxy):
+    """The login page is then served without TLS, and the page says that the check finds it."""
+    with balanced.behind(proxy, "http", plain=balancer.PASSES):
+        assert balanced.asked("redirected", f"http://{VALUES['host']}", LOGIN)[LOGIN][0] == 200
+        last = balanced.check("--until", "login_works")[-1]
+    assert (last["rung"], last["ok"]) == ("hub_answers", False), last
+    said = "port 80 answers without sending people to https://"
+    assert said in last["said"]
+    assert said in (ROOT / NAME).read_text("utf-8")
+
+
 def test_a_balancer_that_ends_silent_websockets_fails_the_check(balanced):
     with balanced.behind("nginx", "http", tunnel="4s"):
         last = balanced.check("--idle", "6")[-1]
@@ -246,7 +297,8 @@ def test_a_user_climbs_the_ladder_through_a_chain_of_two_proxies(balanced, front
         rungs = chain.check("--idle", "6")
         assert rungs[-1]["ok"], tell(rungs[-1])
         assert [rung["rung"] for rung in rungs] == LADDER
-        assert seen(chain, "http") == {"logged": "the client", "redirected": True, "past": REFUSED["http"], "secure": True}
+        found = seen(chain, "http")
+    assert found == {"logged": "the client", "redirected": True, "sent": True, "past": REFUSED["http"], "secure": True}
 
 
 def test_a_chain_in_which_both_send_the_header_fails_the_check(balanced):

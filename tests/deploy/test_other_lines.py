@@ -10,12 +10,12 @@ import trustme
 
 from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import CHECK, URL
-from tests.harness.manifest import FURTHER_PROXIES, NEWEST, PUBLISHED, SAVED_AS, VALUES
+from tests.harness.manifest import FURTHER_PROXIES, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring.changes import files
 
 HOST, BASE = VALUES["host"], VALUES["base_url"]
 each = pytest.mark.parametrize("proxy", FURTHER_PROXIES)
-# They have a copy of the key in a folder in memory.
+# They have copies of certificate and key in a folder in memory.
 IN_MEMORY = ("caddy", "traefik")
 
 
@@ -150,23 +150,32 @@ def test_who_does_not_end_the_handshake_is_let_go_by_haproxy(behind):
         assert seen(hub, "unhurried", HOST, "443", "24", "") == pytest.approx(15, abs=4)
 
 
+def root_alone(machine, chain, key):
+    """Put a certificate and its key where only root can open the folder, and links in the place of the published paths."""
+    live = "/etc/letsencrypt/live/hub"
+    links = f"ln -sf {live}/fullchain.pem {VALUES['certificate']}; ln -sf {live}/privkey.pem {VALUES['key']}"
+    machine.sh(f"chmod 700 /etc/letsencrypt/live; {links}", {f"{live}/fullchain.pem": chain, f"{live}/privkey.pem": key})
+
+
 @each
 def test_a_reload_serves_a_renewed_certificate_and_a_start_needs_nothing_that_was_in_memory(behind, proxy):
-    """Who has a terminal reads no copy of the key, not even a new one."""
+    """Who has a terminal reads no copy of the key, not even a new one. The new certificate is in a folder of root's, as certbot has it."""
     _, front = behind(proxy)
     service = FURTHER_PROXIES[proxy].service
     chain, key = deployment.pem(deployment.authority().issue_cert(HOST))
     with front as machine:
         before = faults.serial(machine)
-        machine.put({VALUES["certificate"]: chain, VALUES["key"]: key})
+        root_alone(machine, chain, key)
         renewed = faults.serial(machine, f"cat {VALUES['certificate']}")
         machine.sh(f"systemctl reload {service}")
         assert renewed != before
-        machine.until(f'test "$({faults.SERVED} | openssl x509 -noout -serial)" = {renewed}', timeout=10)
+        serves = f'test "$({faults.SERVED} | openssl x509 -noout -serial)" = {renewed}'
+        machine.until(serves, timeout=10)
         if proxy in IN_MEMORY:
-            assert machine.sh(f"stat -c '%a %U' /run/{proxy}/site.key").stdout.split() == ["400", proxy]
+            assert machine.sh(f"stat -c '%a %U' /run/{proxy}/site.*").stdout.split() == ["400", proxy] * 2
             machine.sh(f"systemctl stop {service}; rm -rf /run/{proxy}; systemctl start {service}; {deployment.LISTENS}")
-            assert faults.serial(machine) == renewed
+            # Traefik listens before it has read its sites.
+            machine.until(serves, timeout=10)
 
 
 # Logs
@@ -237,6 +246,19 @@ def test_caddy_asks_no_authority_for_a_certificate_and_serves_its_other_sites(be
         assert hub.on_server("at", "127.0.0.1", "lab.example.com", "/")["80 /"] == [200, "the lab"]
         said = machine.sh(FURTHER_PROXIES["caddy"].error_log).stdout
     assert "obtain" not in said
+
+
+def test_caddys_other_site_has_a_certificate_and_port_80_as_the_page_has_it(behind):
+    site = (ROOT / "deploy/caddy.md").read_text("utf-8").partition("```text\n")[2].partition("```")[0]
+    hub, front = behind("caddy")
+    chain, key = deployment.pem(deployment.authority().issue_cert("lab.example.com"))
+    files = {"/etc/caddy/lab.crt": chain, "/etc/caddy/lab.key": key, "/etc/caddy/sites/lab.caddyfile": site}
+    with front as machine:
+        machine.sh(f"chown caddy /etc/caddy/lab.key; sh /root/caddy/enable.sh; {deployment.LISTENS}", files)
+        answers = hub.on_server("at", "127.0.0.1", "lab.example.com", "/")
+        served = faults.serial(machine, ASKED.format(host="lab.example.com", options=""))
+        assert served == faults.serial(machine, "cat /etc/caddy/lab.crt")
+    assert answers == {"80 /": [301, "https://lab.example.com/"], "443 /": [200, "lab"]}
 
 
 def test_what_caddy_says_of_an_error_holds_no_query_and_no_header(behind):
@@ -357,7 +379,7 @@ def test_nobody_else_opens_the_folder_with_the_copy_of_the_key(behind, proxy):
         assert "site.key" in machine.sh(f"ls /run/{proxy}").stdout
         said = machine.exec("ls", f"/run/{proxy}", user="nobody", check=False)
         assert "Permission denied" in said.stderr
-        assert machine.sh(f"stat -c '%a %U' /run/{proxy}/site.key").stdout.split() == ["400", proxy]
+        assert machine.sh(f"stat -c '%a %U' /run/{proxy}/site.*").stdout.split() == ["400", proxy] * 2
 
 
 # Rotation

@@ -89,7 +89,7 @@ def test_what_is_in_the_way_is_named_and_the_server_stays_as_it_is(enabled, prox
     said, before, after = refused(enabled(proxy), proxy, FURTHER_PROXIES[proxy].states[words])
     expected = words.removeprefix("If you see ").split(" or ")
     assert any(one in said for one in expected), said
-    if re.search("Another|Port|Somebody|already|is no link|CONFIG|is not in", expected[0]):
+    if re.search("Another|These|Port|Somebody|already|is no link|CONFIG|is not in", expected[0]):
         assert "Nothing was changed" in said
         assert after == before
 
@@ -155,6 +155,35 @@ def test_the_check_of_traefik_does_nothing_without_a_folder_of_its_own(enabled):
     with_full = "mkdir /root/full; ln -s /bin/false /root/full/mktemp; PATH=/root/full:$PATH sh /root/traefik/check.sh 2>&1"
     done = enabled("traefik").sh(with_full, check=False)
     assert (done.returncode, done.stdout) == (1, "")
+
+
+# As if the user traefik were quick: links lie in its folder as soon as it has it.
+QUICK = """#!/bin/sh
+/usr/bin/chown "$@"
+for folder; do :; done
+ln -s /root/said "$folder/said"
+ln -s /root/wrong "$folder/wrong"
+ln -s /root/secret "$folder/sites/secret.yaml"
+"""
+
+
+def test_a_link_that_the_user_traefik_lays_leads_the_check_of_traefik_nowhere(enabled):
+    machine, files = enabled("traefik"), {"/root/quick/chown": QUICK, "/root/secret": "secret: 1\n"}
+    said = machine.sh("PATH=/root/quick:$PATH sh /root/traefik/check.sh 2>&1", files, check=False).stdout
+    written = machine.sh("ls /root/said /root/wrong", check=False).stdout.split()
+    assert (written, "secret: 1" in said) == ([], False)
+
+
+# Ctrl+C, while the script waits for a route that never comes.
+INTERRUPTED = "timeout --signal INT 3 sh /root/traefik/check.sh"
+LEFT = "ls /run | grep traefik-check; grep -als '[c]onfigFile=/run/traefik-check' /proc/[0-9]*/cmdline"
+
+
+def test_the_check_of_traefik_leaves_nothing_when_it_is_interrupted(enabled):
+    machine, state = enabled("traefik"), FURTHER_PROXIES["traefik"].states["If you see field not found"]
+    with deployment.made(machine, state["make"], state["undo"]):
+        assert machine.exec("sh", "-c", INTERRUPTED, check=False).returncode
+        machine.until(f'test -z "$({LEFT})"', timeout=10)
 
 
 def test_the_script_of_traefik_says_what_was_checked_and_what_systemd_says_and_leaves_nothing(enabled):

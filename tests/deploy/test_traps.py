@@ -72,7 +72,7 @@ BY_TLS = """\t\treverse_proxy https://hub.example.com:8444 {{
 	}}
 
 """
-SECOND = "https://hub.example.com:8444 {\n\ttls /etc/ssl/certs/hub.crt /run/caddy/site.key\n\treverse_proxy 127.0.0.1:800\n}\n"
+SECOND = "https://hub.example.com:8444 {\n\ttls /run/caddy/site.crt /run/caddy/site.key\n\treverse_proxy 127.0.0.1:800\n}\n"
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["as Caddy has it", "with the line"])

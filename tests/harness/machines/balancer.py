@@ -30,7 +30,7 @@ defaults
 frontend plain
     mode http
     bind :80
-    http-request redirect prefix https://{host} code 301
+{plain}
 frontend tls
 {frontend}
     default_backend hub
@@ -38,7 +38,12 @@ backend hub
 {backend}
 """
 HOLDS = "    mode http\n    bind :443 ssl crt /etc/haproxy/both.pem alpn http/1.1\n    option forwardfor"
-FRONTENDS = {"http": HOLDS, "https": HOLDS, "proxy-protocol": "    mode tcp\n    bind :443"}
+# By plain HTTP, the reverse proxy alone sends to HTTPS who came without it: the balancer only says so.
+SAYS = "\n    http-request set-header X-Forwarded-Proto "
+FRONTENDS = {"http": f"{HOLDS}{SAYS}https", "https": HOLDS, "proxy-protocol": "    mode tcp\n    bind :443"}
+PASSES = "    option forwardfor\n    default_backend hub"
+REDIRECTS = f"    http-request redirect prefix https://{VALUES['host']} code 301"
+PLAIN = {"http": f"{PASSES}{SAYS}http", "https": REDIRECTS, "proxy-protocol": REDIRECTS}
 # What the page has an owner of HAProxy write, who speaks HTTPS with the server.
 VERIFIED = "ssl verify required ca-file /etc/haproxy/ca.pem verifyhost {host} sni str({host})".format(host=VALUES["host"])
 BACKENDS = {
@@ -98,15 +103,15 @@ class Balanced:
 
     @contextlib.contextmanager
     def behind(
-        self, proxy: str, way: str, changed: Files | None = None, modules: bool = True, tunnel: str = "1h"
+        self, proxy: str, way: str, changed: Files | None = None, modules: bool = True, tunnel: str = "1h", plain: str = ""
     ) -> Iterator[engine.Container]:
         """A reverse proxy from the published difference, or from `changed` files, to which both balancers speak one of WAYS.
 
         Without `modules`, Apache has none but what the published script switches on. The balancers cut a WebSocket that has been
-        silent for as long as `tunnel` says, in HAProxy's words.
+        silent for as long as `tunnel` says, in HAProxy's words. What comes without TLS they treat as PLAIN has it, or as `plain` says.
         """
         backend = BACKENDS[way].format(address=self.hub.machine.address())
-        said = CONFIGURATION.format(host=VALUES["host"], frontend=FRONTENDS[way], backend=backend, tunnel=tunnel)
+        said = CONFIGURATION.format(plain=plain or PLAIN[way], frontend=FRONTENDS[way], backend=backend, tunnel=tunnel)
         for one in (self.front, self.second):
             one.sh(
                 "for pid in $(pidof haproxy); do kill $pid; done; haproxy -D -f /etc/haproxy/haproxy.cfg",
