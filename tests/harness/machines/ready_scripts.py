@@ -26,6 +26,7 @@ def site(proxy: str, files: Files = PUBLISHED) -> Files:
 @functools.cache
 def _compressed() -> bytes:
     """A tar of what snippets/faster/compress.sh makes, on a machine like the hub's."""
+    images.prepare(wanted=[images.faster()])
     with engine.run(images.faster().tag) as machine:
         machine.sh("sh /root/compress.sh", {"/root/compress.sh": PUBLISHED.read("faster/compress.sh")}, timeout=300)
         return base64.b64decode(machine.sh(f"tar -c {READY} | base64", timeout=60).stdout)
