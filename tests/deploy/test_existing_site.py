@@ -11,6 +11,7 @@ from tests.harness.manifest import NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
 from tests.harness.manifest import ROOT as GUIDE
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
+from tests.harness.pairs import the_first
 from tests.harness.site import following
 from tests.harness.site.existing_site_page import PAGE, STATES, STATES_OF_TWO
 from tests.harness.site.following import TABS
@@ -84,6 +85,41 @@ WITHOUT = {
 def test_without_it_a_rung_breaks(hubs, proxy, changed, rung):
     last = lived(hubs(NEWEST), proxy, **changed)[0][-1]
     assert (last["rung"], last["ok"]) == (rung, False)
+
+
+# What the site passes on to the same program in its own way.
+OWN = "location /own/ { proxy_pass http://127.0.0.1:800; }"
+
+
+@pytest.fixture
+def alone(idle):
+    """`alone(proxy, kind, more, extra)`: the site with the hub's lines and `more` of its own, on a machine where no hub runs.
+
+    The machine of the hub, and that of the reverse proxy.
+    """
+
+    def alone(proxy, kind, more="", extra=None):
+        hub = deployment.prepare(idle(NEWEST), NEWEST)
+        made, files = existing_site.included(proxy, more=more)
+        return hub, in_front(hub, kind, proxy, made, files | (extra or {}))
+
+    return alone
+
+
+nginx = pytest.mark.parametrize("kind", the_first(PROXIES["nginx"].servers[::-1]))
+
+
+@nginx
+def test_no_users_program_has_nginx_send_what_the_site_keeps_from_visitors(alone, kind):
+    """The site's own programs have it sent."""
+    private = "location /private/ { internal; alias /srv/private/; }"
+    hub, front = alone("nginx", kind, f"{private} {OWN}", {"/srv/private/list.txt": "not for visitors"})
+    with front:
+        asked = {
+            url: deployment.on_server(hub.machine, "door_actions", "led", url, "X-Accel-Redirect", "/private/list.txt")
+            for url in (f"{ROOT}own/", f"{URL}user/alice/api")
+        }
+    assert [*asked.values()] == [[200, "not for visitors"], [200, "from the hub"]]
 
 
 @pytest.fixture(scope="module", params=NEWEST_ON)

@@ -7,7 +7,7 @@ from tests.harness.machines.deployment import URL
 from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring.tls import offered
 from tests.harness.on_server import raw_client
-from tests.harness.pairs import changed, further_weekly
+from tests.harness.pairs import changed, further_weekly, the_first
 
 NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
@@ -169,6 +169,14 @@ def test_without_the_lines_each_made_up_header_reaches_the_hub(idle, proxy):
 @changed("address")
 def test_without_the_line_a_client_is_believed(front, version):
     assert "203.0.113.9" in claimed(front, "without-the-line")
+
+
+@pytest.mark.parametrize("kind", the_first(PROXIES["nginx"].servers[::-1]))
+def test_no_users_program_has_nginx_send_another_page_of_the_host(idle, kind):
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, kind, "nginx"):
+        seen = deployment.on_server(hub.machine, "door_actions", "led", f"{URL}user/alice/api", "X-Accel-Redirect", "/")
+    assert seen == [200, "from the hub"], "it is sent what nginx has at the place that the program names"
 
 
 # Another site of the machine, which the server reads first; and the machine's own name and pages.
