@@ -122,6 +122,19 @@ def test_no_users_program_has_nginx_send_what_the_site_keeps_from_visitors(alone
     assert [*asked.values()] == [[200, "not for visitors"], [200, "from the hub"]]
 
 
+@nginx
+def test_while_the_hub_is_away_a_token_of_a_websocket_is_in_no_log_of_nginx(alone, kind):
+    path = "user/alice/api/kernels/1/channels"
+    hub, front = alone("nginx", kind)
+    with front as machine:
+        answered = hub.on_server("redirected", URL, f"{path}?token=of-a-websocket")
+        own = machine.read(PROXIES["nginx"].log)
+        logs = machine.sh("grep -rl of-a-websocket /var/log", check=False).stdout.split()
+    assert [*answered.values()] == [[503, ""]]
+    assert f"/jupyter/{path} " in own
+    assert not logs, "the site's own log has it"
+
+
 @pytest.fixture(scope="module", params=NEWEST_ON)
 def machine(request):
     """A booted machine with a hub and both web servers, neither of them running."""
