@@ -175,6 +175,8 @@ def typed(at_work, hub, proxy):
 def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     at_work, hub, proxy = followed
     assert at_work.meet_all(PAGE, STATES, "reload-the-web-server")
+    open_to_all = hub.machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
+    assert not open_to_all, "anybody on the machine reads who was here"
     last = hub.check("--keep-server", "--megabytes", "1")[-1]
     assert last["ok"], tell(last)
     prove(typed(at_work, hub, proxy))
