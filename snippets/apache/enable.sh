@@ -63,6 +63,11 @@ if [ -e /etc/apache2/mods-enabled/status.load ]; then
     echo "Disabled the status page. To have it back: a2enmod status"
 fi
 a2ensite --quiet jupyterhub
-apachectl -t
+# With a site that it does not accept, Apache would not start again, for none of its sites.
+if ! apachectl -t; then
+    a2dissite --quiet jupyterhub
+    echo "Apache does not accept its files, so the hub's site is disabled." >&2
+    exit 1
+fi
 # A restart, because a reload keeps the old number of workers.
 service apache2 restart

@@ -2,8 +2,14 @@
 # Makes room for many users, checks the configuration, then makes the running nginx read
 # it. It looks at what is there already before it changes anything. Run as root.
 set -eu
+# Of files that nginx does not accept, it says nothing more, and the rest would find nothing.
+if ! said=$(nginx -t 2>&1); then
+    echo "$said" >&2
+    echo "nginx does not accept its files. Nothing was changed." >&2
+    exit 1
+fi
 # If two sites have the same name, nginx serves the first that it reads, and only warns.
-if nginx -t 2>&1 | grep -qF 'conflicting server name "hub.example.com"'; then
+if echo "$said" | grep -qF 'conflicting server name "hub.example.com"'; then
     others=$(nginx -T 2>/dev/null | awk -v host=hub.example.com -v ours=/etc/nginx/conf.d/jupyterhub.conf: '
         /^# configuration file / { file = $4 }
         index(tolower($0), host) && file != ours { print substr(file, 1, length(file) - 1) }' | sort -u | paste -s -d ' ')
