@@ -16,6 +16,19 @@ if echo "$said" | grep -qF 'conflicting server name "hub.example.com"'; then
     echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
     exit 1
 fi
+# nginx chooses by address first, and by name only among sites of the same address. So a site that
+# has an address of its own would get the hub's requests, unless the hub's site has it too.
+others=$(nginx -T 2>/dev/null | awk -v ours=/etc/nginx/conf.d/jupyterhub.conf: '
+    /^# configuration file / { file = $4 }
+    match($0, /^[^#]*listen[ \t]+/) {
+        split(substr($0, RLENGTH + 1), words, /[ \t;]/)
+        if (words[1] ~ /^([0-9]+[.][0-9.]+|\[.*\])(:80|:443)?$/ && words[1] !~ /^(0[.]0|127[.]0[.]0[.]1|\[::1?\])/) sites[file]
+    }
+    END { if (!(ours in sites)) for (file in sites) print substr(file, 1, length(file) - 1) }' | sort | paste -s -d ' ')
+if [ "$others" ]; then
+    echo "Another site has an address of its own, and would get the hub's requests: $others. Nothing was changed." >&2
+    exit 1
+fi
 # Two programs cannot share a port. A running nginx says only in its log that it did not get
 # one. (The kernel writes port 80 as 0050. 0A means that a program listens there.)
 for port in $(nginx -T 2>/dev/null | sed -nE 's/^\s*listen\s+(\S*:)?([0-9]+)[ ;].*/\2/p' | sort -u); do

@@ -118,10 +118,27 @@ def changes_nothing(machine, proxy, words, files=None):
     assert machine.sh(CHANGED).stdout == before
 
 
+# In the files of another site and of the hub's own, what an address stands in the place of, by port.
+STARS = {"nginx": {443: "listen 443", 80: "listen 80;"}, "apache": {443: "*:443", 80: "*:80"}}
+
+
+def with_an_address(proxy, port, address):
+    """A file of another site with another name, which has an address at a port."""
+    ((path, site),) = existing_site.beside(proxy, "lab.example.com").items()
+    star = STARS[proxy][port]
+    return {path: site.replace(star, re.sub(r"\*:\d+|\d+", address, star))}, path
+
+
+ITS_ADDRESS = r"Another site has an address of its own, and would get the hub's requests: {0}(:\d+)?( {0}:\d+)?\."
+
+
 @pytest.mark.parametrize(("machine", "proxy"), [("bookworm", proxy) for proxy in PROXIES], indirect=["machine"])
 def test_another_site_with_the_hubs_name_is_named_and_nothing_is_changed(machine, proxy):
     deployment.begin(machine, proxy)
     machine.sh("a2enmod --quiet ssl", deployment.placed(proxy))
+    for port, address in ((443, "127.0.0.2:443"), (80, "127.0.0.2"), (80, "[::2]:80" if proxy == "apache" else "127.0.0.2:80")):
+        files, named = with_an_address(proxy, port, address)
+        changes_nothing(machine, proxy, ITS_ADDRESS.format(named), files)
     for files, named in with_the_hubs_name(proxy):
         changes_nothing(machine, proxy, rf"Another site has the name hub\.example\.com already: {named}\S*( {named}\S*)?\.", files)
 
@@ -252,6 +269,15 @@ def test_where_another_program_has_a_port_nothing_is_changed(machine, proxy):
         with pytest.raises(deployment.Refused, match="jupyterhub-workers does not exist"):
             deployment.enable(machine, proxy)
         machine.sh(f"mv /root/jupyterhub-workers.conf {workers}")
+    # What another site has for this machine alone, or at another port, is in nobody's way.
+    machine.sh("a2enmod --quiet ssl")
+    for port, address in ((80, "127.0.0.1:80"), (443, "127.0.0.2:8443")):
+        machine.put(with_an_address(proxy, port, address)[0])
+        deployment.enable(machine, proxy)
+    # Nor is an address that the hub's site has too.
+    site, star = f"{proxy}/jupyterhub.conf", STARS[proxy][443]
+    same = star.replace("443", "127.0.0.2:443").replace("*:127", "127")
+    machine.put(deployment.placed(proxy, PUBLISHED.replace(site, star, same)) | with_an_address(proxy, 443, "127.0.0.2:443")[0])
     deployment.enable(machine, proxy)
 
 
