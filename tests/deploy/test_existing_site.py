@@ -135,6 +135,34 @@ def test_while_the_hub_is_away_a_token_of_a_websocket_is_in_no_log_of_nginx(alon
     assert not logs, "the site's own log has it"
 
 
+KEEPS = "expires 30d; proxy_cache site; proxy_cache_valid any 1h;"
+
+
+@nginx
+def test_where_nginx_keeps_the_sites_pages_it_keeps_none_of_the_hubs(alone, kind):
+    room = {"/etc/nginx/conf.d/cache.conf": "proxy_cache_path /srv/kept keys_zone=site:1m;"}
+    hub, front = alone("nginx", kind, f"{KEEPS} {OWN}", room)
+    with front:
+        asked = [deployment.on_server(hub.machine, "door_actions", "in_turn", url) for url in (f"{ROOT}own/", f"{URL}hub/home")]
+    assert asked == [[["one", "max-age=2592000"]] * 2, [["one", None], ["other", None]]]
+
+
+# Its modules are read in the order of the alphabet.
+REWRITE = {"/etc/apache2/mods-enabled/rewrite.load": "LoadModule rewrite_module /usr/lib/apache2/modules/mod_rewrite.so\n"}
+
+
+@pytest.mark.parametrize("kind", the_first(PROXIES["apache"].servers[::-1]))
+def test_where_apache_sends_every_address_to_one_page_it_passes_the_hubs_on(alone, kind):
+    """As a shop or a blog has it, whose program answers for all addresses."""
+    hub, front = alone("apache", kind, "RewriteEngine On\n    RewriteRule ^ /index.html [L]", REWRITE)
+    with front:
+        answers = hub.on_server("redirected", ROOT, "any/page", "jupyter", "jupyter/hub/login", "jupyter/user/alice/files/a%2Fb")
+    assert answers["any/page"] == [200, ""]
+    assert answers["jupyter"] == [301, URL]
+    # Nobody is there for these.
+    assert [answers[path] for path in answers if path.startswith("jupyter/")] == [[503, ""]] * 2
+
+
 @pytest.fixture(scope="module", params=NEWEST_ON)
 def machine(request):
     """A booted machine with a hub and both web servers, neither of them running."""

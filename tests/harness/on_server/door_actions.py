@@ -148,6 +148,13 @@ def led(url: str, header: str, place: str) -> list:
         return [said.status_code, said.text]
 
 
+def in_turn(url: str) -> list[list]:
+    """Two clients ask for the same: by whose request each is answered, and how long a browser is told to keep it, or None."""
+    with user_actions.standing_in():
+        answers = [requests.get(url, headers={"User-Agent": name}, verify=CA) for name in ("one", "other")]
+    return [[answer.json()["User-Agent"], answer.headers.get("Cache-Control")] for answer in answers]
+
+
 def challenge(host: str, port: str) -> list:
     """What an authority gets on port 80; where a port is named, a program waits there as certbot does."""
 
