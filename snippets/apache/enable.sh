@@ -35,6 +35,17 @@ if grep -q '^<VirtualHost' /etc/apache2/sites-available/jupyterhub.conf; then
         exit 1
     fi
 fi
+# Apache chooses by address first, and by name only among sites of the same address. So a site that
+# has an address of its own would get the hub's requests, unless the hub's site has it too.
+if ! grep -q '^<VirtualHost [^*]' /etc/apache2/sites-available/jupyterhub.conf; then
+    others=$(apachectl -S 2>/dev/null | awk '
+        /^[^ ]/ { own = $1 ~ /^([1-9]|\[).*:(80|443|0|[*])$/ && $1 !~ /^(127[.]0[.]0[.]1|\[::1?\]):/ }
+        own && match($0, /\(\/.*\)/) { print substr($0, RSTART + 1, RLENGTH - 2) }' | sort -u | paste -s -d ' ')
+    if [ "$others" ]; then
+        echo "Another site has an address of its own, and would get the hub's requests: $others. Nothing was changed." >&2
+        exit 1
+    fi
+fi
 # Two programs cannot share a port. (The kernel writes port 80 as 0050. 0A means that a
 # program listens there.)
 for port in 80 443; do
@@ -63,6 +74,11 @@ if [ -e /etc/apache2/mods-enabled/status.load ]; then
     echo "Disabled the status page. To have it back: a2enmod status"
 fi
 a2ensite --quiet jupyterhub
-apachectl -t
+# With a site that it does not accept, Apache would not start again, for none of its sites.
+if ! apachectl -t; then
+    a2dissite --quiet jupyterhub
+    echo "Apache does not accept its files, so the hub's site is disabled." >&2
+    exit 1
+fi
 # A restart, because a reload keeps the old number of workers.
 service apache2 restart

@@ -2,12 +2,31 @@
 # Makes room for many users, checks the configuration, then makes the running nginx read
 # it. It looks at what is there already before it changes anything. Run as root.
 set -eu
+# Of files that nginx does not accept, it says nothing more, and the rest would find nothing.
+if ! said=$(nginx -t 2>&1); then
+    echo "$said" >&2
+    echo "nginx does not accept its files. Nothing was changed." >&2
+    exit 1
+fi
 # If two sites have the same name, nginx serves the first that it reads, and only warns.
-if nginx -t 2>&1 | grep -qF 'conflicting server name "hub.example.com"'; then
+if echo "$said" | grep -qF 'conflicting server name "hub.example.com"'; then
     others=$(nginx -T 2>/dev/null | awk -v host=hub.example.com -v ours=/etc/nginx/conf.d/jupyterhub.conf: '
         /^# configuration file / { file = $4 }
         index(tolower($0), host) && file != ours { print substr(file, 1, length(file) - 1) }' | sort -u | paste -s -d ' ')
     echo "Another site has the name hub.example.com already: $others. Nothing was changed." >&2
+    exit 1
+fi
+# nginx chooses by address first, and by name only among sites of the same address. So a site that
+# has an address of its own would get the hub's requests, unless the hub's site has it too.
+others=$(nginx -T 2>/dev/null | awk -v ours=/etc/nginx/conf.d/jupyterhub.conf: '
+    /^# configuration file / { file = $4 }
+    match($0, /^[^#]*listen[ \t]+/) {
+        split(substr($0, RLENGTH + 1), words, /[ \t;]/)
+        if (words[1] ~ /^([0-9]+[.][0-9.]+|\[.*\])(:80|:443)?$/ && words[1] !~ /^(0[.]0|127[.]0[.]0[.]1|\[::1?\])/) sites[file]
+    }
+    END { if (!(ours in sites)) for (file in sites) print substr(file, 1, length(file) - 1) }' | sort | paste -s -d ' ')
+if [ "$others" ]; then
+    echo "Another site has an address of its own, and would get the hub's requests: $others. Nothing was changed." >&2
     exit 1
 fi
 # Two programs cannot share a port. A running nginx says only in its log that it did not get

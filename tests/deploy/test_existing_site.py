@@ -11,6 +11,7 @@ from tests.harness.manifest import NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
 from tests.harness.manifest import ROOT as GUIDE
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
+from tests.harness.pairs import the_first
 from tests.harness.site import following
 from tests.harness.site.existing_site_page import PAGE, STATES, STATES_OF_TWO
 from tests.harness.site.following import TABS
@@ -86,6 +87,81 @@ def test_without_it_a_rung_breaks(hubs, proxy, changed, rung):
     assert (last["rung"], last["ok"]) == (rung, False)
 
 
+# What the site passes on to the same program in its own way.
+OWN = "location /own/ { proxy_pass http://127.0.0.1:800; }"
+
+
+@pytest.fixture
+def alone(idle):
+    """`alone(proxy, kind, more, extra)`: the site with the hub's lines and `more` of its own, on a machine where no hub runs.
+
+    The machine of the hub, and that of the reverse proxy.
+    """
+
+    def alone(proxy, kind, more="", extra=None):
+        hub = deployment.prepare(idle(NEWEST), NEWEST)
+        made, files = existing_site.included(proxy, more=more)
+        return hub, in_front(hub, kind, proxy, made, files | (extra or {}))
+
+    return alone
+
+
+nginx = pytest.mark.parametrize("kind", the_first(PROXIES["nginx"].servers[::-1]))
+
+
+@nginx
+def test_no_users_program_has_nginx_send_what_the_site_keeps_from_visitors(alone, kind):
+    """The site's own programs have it sent."""
+    private = "location /private/ { internal; alias /srv/private/; }"
+    hub, front = alone("nginx", kind, f"{private} {OWN}", {"/srv/private/list.txt": "not for visitors"})
+    with front:
+        asked = {
+            url: deployment.on_server(hub.machine, "door_actions", "led", url, "X-Accel-Redirect", "/private/list.txt")
+            for url in (f"{ROOT}own/", f"{URL}user/alice/api")
+        }
+    assert [*asked.values()] == [[200, "not for visitors"], [200, "from the hub"]]
+
+
+@nginx
+def test_while_the_hub_is_away_a_token_of_a_websocket_is_in_no_log_of_nginx(alone, kind):
+    path = "user/alice/api/kernels/1/channels"
+    hub, front = alone("nginx", kind)
+    with front as machine:
+        answered = hub.on_server("redirected", URL, f"{path}?token=of-a-websocket")
+        own = machine.read(PROXIES["nginx"].log)
+        logs = machine.sh("grep -rl of-a-websocket /var/log", check=False).stdout.split()
+    assert [*answered.values()] == [[503, ""]]
+    assert not logs, "the site's own log has it"
+    assert f"/jupyter/{path} " in own
+
+
+KEEPS = "expires 30d; proxy_cache site; proxy_cache_valid any 1h;"
+
+
+@nginx
+def test_where_nginx_keeps_the_sites_pages_it_keeps_none_of_the_hubs(alone, kind):
+    room = {"/etc/nginx/conf.d/cache.conf": "proxy_cache_path /srv/kept keys_zone=site:1m;"}
+    hub, front = alone("nginx", kind, f"{KEEPS} {OWN}", room)
+    with front:
+        asked = [deployment.on_server(hub.machine, "door_actions", "in_turn", url) for url in (f"{ROOT}own/", f"{URL}hub/home")]
+    assert asked == [[["one", "max-age=2592000"]] * 2, [["one", None], ["other", None]]]
+
+
+# Its modules are read in the order of the alphabet.
+REWRITE = {"/etc/apache2/mods-enabled/rewrite.load": "LoadModule rewrite_module /usr/lib/apache2/modules/mod_rewrite.so\n"}
+
+
+@pytest.mark.parametrize("kind", the_first(PROXIES["apache"].servers[::-1]))
+def test_where_apache_sends_every_address_to_one_page_it_passes_the_hubs_on(alone, kind):
+    """As a shop or a blog has it, whose program answers for all addresses."""
+    hub, front = alone("apache", kind, "RewriteEngine On\n    RewriteRule ^ /index.html [L]", REWRITE)
+    with front:
+        answers = hub.on_server("redirected", ROOT, "any/page", "jupyter", "jupyter/hub/login", "jupyter/user/alice/files/a%2Fb")
+    # Nobody is there for the hub's pages.
+    away = [503, ""]
+    assert [*answers.values()] == [[200, ""], [301, URL], away, away]
+
+
 @pytest.fixture(scope="module", params=NEWEST_ON)
 def machine(request):
     """A booted machine with a hub and both web servers, neither of them running."""
@@ -126,6 +202,8 @@ def typed(at_work, hub, proxy):
 def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     at_work, hub, proxy = followed
     assert at_work.meet_all(PAGE, STATES, "reload-the-web-server")
+    open_to_all = hub.machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
+    assert not open_to_all, "anybody on the machine reads who was here"
     last = hub.check("--keep-server", "--megabytes", "1")[-1]
     assert last["ok"], tell(last)
     prove(typed(at_work, hub, proxy))

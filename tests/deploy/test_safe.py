@@ -7,7 +7,7 @@ from tests.harness.machines.deployment import URL
 from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring.tls import offered
 from tests.harness.on_server import raw_client
-from tests.harness.pairs import changed, further_weekly
+from tests.harness.pairs import changed, further_weekly, the_first
 
 NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
@@ -141,13 +141,13 @@ ALWAYS = {"Connection": "close", "version": "HTTP/1.1"}
 
 
 def arrives(idle, proxy, kind, files=PUBLISHED):
-    """What the hub would get of TOLD and ALWAYS; a client has made up all headers of TOLD."""
+    """What the hub would get of TOLD and ALWAYS; a client has made up all headers of TOLD, the second time to have them dropped too."""
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy, files):
         reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
     # A header's name may come in capitals or not.
-    heard = {name.lower(): value for name, value in reached.items()}
-    return {name: heard.get(name.lower()) for name in TOLD | ALWAYS}
+    heard = [{name.lower(): value for name, value in headers.items()} for headers in reached]
+    return [{name: headers.get(name.lower()) for name in TOLD | ALWAYS} for headers in heard]
 
 
 OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in (proxy.servers[0], proxy.servers[-1])]
@@ -156,12 +156,15 @@ OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for ki
 @pytest.mark.parametrize(("proxy", "kind"), further_weekly(OLDEST_AND_NEWEST))
 def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_up(idle, proxy, kind):
     own = {name: value.format(host=VALUES["host"]) or None for name, value in EVERY_PROXY[proxy].tells.items()}
-    assert arrives(idle, proxy, kind) == TOLD | ALWAYS | own
+    first, second = arrives(idle, proxy, kind)
+    assert first == TOLD | ALWAYS | own
+    # HAProxy passes on what a client says of the connection.
+    assert second | {"Connection": first["Connection"]} == first
 
 
 @each
 def test_without_the_lines_each_made_up_header_reaches_the_hub(idle, proxy):
-    believed = arrives(idle, proxy, EVERY_PROXY[proxy].servers[-1], EVERY_PROXY[proxy].changed("headers"))
+    believed, _ = arrives(idle, proxy, EVERY_PROXY[proxy].servers[-1], EVERY_PROXY[proxy].changed("headers"))
     assert [name for name in TOLD if f"made-up-{name}" not in (believed[name] or "")] == []
 
 
@@ -169,6 +172,14 @@ def test_without_the_lines_each_made_up_header_reaches_the_hub(idle, proxy):
 @changed("address")
 def test_without_the_line_a_client_is_believed(front, version):
     assert "203.0.113.9" in claimed(front, "without-the-line")
+
+
+@pytest.mark.parametrize("kind", the_first(PROXIES["nginx"].servers[::-1]))
+def test_no_users_program_has_nginx_send_another_page_of_the_host(idle, kind):
+    hub = deployment.prepare(idle(NEWEST), NEWEST)
+    with deployment.in_front(hub, kind, "nginx"):
+        seen = deployment.on_server(hub.machine, "door_actions", "led", f"{URL}user/alice/api", "X-Accel-Redirect", "/")
+    assert seen == [200, "from the hub"], "it is sent what nginx has at the place that the program names"
 
 
 # Another site of the machine, which the server reads first; and the machine's own name and pages.

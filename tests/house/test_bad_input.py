@@ -51,6 +51,14 @@ BROKEN = [
 ]
 
 
+CONF, KEPT = "/etc/nginx/nginx.conf", "/etc/nginx/nginx.conf.before-jupyterhub"
+# What the script says then, and what is there if it is left half done: a changed file, or a site with which Apache does not start.
+HALF_DONE = {
+    "nginx": ("nginx does not accept its files. Nothing was changed.", KEPT),
+    "apache": ("Apache does not accept its files, so the hub's site is disabled.", "/etc/apache2/sites-enabled/jupyterhub.conf"),
+}
+
+
 @pytest.mark.parametrize(("machine", "name", "line", "instead", "named", "words"), BROKEN, indirect=["machine"])
 def test_a_broken_site_is_refused_by_file_and_line(machine, name, line, instead, named, words):
     proxy = name.split("/")[0]
@@ -60,6 +68,9 @@ def test_a_broken_site_is_refused_by_file_and_line(machine, name, line, instead,
     assert str(refused.value).count(f"snippets/{site}:{line_of(site, named)}") == 1, refused.value
     assert re.search(words, str(refused.value)), refused.value
     assert machine.exec("test", "-e", syntax.RESTARTED, check=False).returncode, "the server that runs would end"
+    last, trace = HALF_DONE[proxy]
+    assert last in str(refused.value), refused.value
+    assert machine.exec("test", "-e", trace, check=False).returncode, "the script leaves it half done"
 
 
 NAME = "ServerName hub.example.com"
@@ -107,15 +118,31 @@ def changes_nothing(machine, proxy, words, files=None):
     assert machine.sh(CHANGED).stdout == before
 
 
+# In the files of another site and of the hub's own, what an address stands in the place of, by port.
+STARS = {"nginx": {443: "listen 443", 80: "listen 80;"}, "apache": {443: "*:443", 80: "*:80"}}
+
+
+def with_an_address(proxy, port, address):
+    """A file of another site with another name, which has an address at a port."""
+    ((path, site),) = existing_site.beside(proxy, "lab.example.com").items()
+    star = STARS[proxy][port]
+    return {path: site.replace(star, re.sub(r"\*:\d+|\d+", address, star))}, path
+
+
+ITS_ADDRESS = r"Another site has an address of its own, and would get the hub's requests: {0}(:\d+)?( {0}:\d+)?\."
+
+
 @pytest.mark.parametrize(("machine", "proxy"), [("bookworm", proxy) for proxy in PROXIES], indirect=["machine"])
 def test_another_site_with_the_hubs_name_is_named_and_nothing_is_changed(machine, proxy):
     deployment.begin(machine, proxy)
     machine.sh("a2enmod --quiet ssl", deployment.placed(proxy))
+    for port, address in ((443, "127.0.0.2:443"), (80, "127.0.0.2"), (80, "[::2]:80" if proxy == "apache" else "127.0.0.2:80")):
+        files, named = with_an_address(proxy, port, address)
+        changes_nothing(machine, proxy, ITS_ADDRESS.format(named), files)
     for files, named in with_the_hubs_name(proxy):
         changes_nothing(machine, proxy, rf"Another site has the name hub\.example\.com already: {named}\S*( {named}\S*)?\.", files)
 
 
-CONF, KEPT = "/etc/nginx/nginx.conf", "/etc/nginx/nginx.conf.before-jupyterhub"
 # Of the newest of nginx's workers.
 OPEN_FILES = "grep -qE 'Max open files +{0} +{0} ' /proc/$(pgrep --newest --parent $(cat /run/nginx.pid))/limits"
 
@@ -139,6 +166,11 @@ def test_the_script_keeps_what_it_changes_of_every_site(machine):
     machine.until(OPEN_FILES.format(16384), timeout=5)
     machine.exec("cp", CONF, KEPT)
     assert again() == rest, "it says that it has changed what it has not"
+    # Where nginx does not accept what the script has changed, it says so once and is not told to read it.
+    machine.sh(f"sed -i /worker_rlimit_nofile/d {CONF}", {"/etc/nginx/modules-enabled/x.conf": "worker_rlimit_nofile 1024;"})
+    with pytest.raises(deployment.Refused) as refused:
+        deployment.enable(machine, "nginx")
+    assert str(refused.value).count("is duplicate") == 1, refused.value
 
 
 DEFAULT, PAGES = "/etc/apache2/sites-available/000-default.conf", "/var/www/html"
@@ -230,6 +262,22 @@ def test_where_another_program_has_a_port_nothing_is_changed(machine, proxy):
     with taken(machine, "::1", 443):
         machine.put(deployment.placed(proxy))
         changes_nothing(machine, proxy, TAKEN.format(443, "perl"))
+    if proxy == "apache":
+        # Without the second file, the first is not used either.
+        workers = SAVED_AS["apache/jupyterhub-workers.conf"]
+        machine.sh(f"mv {workers} /root")
+        with pytest.raises(deployment.Refused, match="jupyterhub-workers does not exist"):
+            deployment.enable(machine, proxy)
+        machine.sh(f"mv /root/jupyterhub-workers.conf {workers}")
+    # What another site has for this machine alone, or at another port, is in nobody's way.
+    machine.sh("a2enmod --quiet ssl")
+    for port, address in ((80, "127.0.0.1:80"), (443, "127.0.0.2:8443")):
+        machine.put(with_an_address(proxy, port, address)[0])
+        deployment.enable(machine, proxy)
+    # Nor is an address that the hub's site has too.
+    site, star = f"{proxy}/jupyterhub.conf", STARS[proxy][443]
+    same = star.replace("443", "127.0.0.2:443").replace("*:127", "127")
+    machine.put(deployment.placed(proxy, PUBLISHED.replace(site, star, same)) | with_an_address(proxy, 443, "127.0.0.2:443")[0])
     deployment.enable(machine, proxy)
 
 

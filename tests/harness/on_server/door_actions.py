@@ -134,6 +134,27 @@ def cut_short(url: str, secret: str) -> str:
             return str(error)
 
 
+def led(url: str, header: str, place: str) -> list:
+    """The status and the text that a visitor gets where a user's program answers with one more header, which names a place."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        head = f"HTTP/1.1 200 OK\r\n{header}: {place}\r\nContent-Length: 12\r\nConnection: close"
+        connection.sendall(f"{head}\r\n\r\nfrom the hub".encode())
+        connection.close()
+
+    with taking(800, answer):
+        said = requests.get(url, verify=CA, allow_redirects=False)
+        return [said.status_code, said.text]
+
+
+def in_turn(url: str) -> list[list]:
+    """Two clients ask for the same: by whose request each is answered, and how long a browser is told to keep it, or None."""
+    with user_actions.standing_in():
+        answers = [requests.get(url, headers={"User-Agent": name}, verify=CA) for name in ("one", "other")]
+    return [[answer.json()["User-Agent"], answer.headers.get("Cache-Control")] for answer in answers]
+
+
 def challenge(host: str, port: str) -> list:
     """What an authority gets on port 80; where a port is named, a program waits there as certbot does."""
 

@@ -226,19 +226,22 @@ def standing_in() -> Iterator[None]:
         standin.shutdown()
 
 
-def forwarded(url: str, client: str, *names: str) -> dict[str, str]:
+def forwarded(url: str, client: str, *names: str) -> list[dict[str, str]]:
     """The headers that reach the hub's port, where a server stands in for it, and as "version" the protocol's.
 
     They come from a client with an address of its own, who makes up headers of these names: "made-up-" and the name. It names the
-    port beside the host.
+    port beside the host. The second time, it also names these headers as such that are for the next server alone.
     """
-    parts = urlsplit(url)
+    parts, reached = urlsplit(url), []
     with standing_in():
         context = ssl.create_default_context(cafile=CA)
-        connection = http.client.HTTPSConnection(parts.hostname, 443, source_address=(client, 0), context=context)
-        headers = {name: f"made-up-{name}" for name in names} | {"Host": f"{parts.hostname}:443"}
-        connection.request("GET", f"{parts.path}hub/", headers=headers)
-        return json.loads(connection.getresponse().read())
+        for more in ({}, {"Connection": ", ".join(names)}):
+            connection = http.client.HTTPSConnection(parts.hostname, 443, source_address=(client, 0), context=context)
+            headers = {name: f"made-up-{name}" for name in names} | {"Host": f"{parts.hostname}:443"} | more
+            connection.request("GET", f"{parts.path}hub/", headers=headers)
+            reached.append(json.loads(connection.getresponse().read()))
+            connection.close()
+    return reached
 
 
 def compressed(url: str, *paths: str) -> dict[str, list]:
