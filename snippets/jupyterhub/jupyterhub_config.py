@@ -69,7 +69,9 @@ class UnitSpawner(SystemdSpawner):
         if os.path.exists(folder):
             shutil.rmtree(folder)
         # systemd gives the folder to the user, who could fill /run, which all programs of the machine share.
-        self.unit_extra_properties = self.unit_extra_properties | {"BindReadOnlyPaths": folder}
+        # With internal_ssl, the certificate is put there, also for the user to read.
+        if not self.internal_ssl:
+            self.unit_extra_properties = self.unit_extra_properties | {"BindReadOnlyPaths": folder}
         address, until = await super().start(), time.monotonic() + self.http_timeout
         while await self.poll() is None and time.monotonic() < until:
             try:
