@@ -157,7 +157,7 @@ def listed(tmp_path_factory):
         {"line": 5, "last": 8, "change": "deleted", "verdict": "dies", **said},
         {"line": 6, "last": 6, "change": "upgrade → close", "verdict": "survives"},
         {"line": 92, "last": 92, "change": "deleted", "verdict": "exempt", "why": "a reason"},
-        {"line": 109, "last": 109, "change": "text/css left out", "verdict": "dies", **said},
+        {"line": 113, "last": 113, "change": "text/css left out", "verdict": "dies", **said},
     ]
     for name in "deploy", "build":
         (tree / name).mkdir()
@@ -198,7 +198,7 @@ def test_the_list_of_what_breaks_without_each_line_is_for_everybody_and_leads_to
     assert box.locator("samp").first.text_content().startswith("GET hub.example.org/")
     marked = [link.evaluate(MARKED) for link in box.locator("dt a").all()]
     lines = text.splitlines()
-    assert marked == [["\n".join(lines[first - 1 : last]), "solid", True] for first, last in ((5, 8), (6, 6), (92, 92), (109, 109))]
+    assert marked == [["\n".join(lines[first - 1 : last]), "solid", True] for first, last in ((5, 8), (6, 6), (92, 92), (113, 113))]
     told = found(page)
     context.close()
     assert not told, "\n".join(told)

@@ -202,7 +202,7 @@ def test_no_page_and_no_snippet_holds_a_placeholder():
 def test_addresses_and_versions_are_those_of_the_manifest():
     """The hosts that pages name: the example, loopback, the one that %jigsaw uses, those of a login elsewhere and of other ways."""
     host = MANIFEST["values"]["host"]
-    hosts = {host, f"alice.{host}", "127.0.0.1", "calysto.github.io", "login.example.com", "other.example.com"}
+    hosts = {host, f"alice.{host}", "127.0.0.1", "calysto.github.io", "login.example.com", "other.example.com", "lab.example.com"}
     hosts |= {"registry.example.com", "hub.jupyter.org", "kubernetes.github.io"}
     # Platforms, and what the claims of LTI begin with.
     hosts |= {"lms.example.com", "lms.example.org", "purl.imsglobal.org"}

@@ -394,7 +394,8 @@ def _extra(entry: Entry, proxy: str, stage: Stage) -> dict[str, str | bytes]:
         extra[VALUES["certificate"]], extra[VALUES["key"]] = deployment.certificate(VALUES["host"], logins.OTHER)
     if entry.about.get("balancer"):
         addresses = ("127.0.1.1", stage.place.address())
-        listens = "\n    ".join(f"listen {address}:443 ssl;\n    listen {address}:80;" for address in addresses)
+        # It stands for another machine. On one line, `enable.sh` would see that it takes the hub's requests.
+        listens = "\n    ".join(f"listen\n        {address}:443 ssl;\n    listen\n        {address}:80;" for address in addresses)
         about = {"listens": listens, "certificate": VALUES["certificate"], "key": VALUES["key"]}
         extra["/etc/nginx/conf.d/zz-balancer.conf"] = BALANCER.format(**about)
     return extra
