@@ -155,7 +155,9 @@ def test_with_higher_ports_a_user_takes_them_and_is_handed_passwords(hub):
 
 # Users' servers have ports that nobody knows before. Whoever holds all others than this one knows it.
 KNOWN = "33001"
-TAKEN = PUBLISHED.replace(CONFIG, "c = get_config()", f"c = get_config()\nc.Spawner.port = {KNOWN}\nc.Spawner.http_timeout = 20")
+# SystemdSpawner draws the port itself, whatever `c.Spawner.port` says.
+CHOSEN = f"import systemdspawner.systemdspawner as drawing\n\ndrawing.random_port = lambda: {KNOWN}\nc.Spawner.http_timeout = 20"
+TAKEN = PUBLISHED.replace(CONFIG, "c = get_config()", f"c = get_config()\n{CHOSEN}")
 TLS = TAKEN.replace(CONFIG, "internal_ssl = False", "internal_ssl = True")
 
 
