@@ -249,9 +249,12 @@ const Search = (() => {
   };
 
   // What is too long for the address of a request comes behind "#": see site.js.
+  let begun = null;
   const begin = () => {
     const query = new URLSearchParams(location.search).get("q") ?? new URLSearchParams(location.hash.slice(1)).get("q");
-    if (query === null) return;
+    // "Skip to content" changes the hash too: answers that are shown stay, and so does the focus on one of them.
+    if (query === null || query === begun) return;
+    begun = query;
     for (const field of document.querySelectorAll("input[name=q]")) field.value = query;
     if (query.trim()) show(query.trim());
   };

@@ -238,7 +238,10 @@ def test_by_the_keyboard_alone_a_search_leads_to_an_answer(reader):
     first.wait_for()
     name = first.inner_text()
     assert pressed(page, "Tab")["name"] == "Skip to content"
+    first.evaluate("answer => { window.answer = answer; addEventListener('hashchange', () => { window.moved = true; }); }")
     page.keyboard.press("Enter")
+    page.wait_for_function("window.moved")
+    assert page.evaluate("window.answer.isConnected"), "whoever was on an answer has lost it"
     # The field, its button, and the first answer.
     assert until(page, name) <= 4
     page.keyboard.press("Enter")
