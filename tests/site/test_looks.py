@@ -70,8 +70,13 @@ LOOKS = [(("wide", WIDE), "light"), (("narrow", NARROW), "dark"), (("wide", WIDE
 BOTH = LOOKS if WHOLE else LOOKS[:2]
 
 
+# A name in code that is underlined looks like a link.
+UNDERLINED = """() => [...document.querySelectorAll(".highlight span")].filter(one => !one.closest("a")
+    && getComputedStyle(one).textDecorationLine === "underline").map(one => one.textContent)"""
+
+
 def found(page, looks=LOOKS):
-    """What axe finds, light and dark, wide and narrow; and whether a page is wider than its screen."""
+    """What axe finds, light and dark, wide and narrow; whether a page is wider than its screen, or code looks like a link."""
     told = []
     page.evaluate(FEWER)
     for (name, size), scheme in looks:
@@ -81,6 +86,7 @@ def found(page, looks=LOOKS):
             told.append(f"{name}: {over} pixels stand out")
         page.emulate_media(color_scheme=scheme)
         told += [f"{name}, {scheme}: {words}" for words in page.evaluate(RUN, None if scheme == "light" else COLOURS)]
+        told += [f"{name}, {scheme}: {words} is underlined and leads nowhere" for words in page.evaluate(UNDERLINED)]
     return told
 
 
