@@ -350,6 +350,7 @@ deploy/proxy-parts#workers
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
 deploy/faults#another-version-of-jupyterhub
     jupyterhub version … != jupyterhub-singleuser version …. This could cause failure to authenticate and result in redirect loops!
+    Found database schema version … Backup your database and run
 deploy/growing#2-move-the-users-servers
     Failed to connect to my Hub at http://…/hub/api
 deploy/proxy-parts#slow-clients
@@ -385,4 +386,8 @@ deploy/docker#when-something-fails
     Docker says: No such image: jupyter-user:latest
     invalid mount config for type "bind": bind source path does not exist: /home/…
     exec …/jupyterhub-singleuser failed: No such file or directory
+deploy/faults#a-full-disk
+    (sqlite3.OperationalError) database or disk is full
+deploy/faults#the-reverse-proxy
+    AH02565: Certificate and private key … do not match
 """

@@ -197,6 +197,26 @@ def test_without_the_second_balancers_address_users_do_not_get_far(balanced, pro
     assert words in told["words"], told
 
 
+@pytest.mark.parametrize(("proxy", "way"), ROWS)
+def test_where_everybody_gets_403_the_log_of_the_reverse_proxy_says_from_where_the_balancer_connects(balanced, proxy, way):
+    """By the command of the page about that."""
+    command = f"grep who-asks {PROXIES[proxy].log}"
+    page = (ROOT / "troubleshooting/forbidden-for-everybody/index.md").read_text("utf-8")
+    assert f"\n# {command}\n" in page
+
+    def says(made):
+        with balanced.behind(proxy, way, made) as machine:
+            assert balanced.asked("redirected", URL, "who-asks")["who-asks"][0] == 403
+            return [(line.split()[0], " 403 " in line) for line in machine.sh(command).stdout.splitlines()]
+
+    made = balancer.files(proxy, way, balancer.EXAMPLE)
+    if (proxy, way) == ("apache", "proxy-protocol"):  # each connection then says by itself from where it is
+        assert says(made) == [(balanced.client.address(), True)]
+        made = made.replace("apache/jupyterhub.conf", 'LogFormat "%a', 'LogFormat "%{c}a')
+        assert "write `%{c}a` in place of `%a`" in page
+    assert says(made) == [(balanced.address, True)]
+
+
 # Another site on port 443, as it was before: where its file is, the file, and the command that has the server read it.
 LAB, TLS = "lab.example.com", ("/etc/lab.crt", "/etc/lab.key")
 OTHER = {

@@ -204,13 +204,13 @@ def test_without_the_line_the_hub_ends_a_program_that_is_not_its_own(behind):
 
 @shared
 @pytest.mark.parametrize(
-    ("disk", "user", "whose", "rung", "says"),
+    ("disk", "user", "whose", "rung", "says", "logged"),
     [
-        ("home", "bob", "bob", "kernel_channel", "No space left on device"),
-        ("state", "alice", "mallory", "login_works", ""),
+        ("home", "bob", "bob", "kernel_channel", "No space left on device", ""),
+        ("state", "alice", "mallory", "login_works", "", "(sqlite3.OperationalError) database or disk is full"),
     ],
 )
-def test_a_full_disk_costs_nothing_that_was_there_and_heals_once_there_is_room(behind, prove, disk, user, whose, rung, says):
+def test_a_full_disk_costs_nothing_that_was_there_and_heals_once_there_is_room(behind, prove, disk, user, whose, rung, says, logged):
     climb = ("--keep-server", "--megabytes", "1")
     with faults.watching(behind, user) as told:
         with faults.full(behind, disk):
@@ -221,6 +221,7 @@ def test_a_full_disk_costs_nothing_that_was_there_and_heals_once_there_is_room(b
     assert told["lived"] == ALL, told
     assert bool(told["refused"]) == bool(says), told
     assert says in told["refused"], told
+    assert logged in behind.machine.sh("journalctl --unit jupyterhub --no-pager --output cat").stdout
     prove(
         evidence.survived(
             behind, next(iter(PROXIES)), None, {"home": "the user's disk is full", "state": "the hub's disk is full"}[disk], told

@@ -108,6 +108,10 @@ def of_the_atlas(values):
 # What pages have their reader do in words, before a command.
 BEFORE = {
     "chmod 600 alice.txt": lambda machine: machine.put({"/root/check/alice.txt": PASSWORD}),
+    **dict.fromkeys(
+        [f"grep who-asks {proxy.log}" for proxy in PROXIES.values()],
+        lambda machine: machine.sh(f"wget --quiet --output-document - {deployment.URL}who-asks", check=False),
+    ),
 }
 
 
@@ -143,7 +147,7 @@ def troubleshoot(reader, proxy):
             continue
         files, cure = entry.files, entry.script("fix.sh")
         bad = atlas.certificate(entry.about["certificate"]) if "certificate" in entry.about else None
-        renew = dict.fromkeys(troubles.RELOADS if bad else [], lambda machine, files=files: troubles.mend(machine, files, certificate=True))
+        renew = {troubles.COMPARES: lambda machine, files=files: troubles.mend(machine, files, certificate=True)} if bad else {}
         reader.before = BEFORE | renew
         troubles.make(reader.machine, proxy, files, entry.script("fault.sh"), bad)
         reader.follow(page, mend=lambda files=files, cure=cure: troubles.mend(reader.machine, files, cure))

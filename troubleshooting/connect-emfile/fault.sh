@@ -1,9 +1,10 @@
 # The hub and its own proxy may open few files, and a class leaves the proxy one of them. The hub is there once the class is.
 mkdir --parents /etc/systemd/system/jupyterhub.service.d
-cat >/etc/systemd/system/jupyterhub.service.d/limit.conf <<'END'
+cat >/etc/systemd/system/jupyterhub.service.d/override.conf <<'END'
 [Service]
 LimitNOFILE=64
-ExecStartPost=timeout 30 sh -c 'until test -e /run/class; do sleep 0.1; done'
+ExecStartPre=+rm --force /run/class
+ExecStartPost=-timeout 30 sh -c 'until test -e /run/class; do sleep 0.1; done'
 END
 cat >/root/class.py <<'END'
 import contextlib, os, socket, time, urllib.request

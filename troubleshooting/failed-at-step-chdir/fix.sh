@@ -1,1 +1,1 @@
-chown --recursive mallory: /home/mallory
+find /home/mallory -xdev -exec chown --no-dereference mallory: {} +

@@ -1,1 +1,1 @@
-mkhomedir_helper mallory
+mkhomedir_helper mallory 0077

@@ -6,8 +6,8 @@ from tests.harness.machines import deployment, engine
 from tests.harness.machines.faults import CONFIG, SERVICE
 from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, Files
 
-# The first command by which a page has a reverse proxy read its files anew.
-RELOADS = ["nginx -t && nginx -s reload", "apachectl -t"]
+# The first command that a page has typed when a new certificate and its key are in place.
+COMPARES = "diff <(openssl x509 -noout -pubkey -in {certificate}) <(openssl pkey -pubout -in {key})".format_map(VALUES)
 RELOAD = {"nginx": "nginx -t && nginx -s reload", "apache": "apachectl -t && systemctl reload apache2"}
 # What takes a hub's new configuration, or its unit's: it may not come up.
 RESTART = "systemctl daemon-reload; systemctl restart jupyterhub.service"

@@ -18,7 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -357,6 +357,13 @@ def _mend(hub: deployment.Hub, entry: Entry, user: str, options: list[str]) -> N
         raise Unfixed(f"troubleshooting/{entry.name}/fix.sh mends nothing: {rungs[-1]['rung']}: {rungs[-1]['said']}")
 
 
+def _image(entry: Entry) -> Callable[[str], images.Image]:
+    """What the hub of an entry is made from: with a login at a provider, or with Debian's `ss` where its cure asks that."""
+    if entry.at_a_provider:
+        return images.logins
+    return images.certified if entry.script("fix.sh").startswith("ss ") else images.hub
+
+
 @contextlib.contextmanager
 def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
     """A JupyterHub with the entry's fault; it may not have come up."""
@@ -365,7 +372,7 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
         # A server that ends at once is waited for as long as one that starts slowly, half a minute; one that does not begin, a whole one.
         config = "jupyterhub/jupyterhub_config.py"
         files = Files(files.changed | {config: f"{files.read(config)}\nc.Spawner.http_timeout = c.Spawner.start_timeout = {GIVES_UP}\n"})
-    with deployment.machine(VERSION, stage.network(), (), images.logins if entry.at_a_provider else images.hub) as machine:
+    with deployment.machine(VERSION, stage.network(), (), _image(entry)) as machine:
         hub = deployment.prepare(machine, VERSION, files)
         if entry.at_a_provider:
             logins.ready(hub)
