@@ -46,6 +46,14 @@ if ! grep -q '^<VirtualHost [^*]' /etc/apache2/sites-available/jupyterhub.conf; 
         exit 1
     fi
 fi
+# "apachectl -t" does not compare the two, and with a key of another certificate Apache would end, with all its sites.
+certificate=/etc/ssl/certs/hub.crt key=/etc/ssl/private/hub.key
+certified=$(openssl x509 -noout -pubkey -in $certificate 2>/dev/null || true)
+kept=$(openssl pkey -pubout -in $key -passin pass: 2>/dev/null || true)
+if [ "$certified" ] && [ "$kept" ] && [ "$certified" != "$kept" ]; then
+    echo "$key is not the key of $certificate. Nothing was changed." >&2
+    exit 1
+fi
 # Two programs cannot share a port. (The kernel writes port 80 as 0050. 0A means that a
 # program listens there.)
 for port in 80 443; do

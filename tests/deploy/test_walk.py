@@ -217,6 +217,11 @@ STATES = {
     "If you see Another site has an address of its own": State(
         "echo 'server { listen 127.0.0.2:80; }' >/etc/nginx/conf.d/another.conf", "rm /etc/nginx/conf.d/another.conf", cured=True
     ),
+    "If you see is not the key of": State(
+        f"mv {VALUES['key']} /root/right.key; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {VALUES['key']}",
+        f"mv /root/right.key {VALUES['key']}",
+        cured=True,
+    ),
     "If you see Port 80 is taken by another program or Port 443 is taken by another program": taken(80, "nginx"),
     "If you see nginx is not running": State("systemctl stop nginx", "systemctl start nginx", cured=True),
     "If you see one": changed(UNIT, "s/^Restart=/Restrat=/", seen=["Restrat"]),

@@ -281,6 +281,16 @@ def test_where_another_program_has_a_port_nothing_is_changed(machine, proxy):
     deployment.enable(machine, proxy)
 
 
+@pytest.mark.parametrize("machine", [*VERSIONS["debian"]], indirect=True)
+def test_with_the_key_of_another_certificate_nothing_is_changed_and_apache_goes_on(machine):
+    syntax.proxy(machine, "apache")
+    key = VALUES["key"]
+    machine.sh(f"mv {key} /root/right.key; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {key}")
+    changes_nothing(machine, "apache", rf"{key} is not the key of {VALUES['certificate']}\.")
+    machine.sh(f"kill -0 $(cat {PROXIES['apache'].pid}); mv /root/right.key {key}")
+    assert "Syntax OK" in syntax.proxy(machine, "apache")
+
+
 # (file, in the line, what comes instead, the words)
 MISSPELT = [
     ("jupyterhub/jupyterhub_config.py", "c.JupyterHub.", "c.JupyerHub.", "no such class: JupyerHub; did you mean JupyterHub?"),
