@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shlex
 
 import pytest
 
@@ -29,7 +30,7 @@ def desk():
     with user_browser.desk(HUBS[-1], image=lambda _: images.kernels()) as desk, desk.behind("nginx", PROXIES["nginx"].servers[-2]):
         for name, kernel in KERNELS.items():
             if kernel.environment:
-                setting = " ".join(f"{variable}={value}" for variable, value in kernel.environment.items())
+                setting = " ".join(shlex.quote(f"{variable}={value}") for variable, value in kernel.environment.items())
                 desk.hub.machine.sh(f"{BIN}/python /root/kernels/env.py {name} {setting}", {other_kernels.MIT_CONFIG: MIT})
         yield desk
 
