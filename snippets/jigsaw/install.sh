@@ -26,5 +26,5 @@ tar --extract --file blockly-13.3.0.tgz --directory "$share/static/blockly" --st
 install -m 0644 Python.html listener.js "$share"
 
 # A magic of this name in the environment itself replaces MetaKernel's own.
-install -m 0644 jigsaw_magic.py "$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+install -m 0644 jigsaw_magic.py "$("$environment/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 echo "installed the block editor into $share"

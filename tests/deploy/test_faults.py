@@ -1,13 +1,14 @@
 """The faults of deploy/faults.md: each is caused while a user works, and then the user's variables, files and connections are checked."""
 
 import contextlib
+import re
 
 import pytest
 
 from tests.harness.machines import deployment, engine, faults
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.machines.faults import CONFIG, PROXY_PID, SERVICE, UNIT
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VERSIONS
+from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, ROOT, VERSIONS
 from tests.harness.measuring import evidence
 from tests.harness.pairs import further_weekly
 
@@ -269,3 +270,15 @@ def test_an_upgrade_and_the_way_back_keep_the_variable(idle, prove):
             assert last["ok"], last
             assert told["lived"] == CUT, told
             prove(evidence.survived(hub, "", None, name, told))
+
+
+# The list at the end of the page
+
+
+def test_each_page_that_says_that_variables_are_lost_is_in_the_list():
+    page = (ROOT / "deploy/faults.md").read_text("utf-8")
+    listed = set(re.findall(r"\(([a-z-]+\.md)", page.partition("## What makes users lose variables")[2]))
+    loses = re.compile(r"\blose (?:their )?variables|variables (?:in memory )?are lost")
+    say = {path.name for path in (ROOT / "deploy").glob("*.md") if loses.search(path.read_text("utf-8"))} - {"faults.md"}
+    assert say >= {"class.md", "run-as-a-service.md"}
+    assert say <= listed

@@ -1,10 +1,11 @@
 """Who sees a kernel, depending on how it was installed: the table of the install page, and the page on kernel discovery."""
 
+import contextlib
 import json
 
 import pytest
 
-from tests.harness.machines import deployment
+from tests.harness.machines import beside, deployment
 from tests.harness.manifest import HUBS, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring import syntax
 
@@ -123,3 +124,38 @@ def test_the_guides_own_kernel_asks_completes_helps_and_shows_errors(hubs):
     assert (seen["asks"]["asked"], seen["asks"]["said"].strip()) == (True, "bob")
     assert (seen["endless"]["status"], seen["after"]["said"]) == ("error", "42")
     assert ("42" in seen["anew"]["said"], "NameError" in seen["gone"]["errors"], seen["ended"]) == (True, True, True)
+
+
+# What lies beside a notebook
+
+
+@pytest.fixture(scope="module")
+def shared(hubs):
+    """A hub on which bob's home has a link to a folder of mallory's."""
+    hub = hubs(NEWEST)
+    beside.folder(hub.machine, "/srv/shared", KERNEL)
+    hub.machine.sh("ln -sfn /srv/shared /home/bob/shared")
+    return hub
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+@pytest.mark.parametrize("kernel", [KERNEL, "python3"])
+def test_a_kernel_starts_without_a_file_of_the_notebooks_folder_and_its_cells_import_from_there(shared, kernel):
+    act = (shared.machine, "kernel_actions", "beside", deployment.BEHIND, "bob", kernel, "shared/n.ipynb")
+    # A kernel whose program is another's does not answer.
+    with contextlib.suppress(RuntimeError):
+        deployment.on_server(*act)
+    assert beside.ran(shared.machine, "bob") == set()
+    [told] = deployment.on_server(*act, "import helper, os; print(helper.answer, os.getcwd())")
+    assert told["said"].split() == ["42", "/srv/shared"], told
+    assert beside.ran(shared.machine, "bob") == set()
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_a_kernel_that_a_user_starts_outside_the_hub_leaves_the_kernel_of_the_folder_alone(shared):
+    """By -P in its kernelspec. MetaKernel's settings it does read there: no server of the hub has started it."""
+    for option, runs in (("", True), ("-P", False)):
+        shared.machine.sh(f"cd /srv/shared; HOME=/home/bob timeout 20 {BIN}/python {option} -m {KERNEL} --version", user="bob", check=False)
+        assert (f"{KERNEL}.py" in beside.ran(shared.machine, "bob")) is runs
+    spec = json.loads(shared.machine.read(f"{SPEC}/kernel.json"))
+    assert spec["argv"][1:3] == ["-P", "-m"]

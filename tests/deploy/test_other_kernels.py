@@ -3,11 +3,12 @@
 import contextlib
 import json
 import re
+import shlex
 
 import pytest
 
 from tests.harness.browsers import user_browser
-from tests.harness.machines import deployment, images
+from tests.harness.machines import beside, deployment, images
 from tests.harness.machines.deployment import URL
 from tests.harness.manifest import HUBS, PROXIES, VALUES
 from tests.harness.measuring import evidence, other_kernels
@@ -29,7 +30,7 @@ def desk():
     with user_browser.desk(HUBS[-1], image=lambda _: images.kernels()) as desk, desk.behind("nginx", PROXIES["nginx"].servers[-2]):
         for name, kernel in KERNELS.items():
             if kernel.environment:
-                setting = " ".join(f"{variable}={value}" for variable, value in kernel.environment.items())
+                setting = " ".join(shlex.quote(f"{variable}={value}") for variable, value in kernel.environment.items())
                 desk.hub.machine.sh(f"{BIN}/python /root/kernels/env.py {name} {setting}", {other_kernels.MIT_CONFIG: MIT})
         yield desk
 
@@ -56,6 +57,19 @@ def test_a_kernel_does_what_the_page_says(desk, prove, name):
     does["blocks"] = True
     program = desk.hub.machine.sh(kernel.version).stdout.strip() if kernel.version else ""
     prove(evidence.kernel(desk.hub, kernel.package, release(desk, kernel.package), kernel.shows, program, does))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_starts_without_a_program_of_the_notebooks_folder(desk, name):
+    """A classmate's, in a folder that several share."""
+    module = KERNELS[name].package.replace("-", "_")
+    beside.folder(desk.hub.machine, "/srv/shared", module)
+    desk.hub.machine.sh("ln -sfn /srv/shared /home/bob/shared")
+    with contextlib.suppress(RuntimeError):
+        act(desk, "beside", name, "shared/n.ipynb")
+    assert beside.ran(desk.hub.machine, "bob") == set()
+    [told] = act(desk, "beside", name, "shared/n.ipynb", KERNELS[name].steps["computes"])
+    assert told["status"] == "ok", told
 
 
 @pytest.mark.parametrize("package", BROKEN)

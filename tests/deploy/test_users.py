@@ -148,6 +148,22 @@ def test_of_an_account_that_is_deleted_nothing_is_left_for_who_gets_its_number_o
     assert {"600", "lea.smith/.bashrc"} <= set(held)
 
 
+def test_a_home_that_was_packed_on_a_full_disk_is_not_complete_and_deleting_is_typed_by_itself(hub):
+    machine = hub.machine
+    machine.sh("useradd --create-home lee.jones; head -c 4M /dev/urandom >/home/lee.jones/data")
+    lines = [re.search(rf"(?m)^# (.*tar --{word} .*)$", PAGE)[1].replace("lea.smith", "lee.jones") for word in ("create", "compare")]
+    packed = f"cd /mnt/small; {'; '.join(lines)}"
+    try:
+        assert machine.sh(packed).stdout == "complete\n"
+        machine.sh("cd /mnt/small; rm lee.jones.tar.gz; cat /dev/zero >filled", check=False)
+        machine.sh("truncate -s -1M /mnt/small/filled")
+        assert machine.sh(packed, check=False).stdout == ""
+    finally:
+        machine.sh("rm -f /mnt/small/filled /mnt/small/lee.jones.tar.gz; userdel --remove lee.jones", check=False)
+    # The button beside a block copies all of its lines.
+    assert [block for block in re.findall(r"(?s)```console\n(.*?)```", PAGE) if "tar --create" in block and "userdel" in block] == []
+
+
 # Folders.
 
 
@@ -236,8 +252,16 @@ def test_each_hands_in_and_sees_nothing_of_others_work(members):
         [0, "alice.ipynb\nbob.ipynb\nkept\nmine\nhis\n"],
         [1, f"cat: {folder}/kept: Permission denied\n"],
     ]
+    second_name = f"rm -f again; ln {folder}/alice.ipynb again"
+    assert in_hub(hub, "alice", second_name) == [[0, ""]]
     hub.machine.sh(re.search(r"`(setfacl --modify group:jupyterhub:- /srv/hand-in)`", PAGE)[1])
     assert refused(hub, "alice", f"echo late >>{folder}/alice.ipynb", f"cat {folder}/alice.ipynb")
+    # Only copies are final, and only notebooks are copied.
+    hub.machine.sh(f"rm -f {folder}/kept; echo x >{folder}/numpy.py; ln -s /home/carol/own.txt {folder}/link.ipynb")
+    copying = re.search(r"`(mkdir -p ~/exam .*?)`", PAGE)[1]
+    assert in_hub(hub, "carol", copying, "ls exam") == [[0, ""], [0, "alice.ipynb\nbob.ipynb\n"]]
+    assert in_hub(hub, "alice", "echo late >>again") == [[0, ""]]
+    assert in_hub(hub, "carol", f"cat {folder}/alice.ipynb", "cat exam/alice.ipynb") == [[0, "mine\nlate\n"], [0, "mine\n"]]
 
 
 # Packages.

@@ -28,7 +28,7 @@ from tests.harness.browsers.attacks import (
 )
 from tests.harness.browsers.user_browser import URL
 from tests.harness.machines import deployment
-from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, VERSIONS
+from tests.harness.manifest import PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS
 
 NEWEST = VERSIONS["jupyterhub"][0]
 HOST = VALUES["host"]
@@ -195,6 +195,10 @@ def test_the_editor_in_another_users_frame_runs_nothing_and_hands_over_what_is_p
         editor.press("Run")
         page.wait_for_function("sent.length === 2")
         assert page.evaluate("sent[1].code") == "print('Hello')\n"
+        # What is changed goes to whoever frames it too, a second later, without a button.
+        editor.drag("Text", 0, 300, 200)
+        page.wait_for_function("sent.length === 3")
+        assert page.evaluate("[sent[2].action, sent[2].save_xml.split('text_print').length - 1]") == ["save", 2]
     assert not [request for request in alice.requests if "/api/" in request]
 
 
@@ -284,6 +288,40 @@ def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(
         assert ran(prepared.hub, "ours", set()) == set()
         reach_out = "() => { try { return parent.document.title } catch (error) { return `${error.name}: ${error.message}` } }"
         assert notebook.editor().frame.locator("body").evaluate(reach_out) == attacks.kept_out("Chromium")
+
+
+def test_a_notebook_that_was_saved_with_metakernels_own_magic_runs_code_of_other_frames_until_an_editor_of_ours_is_in_the_page(prepared):
+    desk, folder = prepared, "mixed"
+    everybody = re.search(r"(?m)^grep --recursive .*$", (ROOT / "jigsaw/configure.md").read_text("utf-8"))[0]
+    with desk.behind("nginx"):
+        desk.own_magic(folder)
+        desk.put(f"{folder}/first-blocks.xml", BLOCKS)
+        notebook = desk.user().open(APPLICATION, desk.notebook(f"{folder}/n.ipynb", *CELLS, "%jigsaw Python --workspace second"))
+        for cell in (0, 1):
+            notebook.run(cell)
+        shown(notebook)
+        notebook.save()
+        assert set(desk.hub.machine.sh(everybody).stdout.split()) == {f"/home/alice/{name}/n.ipynb" for name in ("weak", folder)}
+        # From here on, the kernel has ours.
+        desk.hub.machine.exec("rm", f"/home/alice/{folder}/jigsaw_magic.py")
+        notebook.restart()
+        notebook.reload()
+        for number, other in enumerate(shown(notebook).values()):
+            other.evaluate(POST, message(f"before-{number}"))
+        run(notebook)
+        assert ran(desk.hub, folder, {f"before-{number}" for number in range(3)}) == {f"before-{number}" for number in range(3)}
+        notebook.run(2)
+        notebook.editor(2).shown()
+        for again in (False, True):
+            if again:
+                # The old script comes first now.
+                notebook.save()
+                notebook.reload()
+                notebook.editor(2).shown()
+            for name, other in shown(notebook).items():
+                other.evaluate(POST, message(f"after-{name}"))
+            run(notebook)
+            assert ran(desk.hub, folder, set()) == set()
 
 
 # (whose magic, the proxy, the value of Cross-Origin-Opener-Policy, which site's program runs: the one that opened

@@ -8,7 +8,7 @@ import pytest
 from tests.harness.browsers import attacks, other_browsers
 from tests.harness.browsers.attacks import BLOCKS, CARELESS, CELLS, ELSEWHERE, OTHERS, POPUPS, POST, REACH, SERVER, header, message, ran
 from tests.harness.browsers.other_browsers import Notebook, Thrown
-from tests.harness.machines import engine
+from tests.harness.machines import beside, engine
 from tests.harness.machines.deployment import BEHIND, URL
 from tests.harness.manifest import BUILD, NEWEST, PUBLISHED, SAVED_AS
 from tests.harness.measuring import evidence
@@ -123,7 +123,7 @@ def published(desk):
         desk.home.until("() => { const stop = document.querySelector('#stop'); return !stop || !stop.getClientRects().length }")
         desk.home.go(f"{URL}hub/spawn").until("() => location.pathname.includes('/user/alice/')", timeout=60)
         desk.home.go(f"{URL}hub/home")
-        desk.put("weak/jigsaw_magic.py", "from metakernel.magics.jigsaw_magic import register_magics\n")
+        beside.magic(desk.hub.machine, "/home/alice/weak", "from metakernel.magics.jigsaw_magic import register_magics\n", "alice")
         for folder in ("weak", "ours"):
             desk.put(f"{folder}/first-blocks.xml", BLOCKS)
             notebook = desk.open(APPLICATION, desk.notebook(f"{folder}/n.ipynb", *CELLS))

@@ -77,6 +77,8 @@ def with_npm(idle):
         f"{deployment.PYTHON} -m http.server --bind 127.0.0.1 --directory /root/registry 4873 >/dev/null 2>&1 & echo $! >/root/registry.pid"
     )
     bare = "rm -rf /root/bare && cp -r /root/jigsaw /root/bare && rm -r /root/bare/*.tgz /root/bare/download"
+    # Python takes no module of the folder in which the script is run.
+    bare += " && echo 'raise SystemExit(1)' >/root/bare/sysconfig.py"
     machine.sh(f"cp /root/jigsaw/{PACKAGE} /root/registry; {bare}; {serve}", {"/root/registry/blockly": json.dumps(KNOWN)})
     try:
         machine.until(f"{deployment.PYTHON} -c \"import urllib.request as r; r.urlopen('{REGISTRY}/blockly')\"", timeout=10)

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.harness.browsers import policies
 from tests.harness.browsers.other_web import CALYSTO
 from tests.harness.browsers.user_browser import APPLICATIONS, PATIENCE, Notebook
-from tests.harness.machines import deployment, engine
+from tests.harness.machines import beside, deployment, engine
 from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VALUES, VERSIONS
 from tests.harness.measuring import syntax
 
@@ -189,7 +189,7 @@ def printed(machine, code):
     """The lines that a cell prints on a kernel that has MetaKernel's own magic."""
     magic = "from metakernel.magics.jigsaw_magic import register_magics\n"
     folder = f"/home/alice/{OWN}"
-    machine.sh(f"mkdir -p {folder} && cat >{folder}/jigsaw_magic.py", input=magic, user="alice")
+    beside.magic(machine, folder, magic, "alice")
     command = shlex.join([deployment.PYTHON, "-c", PRINT, code, VALUES["kernel"]])
     (output,) = json.loads(machine.sh(f"cd {folder} && HOME=/home/alice {command}", user="alice").stdout)
     return re.sub(r"\x1b\[[\d;]*m", "", output["text"]).splitlines()

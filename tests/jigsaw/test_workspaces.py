@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.harness.browsers import user_browser
 from tests.harness.browsers.blocks import JIGSAW, NEW, begin, only, printing, read, saved
-from tests.harness.machines import deployment
+from tests.harness.machines import beside, deployment
 from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
 
 # MetaKernel's own frame begins at another address. A slow machine has time to say that it is refused.
@@ -119,7 +119,7 @@ def changed(desk, folder, name, words, instead):
     share = f"/home/alice/changed/{folder}"
     snippets = PUBLISHED.replace(f"jigsaw/{name}", words, instead)
     snippets = snippets.replace("jigsaw/jigsaw_magic.py", 'Path(sys.prefix, "share", "jigsaw")', f"Path({share!r})")
-    desk.put(f"{folder}/jigsaw_magic.py", snippets.read("jigsaw/jigsaw_magic.py"))
+    beside.magic(desk.hub.machine, f"/home/alice/{folder}", snippets.read("jigsaw/jigsaw_magic.py"), "alice")
     for part in ("listener.js", "Python.html"):
         desk.put(f"changed/{folder}/{part}", snippets.read(f"jigsaw/{part}"))
 
@@ -164,6 +164,25 @@ def test_nothing_else_is_written(named, desk):
     names = (*TYPED.values(), "My notes-blocks", "moved", "moved-again")
     assert files(desk, "named") == {f"{name}.{kind}" for name in names for kind in ("html", "xml")}
     assert named[""].page == named["again"].page == "/home/alice/named/My notes-blocks.html"
+
+
+def test_a_notebook_without_a_name_of_its_own_asks_for_one_so_that_the_next_one_takes_nothing_over(desk):
+    """JupyterLab gives it a name when it is first saved, and calls the next one Untitled."""
+    [ran] = run(desk, "new/Untitled.ipynb", JIGSAW)
+    words = "Untitled.ipynb has no name of its own yet, after which its blocks could be named. Add one, such as --workspace "
+    assert (ran.page, ran.said, files(desk, "new")) == (None, f"{words}shapes\n", set())
+    [ran] = run(desk, "new/Untitled.ipynb", f"{JIGSAW} --workspace shapes")
+    assert ran.page == "/home/alice/new/shapes.html"
+    # One that has blocks from before the magic asked.
+    desk.put("new/Untitled1-blocks.xml", printing("Hello"))
+    [ran] = run(desk, "new/Untitled1.ipynb", JIGSAW)
+    assert (ran.page, ran.said) == (None, f"{words}Untitled1-blocks\n".replace("Untitled.", "Untitled1."))
+    # By the page, after a rename: the file, and the kernel.
+    run(desk, "renamed/lesson.ipynb", JIGSAW)
+    desk.put("renamed/lesson-blocks.xml", printing("Hello"))
+    desk.hub.machine.sh("cd /home/alice/renamed && mv lesson-blocks.xml week2-blocks.xml", user="alice")
+    [ran] = run(desk, "renamed/week2.ipynb", JIGSAW)
+    assert "Hello" in read(desk, "renamed/week2-blocks.html")
 
 
 def test_words_without_quotes_are_no_name(named):
@@ -376,6 +395,53 @@ def test_in_a_folder_that_has_become_read_only_run_runs_and_says_what_is_not_sav
     editor.press("Run")
     expect(notebook.printed()).to_have_text("Hello\n")
     saved(desk, "closing/n-blocks.xml", "Hello")
+
+
+@pytest.mark.loud("blocks that are not saved")
+def test_blocks_that_were_changed_while_the_hub_was_away_are_saved_when_it_is_back(desk):
+    notebook = begin(desk, "away/n.ipynb", JIGSAW)
+    notebook.run()
+    editor = notebook.editor().shown()
+    deployment.end(desk.hub)
+    try:
+        editor.drag("Text", 0, 300, 120)
+        expect(notebook.printed()).to_contain_text("The blocks are not saved: the server answers 503 for ")
+        editor.drag("Text", 0, 300, 220)
+        only(editor, 2)
+        expect(notebook.printed()).to_have_text(re.compile(r"answers 503[\s\S]*answers 503"))
+        assert "text_print" not in read(desk, "away/n-blocks.xml")
+    finally:
+        deployment.start(desk.hub)
+    expect(notebook.printed()).to_contain_text("The blocks are saved.\n", timeout=60_000)
+    assert read(desk, "away/n-blocks.xml").count("text_print") == 2
+
+
+def latin(desk, path):
+    """Blocks that somebody has saved in another encoding; the file as it is."""
+    desk.hub.machine.sh(f"cd /home/alice && mkdir -p {path.rpartition('/')[0]} && printf '<xml>gr\\374n</xml>' >{path}", user="alice")
+    return lambda: desk.hub.machine.sh(f"od -c /home/alice/{path}").stdout
+
+
+@pytest.mark.loud("blocks that are not saved")
+def test_blocks_in_another_encoding_are_not_written_over(desk):
+    content = latin(desk, "encoded/b.xml")
+    before = content()
+    [ran] = run(desk, "encoded/n.ipynb", f"{JIGSAW} --workspace b")
+    said = "/home/alice/encoded/b.xml is not in UTF-8, so it holds no blocks of this editor: choose another name with --workspace.\n"
+    assert (ran.page, ran.said, content()) == (None, said, before)
+    # The same once the editor is there.
+    notebook = begin(desk, "encoded/later.ipynb", JIGSAW)
+    notebook.run()
+    notebook.editor().shown()
+    notebook.save()
+    content = latin(desk, "encoded/later-blocks.xml")
+    notebook.reload()
+    editor = notebook.editor().shown()
+    words = "The server answers 400 for the saved blocks, so nothing will be saved until you reload this page."
+    expect(notebook.printed()).to_have_text(f"{words}\n")
+    editor.drag("Text", 0, 300, 120)
+    expect(notebook.printed()).to_have_text(f"{words}\n{words}\n")
+    assert content() == before
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
 
 from tests.harness.browsers import other_web
-from tests.harness.machines import deployment, engine, images
+from tests.harness.machines import beside, deployment, engine, images
 from tests.harness.machines.deployment import URL
 from tests.harness.manifest import EVERY_PROXY, NEWEST, PUBLISHED, VALUES, Files
 from tests.harness.pairs import WHOLE
@@ -393,8 +393,8 @@ class Desk:
         return path
 
     def own_magic(self, folder: str, user: str = "alice") -> None:
-        """Let notebooks of a folder have MetaKernel's own %jigsaw: a kernel finds modules in its folder first."""
-        self.put(f"{folder}/jigsaw_magic.py", "from metakernel.magics.jigsaw_magic import register_magics\n", user)
+        """Let notebooks of a folder have MetaKernel's own %jigsaw."""
+        beside.magic(self.hub.machine, f"/home/{user}/{folder}", "from metakernel.magics.jigsaw_magic import register_magics\n", user)
 
     def put(self, path: str, content: str, user: str = "alice") -> None:
         """Put a file below a user's home, as their own."""

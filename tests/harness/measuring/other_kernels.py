@@ -60,6 +60,7 @@ KERNELS = {
             "after": "kept 1",
         },
         program="GNU Octave",
+        environment={"OCTAVE_INITFILE": "${HOME}/.octaverc"},
         version="octave --no-gui --version | head -n 1",
         draws="image/png",
     ),

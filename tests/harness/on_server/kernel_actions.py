@@ -25,9 +25,9 @@ class Silent(Exception):
 class Kernel:
     """A kernel of a user's, started behind the hub and the reverse proxy, with its WebSocket."""
 
-    def __init__(self, hub: hubcheck.Hub):
+    def __init__(self, hub: hubcheck.Hub, known: str = ""):
         self.hub = hub
-        self.id = max(hub.json("GET", f"{hub.server}api/kernels"), key=lambda kernel: kernel["last_activity"])["id"]
+        self.id = known or max(hub.json("GET", f"{hub.server}api/kernels"), key=lambda kernel: kernel["last_activity"])["id"]
 
     def send(self, channel: str, kind: str, content: dict) -> str:
         """Send a message; its id."""
@@ -159,6 +159,23 @@ def interrupted(url: str, user: str, name: str, code: str, after: str) -> list[d
     try:
         kernel = Kernel(hub)
         return [kernel.run(code, interrupt=True), kernel.run(after)]
+    finally:
+        user_actions.leave(hub)
+
+
+def beside(url: str, user: str, name: str, path: str, *codes: str) -> list[dict]:
+    """What comes of cells of a notebook, by its path in the user's home. Without cells, its kernel starts and says what it is."""
+    hub = user_actions.enter(url, user, "--keep-server")
+    try:
+        asked = {"path": path, "type": "notebook", "name": "", "kernel": {"name": name}}
+        known = hub.json("POST", f"{hub.server}api/sessions", (201,), json=asked)["kernel"]["id"]
+        hub.channel.close()
+        hub.channel = hub.socket(f"{hub.server}api/kernels/{known}/channels")
+        kernel = Kernel(hub, known)
+        kernel.ask("kernel_info", {})
+        told = [kernel.run(code) for code in codes]
+        hub.request("DELETE", f"{hub.server}api/kernels/{known}", (204,))
+        return told
     finally:
         user_actions.leave(hub)
 

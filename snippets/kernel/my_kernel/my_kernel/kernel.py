@@ -19,9 +19,10 @@ class MyKernel(MetaKernel):
         "file_extension": ".py",
         "pygments_lexer": "python3",
     }
-    # `install` writes this as kernel.json. Without it, `install` fails with an AttributeError.
+    # `install` writes this as kernel.json. Without it, `install` fails with an AttributeError. Without -P, Python would look for the
+    # kernel in the notebook's folder first, where somebody else may have put a my_kernel.py.
     kernel_json = {
-        "argv": [sys.executable, "-m", "my_kernel", "-f", "{connection_file}"],
+        "argv": [sys.executable, "-P", "-m", "my_kernel", "-f", "{connection_file}"],
         "display_name": "My Kernel",
         "language": "python",
         "name": "my_kernel",
@@ -37,6 +38,9 @@ class MyKernel(MetaKernel):
 
     def do_execute_direct(self, code, silent=False):
         """Run the cell; the value of a last expression is the cell's result."""
+        # Cells can import what lies beside the notebook. It comes last, so nothing there replaces a module of Python's.
+        if "" not in sys.path:
+            sys.path.append("")
         try:
             body = ast.parse(code).body
             last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
