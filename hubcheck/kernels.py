@@ -110,9 +110,12 @@ def execute(hub: Hub, code: str, until: str = "") -> str:
             message = json.loads(hub.channel.recv())
         except websocket.WebSocketTimeoutException:
             raise Failed(f"the kernel did not answer in {hub.options.timeout:g} s") from None
+        body = message["content"]
+        # The user's server says so of its kernel, whoever has asked it for something.
+        if message["msg_type"] == "status" and body["execution_state"] in ("restarting", "dead"):
+            raise Failed("the kernel ended while it computed")
         if message.get("parent_header", {}).get("msg_id") != identity:
             continue
-        body = message["content"]
         said += body.get("text", "") + body.get("data", {}).get("text/plain", "") + body.get("data", {}).get("application/javascript", "")
         if message["msg_type"] == "error":
             return f"{said}{body['ename']}: {body['evalue']}"

@@ -198,6 +198,14 @@ troubleshooting/jupyterlab-stays-blank server_spawns
     Evaluating a string as JavaScript violates the following Content Security … an allowed source of script: default-src 'self'".
     a policy refuses JupyterLab's scripts: Content-Security-Policy: …default-src 'self'
     Cause: The reverse proxy, or something in front of it, adds a Content-Security-Policy under which JupyterLab's pages stay blank.
+troubleshooting/kernel-appears-to-have-died kernel_computes
+    Kernel Restarting
+    The kernel for ….ipynb appears to have died. It will restart automatically.
+    AsyncIOLoopKernelRestarter: restarting kernel (…), new random ports
+    kernel … restarted
+    the kernel ended while it computed
+    One of these: (1) The user's server and its kernels took more memory than … has. (3) The kernel's program ended by itself.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME says "killed by the OOM killer" if it is one of the first two.
 troubleshooting/kernel-not-in-the-launcher kernel_listed
     Notebook Python 3 (ipykernel) Console Python 3 (ipykernel) Other
     … is not among the kernels: python3
@@ -360,6 +368,8 @@ deploy/existing-site#2-reload-the-web-server
     unknown log format "jupyterhub" in …/….conf:…
 deploy/certificate#1-fetch-the-certificate
     Certbot failed to authenticate some domains
+deploy/faults#when-a-kernel-takes-all-memory
+    jupyter-….service: A process of this unit has been killed by the OOM killer.
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open

@@ -498,7 +498,7 @@ AT_A_PROVIDER: list[tuple[str, str | OneOf, str]] = [
 
 
 # CAUSES AT THE HUB
-# What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each.
+# What can be seen in answers of the hub's API, the login, a user's server, its page, and the causes of each.
 
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
@@ -698,6 +698,14 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         ),
         "troubleshooting/getpwnam-name-not-found",
     ),
+]
+
+
+# CAUSES IN A SERVER
+# What can be seen in the start of a user's server, its policies, its kernels and its files, and the causes of each.
+
+# Rows as those of ON_THE_WAY, and looked at last.
+IN_A_SERVER: list[tuple[str, str | OneOf, str]] = [
     (
         r"Unhandled error starting server",
         OneOf(
@@ -859,6 +867,18 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/error-starting-kernel",
     ),
     (
+        r"the kernel ended while it computed",
+        OneOf(
+            (
+                "The user's server and its kernels took more memory than c.Spawner.mem_limit allows, and Linux ended the kernel.",
+                "All servers together took more than jupyter.slice allows, or than the machine has.",
+                "The kernel's program ended by itself.",
+            ),
+            'journalctl --namespace "*" --unit jupyter-NAME says "killed by the OOM killer" if it is one of the first two.',
+        ),
+        "troubleshooting/kernel-appears-to-have-died",
+    ),
+    (
         r"the kernel did not answer|channels: the WebSocket does not open",
         OneOf(
             (
@@ -972,7 +992,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
 # VERDICTS
 # From what was seen to a verdict: the cause, how certain it is, and the page to read.
 
-CAUSES = [*AT_A_PROVIDER, *ON_THE_WAY, *AT_THE_HUB]
+CAUSES = [*AT_A_PROVIDER, *ON_THE_WAY, *AT_THE_HUB, *IN_A_SERVER]
 
 
 def fitting(text: str, proxy: str) -> str:
@@ -1839,9 +1859,12 @@ def execute(hub: Hub, code: str, until: str = "") -> str:
             message = json.loads(hub.channel.recv())
         except websocket.WebSocketTimeoutException:
             raise Failed(f"the kernel did not answer in {hub.options.timeout:g} s") from None
+        body = message["content"]
+        # The user's server says so of its kernel, whoever has asked it for something.
+        if message["msg_type"] == "status" and body["execution_state"] in ("restarting", "dead"):
+            raise Failed("the kernel ended while it computed")
         if message.get("parent_header", {}).get("msg_id") != identity:
             continue
-        body = message["content"]
         said += body.get("text", "") + body.get("data", {}).get("text/plain", "") + body.get("data", {}).get("application/javascript", "")
         if message["msg_type"] == "error":
             return f"{said}{body['ename']}: {body['evalue']}"
@@ -2270,6 +2293,14 @@ troubleshooting/jupyterlab-stays-blank server_spawns
     Evaluating a string as JavaScript violates the following Content Security … an allowed source of script: default-src 'self'".
     a policy refuses JupyterLab's scripts: Content-Security-Policy: …default-src 'self'
     Cause: The reverse proxy, or something in front of it, adds a Content-Security-Policy under which JupyterLab's pages stay blank.
+troubleshooting/kernel-appears-to-have-died kernel_computes
+    Kernel Restarting
+    The kernel for ….ipynb appears to have died. It will restart automatically.
+    AsyncIOLoopKernelRestarter: restarting kernel (…), new random ports
+    kernel … restarted
+    the kernel ended while it computed
+    One of these: (1) The user's server and its kernels took more memory than … has. (3) The kernel's program ended by itself.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME says "killed by the OOM killer" if it is one of the first two.
 troubleshooting/kernel-not-in-the-launcher kernel_listed
     Notebook Python 3 (ipykernel) Console Python 3 (ipykernel) Other
     … is not among the kernels: python3
@@ -2432,6 +2463,8 @@ deploy/existing-site#2-reload-the-web-server
     unknown log format "jupyterhub" in …/….conf:…
 deploy/certificate#1-fetch-the-certificate
     Certbot failed to authenticate some domains
+deploy/faults#when-a-kernel-takes-all-memory
+    jupyter-….service: A process of this unit has been killed by the OOM killer.
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open

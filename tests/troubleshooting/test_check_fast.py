@@ -786,6 +786,17 @@ def closed_when_idle(place, replay):
     kept["frames"] = [*kept["frames"][: sent[1]], ["closed", ""]]
 
 
+def ended(state):
+    """The kernel ends while it computes: the user's server says so, in answer to nobody."""
+
+    def made(place, replay):
+        kept, (asked, *_) = channel(replay)
+        status = {"parent_header": {}, "msg_type": "status", "content": {"execution_state": state}}
+        kept["frames"] = [*kept["frames"][: asked + 1], ["received", json.dumps(status)]]
+
+    return made
+
+
 def cut_off(place, replay):
     """The connection ends in the middle of an upload."""
     replay.cut = "/large.bin"
@@ -863,6 +874,7 @@ FAULTS = {
     "invalid-username-or-password": (at("POST", "/hub/login", WRONG_PASSWORD), []),
     "jigsaw-urlopen-error": (says_to_jigsaw("<urlopen error [Errno -2] Name or service not known>"), []),
     "jupyterlab-stays-blank": (at("GET", "/user/alice/lab", at_home), []),
+    "kernel-appears-to-have-died": (ended("restarting"), []),
     "kernel-not-in-the-launcher": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
     "kernel-restarts-for-ever": (at("GET", CHANNELS, Answer(silent=True)), ["--timeout", "0.8"]),
     "kernel-that-only-root-sees": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
@@ -1332,6 +1344,16 @@ def test_the_kernel_that_does_not_answer_is_told_with_the_seconds(place):
     run = climb(place, replay, "--timeout", "0.8")
     assert (run.last["rung"], run.last["said"]) == ("kernel_computes", "the kernel did not answer in 0.8 s")
     assert run.last["page"] == "troubleshooting/kernel-restarts-for-ever"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("dead", "the kernel ended while it computed"), ("busy", "the kernel did not answer in 0.8 s")]
+)
+def test_what_the_server_says_of_its_kernel_counts_whoever_has_asked(place, state, said):
+    replay = Replay.of("user")
+    ended(state)(place, replay)
+    run = climb(place, replay, "--timeout", "0.8")
+    assert (run.last["rung"], run.last["said"]) == ("kernel_computes", said)
 
 
 @pytest.mark.parametrize("status", [403, 404])
