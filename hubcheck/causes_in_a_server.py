@@ -85,7 +85,7 @@ IN_A_SERVER: list[tuple[str, str | OneOf, str]] = [
                 "systemd did not start the user's server.",
                 "The start took longer than c.Spawner.start_timeout allows, such as that of a job that waits for a node.",
             ),
-            "the hub's log says why in systemd's words, such as \"Unknown assignment\", if it is the first.",
+            'the hub\'s log says why in systemd\'s words, such as "Unknown assignment" or "Failed to find executable", if it is the first.',
         ),
         "troubleshooting/unknown-assignment",
     ),

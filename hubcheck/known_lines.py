@@ -237,6 +237,13 @@ troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
     To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
+troubleshooting/no-such-file-jupyterhub-singleuser server_spawns troubleshooting/unknown-assignment
+    Spawn failed:
+    Failed to find executable …/jupyterhub-singleuser: No such file or directory
+    …'s server failed to start in … seconds, giving up.
+    the server does not start: Spawn failed:
+    One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
+    To decide: the hub's log says why in systemd's words, such as "Unknown … "Failed to find executable", if it is the first.
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
@@ -320,7 +327,7 @@ troubleshooting/unknown-assignment server_spawns
     …'s server failed to start in … seconds, giving up.
     the server does not start: Spawn failed:
     One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
-    To decide: the hub's log says why in systemd's words, such as "Unknown assignment", if it is the first.
+    To decide: the hub's log says why in systemd's words, such as "Unknown … "Failed to find executable", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
     nginx: configuration file …/….conf test failed
@@ -368,8 +375,11 @@ deploy/existing-site#2-reload-the-web-server
     unknown log format "jupyterhub" in …/….conf:…
 deploy/certificate#1-fetch-the-certificate
     Certbot failed to authenticate some domains
-deploy/faults#when-a-kernel-takes-all-memory
+troubleshooting/kernel-appears-to-have-died#what-you-see
     jupyter-….service: A process of this unit has been killed by the OOM killer.
+troubleshooting/address-already-in-use#failed-to-bind-hub
+    Failed to bind hub to http://…/hub/
+    OSError: [Errno 98] Address already in use
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open

@@ -737,6 +737,7 @@ def starting(*events):
 
 LATE = "Spawn failed: Server at http://127.0.0.1:41209/jupyter/user/alice/api didn't respond in 30 seconds"
 GAVE_UP = starting((0, '{"message": "Server requested"}'), (0, json.dumps({"failed": True, "message": LATE})))
+NO_REASON = starting((0, '{"message": "Server requested"}'), (0, '{"failed": true, "message": "Spawn failed: "}'))
 ONLY_PYTHON = Answer(
     headers=(("Content-Type", "application/json"),),
     body=b'{"default": "python3", "kernelspecs": {"python3": {"name": "python3", "spec": {"display_name": "Python 3 (ipykernel)"}}}}',
@@ -880,6 +881,7 @@ FAULTS = {
     "kernel-that-only-root-sees": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
     "no-home-directory": (GAVE_UP, []),
     "no-space-left-on-device": (GAVE_UP, []),
+    "no-such-file-jupyterhub-singleuser": (NO_REASON, []),
     "not-found-for-an-encoded-slash": (
         at("GET", "%2Fa%20b%25c%23d%2Be%27f%20%C3%BC%E6%BC%A2.txt", pages(404, "Not Found", APACHE_404)),
         [],
@@ -896,7 +898,7 @@ FAULTS = {
     "request-entity-too-large": (at("PUT", "/large.bin", nginx(413, "Request Entity Too Large")), []),
     "scripts-are-not-found": (at("GET", "/static/lab/main.", nginx(404, "Not Found")), []),
     "server-did-not-respond-in-time": (GAVE_UP, []),
-    "unknown-assignment": (starting((0, '{"message": "Server requested"}'), (0, '{"failed": true, "message": "Spawn failed: "}')), []),
+    "unknown-assignment": (NO_REASON, []),
     "unknown-directive-ssl": (refused("nginx"), []),
     "unsafe-url-with-3f": (at("GET", "/api/hubcheck%20%3F", apache(403, "Forbidden")), []),
     "upload-breaks-off": (cut_off, ["--megabytes", "20"]),
