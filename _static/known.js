@@ -174,7 +174,8 @@ addEventListener("DOMContentLoaded", () => {
   // A link to a page, with the words that this page has for it.
   const link = (page) => {
     const [path, anchor] = page.split("#");
-    const href = new URL(path.startsWith("troubleshooting/") ? `../${path}/index.html` : `../${path}.html${anchor ? `#${anchor}` : ""}`, location.href).href;
+    const file = path.startsWith("troubleshooting/") ? `${path}/index.html` : `${path}.html`;
+    const href = new URL(`../${file}${anchor ? `#${anchor}` : ""}`, location.href).href;
     const same = [...document.querySelectorAll("article a.reference")].find((one) => one.href === href && !list.contains(one));
     const element = made("a", same ? same.textContent : page);
     element.href = href;

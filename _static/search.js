@@ -1,15 +1,15 @@
-// The site's own search: pages ranked by the words that lie in search-index.js, and the page of results.
+// The site's own search: pages ranked by the words in search-index.js, and the page of results.
 // Because there is a `Search`, Sphinx does not mark the words of the query before on this page.
 const Search = (() => {
-  // Of a query: words that are looked for, and letters of one.
+  // Of a query: words, and letters of one.
   const MOST = 40, LONGEST = 40;
   // Results at a time, and letters of an excerpt.
   const SHOWN = 10, EXCERPT = 180;
   // What words count by where they are.
   const FIELDS = { title: 4, headings: 2, names: 5, text: 1 };
-  // What counts less: the beginning of a word, and a word that is spelt nearly so; and what a whole name adds.
+  // What counts less: the beginning of a word, one spelt nearly so; and what a whole name adds.
   const PREFIX = 0.375, FUZZY = 0.45, CALLED = 0.5;
-  // BM25's usual numbers: when more of the same word adds little, how much a long text takes away, and what each word adds.
+  // BM25's usual numbers.
   const K = 1.2, B = 0.7, D = 0.5;
 
   const stemmer = new Stemmer();
@@ -62,7 +62,7 @@ const Search = (() => {
   // On how many pages a word is, by itself.
   const pagesWith = (word) => new Set(Object.values(index.get(word) ?? {}).flatMap((times) => [...times.keys()])).size;
 
-  // What an unknown word may be: two letters of it have changed places, or it is two words here, such as "time zone".
+  // What an unknown word may be: two letters changed places, or two words here, such as "time zone".
   const mended = (word) => {
     for (let at = 1; at < word.length; at++) {
       const swapped = term(word.slice(0, at - 1) + word[at] + word[at - 1] + word.slice(at + 1));
@@ -87,7 +87,7 @@ const Search = (() => {
     return [...found].slice(0, MOST);
   };
 
-  // The share of a query's words that the longest name has which the query holds whole.
+  // The share of a query's words in the longest name that it holds whole.
   for (const page of pages) {
     const below = page.headings.flatMap(({ heading, names }) => [heading, ...names.split(", ")]);
     page.called = [page.title, ...page.own.split(", "), ...below].map((name) => [...new Set(split(name).map(term).filter(Boolean))]);
@@ -97,7 +97,7 @@ const Search = (() => {
     return Math.max(0, ...whole.map((name) => name.length)) / words.size;
   };
 
-  // The best heading of a page for the words that it was found by, if its title has fewer of them.
+  // A page's best heading for its found words, if its title has fewer of them.
   const headingFor = (page, words) => {
     const count = (text) => new Set(split(text).map(term).filter((word) => words.has(word))).size;
     const own = count(`${page.title} ${page.own}`);
@@ -109,7 +109,7 @@ const Search = (() => {
     return best;
   };
 
-  // The words of the index that a word of a query may mean, with what each counts: itself, those that begin with it, and, if the
+  // The index's words that a word may mean, with what each counts: itself, those that begin with it, and, if the
   // index does not have it, those that are spelt nearly the same.
   const meant = (word) => {
     const found = new Map();
@@ -122,7 +122,7 @@ const Search = (() => {
     return found;
   };
 
-  // Adds to what each page is worth (Okapi BM25, by field), and to the words that it was found by.
+  // Adds to each page's worth (Okapi BM25, by field), and to its found words.
   const weigh = (word, share, into) => {
     const many = common.has(word) ? pages.length / 2 : pagesWith(word);
     const rare = Math.log(1 + (pages.length - many + 0.5) / (many + 0.5));
@@ -176,7 +176,7 @@ const Search = (() => {
     return made;
   };
 
-  // The piece of a page, below a heading if one was found, that has the most of the words; rare words count more.
+  // The piece of a page, below a heading if one was found, with most of the words; rare ones count more.
   const weight = (word) => 1 / (1 + pagesWith(word));
   const excerpt = (found, { place, words }) => {
     const section = place && found.getElementById(place);
@@ -212,7 +212,7 @@ const Search = (() => {
     return row;
   };
 
-  // Whether a query is a line that somebody has copied: in quotes, long, or of several words with the signs that logs have.
+  // Whether a query is a copied line: in quotes, long, or of several words with the signs that logs have.
   const QUOTED = /^["“].+["”]$|"\S+\s[^"]*"/, SIGN = /[[\]{}<>=|\\(]|\w\/\w|\d:\d\d|\w:\s/;
   const isLine = (query) => query.length > 80 || QUOTED.test(query) || (SIGN.test(query) && /\s/.test(query));
 
@@ -242,7 +242,7 @@ const Search = (() => {
     if (results.length) said.textContent = results.length === 1 ? "One page." : `${results.length} pages, the best first.`;
     else if (split(query).some((word) => term(word))) said.textContent = "No page has these words. Try other words for the same thing.";
     else said.textContent = "Type a word to look for: a directive, a number, or what you see.";
-    // Sphinx marks these words on the page that is opened next; it fails where a word is in the title of a symbol.
+    // Sphinx marks these words on the next page; it fails where a word is in a symbol's title.
     const titles = [...document.querySelectorAll("svg title")].map((title) => title.textContent.toLowerCase()).join("\n");
     const marks = split(query).filter((word) => word.length > 2 && !stopwords.has(word) && !titles.includes(word));
     try { localStorage.setItem("sphinx_highlight_terms", marks.slice(0, MOST).join(" ")); } catch { /* storage is blocked */ }
@@ -252,7 +252,7 @@ const Search = (() => {
   let begun = null;
   const begin = () => {
     const query = new URLSearchParams(location.search).get("q") ?? new URLSearchParams(location.hash.slice(1)).get("q");
-    // "Skip to content" changes the hash too: answers that are shown stay, and so does the focus on one of them.
+    // "Skip to content" changes the hash too: answers and their focus stay.
     if (query === null || query === begun) return;
     begun = query;
     for (const field of document.querySelectorAll("input[name=q]")) field.value = query;

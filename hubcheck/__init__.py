@@ -8,6 +8,7 @@ PARTS = (
     "causes_on_the_way",
     "causes_at_a_provider",
     "causes_at_the_hub",
+    "causes_in_a_server",
     "other_proxies",
     "verdicts",
     "responses",

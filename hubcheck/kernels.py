@@ -110,13 +110,16 @@ def execute(hub: Hub, code: str, until: str = "") -> str:
             message = json.loads(hub.channel.recv())
         except websocket.WebSocketTimeoutException:
             raise Failed(f"the kernel did not answer in {hub.options.timeout:g} s") from None
+        kind, body = message.get("msg_type"), message.get("content", {})
+        # The user's server says so of its kernel, whoever has asked it for something.
+        if kind == "status" and body.get("execution_state") in ("restarting", "dead"):
+            raise Failed("the kernel ended while it computed")
         if message.get("parent_header", {}).get("msg_id") != identity:
             continue
-        body = message["content"]
         said += body.get("text", "") + body.get("data", {}).get("text/plain", "") + body.get("data", {}).get("application/javascript", "")
-        if message["msg_type"] == "error":
+        if kind == "error":
             return f"{said}{body['ename']}: {body['evalue']}"
-        if (until and until in said) or (message["msg_type"] == "status" and body["execution_state"] == "idle"):
+        if (until and until in said) or (kind == "status" and body["execution_state"] == "idle"):
             return said
 
 

@@ -198,6 +198,14 @@ troubleshooting/jupyterlab-stays-blank server_spawns
     Evaluating a string as JavaScript violates the following Content Security … an allowed source of script: default-src 'self'".
     a policy refuses JupyterLab's scripts: Content-Security-Policy: …default-src 'self'
     Cause: The reverse proxy, or something in front of it, adds a Content-Security-Policy under which JupyterLab's pages stay blank.
+troubleshooting/kernel-appears-to-have-died kernel_computes
+    Kernel Restarting
+    The kernel for ….ipynb appears to have died. It will restart automatically.
+    AsyncIOLoopKernelRestarter: restarting kernel (…), new random ports
+    kernel … restarted
+    the kernel ended while it computed
+    One of these: (1) The user's server and its kernels took more memory than … has. (3) The kernel's program ended by itself.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME says "killed by the OOM killer" if it is one of the first two.
 troubleshooting/kernel-not-in-the-launcher kernel_listed
     Notebook Python 3 (ipykernel) Console Python 3 (ipykernel) Other
     … is not among the kernels: python3
@@ -229,6 +237,13 @@ troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
     To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
+troubleshooting/no-such-file-jupyterhub-singleuser server_spawns troubleshooting/unknown-assignment
+    Spawn failed:
+    Failed to find executable …/jupyterhub-singleuser: No such file or directory
+    …'s server failed to start in … seconds, giving up.
+    the server does not start: Spawn failed:
+    One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
+    To decide: the hub's log says why in systemd's words, such as "Unknown … "Failed to find executable", if it is the first.
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
@@ -312,7 +327,7 @@ troubleshooting/unknown-assignment server_spawns
     …'s server failed to start in … seconds, giving up.
     the server does not start: Spawn failed:
     One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
-    To decide: the hub's log says why in systemd's words, such as "Unknown assignment", if it is the first.
+    To decide: the hub's log says why in systemd's words, such as "Unknown … "Failed to find executable", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
     nginx: configuration file …/….conf test failed
@@ -361,6 +376,11 @@ deploy/existing-site#2-reload-the-web-server
     unknown log format "jupyterhub" in …/….conf:…
 deploy/certificate#1-fetch-the-certificate
     Certbot failed to authenticate some domains
+troubleshooting/kernel-appears-to-have-died#what-you-see
+    jupyter-….service: A process of this unit has been killed by the OOM killer.
+troubleshooting/address-already-in-use#failed-to-bind-hub
+    Failed to bind hub to http://…/hub/
+    OSError: [Errno 98] Address already in use
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open

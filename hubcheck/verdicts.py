@@ -6,10 +6,11 @@ import re
 
 from .causes_at_a_provider import AT_A_PROVIDER
 from .causes_at_the_hub import AT_THE_HUB
+from .causes_in_a_server import IN_A_SERVER
 from .causes_on_the_way import ON_THE_WAY, OneOf
 from .other_proxies import OTHER_PROXIES
 
-CAUSES = [*AT_A_PROVIDER, *ON_THE_WAY, *AT_THE_HUB]
+CAUSES = [*AT_A_PROVIDER, *ON_THE_WAY, *AT_THE_HUB, *IN_A_SERVER]
 
 
 def fitting(text: str, proxy: str) -> str:

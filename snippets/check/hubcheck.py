@@ -498,7 +498,7 @@ AT_A_PROVIDER: list[tuple[str, str | OneOf, str]] = [
 
 
 # CAUSES AT THE HUB
-# What can be seen in answers of the hub's API, the login, a user's server, its kernels, policies and files, and the causes of each.
+# What can be seen in answers of the hub's API, the login, a user's server, its page, and the causes of each.
 
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
@@ -698,6 +698,14 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         ),
         "troubleshooting/getpwnam-name-not-found",
     ),
+]
+
+
+# CAUSES IN A SERVER
+# What can be seen in the start of a user's server, its policies, its kernels and its files, and the causes of each.
+
+# Rows as those of ON_THE_WAY, and looked at last.
+IN_A_SERVER: list[tuple[str, str | OneOf, str]] = [
     (
         r"Unhandled error starting server",
         OneOf(
@@ -777,7 +785,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
                 "systemd did not start the user's server.",
                 "The start took longer than c.Spawner.start_timeout allows, such as that of a job that waits for a node.",
             ),
-            "the hub's log says why in systemd's words, such as \"Unknown assignment\", if it is the first.",
+            'the hub\'s log says why in systemd\'s words, such as "Unknown assignment" or "Failed to find executable", if it is the first.',
         ),
         "troubleshooting/unknown-assignment",
     ),
@@ -857,6 +865,18 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
             "the words after the semicolon: [Errno 2] is the first, [Errno 13] the second.",
         ),
         "troubleshooting/error-starting-kernel",
+    ),
+    (
+        r"the kernel ended while it computed",
+        OneOf(
+            (
+                "The user's server and its kernels took more memory than c.Spawner.mem_limit allows, and Linux ended the kernel.",
+                "All servers together took more than jupyter.slice allows, or than the machine has.",
+                "The kernel's program ended by itself.",
+            ),
+            'journalctl --namespace "*" --unit jupyter-NAME says "killed by the OOM killer" if it is one of the first two.',
+        ),
+        "troubleshooting/kernel-appears-to-have-died",
     ),
     (
         r"the kernel did not answer|channels: the WebSocket does not open",
@@ -972,7 +992,7 @@ OTHER_PROXIES: dict[str, dict[str, str]] = {
 # VERDICTS
 # From what was seen to a verdict: the cause, how certain it is, and the page to read.
 
-CAUSES = [*AT_A_PROVIDER, *ON_THE_WAY, *AT_THE_HUB]
+CAUSES = [*AT_A_PROVIDER, *ON_THE_WAY, *AT_THE_HUB, *IN_A_SERVER]
 
 
 def fitting(text: str, proxy: str) -> str:
@@ -1839,13 +1859,16 @@ def execute(hub: Hub, code: str, until: str = "") -> str:
             message = json.loads(hub.channel.recv())
         except websocket.WebSocketTimeoutException:
             raise Failed(f"the kernel did not answer in {hub.options.timeout:g} s") from None
+        kind, body = message.get("msg_type"), message.get("content", {})
+        # The user's server says so of its kernel, whoever has asked it for something.
+        if kind == "status" and body.get("execution_state") in ("restarting", "dead"):
+            raise Failed("the kernel ended while it computed")
         if message.get("parent_header", {}).get("msg_id") != identity:
             continue
-        body = message["content"]
         said += body.get("text", "") + body.get("data", {}).get("text/plain", "") + body.get("data", {}).get("application/javascript", "")
-        if message["msg_type"] == "error":
+        if kind == "error":
             return f"{said}{body['ename']}: {body['evalue']}"
-        if (until and until in said) or (message["msg_type"] == "status" and body["execution_state"] == "idle"):
+        if (until and until in said) or (kind == "status" and body["execution_state"] == "idle"):
             return said
 
 
@@ -2270,6 +2293,14 @@ troubleshooting/jupyterlab-stays-blank server_spawns
     Evaluating a string as JavaScript violates the following Content Security … an allowed source of script: default-src 'self'".
     a policy refuses JupyterLab's scripts: Content-Security-Policy: …default-src 'self'
     Cause: The reverse proxy, or something in front of it, adds a Content-Security-Policy under which JupyterLab's pages stay blank.
+troubleshooting/kernel-appears-to-have-died kernel_computes
+    Kernel Restarting
+    The kernel for ….ipynb appears to have died. It will restart automatically.
+    AsyncIOLoopKernelRestarter: restarting kernel (…), new random ports
+    kernel … restarted
+    the kernel ended while it computed
+    One of these: (1) The user's server and its kernels took more memory than … has. (3) The kernel's program ended by itself.
+    To decide: journalctl --namespace "*" --unit jupyter-NAME says "killed by the OOM killer" if it is one of the first two.
 troubleshooting/kernel-not-in-the-launcher kernel_listed
     Notebook Python 3 (ipykernel) Console Python 3 (ipykernel) Other
     … is not among the kernels: python3
@@ -2301,6 +2332,13 @@ troubleshooting/no-space-left-on-device server_spawns troubleshooting/server-did
     the server does not start: Spawn failed: Server at http://…/user/…/api didn't respond in … seconds
     One of these: (1) The user's server takes longer to come up than c.Spawner.http_timeout allows. (2) It ends before.
     To decide: journalctl --namespace "*" --unit jupyter-NAME on the server: the … its home is missing, or closed to the user.
+troubleshooting/no-such-file-jupyterhub-singleuser server_spawns troubleshooting/unknown-assignment
+    Spawn failed:
+    Failed to find executable …/jupyterhub-singleuser: No such file or directory
+    …'s server failed to start in … seconds, giving up.
+    the server does not start: Spawn failed:
+    One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
+    To decide: the hub's log says why in systemd's words, such as "Unknown … "Failed to find executable", if it is the first.
 troubleshooting/not-found-for-an-encoded-slash upload_lands
     The requested URL was not found on this server.
     Apache Server at … Port …
@@ -2384,7 +2422,7 @@ troubleshooting/unknown-assignment server_spawns
     …'s server failed to start in … seconds, giving up.
     the server does not start: Spawn failed:
     One of these: (1) systemd did not start the user's server. (2) The start took … such as that of a job that waits for a node.
-    To decide: the hub's log says why in systemd's words, such as "Unknown assignment", if it is the first.
+    To decide: the hub's log says why in systemd's words, such as "Unknown … "Failed to find executable", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
     nginx: configuration file …/….conf test failed
@@ -2433,6 +2471,11 @@ deploy/existing-site#2-reload-the-web-server
     unknown log format "jupyterhub" in …/….conf:…
 deploy/certificate#1-fetch-the-certificate
     Certbot failed to authenticate some domains
+troubleshooting/kernel-appears-to-have-died#what-you-see
+    jupyter-….service: A process of this unit has been killed by the OOM killer.
+troubleshooting/address-already-in-use#failed-to-bind-hub
+    Failed to bind hub to http://…/hub/
+    OSError: [Errno 98] Address already in use
 deploy/configure-jupyterhub#address-and-base-url-one-option
     Both bind_url and ip/port/base_url have been configured
 jigsaw/limits#dialogs-of-the-browser-do-not-open

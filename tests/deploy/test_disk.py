@@ -1,4 +1,7 @@
-"""What a full disk does, and how a limit for each user prevents it (deploy/shares.md), on a machine with a Linux kernel of its own."""
+"""A full disk, a limit of it for each user, and what Linux and systemd say of a kernel that takes too much memory.
+
+On a machine with a Linux kernel of its own: in a container, a disk has no such limits, and systemd is not told of memory.
+"""
 
 import re
 
@@ -66,3 +69,33 @@ def test_with_a_limit_a_user_fills_their_share_alone_also_after_a_restart_of_the
     assert "✓ server_spawns" in again["bob"]
     assert "✗ server_spawns" in again["alice"]
     assert "[Errno 122] Disk quota exceeded" in again["journal"]
+
+
+# Linux's words for a limit of one user's server, and of all of them.
+ALICES, ALL = "oom_memcg=/jupyter.slice/jupyter-alice.service,", "oom_memcg=/jupyter.slice,"
+SMALLER = "sed --in-place 's/^c.Spawner.mem_limit = .*/c.Spawner.mem_limit = \"400M\"/' /etc/jupyterhub/jupyterhub_config.py\n"
+LARGE = ("--keep-server", "--until", "kernel_computes", "--code", "\"len(b'x' * 600000000)\"", "--expect", "600000000")
+
+
+def test_systemd_and_linux_say_which_limit_of_memory_a_kernel_has_reached(machine):
+    """On a machine with little memory, by smaller limits."""
+    page = (ROOT / "troubleshooting/kernel-appears-to-have-died/index.md").read_text("utf-8")
+    (line,) = re.findall(r"^jupyter-alice\.service: .*$", page, re.M)
+    (look,) = re.findall(r"^# (journalctl .*)$", page, re.M)
+    climb = own_kernel.climb("alice", *LARGE)
+    said = machine.run(
+        begin=f"{HOMES}{SMALLER}{START}",
+        alices=climb,
+        journal=JOURNAL,
+        linux=look,
+        more="systemctl set-property --runtime jupyter-alice MemoryMax=800M; systemctl set-property --runtime jupyter.slice MemoryMax=400M",
+        all=climb,
+        again=look,
+    )
+    for part in ("alices", "all"):
+        assert "the kernel ended while it computed" in said[part], said[part]
+    assert line in said["journal"].splitlines()
+    assert ALICES in said["linux"]
+    assert ALL not in said["linux"]
+    assert ALL in said["again"]
+    assert all(f"`{words.rstrip(',')}`" in page for words in (ALICES, ALL))

@@ -111,9 +111,10 @@ def test_the_entry_is_whole(entry):
         read = [line for place, _, line in entry.expected(proxy) if place == "check" and "Read: " in line]
         assert len(read) == 1, f"troubleshooting/{entry.name}/symptom.txt: not one 'Read: ' in [check] for {proxy}"
     made = [name for name in ("fix.diff", "fault.sh") if (entry.folder / name).exists()]
-    other = entry.about.get("certificate") or entry.about.get("balancer")
-    assert len(made) == (0 if other else 1), f"troubleshooting/{entry.name}: fix.diff or fault.sh, or a certificate or a balancer"
-    assert bool(entry.script("fault.sh")) == bool(entry.script("fix.sh")), f"troubleshooting/{entry.name}: fault.sh goes with fix.sh"
+    other = [entry.about.get(key) for key in ("certificate", "balancer", "cell")]
+    assert len(made) == (0 if any(other) else 1), f"troubleshooting/{entry.name}: fix.diff or fault.sh, or what its front matter names"
+    scripted = bool(entry.script("fault.sh") or entry.about.get("cell"))
+    assert scripted == bool(entry.script("fix.sh")), f"troubleshooting/{entry.name}: fault.sh, or a cell, goes with fix.sh"
 
 
 def test_the_check_names_nine_faults_of_ten():

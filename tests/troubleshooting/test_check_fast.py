@@ -737,6 +737,7 @@ def starting(*events):
 
 LATE = "Spawn failed: Server at http://127.0.0.1:41209/jupyter/user/alice/api didn't respond in 30 seconds"
 GAVE_UP = starting((0, '{"message": "Server requested"}'), (0, json.dumps({"failed": True, "message": LATE})))
+NO_REASON = starting((0, '{"message": "Server requested"}'), (0, '{"failed": true, "message": "Spawn failed: "}'))
 ONLY_PYTHON = Answer(
     headers=(("Content-Type", "application/json"),),
     body=b'{"default": "python3", "kernelspecs": {"python3": {"name": "python3", "spec": {"display_name": "Python 3 (ipykernel)"}}}}',
@@ -784,6 +785,17 @@ def closed_when_idle(place, replay):
     """The kernel's WebSocket is closed after the first answer."""
     kept, sent = channel(replay)
     kept["frames"] = [*kept["frames"][: sent[1]], ["closed", ""]]
+
+
+def ended(state):
+    """The kernel ends while it computes: the user's server says so, in answer to nobody."""
+
+    def made(place, replay):
+        kept, (asked, *_) = channel(replay)
+        status = {"parent_header": {}, "msg_type": "status", "content": {"execution_state": state}}
+        kept["frames"] = [*kept["frames"][: asked + 1], ["received", json.dumps(status)]]
+
+    return made
 
 
 def cut_off(place, replay):
@@ -863,11 +875,13 @@ FAULTS = {
     "invalid-username-or-password": (at("POST", "/hub/login", WRONG_PASSWORD), []),
     "jigsaw-urlopen-error": (says_to_jigsaw("<urlopen error [Errno -2] Name or service not known>"), []),
     "jupyterlab-stays-blank": (at("GET", "/user/alice/lab", at_home), []),
+    "kernel-appears-to-have-died": (ended("restarting"), []),
     "kernel-not-in-the-launcher": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
     "kernel-restarts-for-ever": (at("GET", CHANNELS, Answer(silent=True)), ["--timeout", "0.8"]),
     "kernel-that-only-root-sees": (at("GET", "/api/kernelspecs", ONLY_PYTHON), []),
     "no-home-directory": (GAVE_UP, []),
     "no-space-left-on-device": (GAVE_UP, []),
+    "no-such-file-jupyterhub-singleuser": (NO_REASON, []),
     "not-found-for-an-encoded-slash": (
         at("GET", "%2Fa%20b%25c%23d%2Be%27f%20%C3%BC%E6%BC%A2.txt", pages(404, "Not Found", APACHE_404)),
         [],
@@ -884,7 +898,7 @@ FAULTS = {
     "request-entity-too-large": (at("PUT", "/large.bin", nginx(413, "Request Entity Too Large")), []),
     "scripts-are-not-found": (at("GET", "/static/lab/main.", nginx(404, "Not Found")), []),
     "server-did-not-respond-in-time": (GAVE_UP, []),
-    "unknown-assignment": (starting((0, '{"message": "Server requested"}'), (0, '{"failed": true, "message": "Spawn failed: "}')), []),
+    "unknown-assignment": (NO_REASON, []),
     "unknown-directive-ssl": (refused("nginx"), []),
     "unsafe-url-with-3f": (at("GET", "/api/hubcheck%20%3F", apache(403, "Forbidden")), []),
     "upload-breaks-off": (cut_off, ["--megabytes", "20"]),
@@ -1332,6 +1346,16 @@ def test_the_kernel_that_does_not_answer_is_told_with_the_seconds(place):
     run = climb(place, replay, "--timeout", "0.8")
     assert (run.last["rung"], run.last["said"]) == ("kernel_computes", "the kernel did not answer in 0.8 s")
     assert run.last["page"] == "troubleshooting/kernel-restarts-for-ever"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("dead", "the kernel ended while it computed"), ("busy", "the kernel did not answer in 0.8 s")]
+)
+def test_what_the_server_says_of_its_kernel_counts_whoever_has_asked(place, state, said):
+    replay = Replay.of("user")
+    ended(state)(place, replay)
+    run = climb(place, replay, "--timeout", "0.8")
+    assert (run.last["rung"], run.last["said"]) == ("kernel_computes", said)
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -3,7 +3,8 @@
 A folder holds `index.md` (its front matter names the rung that breaks), `symptom.txt` (what is seen, by where), and the
 fault: `fix.diff`, from the broken files to the published ones, or `fault.sh` and `fix.sh`, which run on the server. Where the
 published files themselves do not fit, behind a `balancer`, the published difference leads to those that do. Where its front
-matter says that this is at `another address`, the difference was made, with the example's address left in it. With a `login` of
+matter says that this is at `another address`, the difference was made, with the example's address left in it. A `cell` that a user
+runs can be the fault by itself, and needs no other. With a `login` of
 `openid-connect`, the hub has that page's files, and its users log in at a provider; the check then comes without a user.
 
 `python -m tests.harness.measuring.atlas NAME...` makes the faults and prints all that is seen: what to write a symptom.txt from.
@@ -46,6 +47,7 @@ KEYS = {
     "address",
     "user",
     "check",
+    "cell",
     "needs",
     "balancer",
     "login",
@@ -488,7 +490,7 @@ class Visit:
             page.goto(f"{URL}user/{self.user}/lab?reset")
             return
         address = f"{URL}user/{self.user}/{APPLICATIONS['JupyterLab']}{self._notebook()}?reset"
-        if self.entry.rung == "blocks_shown":  # the kernel works
+        if self.entry.rung == "blocks_shown" or "cell" in self.entry.about:  # the kernel works
             user_browser.Notebook(page).load(lambda: page.goto(address)).run()
             return
         page.goto(address)
@@ -515,7 +517,7 @@ class Visit:
     def _notebook(self) -> str:
         """A notebook of one cell in the user's home; one with much output where saving is the matter."""
         outputs = [{"output_type": "stream", "name": "stdout", "text": "x" * 1_500_000}] if self.entry.rung == "upload_lands" else []
-        notebook = user_browser.document("%jigsaw Python" if self.entry.rung == "blocks_shown" else "6 * 7")
+        notebook = user_browser.document(self.entry.about.get("cell", "%jigsaw Python" if self.entry.rung == "blocks_shown" else "6 * 7"))
         notebook["cells"][0]["outputs"] = outputs
         name = "big.ipynb" if outputs else "first.ipynb"
         self.hub.machine.exec("sh", "-c", f"cat >~{self.user}/{name}", input=json.dumps(notebook), user=self.user)

@@ -64,11 +64,11 @@ def elsewhere() -> Iterable[tuple[str, str]]:
     """The lines that other pages are about, with those pages: (page, line). ValueError for a row of another kind."""
     table = (ATLAS / "index.md").read_text("utf-8").partition("## Elsewhere in this guide")[2]
     for row in re.findall(r"^\| .*\]\(.*$", table, re.M):
-        if not (found := re.fullmatch(r"\| (.*?) \| \[[^\]]*\]\(\.\./(\S+?)\.md(#\S+)?\) \|", row)):
+        if not (found := re.fullmatch(r"\| (.*?) \| \[[^\]]*\]\((?:\.\./(\S+?)|(\S+?)/index)\.md(#\S+)?\) \|", row)):
             raise ValueError(f"{ATLAS.name}/index.md: this row has no line and one link to a page: {row}")
-        cell, page, anchor = found.groups(default="")
+        cell, page, entry, anchor = found.groups(default="")
         for line in re.findall(r"`([^`]+)`", cell):
-            yield f"{page}{anchor}", line
+            yield f"{page or f'{ATLAS.name}/{entry}'}{anchor}", line
 
 
 def published() -> dict[str, list[str]]:

@@ -1,0 +1,1 @@
+systemctl set-property --runtime jupyter-alice.service MemoryMax=4G
