@@ -126,7 +126,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/address-already-in-use",
     ),
     (
-        r"hub/api -> 403\b.*" + BEFORE,
+        r"hub/(api|login) -> 403\b.*" + BEFORE,
         OneOf(
             (
                 "What answered lets only some addresses in, such as a balancer's. "
@@ -180,7 +180,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "deploy/check",
     ),
     (
-        r"hub/login -> 403",
+        r"hub/login -> 403.*\(from the hub\)",
         OneOf(
             (
                 "The password is wrong or has expired, or the system does not let the account in.",
@@ -355,7 +355,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/file-name-too-long",
     ),
     (
-        r"api/kernels -> 500",
+        r"api/kernels -> 500(?!.*; \[Errno (?!2\]|13\]))",
         OneOf(
             ("kernel.json names a program that is not there.", "kernel.json names one that this user may not run."),
             "the words after the semicolon: [Errno 2] is the first, [Errno 13] the second.",
