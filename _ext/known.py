@@ -42,8 +42,8 @@ class Measured(SphinxDirective):
         shares = {name: f"{share:.0%}" for name, share in seen.items() if "_" in name}
         return (
             f"On {row['date']}, the right page was among the answers for {shares['texts_among']} of {seen['texts']} whole texts and for "
-            f"{shares['lines_among']} of {seen['lines']} single lines. It was the first answer for {shares['texts_first']} and "
-            f"{shares['lines_first']}; pages that have the same lines share a place."
+            f"{shares['lines_among']} of {seen['lines']} single lines that not many faults write. It was the first answer for "
+            f"{shares['texts_first']} and {shares['lines_first']}; pages that have the same lines share a place."
         )
 
 

@@ -18,8 +18,9 @@ addEventListener("DOMContentLoaded", () => {
   const { table, rungs } = JSON.parse(document.getElementById("known").textContent);
   for (const line of table.split("\n")) {
     const [page, rung = "", ...named] = line.split(" ");
-    if (line.startsWith("    ")) rows.at(-1).patterns.push(line.slice(4));
-    else if (line) rows.push({ page, rung, patterns: rung ? (named.length ? named : [page]).map((name) => `Read: ${name}`) : [] });
+    if (/^  [ +] /.test(line)) rows.at(-1).patterns.push(line.slice(4));
+    if (line.startsWith("  + ")) rows.at(-1).beside.push(line.slice(4));
+    else if (line && line[0] !== " ") rows.push({ page, rung, beside: [], patterns: rung ? (named.length ? named : [page]).map((name) => `Read: ${name}`) : [] });
   }
   const published = new Map();
   for (const { patterns } of rows) for (const pattern of patterns) published.set(pattern, (published.get(pattern) ?? 0) + 1);
@@ -99,7 +100,7 @@ addEventListener("DOMContentLoaded", () => {
     const groups = new Map();
     for (const row of rows) {
       const hit = row.patterns.filter((pattern) => seen.has(pattern));
-      if (!hit.length) continue;
+      if (hit.every((pattern) => row.beside.includes(pattern))) continue; // such lines many faults write
       const key = [...hit].sort().join("\n");
       if (!groups.has(key)) groups.set(key, { hit, worth: 0, rows: [] });
       const group = groups.get(key);

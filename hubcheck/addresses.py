@@ -33,8 +33,8 @@ def resolve(entries: list[str]) -> None:
     """Make names lead to given addresses, in this process only; each entry is HOST:PORT:ADDRESS, and holds for ports without their own."""
     table: dict[tuple[str, int], str] = {}
     for host, port, address in (entry.split(":", 2) for entry in entries):
-        table[host, int(port)] = address
-        table.setdefault((host, 0), address)
+        table[host.lower(), int(port)] = address
+        table.setdefault((host.lower(), 0), address)
     ask = socket.getaddrinfo
 
     def answer(host, port, *rest, **more):

@@ -126,7 +126,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/address-already-in-use",
     ),
     (
-        r"hub/api -> 403\b.*" + BEFORE,
+        r"hub/(api|login) -> 403\b.*" + BEFORE,
         OneOf(
             (
                 "What answered lets only some addresses in, such as a balancer's. "
@@ -180,7 +180,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "deploy/check",
     ),
     (
-        r"hub/login -> 403",
+        r"hub/login -> 403.*\(from the hub\)",
         OneOf(
             (
                 "The password is wrong or has expired, or the system does not let the account in.",

@@ -159,7 +159,7 @@ IN_A_SERVER: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/file-name-too-long",
     ),
     (
-        r"api/kernels -> 500",
+        r"api/kernels -> 500(?!.*; \[Errno (?!2\]|13\]))",
         OneOf(
             ("kernel.json names a program that is not there.", "kernel.json names one that this user may not run."),
             "the words after the semicolon: [Errno 2] is the first, [Errno 13] the second.",

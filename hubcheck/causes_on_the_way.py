@@ -17,6 +17,8 @@ class OneOf(NamedTuple):
 
 # Who answers in the place of Jupyter: a reverse proxy, a balancer, a firewall, or nobody knows who.
 BEFORE = r"\(from (?!the hub|the user's server|JupyterHub's own proxy)[^()]*\)"
+# What a connection of the check's own says, not a spawner's or a kernel's in an answer.
+OWN = r"^(?!the server does not start|.* -> \d).*"
 # What a server says, why it says so (for certain, or one of several causes), and the page of the guide that tells what to do.
 # The first match counts.
 ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
@@ -79,7 +81,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/invalid-response-403-forbidden",
     ),
     (
-        r"^(PUT|DELETE) (.* -> 4(?!13).*" + BEFORE + "|.*closed connection without response)",
+        r"^(PUT|DELETE|POST(?= \S*hub/login)) (.* -> 4(?!13).*" + BEFORE + "|.*closed connection without response)",
         OneOf(
             (
                 "What answered lets only some methods of HTTP pass. {methods|nginx: limit_except. Apache: LimitExcept.} "
@@ -145,23 +147,23 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/port-8000-is-open",
     ),
     (
-        r"certificate has expired",
+        OWN + r"certificate has expired",
         OneOf(("The certificate has expired.", "This machine's clock is ahead."), "run date on this machine."),
         "troubleshooting/certificate-has-expired",
     ),
     (
-        r"certificate is not yet valid",
+        OWN + r"certificate is not yet valid",
         OneOf(("This machine's clock is behind.", "The certificate is for later."), "run date on this machine."),
         "troubleshooting/certificate-is-not-yet-valid",
     ),
     (
-        r"Hostname mismatch|IP address mismatch|doesn't match",
+        OWN + r"(?:Hostname mismatch|IP address mismatch|doesn't match)",
         "The certificate is for another name.",
         "troubleshooting/certificate-for-another-name",
     ),
     (
         # What OpenSSL says of a certificate under VERIFY_X509_STRICT alone, which Python sets since 3.13.
-        r"certificate verify failed: ((CA cert does not include|Using cert extension requires) |Missing .* Key Identifier|"
+        OWN + r"certificate verify failed: ((CA cert does not include|Using cert extension requires) |Missing .* Key Identifier|"
         r".* marked critical|Path length (invalid|given) |Key usage keyCertSign |(Issuer|Subject) name empty|"
         r"Empty Subject Alternative |Subject empty and |.* explicit ECC parameters|cert info signature and )",
         "Python 3.13 and newer refuse a certificate that departs from the standard in this way: the site's own, or its authority's. "
@@ -169,7 +171,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/certificate-is-not-trusted#only-new-pythons-refuse-it",
     ),
     (
-        r"certificate verify failed",
+        OWN + r"certificate verify failed",
         OneOf(
             (
                 "Nobody whom this machine trusts has signed the certificate. For one of your own: --ca-file.",
@@ -180,7 +182,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/certificate-is-not-trusted",
     ),
     (
-        r"NameResolution|Name or service not known|name resolution|getaddrinfo",
+        OWN + r"(?:NameResolution|Name or service not known|name resolution|getaddrinfo)",
         "The host name does not resolve on this machine.",
         "deploy/reverse-proxy",
     ),
@@ -195,7 +197,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/invalid-command-requestheader",
     ),
     (
-        r"Connection refused",
+        OWN + r"Connection refused",
         OneOf(
             ("The port is another one.", "The reverse proxy is not running.", "A firewall refuses."),
             "ss -ltn on the server shows which ports are open.",
@@ -203,7 +205,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/reverse-proxy",
     ),
     (
-        r"^(?!.* -> \d).*(SSL[:_ ]|TLS[:_ ]|wrong version number)",
+        OWN + r"(SSL[:_ ]|TLS[:_ ]|wrong version number)",
         OneOf(
             ("Another program than the reverse proxy listens on that port.", "The reverse proxy's site for that port does not use TLS."),
             "ss -ltnp on the server names the program.",
@@ -249,7 +251,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
-        r'Can "Upgrade" only to "WebSocket"|426 ',
+        r'Can "Upgrade" only to "WebSocket"|-> 426 ',
         "A reverse proxy on the way does not tunnel WebSockets. {upgrade|nginx: proxy_set_header Upgrade $http_upgrade and "
         "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.}",
         "troubleshooting/can-upgrade-only-to-websocket",
@@ -342,9 +344,15 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/cookies-without-secure",
     ),
     (
-        r"XSRF cookie does not match|a new XSRF cookie",
-        "The hub sees each request come from another address or browser. {address|nginx: proxy_set_header X-Real-IP $remote_addr. "
-        "Apache: RequestHeader set X-Real-IP.}",
+        r"XSRF cookie does not match|a new XSRF cookie|Login form invalid|'_xsrf' argument missing",
+        OneOf(
+            (
+                "The hub sees each request come from another address or browser. {address|nginx: proxy_set_header X-Real-IP "
+                "$remote_addr. Apache: RequestHeader set X-Real-IP.}",
+                "Something on the way drops cookies.",
+            ),
+            "look for Cookie in the files of the reverse proxy, and for a cache or a CDN in front of it. Without them, it is the first.",
+        ),
         "troubleshooting/xsrf-cookie-does-not-match",
     ),
     (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import suppress
 
 from .blocks import blocks_shown, hub_headers
 from .hub import Hub
@@ -94,8 +93,11 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
                 break
     finally:
         hub.options.tell("cleaning up" if hub.undo else "")
-        for step in reversed(hub.undo):
-            with suppress(*broken()):
-                step()
+        while hub.undo:
+            try:
+                hub.undo[-1]()
+            except broken() as failure:
+                hub.left.append(words(failure))
+            hub.undo.pop()
         hub.options.tell("")
     return results

@@ -12,7 +12,7 @@ import sys
 from functools import cached_property
 from urllib.parse import quote, urljoin, urlsplit
 
-from .addresses import astray
+from .addresses import astray, port_of
 from .libraries import requests, websocket
 from .responses import Failed, answered, excerpt, proxies, read, refusal, whose
 
@@ -27,9 +27,12 @@ class Hub:
     """
 
     def __init__(self, url: str, options: argparse.Namespace):
-        self.url = urlsplit(url)._replace(query="", fragment="").geturl().rstrip("/") + "/"
+        typed = urlsplit(url)
+        self.host = f"[{typed.hostname}]" if ":" in (typed.hostname or "") else typed.hostname
+        # As a browser sends it: the name in lower case, and no port that goes without saying.
+        port = "" if port_of(typed) == port_of(typed._replace(netloc="")) else f":{typed.port}"
+        self.url = typed._replace(netloc=f"{self.host}{port}", query="", fragment="").geturl().rstrip("/") + "/"
         self.parts = urlsplit(self.url)
-        self.host = f"[{self.parts.hostname}]" if ":" in (self.parts.hostname or "") else self.parts.hostname
         self.origin = f"{self.parts.scheme}://{self.parts.netloc}"
         self.base = self.parts.path
         self.home = self.url  # below which the user's server is: the hub's own address, or one with the user's own host name
@@ -40,6 +43,7 @@ class Hub:
         self.seen: set[str] = set()  # which reverse proxies answers have named
         self.version = ""  # of JupyterHub, once the hub has said it
         self.undo: list = []  # what takes away again what was made, last first
+        self.left: list[str] = []  # why some of it is still there
         self.stops = False  # whether the user's server is stopped at the end
         if options.token:
             self.session.headers["Authorization"] = f"token {options.token}"
@@ -146,6 +150,7 @@ class Hub:
         body = body or {"type": "file", "format": "text", "content": data}
         self.request("PUT", contents, expect=(200, 201), json=body, timeout=self.options.spawn_timeout)
         self.undo.append(lambda: self.request("DELETE", contents, expect=(204, 404)))
-        # Jupyter moves what is deleted to the user's bin; emptied first, it takes no room there.
-        self.undo.append(lambda: self.request("PUT", contents, expect=(200, 201), json=body | {"content": ""}))
+        if isinstance(data, bytes):
+            # Older hubs may let Jupyter keep what is deleted; emptied first, it takes no room there.
+            self.undo.append(lambda: self.request("PUT", contents, expect=(200, 201), json=body | {"content": ""}))
         return path

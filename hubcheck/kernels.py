@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from .hub import Hub
 from .libraries import websocket
-from .responses import Failed, excerpt, whose
+from .responses import JUPYTER, Failed, excerpt, whose
 
 
 def kernel_listed(hub: Hub):
@@ -59,7 +59,8 @@ def reason(hub: Hub) -> str:
     with suppress(ValueError, AttributeError):
         if answer.status_code >= 500:
             return f"; {answer.json().get('message')}"
-        hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/sessions/{answer.json().get('id')}", expect=(204, 404)))
+        session = answer.json().get("id")
+        hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/sessions/{session}", expect=(204, 404)))
     return ""
 
 
@@ -129,7 +130,7 @@ def handshake(hub: Hub):
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Origin": hub.origin}
     headers["Sec-WebSocket-Key"] = base64.b64encode(os.urandom(16)).decode()
     answer = hub.fetch("GET", hub.origin + path, headers=headers, allow_redirects=False)
-    if "X-JupyterHub-Version" not in answer.headers:
+    if whose(answer) not in JUPYTER:
         said = f"GET {path} -> {answer.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
         raise Failed(f"{said} (from {whose(answer)})")
     yield f"a WebSocket request reaches the hub -> {answer.status_code}; that it is upgraded, only a user sees"

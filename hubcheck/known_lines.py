@@ -1,7 +1,7 @@
 """For --log: a table of lines, made from the troubleshooting pages of the guide."""
 
 # The lines that this guide's pages of troubleshooting publish: "…" is what differs from hub to hub. Above them are the page, the rung
-# that breaks, and the page that hubcheck names where that is another.
+# that breaks, and the page that hubcheck names where that is another. Those after "+" count only beside another one of their row.
 KNOWN = r"""
 troubleshooting/address-already-in-use hub_answers
     Error code: 404
@@ -109,7 +109,7 @@ troubleshooting/err-too-many-redirects hub_answers
 troubleshooting/error-starting-kernel kernel_channel
     Error Starting Kernel
     [Errno 13] Permission denied: '…/python'
-    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+  + Failed to load resource: the server responded with a status of 500 (Internal Server Error)
     Failed to run command:
     PermissionError: [Errno 13] Permission denied: '…/python'
     500 POST …/user/…/api/sessions?…: [Errno 13] Permission denied: '…/python'
@@ -117,10 +117,10 @@ troubleshooting/error-starting-kernel kernel_channel
     To decide: the words after the semicolon: [Errno 2] is the first, [Errno 13] the second.
 troubleshooting/exception-occurred-in-preexec-fn server_spawns
     500 : Unhandled error starting server …
-    You can try restarting your server from the home page.
+  + You can try restarting your server from the home page.
     Unhandled error starting …'s server: Exception occurred in preexec_fn.
     subprocess.SubprocessError: Exception occurred in preexec_fn.
-    500 GET …/hub/spawn
+  + 500 GET …/hub/spawn
     One of these: (1) The hub starts servers itself, and its unit takes away the … systemd start the server, or the spawner failed.
     To decide: the hub's log says "Exception occurred in preexec_fn" if it is the first.
 troubleshooting/failed-at-step-chdir server_spawns troubleshooting/server-did-not-respond-in-time
@@ -135,7 +135,7 @@ troubleshooting/failed-to-start-proxy hub_answers troubleshooting/bad-gateway-or
     503 Service Temporarily Unavailable
     Failed to start proxy
     OSError: [Errno 28] No space left on device
-    jupyterhub.service: Main process exited, code=exited, status=…/FAILURE
+  + jupyterhub.service: Main process exited, code=exited, status=…/FAILURE
     One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
     To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
 troubleshooting/file-name-too-long kernel_channel
@@ -146,36 +146,36 @@ troubleshooting/forbidden-for-everybody hub_answers
     One of these: (1) What answered lets only some addresses in, such as a … 403. Apache: Require. (2) A firewall refuses.
     To decide: look for these words in the files of what answered. Without them, it is the second.
 troubleshooting/getpwnam-name-not-found login_works
-    Internal Server Error
-    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
-    Uncaught exception POST …/hub/login
+  + Internal Server Error
+  + Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+  + Uncaught exception POST …/hub/login
     KeyError: "getpwnam(): name not found: '…'"
-    500 POST …/hub/login
+  + 500 POST …/hub/login
     One of these: (1) JupyterHub changes names to lower case, and there is no … letters back. (2) The hub failed in another way.
     To decide: the hub's log says getpwnam if it is the first.
 troubleshooting/internal-server-error-after-the-provider login_works
-    500 : Internal Server Error
+  + 500 : Internal Server Error
     SSL Error on … certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
-    Uncaught exception GET …/hub/oauth_callback?…
-    500 GET …/hub/oauth_callback?…
+  + Uncaught exception GET …/hub/oauth_callback?…
+  + 500 GET …/hub/oauth_callback?…
     the provider does not answer: … certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
     One of these: (1) This machine does not reach the provider: its name leads to … or a firewall refuses. (2) The provider is down.
     To decide: open the provider's address in a browser on another machine. If its page comes, it is the first.
 troubleshooting/internal-server-error-from-apache hub_answers
     500 Internal Server Error
     The server encountered an internal error or misconfiguration and was unable to complete your request.
-    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+  + Failed to load resource: the server responded with a status of 500 (Internal Server Error)
     AH01144: No protocol handler was valid for the URL …/ (scheme 'http'). If you … included in the configuration using LoadModule.
     One of these: (1) Apache's module proxy_http is not enabled. (2) ProxyPass has … On is missing. (3) Apache failed in another way.
     To decide: its error log says AH01144 if it is the first, and SSL if it is the second.
 troubleshooting/invalid-command-requestheader config_accepted
-    AH00526: Syntax error on line … of …/….conf:
+  + AH00526: Syntax error on line … of …/….conf:
     Invalid command 'RequestHeader', perhaps misspelled or defined by a module not included in the server configuration
     …: [Errno 111] Connection refused; Apache answers on port 80 alone
     One of these: (1) Apache refused the hub's file. (2) The hub's site is not enabled.
     To decide: apachectl -t on the server.
 troubleshooting/invalid-response-403-forbidden kernel_channel
-    Failed to load resource: the server responded with a status of 403 (Forbidden)
+  + Failed to load resource: the server responded with a status of 403 (Forbidden)
     Uncaught Invalid response: 403 Forbidden
     access forbidden by rule, client: …, server: …, request: "PUT …/user/…/api/contents/…
     AH01630: client denied by server configuration: …
@@ -303,14 +303,14 @@ troubleshooting/redirected-you-too-many-times server_spawns
     One of these: (1) The reverse proxy goes to the hub's inner port, past the … user's server: it was restarted without the hub.
     To decide: restart the hub, and run the check again. If it still fails, it is the first.
 troubleshooting/request-entity-too-large upload_lands
-    Saving failed
-    File Save Error for ….ipynb
+  + Saving failed
+  + File Save Error for ….ipynb
     Invalid response: 413 Request Entity Too Large
     Failed to load resource: the server responded with a status of 413 (Request Entity Too Large)
     client intended to send too large body: … bytes, client: …, server: …, request: "PUT …/user/…/api/contents/….ipynb
     Cause: What answered limits the size of a request. nginx: client_max_body_size.
 troubleshooting/scripts-are-not-found server_spawns
-    Failed to load resource: the server responded with a status of 404 (Not Found)
+  + Failed to load resource: the server responded with a status of 404 (Not Found)
     Uncaught require is not defined
     open() "…/main….js" failed (2: No such file or directory), client: …
     Cause: Another rule of the reverse proxy answers for scripts and styles before … location …/; with location ^~ …/ it does not.
@@ -330,7 +330,7 @@ troubleshooting/unknown-assignment server_spawns
     To decide: the hub's log says why in systemd's words, such as "Unknown … "Failed to find executable", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
-    nginx: configuration file …/….conf test failed
+  + nginx: configuration file …/….conf test failed
     …: [Errno 111] Connection refused; nginx answers on port 80 alone
     One of these: (1) nginx refused the hub's file. (2) nginx does not read the hub's file.
     To decide: nginx -t on the server.
@@ -359,7 +359,8 @@ troubleshooting/xsrf-cookie-does-not-match login_works
     XSRF error on login form: HTTP 403: Forbidden (XSRF cookie does not match POST argument)
     403 POST …/hub/login?next= (…): Login form invalid or expired. Try again.
     the hub gives the same visitor a new XSRF cookie with each page, so no login can match it
-    Cause: The hub sees each request come from another address or browser. nginx: … Apache: RequestHeader set X-Real-IP.
+    One of these: (1) The hub sees each request come from another address or … (2) Something on the way drops cookies.
+    To decide: look for Cookie in the files of the reverse proxy, and for a cache … in front of it. Without them, it is the first.
 deploy/proxy-parts#workers
     AH00484: server reached MaxRequestWorkers setting
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.

@@ -89,6 +89,8 @@ def log_in(hub: Hub):
         raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}{capital} (from {whose(answer)})")
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
     home = hub.request("GET", "hub/home")
+    if urlsplit(home.url).path == f"{hub.base}hub/login":
+        raise Failed(f"cookies do not come back: after the login, GET {hub.base}hub/home leads to the login again")
     # Who types a domain or an email address may be known by another name.
     known = re.search(r'\buser: "([^"\\<>]+)"', home.text)
     if known and known[1] != hub.user:

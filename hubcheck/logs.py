@@ -24,12 +24,16 @@ PAGE = 1 << 20
 ANSWERS = 5
 
 
+class Beside(str):
+    """A line that many faults write: it counts only beside another one of its row."""
+
+
 def known(table: str = KNOWN) -> list[tuple[str, str, list[str]]]:
     """The rows of a table such as KNOWN: a page, the rung that breaks there or "", and its lines. What hubcheck prints is one of them."""
     rows: list[tuple[str, str, list[str]]] = []
     for line in table.split("\n"):
-        if line.startswith("    "):
-            rows[-1][2].append(line[4:])
+        if line[:4] in ("    ", "  + "):
+            rows[-1][2].append((str if line[2] == " " else Beside)(line[4:]))
         elif line:
             page, rung, *named = line.split(" ") if " " in line else (line, "")
             rows.append((page, rung, [f"Read: {name}" for name in named or [page] if rung]))
@@ -101,7 +105,8 @@ def answers(seen: dict[str, tuple[str, int, int]], table: list[tuple[str, str, l
             publishers[pattern] = publishers.get(pattern, 0) + 1
     groups: dict[tuple[str, ...], list[tuple[float, tuple[str, str, list[str]]]]] = {}
     for page, rung, patterns in table:
-        if hit := [pattern for pattern in patterns if pattern in seen]:
+        hit = [pattern for pattern in patterns if pattern in seen]
+        if any(not isinstance(pattern, Beside) for pattern in hit):
             groups.setdefault(tuple(sorted(hit)), []).append((len(hit) / len(patterns), (page, rung, hit)))
     worth = {hit: sum(weight(pattern) / publishers[pattern] for pattern in hit) for hit in groups}
     ranked = sorted(groups, key=lambda hit: (-worth[hit], -max(share for share, _ in groups[hit])))

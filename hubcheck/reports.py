@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from xml.etree import ElementTree
 
 from .responses import visible
@@ -16,8 +17,9 @@ def teller():
     watched = sys.stderr.isatty()
 
     def tell(text: str) -> None:
-        if watched:
-            print(f"\r\033[K{'… ' if text else ''}{visible(text[:70])}", end="", file=sys.stderr, flush=True)
+        with suppress(OSError):  # a terminal that is closed
+            if watched:
+                print(f"\r\033[K{'… ' if text else ''}{visible(text[:70])}", end="", file=sys.stderr, flush=True)
 
     return tell
 

@@ -30,6 +30,8 @@ NAMED = {
     r"nginx|openresty": "nginx or a program behind it",
     r"apache": "Apache or a program behind it",
 }
+# Whose answers have come all the way.
+JUPYTER = ("the hub", "the user's server")
 # Characters of what is told of one thing.
 LONGEST = 900
 # Traefik does not say its name.
@@ -65,9 +67,11 @@ def whose(response: requests.Response) -> str:
     "another program"."""
     path, text = urlsplit(response.url or "").path, response.text[:20000]
     servers = re.search("(?<!/hub)/user/", path)
-    if "X-JupyterHub-Version" in response.headers:
-        # Both have this header. Of what is below a user's path, the hub has its own error pages, and sends on to itself.
-        of_the_hub = "<title>JupyterHub</title>" in text or "/hub/user/" in response.headers.get("Location", "")
+    on = response.headers.get("Location", "")
+    if "X-JupyterHub-Version" in response.headers or "/hub/user/" in on.partition("?")[0]:
+        # Both have this header, unless a proxy hides it. Of what is below a user's path, the hub has its own error pages, and sends on to
+        # itself.
+        of_the_hub = "<title>JupyterHub</title>" in text or "/hub/user/" in on
         return "the user's server" if servers and not of_the_hub else "the hub"
     if response.status_code >= 400 or "html" in response.headers.get("Content-Type", ""):
         for page, name in PAGES.items():

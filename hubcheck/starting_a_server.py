@@ -5,30 +5,33 @@ from __future__ import annotations
 import json
 import re
 import time
+from fnmatch import fnmatch
 from html import unescape
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from .addresses import port_of
 from .hub import Hub
 from .libraries import requests
 from .responses import Failed, policies, refusal, words
 
-# Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
-SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
+# Without these and scripts of their own host, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
+SCRIPTS = {"'unsafe-inline'", "'unsafe-eval'"}
 
 
 def server_spawns(hub: Hub):
     """The user's server starts, its progress is told live, and its pages let the user in."""
     user = f"hub/api/users/{quote(hub.user, safe='')}"
-    if at_rest(hub, user)["server"]:
+    about = at_rest(hub, user)
+    if about["server"]:
         yield "the server was running already: its start was not seen"
     else:
-        if not hub.options.keep_server:
+        # A start that somebody else has begun is theirs, and so is the server.
+        if not hub.options.keep_server and about.get("pending") != "spawn":
             hub.stops = True
             hub.undo.append(lambda: stop_server(hub, user))
         # The page that a browser asks for starts the server and leads to the progress page, unless it is a form.
         asked = hub.request("GET", "hub/spawn")
-        if "/spawn-pending/" not in asked.url:
+        if "/spawn-pending/" not in asked.url and not urlsplit(asked.url).path.startswith(hub.base + hub.server):
             hub.request("POST", f"{user}/server", expect=(201, 202), timeout=hub.options.spawn_timeout)
         yield from progress(hub, user)
     page = first_page(hub)
@@ -52,9 +55,16 @@ def server_spawns(hub: Hub):
         yield f"the user's server has JupyterHub {version}, the hub {hub.version}"
     for policy in policies(page):
         scripts = policy.get("script-src", policy.get("default-src"))
-        if scripts is not None and any(source not in scripts.split() for source in SCRIPTS):
+        if scripts is not None and not allowed(scripts.lower().split(), urlsplit(page.url)):
             raise Failed(f"a policy refuses JupyterLab's scripts: Content-Security-Policy: {page.headers['Content-Security-Policy']}")
     yield from parts(hub, page)
+
+
+def allowed(sources: list[str], page: SplitResult) -> bool:
+    """Whether a policy's sources of scripts let JupyterLab's own page work."""
+    hosts = [re.sub(r"^\w+://|[:/].*", "", source) for source in sources]
+    own = {"'self'", f"{page.scheme}:"} & {*sources} or any(fnmatch(page.hostname or "", host) for host in hosts)
+    return bool(own) and {*sources} >= SCRIPTS
 
 
 def first_page(hub: Hub) -> requests.Response:

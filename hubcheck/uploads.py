@@ -7,7 +7,7 @@ import os
 import time
 
 from .hub import Hub
-from .responses import Failed, refusal
+from .responses import JUPYTER, Failed, refusal, whose
 
 # A space, a percent sign, a hash, a plus, an apostrophe and two letters beyond ASCII.
 AWKWARD = "a b%c#d+e'f ü漢.txt"
@@ -39,16 +39,18 @@ def upload_lands(hub: Hub):
         raise Failed(f"an encoded slash (%2F) does not pass: {refused}") from None
     yield "%2F in a path passes"
     try:
-        hub.put("lesson.txt", LESSON)
+        path = hub.put("lesson.txt", LESSON)
     except Failed as refused:
         raise Failed(f"a file whose text looks like an attack does not pass: {refused}") from None
     yield "a lesson on databases and the web, as text, passes"
+    hub.request("DELETE", f"{hub.server}api/contents/{path}", expect=(204,))
+    yield "a file is deleted again"
 
 
 def body_passes(hub: Hub):
     """A large request reaches the hub, which refuses it because nobody is logged in."""
     path, data = f"{hub.base}hub/api/users/hubcheck", b" " * hub.options.megabytes * 10**6
     answer = hub.fetch("POST", hub.origin + path, data=data, allow_redirects=False, timeout=hub.options.spawn_timeout)
-    if "X-JupyterHub-Version" not in answer.headers:
+    if whose(answer) not in JUPYTER:
         raise Failed(refusal(answer, f"POST {path}, {hub.options.megabytes} MB"))
     yield f"{hub.options.megabytes} MB reach the hub -> {answer.status_code}"

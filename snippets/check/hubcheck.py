@@ -41,6 +41,7 @@ import sys
 import time
 import uuid
 from contextlib import suppress
+from fnmatch import fnmatch
 from functools import cached_property
 from html import unescape
 from http.client import responses as STATUS_WORDS
@@ -75,6 +76,8 @@ class OneOf(NamedTuple):
 
 # Who answers in the place of Jupyter: a reverse proxy, a balancer, a firewall, or nobody knows who.
 BEFORE = r"\(from (?!the hub|the user's server|JupyterHub's own proxy)[^()]*\)"
+# What a connection of the check's own says, not a spawner's or a kernel's in an answer.
+OWN = r"^(?!the server does not start|.* -> \d).*"
 # What a server says, why it says so (for certain, or one of several causes), and the page of the guide that tells what to do.
 # The first match counts.
 ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
@@ -137,7 +140,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/invalid-response-403-forbidden",
     ),
     (
-        r"^(PUT|DELETE) (.* -> 4(?!13).*" + BEFORE + "|.*closed connection without response)",
+        r"^(PUT|DELETE|POST(?= \S*hub/login)) (.* -> 4(?!13).*" + BEFORE + "|.*closed connection without response)",
         OneOf(
             (
                 "What answered lets only some methods of HTTP pass. {methods|nginx: limit_except. Apache: LimitExcept.} "
@@ -203,23 +206,23 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/port-8000-is-open",
     ),
     (
-        r"certificate has expired",
+        OWN + r"certificate has expired",
         OneOf(("The certificate has expired.", "This machine's clock is ahead."), "run date on this machine."),
         "troubleshooting/certificate-has-expired",
     ),
     (
-        r"certificate is not yet valid",
+        OWN + r"certificate is not yet valid",
         OneOf(("This machine's clock is behind.", "The certificate is for later."), "run date on this machine."),
         "troubleshooting/certificate-is-not-yet-valid",
     ),
     (
-        r"Hostname mismatch|IP address mismatch|doesn't match",
+        OWN + r"(?:Hostname mismatch|IP address mismatch|doesn't match)",
         "The certificate is for another name.",
         "troubleshooting/certificate-for-another-name",
     ),
     (
         # What OpenSSL says of a certificate under VERIFY_X509_STRICT alone, which Python sets since 3.13.
-        r"certificate verify failed: ((CA cert does not include|Using cert extension requires) |Missing .* Key Identifier|"
+        OWN + r"certificate verify failed: ((CA cert does not include|Using cert extension requires) |Missing .* Key Identifier|"
         r".* marked critical|Path length (invalid|given) |Key usage keyCertSign |(Issuer|Subject) name empty|"
         r"Empty Subject Alternative |Subject empty and |.* explicit ECC parameters|cert info signature and )",
         "Python 3.13 and newer refuse a certificate that departs from the standard in this way: the site's own, or its authority's. "
@@ -227,7 +230,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/certificate-is-not-trusted#only-new-pythons-refuse-it",
     ),
     (
-        r"certificate verify failed",
+        OWN + r"certificate verify failed",
         OneOf(
             (
                 "Nobody whom this machine trusts has signed the certificate. For one of your own: --ca-file.",
@@ -238,7 +241,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/certificate-is-not-trusted",
     ),
     (
-        r"NameResolution|Name or service not known|name resolution|getaddrinfo",
+        OWN + r"(?:NameResolution|Name or service not known|name resolution|getaddrinfo)",
         "The host name does not resolve on this machine.",
         "deploy/reverse-proxy",
     ),
@@ -253,7 +256,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/invalid-command-requestheader",
     ),
     (
-        r"Connection refused",
+        OWN + r"Connection refused",
         OneOf(
             ("The port is another one.", "The reverse proxy is not running.", "A firewall refuses."),
             "ss -ltn on the server shows which ports are open.",
@@ -261,7 +264,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/reverse-proxy",
     ),
     (
-        r"^(?!.* -> \d).*(SSL[:_ ]|TLS[:_ ]|wrong version number)",
+        OWN + r"(SSL[:_ ]|TLS[:_ ]|wrong version number)",
         OneOf(
             ("Another program than the reverse proxy listens on that port.", "The reverse proxy's site for that port does not use TLS."),
             "ss -ltnp on the server names the program.",
@@ -307,7 +310,7 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/can-upgrade-only-to-websocket",
     ),
     (
-        r'Can "Upgrade" only to "WebSocket"|426 ',
+        r'Can "Upgrade" only to "WebSocket"|-> 426 ',
         "A reverse proxy on the way does not tunnel WebSockets. {upgrade|nginx: proxy_set_header Upgrade $http_upgrade and "
         "proxy_set_header Connection. Apache: upgrade=websocket on ProxyPass.}",
         "troubleshooting/can-upgrade-only-to-websocket",
@@ -400,9 +403,15 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/cookies-without-secure",
     ),
     (
-        r"XSRF cookie does not match|a new XSRF cookie",
-        "The hub sees each request come from another address or browser. {address|nginx: proxy_set_header X-Real-IP $remote_addr. "
-        "Apache: RequestHeader set X-Real-IP.}",
+        r"XSRF cookie does not match|a new XSRF cookie|Login form invalid|'_xsrf' argument missing",
+        OneOf(
+            (
+                "The hub sees each request come from another address or browser. {address|nginx: proxy_set_header X-Real-IP "
+                "$remote_addr. Apache: RequestHeader set X-Real-IP.}",
+                "Something on the way drops cookies.",
+            ),
+            "look for Cookie in the files of the reverse proxy, and for a cache or a CDN in front of it. Without them, it is the first.",
+        ),
         "troubleshooting/xsrf-cookie-does-not-match",
     ),
     (
@@ -450,10 +459,26 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
 
 
 # CAUSES AT A PROVIDER
-# What can be seen of a login at a provider, of OpenID Connect for example, and the causes of each.
+# What can be seen of a login at a provider, of OpenID Connect for example, and the causes of each; and of cookies and other hubs.
 
 # Rows as those of ON_THE_WAY. What they match begins with the provider, so they are looked at first.
 AT_A_PROVIDER: list[tuple[str, str | OneOf, str]] = [
+    (
+        r"JupyterHub answers at (\S+//[^/\s]+/)(\S+/), not at \1(?!\2)\S",
+        OneOf(
+            (
+                "The address given is not the hub's: give the other one.",
+                "Two hubs are on this host. The reverse proxy does not lead to the one that you gave.",
+            ),
+            "compare with the address that users open.",
+        ),
+        "deploy/check",
+    ),
+    (
+        r"^cookies do not come back",
+        "Something on the way drops cookies: the reverse proxy, by a line for Cookie or Set-Cookie, or a cache or a CDN in front of it.",
+        "troubleshooting/redirected-you-too-many-times",
+    ),
     (
         r"^the provider refuses .*redirect.?uri",
         "The provider does not know the address to which it is to send users back. Register the address there, or correct "
@@ -622,7 +647,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/address-already-in-use",
     ),
     (
-        r"hub/api -> 403\b.*" + BEFORE,
+        r"hub/(api|login) -> 403\b.*" + BEFORE,
         OneOf(
             (
                 "What answered lets only some addresses in, such as a balancer's. "
@@ -676,7 +701,7 @@ AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
         "deploy/check",
     ),
     (
-        r"hub/login -> 403",
+        r"hub/login -> 403.*\(from the hub\)",
         OneOf(
             (
                 "The password is wrong or has expired, or the system does not let the account in.",
@@ -859,7 +884,7 @@ IN_A_SERVER: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/file-name-too-long",
     ),
     (
-        r"api/kernels -> 500",
+        r"api/kernels -> 500(?!.*; \[Errno (?!2\]|13\]))",
         OneOf(
             ("kernel.json names a program that is not there.", "kernel.json names one that this user may not run."),
             "the words after the semicolon: [Errno 2] is the first, [Errno 13] the second.",
@@ -1057,6 +1082,8 @@ NAMED = {
     r"nginx|openresty": "nginx or a program behind it",
     r"apache": "Apache or a program behind it",
 }
+# Whose answers have come all the way.
+JUPYTER = ("the hub", "the user's server")
 # Characters of what is told of one thing.
 LONGEST = 900
 # Traefik does not say its name.
@@ -1092,9 +1119,11 @@ def whose(response: requests.Response) -> str:
     "another program"."""
     path, text = urlsplit(response.url or "").path, response.text[:20000]
     servers = re.search("(?<!/hub)/user/", path)
-    if "X-JupyterHub-Version" in response.headers:
-        # Both have this header. Of what is below a user's path, the hub has its own error pages, and sends on to itself.
-        of_the_hub = "<title>JupyterHub</title>" in text or "/hub/user/" in response.headers.get("Location", "")
+    on = response.headers.get("Location", "")
+    if "X-JupyterHub-Version" in response.headers or "/hub/user/" in on.partition("?")[0]:
+        # Both have this header, unless a proxy hides it. Of what is below a user's path, the hub has its own error pages, and sends on to
+        # itself.
+        of_the_hub = "<title>JupyterHub</title>" in text or "/hub/user/" in on
         return "the user's server" if servers and not of_the_hub else "the hub"
     if response.status_code >= 400 or "html" in response.headers.get("Content-Type", ""):
         for page, name in PAGES.items():
@@ -1221,8 +1250,8 @@ def resolve(entries: list[str]) -> None:
     """Make names lead to given addresses, in this process only; each entry is HOST:PORT:ADDRESS, and holds for ports without their own."""
     table: dict[tuple[str, int], str] = {}
     for host, port, address in (entry.split(":", 2) for entry in entries):
-        table[host, int(port)] = address
-        table.setdefault((host, 0), address)
+        table[host.lower(), int(port)] = address
+        table.setdefault((host.lower(), 0), address)
     ask = socket.getaddrinfo
 
     def answer(host, port, *rest, **more):
@@ -1245,9 +1274,12 @@ class Hub:
     """
 
     def __init__(self, url: str, options: argparse.Namespace):
-        self.url = urlsplit(url)._replace(query="", fragment="").geturl().rstrip("/") + "/"
+        typed = urlsplit(url)
+        self.host = f"[{typed.hostname}]" if ":" in (typed.hostname or "") else typed.hostname
+        # As a browser sends it: the name in lower case, and no port that goes without saying.
+        port = "" if port_of(typed) == port_of(typed._replace(netloc="")) else f":{typed.port}"
+        self.url = typed._replace(netloc=f"{self.host}{port}", query="", fragment="").geturl().rstrip("/") + "/"
         self.parts = urlsplit(self.url)
-        self.host = f"[{self.parts.hostname}]" if ":" in (self.parts.hostname or "") else self.parts.hostname
         self.origin = f"{self.parts.scheme}://{self.parts.netloc}"
         self.base = self.parts.path
         self.home = self.url  # below which the user's server is: the hub's own address, or one with the user's own host name
@@ -1258,6 +1290,7 @@ class Hub:
         self.seen: set[str] = set()  # which reverse proxies answers have named
         self.version = ""  # of JupyterHub, once the hub has said it
         self.undo: list = []  # what takes away again what was made, last first
+        self.left: list[str] = []  # why some of it is still there
         self.stops = False  # whether the user's server is stopped at the end
         if options.token:
             self.session.headers["Authorization"] = f"token {options.token}"
@@ -1364,8 +1397,9 @@ class Hub:
         body = body or {"type": "file", "format": "text", "content": data}
         self.request("PUT", contents, expect=(200, 201), json=body, timeout=self.options.spawn_timeout)
         self.undo.append(lambda: self.request("DELETE", contents, expect=(204, 404)))
-        # Jupyter moves what is deleted to the user's bin; emptied first, it takes no room there.
-        self.undo.append(lambda: self.request("PUT", contents, expect=(200, 201), json=body | {"content": ""}))
+        if isinstance(data, bytes):
+            # Older hubs may let Jupyter keep what is deleted; emptied first, it takes no room there.
+            self.undo.append(lambda: self.request("PUT", contents, expect=(200, 201), json=body | {"content": ""}))
         return path
 
 
@@ -1593,6 +1627,8 @@ def log_in(hub: Hub):
         raise Failed(f"POST {hub.base}hub/login -> {answer.status_code}: {login_error(answer)}{capital} (from {whose(answer)})")
     yield f"POST {hub.base}hub/login -> 302 {answer.headers['Location']}"
     home = hub.request("GET", "hub/home")
+    if urlsplit(home.url).path == f"{hub.base}hub/login":
+        raise Failed(f"cookies do not come back: after the login, GET {hub.base}hub/home leads to the login again")
     # Who types a domain or an email address may be known by another name.
     known = re.search(r'\buser: "([^"\\<>]+)"', home.text)
     if known and known[1] != hub.user:
@@ -1630,22 +1666,24 @@ def login_error(answer: requests.Response) -> str:
 # STARTING A SERVER
 # The step server_spawns: a user's server starts, reports its progress, and sends its page complete.
 
-# Without these, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
-SCRIPTS = ("'self'", "'unsafe-inline'", "'unsafe-eval'")
+# Without these and scripts of their own host, the pages of JupyterLab and Notebook 7 stay blank or show no editor.
+SCRIPTS = {"'unsafe-inline'", "'unsafe-eval'"}
 
 
 def server_spawns(hub: Hub):
     """The user's server starts, its progress is told live, and its pages let the user in."""
     user = f"hub/api/users/{quote(hub.user, safe='')}"
-    if at_rest(hub, user)["server"]:
+    about = at_rest(hub, user)
+    if about["server"]:
         yield "the server was running already: its start was not seen"
     else:
-        if not hub.options.keep_server:
+        # A start that somebody else has begun is theirs, and so is the server.
+        if not hub.options.keep_server and about.get("pending") != "spawn":
             hub.stops = True
             hub.undo.append(lambda: stop_server(hub, user))
         # The page that a browser asks for starts the server and leads to the progress page, unless it is a form.
         asked = hub.request("GET", "hub/spawn")
-        if "/spawn-pending/" not in asked.url:
+        if "/spawn-pending/" not in asked.url and not urlsplit(asked.url).path.startswith(hub.base + hub.server):
             hub.request("POST", f"{user}/server", expect=(201, 202), timeout=hub.options.spawn_timeout)
         yield from progress(hub, user)
     page = first_page(hub)
@@ -1669,9 +1707,16 @@ def server_spawns(hub: Hub):
         yield f"the user's server has JupyterHub {version}, the hub {hub.version}"
     for policy in policies(page):
         scripts = policy.get("script-src", policy.get("default-src"))
-        if scripts is not None and any(source not in scripts.split() for source in SCRIPTS):
+        if scripts is not None and not allowed(scripts.lower().split(), urlsplit(page.url)):
             raise Failed(f"a policy refuses JupyterLab's scripts: Content-Security-Policy: {page.headers['Content-Security-Policy']}")
     yield from parts(hub, page)
+
+
+def allowed(sources: list[str], page: SplitResult) -> bool:
+    """Whether a policy's sources of scripts let JupyterLab's own page work."""
+    hosts = [re.sub(r"^\w+://|[:/].*", "", source) for source in sources]
+    own = {"'self'", f"{page.scheme}:"} & {*sources} or any(fnmatch(page.hostname or "", host) for host in hosts)
+    return bool(own) and {*sources} >= SCRIPTS
 
 
 def first_page(hub: Hub) -> requests.Response:
@@ -1808,7 +1853,8 @@ def reason(hub: Hub) -> str:
     with suppress(ValueError, AttributeError):
         if answer.status_code >= 500:
             return f"; {answer.json().get('message')}"
-        hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/sessions/{answer.json().get('id')}", expect=(204, 404)))
+        session = answer.json().get("id")
+        hub.undo.append(lambda: hub.request("DELETE", f"{hub.server}api/sessions/{session}", expect=(204, 404)))
     return ""
 
 
@@ -1878,7 +1924,7 @@ def handshake(hub: Hub):
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Origin": hub.origin}
     headers["Sec-WebSocket-Key"] = base64.b64encode(os.urandom(16)).decode()
     answer = hub.fetch("GET", hub.origin + path, headers=headers, allow_redirects=False)
-    if "X-JupyterHub-Version" not in answer.headers:
+    if whose(answer) not in JUPYTER:
         said = f"GET {path} -> {answer.status_code} on the WebSocket: {excerpt(answer)}".rstrip(": ")
         raise Failed(f"{said} (from {whose(answer)})")
     yield f"a WebSocket request reaches the hub -> {answer.status_code}; that it is upgraded, only a user sees"
@@ -1917,17 +1963,19 @@ def upload_lands(hub: Hub):
         raise Failed(f"an encoded slash (%2F) does not pass: {refused}") from None
     yield "%2F in a path passes"
     try:
-        hub.put("lesson.txt", LESSON)
+        path = hub.put("lesson.txt", LESSON)
     except Failed as refused:
         raise Failed(f"a file whose text looks like an attack does not pass: {refused}") from None
     yield "a lesson on databases and the web, as text, passes"
+    hub.request("DELETE", f"{hub.server}api/contents/{path}", expect=(204,))
+    yield "a file is deleted again"
 
 
 def body_passes(hub: Hub):
     """A large request reaches the hub, which refuses it because nobody is logged in."""
     path, data = f"{hub.base}hub/api/users/hubcheck", b" " * hub.options.megabytes * 10**6
     answer = hub.fetch("POST", hub.origin + path, data=data, allow_redirects=False, timeout=hub.options.spawn_timeout)
-    if "X-JupyterHub-Version" not in answer.headers:
+    if whose(answer) not in JUPYTER:
         raise Failed(refusal(answer, f"POST {path}, {hub.options.megabytes} MB"))
     yield f"{hub.options.megabytes} MB reach the hub -> {answer.status_code}"
 
@@ -2085,9 +2133,12 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
                 break
     finally:
         hub.options.tell("cleaning up" if hub.undo else "")
-        for step in reversed(hub.undo):
-            with suppress(*broken()):
-                step()
+        while hub.undo:
+            try:
+                hub.undo[-1]()
+            except broken() as failure:
+                hub.left.append(words(failure))
+            hub.undo.pop()
         hub.options.tell("")
     return results
 
@@ -2096,7 +2147,7 @@ def climb(hub: Hub, say=lambda result: None) -> list[dict]:
 # For --log: a table of lines, made from the troubleshooting pages of the guide.
 
 # The lines that this guide's pages of troubleshooting publish: "…" is what differs from hub to hub. Above them are the page, the rung
-# that breaks, and the page that hubcheck names where that is another.
+# that breaks, and the page that hubcheck names where that is another. Those after "+" count only beside another one of their row.
 KNOWN = r"""
 troubleshooting/address-already-in-use hub_answers
     Error code: 404
@@ -2204,7 +2255,7 @@ troubleshooting/err-too-many-redirects hub_answers
 troubleshooting/error-starting-kernel kernel_channel
     Error Starting Kernel
     [Errno 13] Permission denied: '…/python'
-    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+  + Failed to load resource: the server responded with a status of 500 (Internal Server Error)
     Failed to run command:
     PermissionError: [Errno 13] Permission denied: '…/python'
     500 POST …/user/…/api/sessions?…: [Errno 13] Permission denied: '…/python'
@@ -2212,10 +2263,10 @@ troubleshooting/error-starting-kernel kernel_channel
     To decide: the words after the semicolon: [Errno 2] is the first, [Errno 13] the second.
 troubleshooting/exception-occurred-in-preexec-fn server_spawns
     500 : Unhandled error starting server …
-    You can try restarting your server from the home page.
+  + You can try restarting your server from the home page.
     Unhandled error starting …'s server: Exception occurred in preexec_fn.
     subprocess.SubprocessError: Exception occurred in preexec_fn.
-    500 GET …/hub/spawn
+  + 500 GET …/hub/spawn
     One of these: (1) The hub starts servers itself, and its unit takes away the … systemd start the server, or the spawner failed.
     To decide: the hub's log says "Exception occurred in preexec_fn" if it is the first.
 troubleshooting/failed-at-step-chdir server_spawns troubleshooting/server-did-not-respond-in-time
@@ -2230,7 +2281,7 @@ troubleshooting/failed-to-start-proxy hub_answers troubleshooting/bad-gateway-or
     503 Service Temporarily Unavailable
     Failed to start proxy
     OSError: [Errno 28] No space left on device
-    jupyterhub.service: Main process exited, code=exited, status=…/FAILURE
+  + jupyterhub.service: Main process exited, code=exited, status=…/FAILURE
     One of these: (1) The hub does not run. (2) The hub listens on another port … no more files: LimitNOFILE in the hub's unit.
     To decide: systemctl status jupyterhub.service and ss -ltn on the server show … or the hub's log says EMFILE, it is the fourth.
 troubleshooting/file-name-too-long kernel_channel
@@ -2241,36 +2292,36 @@ troubleshooting/forbidden-for-everybody hub_answers
     One of these: (1) What answered lets only some addresses in, such as a … 403. Apache: Require. (2) A firewall refuses.
     To decide: look for these words in the files of what answered. Without them, it is the second.
 troubleshooting/getpwnam-name-not-found login_works
-    Internal Server Error
-    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
-    Uncaught exception POST …/hub/login
+  + Internal Server Error
+  + Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+  + Uncaught exception POST …/hub/login
     KeyError: "getpwnam(): name not found: '…'"
-    500 POST …/hub/login
+  + 500 POST …/hub/login
     One of these: (1) JupyterHub changes names to lower case, and there is no … letters back. (2) The hub failed in another way.
     To decide: the hub's log says getpwnam if it is the first.
 troubleshooting/internal-server-error-after-the-provider login_works
-    500 : Internal Server Error
+  + 500 : Internal Server Error
     SSL Error on … certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
-    Uncaught exception GET …/hub/oauth_callback?…
-    500 GET …/hub/oauth_callback?…
+  + Uncaught exception GET …/hub/oauth_callback?…
+  + 500 GET …/hub/oauth_callback?…
     the provider does not answer: … certificate verify failed: Hostname mismatch, certificate is not valid for '…'.
     One of these: (1) This machine does not reach the provider: its name leads to … or a firewall refuses. (2) The provider is down.
     To decide: open the provider's address in a browser on another machine. If its page comes, it is the first.
 troubleshooting/internal-server-error-from-apache hub_answers
     500 Internal Server Error
     The server encountered an internal error or misconfiguration and was unable to complete your request.
-    Failed to load resource: the server responded with a status of 500 (Internal Server Error)
+  + Failed to load resource: the server responded with a status of 500 (Internal Server Error)
     AH01144: No protocol handler was valid for the URL …/ (scheme 'http'). If you … included in the configuration using LoadModule.
     One of these: (1) Apache's module proxy_http is not enabled. (2) ProxyPass has … On is missing. (3) Apache failed in another way.
     To decide: its error log says AH01144 if it is the first, and SSL if it is the second.
 troubleshooting/invalid-command-requestheader config_accepted
-    AH00526: Syntax error on line … of …/….conf:
+  + AH00526: Syntax error on line … of …/….conf:
     Invalid command 'RequestHeader', perhaps misspelled or defined by a module not included in the server configuration
     …: [Errno 111] Connection refused; Apache answers on port 80 alone
     One of these: (1) Apache refused the hub's file. (2) The hub's site is not enabled.
     To decide: apachectl -t on the server.
 troubleshooting/invalid-response-403-forbidden kernel_channel
-    Failed to load resource: the server responded with a status of 403 (Forbidden)
+  + Failed to load resource: the server responded with a status of 403 (Forbidden)
     Uncaught Invalid response: 403 Forbidden
     access forbidden by rule, client: …, server: …, request: "PUT …/user/…/api/contents/…
     AH01630: client denied by server configuration: …
@@ -2398,14 +2449,14 @@ troubleshooting/redirected-you-too-many-times server_spawns
     One of these: (1) The reverse proxy goes to the hub's inner port, past the … user's server: it was restarted without the hub.
     To decide: restart the hub, and run the check again. If it still fails, it is the first.
 troubleshooting/request-entity-too-large upload_lands
-    Saving failed
-    File Save Error for ….ipynb
+  + Saving failed
+  + File Save Error for ….ipynb
     Invalid response: 413 Request Entity Too Large
     Failed to load resource: the server responded with a status of 413 (Request Entity Too Large)
     client intended to send too large body: … bytes, client: …, server: …, request: "PUT …/user/…/api/contents/….ipynb
     Cause: What answered limits the size of a request. nginx: client_max_body_size.
 troubleshooting/scripts-are-not-found server_spawns
-    Failed to load resource: the server responded with a status of 404 (Not Found)
+  + Failed to load resource: the server responded with a status of 404 (Not Found)
     Uncaught require is not defined
     open() "…/main….js" failed (2: No such file or directory), client: …
     Cause: Another rule of the reverse proxy answers for scripts and styles before … location …/; with location ^~ …/ it does not.
@@ -2425,7 +2476,7 @@ troubleshooting/unknown-assignment server_spawns
     To decide: the hub's log says why in systemd's words, such as "Unknown … "Failed to find executable", if it is the first.
 troubleshooting/unknown-directive-ssl config_accepted
     [emerg] …: unknown directive "ssl" in …/….conf:…
-    nginx: configuration file …/….conf test failed
+  + nginx: configuration file …/….conf test failed
     …: [Errno 111] Connection refused; nginx answers on port 80 alone
     One of these: (1) nginx refused the hub's file. (2) nginx does not read the hub's file.
     To decide: nginx -t on the server.
@@ -2454,7 +2505,8 @@ troubleshooting/xsrf-cookie-does-not-match login_works
     XSRF error on login form: HTTP 403: Forbidden (XSRF cookie does not match POST argument)
     403 POST …/hub/login?next= (…): Login form invalid or expired. Try again.
     the hub gives the same visitor a new XSRF cookie with each page, so no login can match it
-    Cause: The hub sees each request come from another address or browser. nginx: … Apache: RequestHeader set X-Real-IP.
+    One of these: (1) The hub sees each request come from another address or … (2) Something on the way drops cookies.
+    To decide: look for Cookie in the files of the reverse proxy, and for a cache … in front of it. Without them, it is the first.
 deploy/proxy-parts#workers
     AH00484: server reached MaxRequestWorkers setting
     AH03490: scoreboard is full, not at MaxRequestWorkers.Increase ServerLimit.
@@ -2524,12 +2576,16 @@ PAGE = 1 << 20
 ANSWERS = 5
 
 
+class Beside(str):
+    """A line that many faults write: it counts only beside another one of its row."""
+
+
 def known(table: str = KNOWN) -> list[tuple[str, str, list[str]]]:
     """The rows of a table such as KNOWN: a page, the rung that breaks there or "", and its lines. What hubcheck prints is one of them."""
     rows: list[tuple[str, str, list[str]]] = []
     for line in table.split("\n"):
-        if line.startswith("    "):
-            rows[-1][2].append(line[4:])
+        if line[:4] in ("    ", "  + "):
+            rows[-1][2].append((str if line[2] == " " else Beside)(line[4:]))
         elif line:
             page, rung, *named = line.split(" ") if " " in line else (line, "")
             rows.append((page, rung, [f"Read: {name}" for name in named or [page] if rung]))
@@ -2601,7 +2657,8 @@ def answers(seen: dict[str, tuple[str, int, int]], table: list[tuple[str, str, l
             publishers[pattern] = publishers.get(pattern, 0) + 1
     groups: dict[tuple[str, ...], list[tuple[float, tuple[str, str, list[str]]]]] = {}
     for page, rung, patterns in table:
-        if hit := [pattern for pattern in patterns if pattern in seen]:
+        hit = [pattern for pattern in patterns if pattern in seen]
+        if any(not isinstance(pattern, Beside) for pattern in hit):
             groups.setdefault(tuple(sorted(hit)), []).append((len(hit) / len(patterns), (page, rung, hit)))
     worth = {hit: sum(weight(pattern) / publishers[pattern] for pattern in hit) for hit in groups}
     ranked = sorted(groups, key=lambda hit: (-worth[hit], -max(share for share, _ in groups[hit])))
@@ -2691,8 +2748,9 @@ def teller():
     watched = sys.stderr.isatty()
 
     def tell(text: str) -> None:
-        if watched:
-            print(f"\r\033[K{'… ' if text else ''}{visible(text[:70])}", end="", file=sys.stderr, flush=True)
+        with suppress(OSError):  # a terminal that is closed
+            if watched:
+                print(f"\r\033[K{'… ' if text else ''}{visible(text[:70])}", end="", file=sys.stderr, flush=True)
 
     return tell
 
@@ -2758,6 +2816,13 @@ class Arguments(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 
+def seconds(text: str) -> float:
+    """What an option for a time holds: no more than a day."""
+    if not 0 <= float(text) <= 86400:
+        raise ValueError
+    return float(text)
+
+
 def arguments(given: list[str]) -> argparse.Namespace:
     """Read the command line; ends with status 2 and a line that says what is wrong."""
     parser = Arguments(prog="hubcheck", description="Check a JupyterHub from the outside, the way a user's browser meets it.")
@@ -2768,10 +2833,10 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--kernel", default="my_kernel", help="the kernel to run (default: %(default)s)")
     parser.add_argument("--code", default="6 * 7", help="what the kernel computes (default: %(default)s)")
     parser.add_argument("--expect", default="42", help="what its answer contains (default: %(default)s)")
-    parser.add_argument("--idle", type=float, default=0, metavar="SECONDS", help="leave the kernel's WebSocket silent for so long")
+    parser.add_argument("--idle", type=seconds, default=0, metavar="SECONDS", help="leave the kernel's WebSocket silent for so long")
     parser.add_argument("--megabytes", type=int, default=20, help="size of the upload (default: %(default)s)")
-    parser.add_argument("--timeout", type=float, default=20, metavar="SECONDS", help="for one answer (default: %(default)s)")
-    parser.add_argument("--spawn-timeout", type=float, default=90, metavar="SECONDS", help="for a server's start (default: %(default)s)")
+    parser.add_argument("--timeout", type=seconds, default=20, metavar="SECONDS", help="for one answer (default: %(default)s)")
+    parser.add_argument("--spawn-timeout", type=seconds, default=90, metavar="SECONDS", help="for a server's start (default: %(default)s)")
     parser.add_argument("--ca-file", help="trust the certificate authorities in this file instead of the machine's")
     parser.add_argument("--resolve", action="append", default=[], metavar="HOST:PORT:ADDRESS", help="before the name is in the DNS")
     parser.add_argument("--until", choices=INSIDE, metavar="RUNG", help="climb no further than this rung")
@@ -2790,7 +2855,14 @@ def arguments(given: list[str]) -> argparse.Namespace:
         return options
     if not options.url:
         parser.error("the following arguments are required: url")
-    if urlsplit(options.url).scheme not in ("http", "https") or not urlsplit(options.url).hostname:
+    if "@" in options.url.partition("//")[2].partition("/")[0]:
+        parser.error("an address holds no name and no password: give --user and --password-file")
+    try:
+        parts = urlsplit(options.url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and port_of(parts)
+    except ValueError:
+        fits = False
+    if not fits:
         parser.error(f"not an address: {options.url!r}; it looks like https://hub.example.com/jupyter/")
     for entry in options.resolve:
         if not re.fullmatch(r"[^:]+:\d+:.+", entry):
@@ -2803,11 +2875,13 @@ def arguments(given: list[str]) -> argparse.Namespace:
     if options.ca_file:
         try:
             ssl.create_default_context(cafile=options.ca_file)
-        except ssl.SSLError:
+        except OSError:
             parser.error(f"no certificates in PEM format: {options.ca_file}")
     if options.user and options.token_file:
         parser.error("--token-file goes without --user: a token is somebody's already")
     for name in filter(None, (options.json, options.junit)):
+        if os.path.isdir(name):
+            parser.error(f"a folder, not a file: {name}")
         if name != "-" and not os.path.isdir(os.path.dirname(name) or "."):
             parser.error(f"no such folder: {os.path.dirname(name)}")
     options.token = "" if options.user else secret(parser, options.token_file) or os.environ.get("HUBCHECK_TOKEN", "").strip()
@@ -2816,7 +2890,10 @@ def arguments(given: list[str]) -> argparse.Namespace:
     if options.user and options.password_file:
         options.password = secret(parser, options.password_file)
     elif options.user:
-        options.password = getpass.getpass(f"Password of {options.user}: ")
+        try:
+            options.password = getpass.getpass(f"Password of {options.user}: ")
+        except (KeyboardInterrupt, EOFError):
+            parser.error("no password was given")
     return options
 
 
@@ -2824,14 +2901,20 @@ def secret(parser: argparse.ArgumentParser, name: str | None) -> str:
     """What a file holds, without the end of its line; a file that holds nothing is wrong usage."""
     if not name:
         return ""
-    with open(name, encoding="utf-8", errors="replace") as file:
-        held = file.read().rstrip("\r\n")
+    try:
+        with open(name, encoding="utf-8", errors="replace") as file:
+            held = file.read().rstrip("\r\n")
+    except OSError as error:
+        parser.error(f"{name}: {error.strerror}")
     if not held:
         parser.error(f"nothing in the file: {name}")
     return held
 
 
 def main(given: list[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # no terminal, but a text in memory
+            stream.reconfigure(errors="replace")
     options = arguments(sys.argv[1:] if given is None else given)
     if options.log is not None:
         return read_log(options.log, options.guide)
@@ -2839,8 +2922,18 @@ def main(given: list[str] | None = None) -> int:
         sys.exit(f"hubcheck needs the Python package {LACKING!r}: run it with 'uv run', or with the hub's own Python.")
     options.tell = teller()
     resolve(options.resolve)
-    # Whoever ends the check gets the cleaning up too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Nothing of a ~/.netrc: it would take the token's place, and be sent in clear to addresses with http://.
+    os.environ["NETRC"] = os.devnull
+    # Whoever ends the check, or closes its terminal, gets the cleaning up too; under nohup, the terminal does not count.
+    for name in ("SIGTERM", "SIGHUP"):
+        if signal.getsignal(getattr(signal, name, signal.SIGTERM)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    hub = Hub(options.url, options)
+    with suppress(OSError):
+        if hub.parts.scheme == "http" and (options.user or options.token) and not hub.loopback:
+            print(
+                f"hubcheck: without https, all can read what is sent: the {'token' if options.token else 'password'} too", file=sys.stderr
+            )
 
     def say(result: dict) -> None:
         options.tell("")
@@ -2848,11 +2941,15 @@ def main(given: list[str] | None = None) -> int:
             (warn if options.watch else show)(result, options.guide)
 
     try:
-        results = climb(Hub(options.url, options), say)
+        results = climb(hub, say)
     except KeyboardInterrupt:
         options.tell("")
-        print("hubcheck: interrupted; what it had started is taken away again", file=sys.stderr)
+        clean = not hub.left and not hub.undo
+        print(f"hubcheck: interrupted{'; what it had started is taken away again' if clean else ''}", file=sys.stderr)
         return 1
+    finally:
+        if hub.left:
+            print(f"hubcheck: not taken away again: {in_a_line(shortened('; '.join(dict.fromkeys(hub.left))))}", file=sys.stderr)
     written = json.dumps({"hubcheck": VERSION, "guide": options.guide, "url": options.url, "rungs": results}, indent=2, ensure_ascii=False)
     # JSON itself lets a terminal's signs pass that are no ASCII.
     written = "".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in written)

@@ -94,6 +94,26 @@ def test_a_check_that_fails_is_told_root_once_and_the_journal_each_time(placed):
     assert letters(placed) == [("jupyterhub-check failed on hub.example.com", "kernel_computes fails: no answer")]
 
 
+@pytest.mark.parametrize(("name", "script"), [("check", "/root/check/hubcheck.py"), ("backup", f"{CARE}/backup.sh")])
+def test_a_fault_after_one_that_is_over_is_told_at_once(placed, name, script):
+    """While the timer is set, which here never comes: otherwise systemd forgets a unit that has ended, and its limit."""
+    well, ill = (PROBE, FAILS) if name == "check" else ("echo copied\n", "exit 1\n")
+    timer = re.sub("OnCalendar=.*", "OnCalendar=2099-01-01", PUBLISHED.read(f"care/jupyterhub-{name}.timer")).replace(
+        "Persistent=true\n", ""
+    )
+    placed.sh(f"systemctl daemon-reload; systemctl start jupyterhub-{name}.timer", {f"{UNITS}/jupyterhub-{name}.timer": timer})
+    ended = []
+    try:
+        for text in (ill, well, well, ill, ill):
+            placed.put({script: text})
+            ended.append(started(placed, f"jupyterhub-{name}.service")[0])
+            letters(placed)
+    finally:
+        placed.sh(f"systemctl stop jupyterhub-{name}.timer")
+    assert ended == [False, True, True, False, False]
+    assert [subject for subject, _ in letters(placed)] == [f"jupyterhub-{name} failed on hub.example.com"] * 2
+
+
 def test_no_alarm_holds_back_that_of_the_next_night_and_no_day_has_three(placed):
     """A copy may fail at once, when the one of the night before has failed as late as it could."""
     asked = {"jupyterhub-alarm@jupyterhub-backup": "StartLimitIntervalUSec", "jupyterhub-backup": "TimeoutStartUSec"}

@@ -370,6 +370,45 @@ def test_from_outside_it_sees_what_breaks_there(hubs, line, instead, rung, words
     assert words in last["said"]
 
 
+# (in the line of nginx's site, what comes instead, the rung that breaks, words seen there, words of the cause). Without cookies, the hub
+# gives another XSRF cookie once a second has gone by.
+ON_THE_WAY = [
+    (
+        "location /jupyter/ {",
+        "location /jupyter/ { limit_except GET POST PUT PATCH { deny all; }",
+        "upload_lands",
+        "^DELETE .* -> 403",
+        "methods",
+    ),
+    ("proxy_set_header X-Real-IP", 'proxy_set_header Cookie ""; proxy_set_header X-Real-IP', "login_works", "cookies? ", "drops cookies"),
+]
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+@pytest.mark.parametrize(("line", "instead", "rung", "words", "cause"), ON_THE_WAY, ids=["no DELETE", "no cookies"])
+def test_what_takes_deleting_or_cookies_away_is_told(hubs, line, instead, rung, words, cause):
+    hub = hubs(NEWEST)
+    with deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", PUBLISHED.replace("nginx/jupyterhub.conf", line, instead)):
+        last = hub.check("--megabytes", "1", user="bob")[-1]
+    hub.on_server("stop", deployment.BEHIND, "bob")
+    hub.machine.sh("rm -rf /home/bob/hubcheck-*")
+    assert (last["rung"], last["ok"]) == (rung, False)
+    assert re.search(words, last["said"])
+    assert cause in last["cause"]
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+@pytest.mark.parametrize("user", ["", "bob"])
+def test_a_hub_that_hides_its_version_and_an_address_that_is_typed_otherwise_are_no_faults(hubs, user):
+    line = "proxy_set_header X-Real-IP"
+    files = PUBLISHED.replace("nginx/jupyterhub.conf", line, f"proxy_hide_header X-JupyterHub-Version; {line}")
+    hub = hubs(NEWEST)
+    with deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", files):
+        rungs = hub.check("--megabytes", "1", user=user, url="https://Hub.Example.com:443/jupyter/")
+    assert rungs[-1]["ok"], rungs[-1]
+    assert rungs[-1]["rung"] == LADDER[-1]
+
+
 def test_a_hub_that_knows_which_addresses_count_as_one_lets_a_visitor_in_whose_address_changes():
     """By the line that the page on the XSRF cookie shows for the hub's unit."""
     page = (ROOT / "troubleshooting/xsrf-cookie-does-not-match/index.md").read_text("utf-8")
@@ -419,6 +458,8 @@ def test_with_a_token_it_climbs_and_tells_nobody_the_token(behind):
     assert (suite.get("tests"), suite.get("failures")) == (str(len(LADDER)), "0")
     assert "  201 POST https://hub.example.com/jupyter/user/alice/api/kernels in " in done.stderr
     assert secret not in done.stdout + done.stderr + behind.machine.read("/root/out.xml")
+    assert "not taken away" not in done.stderr
+    assert behind.machine.sh("find /home/alice -name 'hubcheck-*' -o -path '*/Trash/*'").stdout == ""
     engine.wait(lambda: stopped(behind, "alice"), timeout=15)
 
 
@@ -457,7 +498,7 @@ def test_a_token_that_may_not_is_told_in_one_line(behind, held, words):
 
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
-@pytest.mark.parametrize("signal", ["INT", "TERM"])
+@pytest.mark.parametrize("signal", ["INT", "TERM", "HUP"])
 def test_whoever_interrupts_it_leaves_nothing_running(behind, signal):
     command = f"{PYTHON} -u {CHECK}/hubcheck.py {deployment.URL} --user mallory --password-file {CHECK}/mallory.txt {' '.join(TRUST)}"
     # A server that runs already needs no start, and the check would be over before the signal.

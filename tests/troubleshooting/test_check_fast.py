@@ -31,6 +31,7 @@ from tests.harness.manifest import MANIFEST, ROOT
 LADDER = MANIFEST["ladder"]
 URL = "https://hub.example.com/jupyter/"
 HTML = (("Content-Type", "text/html"),)
+EXPIRED = "certificate verify failed: certificate has expired"
 SECRETS = {"alice": "password-of-alice", "wrong": "wrong", "token": "token-of-alice", "narrow": "narrow-token", "unknown": "unknown-token"}
 
 
@@ -90,6 +91,17 @@ WRONG_USE = [
     (["hub.example.com"], "not an address: 'hub.example.com'; it looks like https://hub.example.com/jupyter/"),
     (["ftp://hub.example.com/"], "not an address: 'ftp://hub.example.com/'; it looks like https://hub.example.com/jupyter/"),
     (["https:///jupyter/"], "not an address: 'https:///jupyter/'; it looks like https://hub.example.com/jupyter/"),
+    (["https://[::1/"], "not an address: 'https://[::1/'; it looks like https://hub.example.com/jupyter/"),
+    (["https://hub.example.com:port/"], "not an address: 'https://hub.example.com:port/'; it looks like https://hub.example.com/jupyter/"),
+    (["https://alice:secret@hub.example.com/"], "an address holds no name and no password: give --user and --password-file"),
+    ([URL, "--user", "alice", "--password-file", "/proc/self/mem"], "/proc/self/mem: Input/output error"),
+    ([URL, "--token-file", "/proc/self/mem"], "/proc/self/mem: Input/output error"),
+    ([URL, "--ca-file", "/proc/self/mem"], "no certificates in PEM format: /proc/self/mem"),
+    ([URL, "--json", "/proc/self"], "a folder, not a file: /proc/self"),
+    ([URL, "--junit", "/"], "a folder, not a file: /"),
+    ([URL, "--idle", "inf"], "argument --idle: invalid seconds value: 'inf'"),
+    ([URL, "--timeout", "-1"], "argument --timeout: invalid seconds value: '-1'"),
+    ([URL, "--spawn-timeout", "nan"], "argument --spawn-timeout: invalid seconds value: 'nan'"),
     ([URL, "--user", "alice", "--password-file", "/nowhere"], "no such file: /nowhere"),
     ([URL, "--token-file", "/nowhere"], "no such file: /nowhere"),
     ([URL, "--ca-file", "/nowhere"], "no such file: /nowhere"),
@@ -219,6 +231,23 @@ def test_without_a_password_file_it_asks(monkeypatch):
     assert asked == ["Password of alice: "]
 
 
+@pytest.mark.parametrize("key", [KeyboardInterrupt, EOFError])
+def test_who_types_no_password_is_told_so_in_one_line(monkeypatch, capsys, key):
+    monkeypatch.setattr(hubcheck.getpass, "getpass", mock.Mock(side_effect=key))
+    with pytest.raises(SystemExit):
+        parsed("--user", "alice")
+    assert capsys.readouterr().err == "hubcheck: error: no password was given\n"
+
+
+def test_a_terminal_without_all_letters_gets_those_that_it_has():
+    line = f"{'x' * 50} ✓ ü {EXPIRED}"
+    done = subprocess.run(
+        [sys.executable, hubcheck.__file__, "--log", "-"], input=line.encode(), capture_output=True, env={"PYTHONIOENCODING": "latin-1"}
+    )
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.startswith(f"    {'x' * 50} ? ü {EXPIRED}\n".encode("latin-1"))
+
+
 def test_a_secret_keeps_its_spaces_and_loses_the_end_of_its_line(place):
     kept = place.file("spaces.txt", " two  words \r\n")
     assert parsed("--user", "alice", "--password-file", kept).password == " two  words "
@@ -290,6 +319,10 @@ def opened(url=URL, **options):
         ("https://hub.example.com/jupyter?next=/a#b", URL, "hub.example.com", "https://hub.example.com", "/jupyter/"),
         ("http://hub.example.com:8443/a//", "http://hub.example.com:8443/a/", "hub.example.com", "http://hub.example.com:8443", "/a/"),
         ("https://[::1]:8443/a/", "https://[::1]:8443/a/", "[::1]", "https://[::1]:8443", "/a/"),
+        ("HTTPS://Hub.Example.com/Jupyter/", "https://hub.example.com/Jupyter/", "hub.example.com", "https://hub.example.com", "/Jupyter/"),
+        ("https://hub.example.com:443/jupyter/", URL, "hub.example.com", "https://hub.example.com", "/jupyter/"),
+        ("http://[::AB]:80/a/", "http://[::ab]/a/", "[::ab]", "http://[::ab]", "/a/"),
+        ("https://hub.example.com:80/a/", "https://hub.example.com:80/a/", "hub.example.com", "https://hub.example.com:80", "/a/"),
     ],
 )
 def test_an_address_is_taken_apart(given, url, host, origin, base):
@@ -1105,7 +1138,11 @@ def test_an_address_that_is_not_the_hubs_is_told_with_the_one_that_is(place, giv
     assert run.last["said"] == f"GET /{path}hub/api -> 404 Not Found; JupyterHub answers at {right}, not at {told}"
     http = right.startswith("http:") and told.startswith("https:")
     assert run.last["page"] == ("deploy/reverse-proxy" if http else "deploy/check")
-    assert run.last["cause"].startswith("The hub's site is for plain HTTP alone" if http else "The address given is not the hub's. ")
+    assert (
+        run.last["cause"]
+        .removeprefix("(1) ")
+        .startswith("The hub's site is for plain HTTP alone" if http else "The address given is not the hub's")
+    )
     asked = [request["url"] for request in replay.seen]
     assert len(asked) == len(set(asked)) + asked.count(told) - (told in asked), "each address is tried once"
 
@@ -1515,6 +1552,15 @@ def test_a_server_that_starts_already_is_not_waited_for(place):
     run = climb(place, replay, "--until", "server_spawns")
     assert run.last["ok"]
     assert 0.2 not in run.clock.slept
+    assert "DELETE hub/api/users/alice/server" not in urls(replay), "it is the user's, and stays"
+
+
+def test_a_server_that_is_up_at_once_is_not_started_again(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/hub/spawn", moved(f"{URL}user/alice/", 302))
+    replay.answers["POST", f"{URL}hub/api/users/alice/server"] = [told(400, "alice is already running")]
+    run = climb(place, replay, "--until", "server_spawns")
+    assert run.last["ok"], run.last
 
 
 def test_a_page_with_a_form_is_passed_over(place):
@@ -1713,6 +1759,13 @@ def test_a_cookie_for_one_name_alone_has_to_be_secure_too(place):
         ("default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'", True),
         ("default-src 'self'", False),
         ("img-src 'none'", True),
+        ("default-src * 'unsafe-inline' 'unsafe-eval' data: blob:", True),
+        ("script-src https: 'Unsafe-Inline' 'unsafe-eval'", True),
+        ("script-src https://hub.example.com/jupyter/ 'unsafe-inline' 'unsafe-eval'", True),
+        ("script-src hub.example.com:443 'unsafe-inline' 'unsafe-eval'", True),
+        ("script-src *.example.com 'unsafe-inline' 'unsafe-eval'", True),
+        ("script-src * 'unsafe-eval'", False),
+        ("script-src data: http: cdn.example.com *.example.org 'unsafe-inline' 'unsafe-eval'", False),
     ],
 )
 def test_a_policy_that_refuses_scripts_is_told(place, policy, ok):
@@ -1938,6 +1991,39 @@ def test_a_kernel_may_have_no_editor(place):
 # Who logs in
 
 
+def test_a_login_that_does_not_last_is_told_of_cookies(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/hub/home", moved(f"{URL}hub/login?next=%2Fjupyter%2Fhub%2Fhome", 302))
+    replay.answers["GET", f"{URL}hub/login?next=%2Fjupyter%2Fhub%2Fhome"] = replay.answers["GET", f"{URL}hub/login"]
+    run = climb(place, replay)
+    assert run.last["said"] == "cookies do not come back: after the login, GET /jupyter/hub/home leads to the login again"
+    assert run.last["cause"].startswith("Something on the way drops cookies")
+    assert run.last["page"] == "troubleshooting/redirected-you-too-many-times"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_netrc_is_nobodys_business(place, known):
+    place.file(".netrc", "machine hub.example.com login mallory password secret\n")
+    os.chmod(place.folder / ".netrc", 0o600)
+    replay = Replay.of("token")
+    replay.change("GET", "http://hub.example.com/jupyter/", lambda answer: answer)
+    options = ["--token-file", f"{place.folder}/token.txt"] if known else []
+    place.check(replay, URL, *options, "--ca-file", place.trusted, "--megabytes", "0", HOME=str(place.folder))
+    sent = [headers.get("Authorization", "") for headers in replay.headers]
+    assert len(sent) > 5
+    assert not [one for one in sent if one.startswith("Basic")]
+
+
+@pytest.mark.parametrize(("address", "lines"), [(ADDRESS, 1), ("127.0.1.1", 0)])
+@pytest.mark.parametrize(
+    ("options", "what"), [(["--user", "alice", "--password-file", "alice.txt"], "password"), (["--token-file", "token.txt"], "token")]
+)
+def test_who_sends_a_secret_in_clear_is_told_once(place, address, lines, options, what):
+    place.names = {"hub.example.com": address}
+    run = place.check(Replay.of("http"), URL.replace("https", "http"), *given(place, options))
+    assert run.err == f"hubcheck: without https, all can read what is sent: the {what} too\n" * lines
+
+
 def test_a_cookie_without_secure_matters_under_https_alone(place):
     replay = Replay.of("user")
     replay.change("POST", "/hub/login", insecure)
@@ -2134,6 +2220,15 @@ def test_from_outside_a_hub_whose_users_log_in_elsewhere_has_no_fault(place):
 # From outside
 
 
+@pytest.mark.parametrize("name", ["outside", "user", "token"])
+def test_a_hub_that_hides_its_version_is_one_all_the_same(place, name):
+    replay = Replay.of(name)
+    for key, known in replay.answers.items():
+        replay.answers[key] = [answer.with_header("X-JupyterHub-Version", "") for answer in known]
+    run = place.check(replay, *given(place, recorded()[name]["options"]), "--ca-file", place.trusted, "--megabytes", "1")
+    assert (run.status, run.last["rung"]) == (0, LADDER[-1]), run.last
+
+
 def test_a_websocket_that_stays_before_the_hub_is_told(place):
     replay = Replay.of("outside")
     replay.change("GET", "/channels", nginx(403, "Forbidden"))
@@ -2322,7 +2417,7 @@ def test_a_person_is_told_of_the_cleaning_up(place):
     assert run.err.endswith("\r\033[K… cleaning up\r\033[K")
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_whoever_interrupts_it_leaves_nothing_running(place, name):
     replay = Replay.of("user")
     stop = dataclasses.replace(Answer(silent=True), before=lambda: os.kill(os.getpid(), getattr(signal, name)))
@@ -2336,14 +2431,70 @@ def test_whoever_interrupts_it_leaves_nothing_running(place, name):
     assert not run.rungs
 
 
+def test_who_interrupts_it_hears_of_what_is_left(place):
+    replay = Replay.of("user")
+    stop = dataclasses.replace(Answer(silent=True), before=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    replay.change("GET", "/api/kernelspecs", stop)
+    replay.answers["DELETE", f"{URL}hub/api/users/alice/server"] = [UNREACHED]
+    assert climb(place, replay).err.splitlines() == [
+        "hubcheck: interrupted",
+        "hubcheck: not taken away again: DELETE /jupyter/hub/api/users/alice/server -> 503 Service Temporarily Unavailable: "
+        "503 Service Temporarily Unavailable 503 Service Temporarily Unavailable nginx (from nginx)",
+    ]
+
+
+def test_who_interrupts_the_cleaning_up_is_not_told_that_it_is_done(place):
+    replay = Replay.of("user")
+    stop = dataclasses.replace(Answer(silent=True), before=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    replay.answers["DELETE", f"{URL}hub/api/users/alice/server"] = [stop]
+    run = climb(place, replay, "--until", "server_spawns")
+    assert (run.status, run.err) == (1, "hubcheck: interrupted\n")
+
+
+def test_under_nohup_a_terminal_that_closes_ends_nothing(place):
+    replay = Replay.of("user")
+    replay.change("GET", "/api/kernelspecs", lambda answer: dataclasses.replace(answer, before=lambda: os.kill(os.getpid(), signal.SIGHUP)))
+    kept = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert climb(place, replay, "--until", "kernel_listed").status == 0
+    finally:
+        signal.signal(signal.SIGHUP, kept)
+
+
+def test_a_terminal_that_is_closed_keeps_the_cleaning_up_from_nothing(monkeypatch):
+    closed = SimpleNamespace(isatty=lambda: True, write=mock.Mock(side_effect=OSError(5, "Input/output error")), flush=lambda: None)
+    monkeypatch.setattr(sys, "stderr", closed)
+    hubcheck.teller()("cleaning up")
+    assert closed.write.called
+
+
 def test_what_cannot_be_taken_away_keeps_the_rest_from_nothing(place):
     replay = Replay.of("user")
     for method, url in list(replay.answers):
         if method == "DELETE" and "/api/contents/" in url:
             replay.answers[method, url] = [Answer(500, "Internal Server Error")]
-    run = climb(place, replay)
+    run = climb(place, replay, "--until", "kernel_channel")
     assert run.last["ok"]
     assert "DELETE hub/api/users/alice/server" in urls(replay)
+    (line,) = run.err.splitlines()
+    wanted = (
+        r"hubcheck: not taken away again: DELETE /jupyter/user/alice/api/contents/hubcheck-\w{8} -> 500 Internal Server Error \(from .*\)"
+    )
+    assert re.fullmatch(wanted, line), line
+
+
+@pytest.mark.parametrize("server", ["nginx", "Apache"])
+def test_a_hub_where_nothing_can_be_deleted_is_no_good_one(place, server):
+    replay = Replay.of("user")
+    refusal = nginx(405, "Not Allowed") if server == "nginx" else apache(405, "Method Not Allowed")
+    for method, url in list(replay.answers):
+        if method == "DELETE":
+            replay.answers[method, url] = [refusal]
+    run = climb(place, replay)
+    assert (run.status, run.last["rung"]) == (1, "upload_lands")
+    assert re.match(rf"DELETE /jupyter/user/alice/api/contents/hubcheck-\w+/lesson.txt -> 405 .*\(from {server}\)$", run.last["said"])
+    assert "lets only some methods of HTTP pass" in run.last["cause"]
+    assert run.err.startswith("hubcheck: not taken away again: DELETE /jupyter/user/alice/api/contents/hubcheck-")
 
 
 @pytest.mark.parametrize("address", ["\x80", "http://[", "https://hub.example.com:99999/"])
@@ -2453,6 +2604,34 @@ VERDICTS = [
     ("PUT /a -> 406 Not Acceptable (from another program)", "one of these", "invalid-response-403-forbidden"),
     ("DELETE /a -> 405 Not Allowed (from Apache)", "one of these", "invalid-response-403-forbidden"),
     ("PUT /a -> 403 Forbidden: no (from the user's server)", "not known", "index"),
+    ("GET /jupyter/hub/login -> 403 Forbidden: 403 (from nginx)", "one of these", "forbidden-for-everybody"),
+    ("POST /jupyter/hub/login -> 403: Attention Required! (from Cloudflare)", "one of these", "invalid-response-403-forbidden"),
+    ("POST /jupyter/hub/login -> 405: 405 (from nginx)", "one of these", "invalid-response-403-forbidden"),
+    ("POST /jupyter/hub/login -> 403: Login form invalid or expired. (from the hub)", "one of these", "xsrf-cookie-does-not-match"),
+    ("POST /jupyter/hub/login -> 403: '_xsrf' argument missing from POST (from the hub)", "one of these", "xsrf-cookie-does-not-match"),
+    ("POST /jupyter/hub/login -> 403: Invalid username or password (from the hub)", "one of these", "invalid-username-or-password"),
+    *[
+        (f"{whose}{words}", "not known", "index")
+        for whose in (
+            "the server does not start: Spawn failed: HTTPConnectionPool(host='docker', port=2375): ",
+            "GET /hub/spawn -> 500 Internal Server Error: ",
+        )
+        for words in ("Name or service not known", "[Errno 111] Connection refused", "[SSL: WRONG_VERSION_NUMBER] no", EXPIRED)
+    ],
+    (
+        "POST /u/api/kernels -> 500 Error: no (from the user's server); [Errno 111] Connection refused",
+        "not known",
+        "index",
+    ),
+    ("GET /a: [Errno 111] Connection refused", "one of these", "deploy/reverse-proxy"),
+    ("hub.example.com:443: [Errno -2] Name or service not known", "certain", "deploy/reverse-proxy"),
+    (EXPIRED, "one of these", "certificate-has-expired"),
+    ("GET /b/hub/api -> 404; JupyterHub answers at https://h/a/, not at https://h/b/", "one of these", "deploy/check"),
+    ("GET /ab/hub/api -> 404; JupyterHub answers at https://h/a/, not at https://h/ab/", "one of these", "deploy/check"),
+    ("GET /a/b/hub/api -> 404; JupyterHub answers at https://h/a/, not at https://h/a/b/", "certain", "deploy/check"),
+    ("GET /hub/api -> 404; JupyterHub answers at https://h/a/, not at https://h/", "certain", "deploy/check"),
+    ("1426 bytes were sent, and 7 others came back", "not known", "index"),
+    ("GET /x/channels -> 426 on the WebSocket: no (from the hub)", "certain", "can-upgrade-only-to-websocket"),
     ("PUT /a -> 504 Gateway Time-out: 504 (from nginx)", "one of these", "bad-gateway-or-service-unavailable"),
     ("GET /hub/api -> 503 Service Unavailable (from nginx)", "one of these", "bad-gateway-or-service-unavailable"),
     ("GET /user/alice/ -> 503 Service Unavailable: 503 (from the hub)", "not known", "index"),

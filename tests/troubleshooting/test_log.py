@@ -67,11 +67,13 @@ def wholes(strangers):
 
 
 def singles(strangers):
-    """[(entry, a line as it was captured that holds one of its symptom)]; of a browser's page, the lines that do."""
+    """[(entry, a line as it was captured that holds one of its symptom, and that not many faults write)]; of a browser's page, the
+    lines that do."""
     for name, places in BROKEN.items():
         entry = ENTRIES[name.split()[0]]
         for place, _, line in entry.expected(name.split()[1]):
-            if place != CHECKED and (seen := atlas.pattern(line).search(places.get(place, ""))):
+            few = place != CHECKED and not known.BESIDE.match(known.pattern(line))
+            if few and (seen := atlas.pattern(line).search(places.get(place, ""))):
                 text = places[place]
                 begin, end = text.rfind("\n", 0, seen.start()) + 1, text.find("\n", seen.end())
                 yield entry.name, replaced(text[begin : end if end >= 0 else None], place, strangers)
@@ -97,6 +99,29 @@ def test_what_a_fault_showed_leads_to_its_page(prove):
             worst = told.get(f"{what}_among", 1), told.get(f"{what}_first", 1)
             told |= {what: number, f"{what}_among": min(among, worst[0]), f"{what}_first": min(first, worst[1])}
     prove(evidence.row("log_read", "hubcheck", "", ["check/hubcheck.py"], [], rungs=told))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "jupyterhub.service: Main process exited, code=exited, status=1/FAILURE",
+        "nginx: configuration file /etc/nginx/nginx.conf test failed",
+        "AH00526: Syntax error on line 12 of /etc/apache2/sites-enabled/mine.conf:",
+        "[E 12:00:00 JupyterHub log:192] 500 GET /jupyter/hub/spawn (alice@127.0.0.1) 20.00ms",
+        "[E 12:00:00 JupyterHub web:2108] Uncaught exception POST /jupyter/hub/login (127.0.0.1)",
+        "[E 12:00:00 JupyterHub web:2108] Uncaught exception GET /jupyter/hub/oauth_callback?code=a (127.0.0.1)",
+        "Failed to load resource: the server responded with a status of 404 (Not Found)",
+    ],
+)
+def test_a_line_that_many_faults_write_leads_nowhere_alone(line):
+    assert hubcheck.found([line], TABLE), "it is one of the table"
+    assert answers(line) == []
+
+
+def test_a_line_that_many_faults_write_counts_beside_another():
+    line = "jupyterhub.service: Main process exited, code=exited, status=1/FAILURE"
+    groups = hubcheck.answers(hubcheck.found([f"{line}\nFailed to start proxy"], TABLE), TABLE)
+    assert groups[0] == [("troubleshooting/failed-to-start-proxy", "hub_answers", ["Failed to start proxy", known.pattern(line)])]
 
 
 @pytest.mark.parametrize("strangers", STRANGERS.values(), ids=STRANGERS)

@@ -533,7 +533,7 @@ class Place:
 @contextlib.contextmanager
 def signals() -> Iterator[None]:
     """What signals do is afterwards as it was."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGINT)}
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield
     finally:

@@ -39,6 +39,12 @@ OWN = [(re.compile(pattern), instead) for pattern, instead in [
     (r"\b\d+(?= (?:bytes|events|seconds|s)\b)", "…"),
     (r"…(?:[\s…]*…)", "…"),
 ]]  # fmt: skip
+# What many faults write, though one page alone may publish it: it counts only beside another line of its row.
+BESIDE = re.compile(
+    r"jupyterhub\.service: Main process exited|nginx: configuration file .* test failed|AH00526: Syntax error|File Save Error for"
+    r"|500 (GET|POST) …/hub/(spawn|login|oauth_callback\?…)$|Uncaught exception (GET|POST) |(500 : )?Internal Server Error$"
+    r"|Saving failed|You can try restarting your server|Failed to load resource: .* status of (403|404|500) "
+)
 # Of a longer pattern, the middle is left out; so much is its end.
 LONGEST, END = 130, 50
 # With fewer letters and digits, a line says nothing even where it stands alone.
@@ -97,7 +103,9 @@ def table() -> str:
     heads = published()
     useless = healthy(one for lines in heads.values() for one in lines)
     kept = {head: [one for one in lines if one not in useless] for head, lines in heads.items()}
-    return "".join("\n    ".join([head, *lines]) + "\n" for head, lines in kept.items())
+    return "".join(
+        "\n".join([head, *(f"  {'+' if BESIDE.match(one) else ' '} {one}" for one in lines)]) + "\n" for head, lines in kept.items()
+    )
 
 
 def main() -> int:
