@@ -27,4 +27,7 @@ trap 'rm -f "$held"' EXIT
 
 # A module that cannot write its own kernelspec may have written another one, so the list shows what there is.
 "$bin/jupyter" kernelspec list
-[ -e "$spec" ]
+if [ ! -e "$spec" ]; then
+    echo "add.sh: the list has no kernel of the name $name. If the package calls its kernel otherwise, use that name." >&2
+    exit 1
+fi

@@ -87,6 +87,10 @@ else
     problem "the program ss is missing: apt-get install iproute2"
 fi
 
+# What this script left unfinished, it deletes below; not a hub that somebody has finished by hand since.
+if [ -e half-installed ] && { systemctl --quiet is-active jupyterhub.service || systemctl --quiet is-enabled jupyterhub.service; }; then
+    problem "a set-up was interrupted here, and jupyterhub.service was set up later. If the hub works, delete $here/half-installed. If not, run: systemctl disable --now jupyterhub.service"
+fi
 # Another guide's hub may be there too. Its packages would be replaced.
 [ ! -e /opt/jupyterhub ] || [ -e /root/jupyterhub/install.sh ] ||
     problem "/opt/jupyterhub is there already, and not by this guide. Move it away, if you do not need it."

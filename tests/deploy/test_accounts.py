@@ -269,3 +269,23 @@ def test_the_environment_of_the_course_is_everybodys_and_what_fails_is_not_passe
     prove(evidence.read_beside("pip", server.sh("/opt/course/bin/pip --version").stdout.split()[1], machine.suite))
     with pytest.raises(RuntimeError, match="No matching distribution found for no-such-package"):
         server.sh(f"echo no-such-package >>/root/course/requirements.txt; {install}", timeout=300)
+
+
+LINKS = re.findall("(?m)^# (.*ln .*/srv/course .*)$", (ROOT / "deploy/users.md").read_text("utf-8"))
+
+
+def test_a_link_to_the_shared_folder_is_made_once_and_follows_none_that_a_user_has_laid(machine):
+    """Typed a second time, the commands change nothing and say why."""
+    assert len(LINKS) == 2
+    place = machine.machine
+    place.sh("mkdir --parents /srv/course /root/others; rm -f /etc/skel/course /home/alice/course; chmod 755 /root")
+    place.sh("\n".join(LINKS))
+    try:
+        assert place.sh("readlink /etc/skel/course /home/alice/course").stdout.split() == ["/srv/course"] * 2
+        again = [place.sh(command, check=False) for command in LINKS]
+        place.exec("ln", "--symbolic", "--force", "--no-target-directory", "/root/others", "/home/alice/course", user="alice")
+        again.append(place.sh(LINKS[1], check=False))
+        assert place.sh("find /srv/course /root/others").stdout.split() == ["/srv/course", "/root/others"]
+        assert ["File exists" in done.stderr for done in again] == [True] * 3
+    finally:
+        place.sh("rm -rf /etc/skel/course /home/alice/course /srv/course /root/others; chmod 700 /root")

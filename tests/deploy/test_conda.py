@@ -1,12 +1,13 @@
 """deploy/conda.md: kernels in conda environments on a real hub, and a hub in one; its channel is made by tests/images/conda/channel.py."""
 
 import json
+import re
 
 import pytest
 
 from tests.harness.machines import deployment, images
 from tests.harness.machines.deployment import BEHIND, UNIT, URL
-from tests.harness.manifest import HUBS, PROXIES, ROOT, SAVED_AS, VALUES, Files
+from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, ROOT, SAVED_AS, VALUES, Files, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site import following
 from tests.harness.site.conda_page import BIN, COURSE, HUB, HUB_ITSELF, HUB_STATES, KERNEL_STATES, OWN, PAGE
@@ -155,6 +156,20 @@ def test_a_kernel_whose_environment_is_gone_is_listed_and_does_not_start(hub, re
         assert f"No such file or directory: '{COURSE}/bin/python'" in hub.log()
     finally:
         hub.machine.sh(f"mv {COURSE}.gone {COURSE}; {BIN}/jupyter kernelspec remove -y orphan")
+
+
+# These install the hub into the environment, and set up all at once.
+NOT_REPLACED = {"/root/jupyterhub/install.sh", "/root/metakernel-hub/setup.sh"}
+
+
+def test_the_command_of_the_page_finds_each_published_file_that_has_the_path():
+    """Of a file that no page of the hub's own machine has, its place is its name in /root."""
+    (change,) = re.findall("(?m)^# (grep .*/opt/conda/envs/hub.*)$", TEXT)
+    folders = [f"/root/{word}".replace("/root//", "/") for word in change.partition("|")[0].split()[5:]]
+    having = {SAVED_AS.get(name, f"/root/{name}") for name in snippets() if VALUES["environment"] in PUBLISHED.read(name)}
+    assert len(having) > 15
+    missed = {path for path in having if not any(path.startswith(f"{folder}/") for folder in folders)}
+    assert missed <= NOT_REPLACED, missed
 
 
 # A hub in a conda environment

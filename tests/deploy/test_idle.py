@@ -6,7 +6,8 @@ import pytest
 
 from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, Files
+from tests.harness.machines.people import OUT
+from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, VALUES, Files
 
 CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
 PAGE = (ROOT / "deploy/class.md").read_text("utf-8")
@@ -176,3 +177,58 @@ def test_a_culler_without_its_role_or_its_token_says_so_in_a_line_of_the_page(hu
     by_hand = hub.machine.exec(deployment.PYTHON, "-m", "jupyterhub_idle_culler", "--timeout=60", check=False)
     assert by_hand.returncode
     assert by_hand.stderr.strip().splitlines()[-1] == NO_TOKEN
+
+
+# Lines of an administrator's own.
+SERVICES, ROLES = 'c.JupyterHub.services = [{"name": "mine"}]', "c.JupyterHub.load_roles = []"
+NO_SERVICE = "ValueError: Found undefined service idle-culler in role idle-culler"
+NO_LEAVE = "the hub knows no service leave"
+
+
+def put_anew(hub, files):
+    deployment.end(hub)
+    hub.machine.sh("true", {f"/etc/{name}": files.read(name) for name in (CONFIG, SERVER)})
+    deployment.start(hub, files)
+
+
+def leaves(hub, user):
+    """What leave.sh says; the user may come back afterwards."""
+    script = {"/root/people/leave.sh": PUBLISHED.read("people/leave.sh")}
+    done = hub.machine.sh(f"sh /root/people/leave.sh {user} 2>&1", script, check=False)
+    hub.machine.sh(f"usermod --unlock --expiredate '' {user}")
+    return done.stdout
+
+
+@pytest.mark.parametrize("change", ["set again", "deleted"])
+def test_a_hub_whose_services_are_others_than_its_roles_name_does_not_start_and_says_so_in_a_line_of_two_pages(hub, change):
+    own = Files({CONFIG: f"{PUBLISHED.read(CONFIG)}\n{SERVICES}\n"})
+    with pytest.raises(RuntimeError) as seen:
+        put_anew(hub, own if change == "set again" else PUBLISHED.replace(CONFIG, "c.JupyterHub.services = "))
+    assert NO_SERVICE in str(seen.value)
+    assert all(NO_SERVICE in (ROOT / f"deploy/{page}.md").read_text("utf-8") for page in ("class", "run-as-a-service"))
+
+
+def test_where_services_and_roles_are_set_again_nothing_ends_servers_and_nobody_is_locked_out(hub):
+    put_anew(hub, Files({CONFIG: f"{PUBLISHED.read(CONFIG)}\n{SERVICES}\n{ROLES}\n"}))
+    assert hub.machine.exec(*SERVICE.split(), check=False).stdout == ""
+    act(hub, "served_only", "alice")
+    assert NO_LEAVE in leaves(hub, "alice")
+
+
+def test_with_the_words_of_the_page_nothing_ends_and_root_still_locks_somebody_out(hub):
+    """The service reads the number and looks each second; a kernel that does nothing would otherwise have ended."""
+    times, kernels = re.search(r"To let nothing end, write `(--timeout=\S+)`.* and `(cull_idle_timeout = \S+)`", PAGE).groups()
+    assert int(times.partition("=")[2]) > 30 * 366 * 24 * HOURS
+    config = f"{at_once(times=f'{times} --cull-every=1').read(CONFIG)}{OFTEN}c.JupyterHub.log_level = 'DEBUG'\n"
+    server = PUBLISHED.read(SERVER) + KERNELS
+    written = Files({CONFIG: config.replace("--timeout=21600", times), SERVER: server.replace("cull_idle_timeout = 21600", kernels)})
+    assert (written.read(CONFIG), written.read(SERVER)) != (config, server)
+    put_anew(hub, written)
+    first, last = act(hub, "lost", "alice", 2 * KERNEL)
+    assert first == last != []
+    looks = f"{deployment.SAID} | grep --count 'GET {VALUES['base_url']}hub/api/users?.*idle-culler'"
+    before = int(hub.machine.sh(looks).stdout)
+    hub.machine.until(f"test $({looks}) -gt {before + 4 * TIMEOUT}", timeout=90)
+    assert hub.machine.sh("systemctl is-active jupyter-alice").stdout == "active\n"
+    assert "Culling" not in hub.log()
+    assert OUT.format("alice") in leaves(hub, "alice")

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.harness.machines import install_scripts
-from tests.harness.manifest import VALUES, VERSIONS
+from tests.harness.machines.reader_values import OFFLINE
+from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring import syntax
 
 KERNEL = VALUES["kernel"]
@@ -54,3 +55,33 @@ def test_the_kernel_is_installed_again_over_itself_and_its_script_shows_it(machi
     assert not done.returncode, done.stderr
     assert f"  {KERNEL} " in done.stdout
     machine.sh(f"cat {VALUES['environment']}/share/jupyter/kernels/{KERNEL}/kernel.json", user="alice")
+
+
+SOURCE = f"/root/kernel/{KERNEL}/{KERNEL}/kernel.py"
+INSTALLED = f"{VALUES['environment']}/lib/python3*/site-packages/{KERNEL}/kernel.py"
+
+
+def test_a_file_of_the_kernel_that_is_put_back_is_the_one_that_is_installed(machine):
+    """Its date is older than that of the file which it replaces."""
+    install = f"cd /root/kernel && {OFFLINE} sh install.sh"
+    machine.sh(f"{install}; cp --preserve {SOURCE} /root/kernel.py.good; echo '# broken' >>{SOURCE}", timeout=120)
+    machine.sh(f"{install}; grep --quiet broken {INSTALLED}; mv /root/kernel.py.good {SOURCE}", timeout=120)
+    machine.sh(f"{install}; cmp {SOURCE} {INSTALLED}", timeout=120)
+
+
+ADD = "kernels/add.sh"
+
+
+def test_a_kernel_from_pypi_that_has_another_name_than_was_given_is_told_of(machine):
+    """The package is installed, and its kernelspec is there."""
+    bin_ = install_scripts.BIN
+    quiet = f"for name in pip python; do mv {bin_}/$name {bin_}/$name.own; ln -s /bin/true {bin_}/$name; done"
+    machine.sh(quiet, {f"/root/{ADD}": PUBLISHED.read(ADD), "/root/kernels/requirements.txt": ""})
+    try:
+        done, right = (machine.sh(f"cd /root/kernels && sh add.sh {KERNEL} {name}", check=False) for name in ("kernel", KERNEL))
+    finally:
+        machine.sh(f"for name in pip python; do mv {bin_}/$name.own {bin_}/$name; done")
+    assert (right.returncode, right.stderr) == (0, "")
+    assert done.returncode == 1
+    assert done.stderr == "add.sh: the list has no kernel of the name kernel. If the package calls its kernel otherwise, use that name.\n"
+    assert f"  {KERNEL} " in done.stdout

@@ -84,3 +84,9 @@ def test_all_that_the_page_lists_does_stay(removed):
 def test_users_files_stay_until_their_account_is_deleted(removed):
     *_, seen = removed
     assert set(seen["notes"]) == {"kept\n"}
+
+
+def test_of_an_account_that_is_deleted_nothing_outside_its_home_is_left_for_who_gets_its_number(removed):
+    """What it has shared stays, and is root's."""
+    *_, seen = removed
+    assert seen["elsewhere"] == ["root", "/srv/shared/work", "/var/lib/systemd/linger:", "/var/spool/cron/crontabs:"]

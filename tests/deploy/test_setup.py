@@ -1,5 +1,6 @@
 """setup.sh: when it refuses, that it then changes nothing, and that it can be interrupted anywhere and run again."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
@@ -367,6 +368,28 @@ def test_a_package_that_was_installed_by_half_is_finished_first(machine):
     finally:
         machine.sh(f"cp /root/status {status}")
     assert done.stdout.splitlines()[:2] == ["# dpkg --configure --pending", "# apt-get update"]
+
+
+@pytest.mark.parametrize("state", [setup_script.ACTIVE, setup_script.ENABLED], ids=["runs", "begins with the machine"])
+def test_a_hub_that_somebody_has_finished_by_hand_keeps_its_packages(machine, state):
+    """The script ended while the block editor was being installed; what it says then is done, and it goes on."""
+    editor, mine = f"{FOLDER}/root/jigsaw/install.sh", f"{VALUES['environment']}/lib/mine.py"
+    machine.sh(f"echo 'exit 7' >>{editor}")
+    assert run(machine, "nginx").returncode == 1
+    machine.sh(f"mkdir --parents {VALUES['environment']}/lib; touch {mine} {state}; sed -i /exit/d {editor}")
+    before = picture(machine)
+    done = run(machine, "nginx")
+    machine.sh(f"test -e {mine}")
+    assert done.returncode == 1
+    assert picture(machine) == before
+    told, last = done.stderr.splitlines()
+    assert last == "setup.sh: nothing was changed."
+    half = re.search("delete (/.*/half-installed)[.] If", told)[1]
+    machine.sh(f"rm {half}")
+    done = run(machine, "nginx")
+    assert not done.returncode, done.stderr
+    machine.sh(f"test -e {mine}")
+    assert whole(machine) == []
 
 
 # Before each command, of the copies only the first and the last, since they are alike; in the middle of one; and as pip installs.

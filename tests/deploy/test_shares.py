@@ -194,6 +194,28 @@ def commands(section):
     return [re.findall("^# (.*)$", block, re.M) for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)]
 
 
+def test_the_line_of_a_disk_is_changed_once(hub):
+    """Typed a second time, the command changes nothing."""
+    (change,) = [line for block in commands("3. A limit for each user's disk") for line in block if line.startswith("sed ")]
+    change = change.replace("/etc/fstab", "/root/fstab")
+    hub.machine.sh(change, {"/root/fstab": "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2 /home ext4 defaults 0 2\n"})
+    once = hub.machine.read("/root/fstab")
+    assert once == "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2 /home ext4 defaults,usrquota 0 2\n"
+    hub.machine.sh(change)
+    assert hub.machine.read("/root/fstab") == once
+
+
+def test_each_member_of_the_group_gets_a_share_of_the_disk_also_who_has_no_other_group(hub):
+    (give,) = [block for block in commands("3. A limit for each user's disk") if "setquota" in "".join(block)]
+    hub.machine.sh("useradd --gid jupyterhub dora; useradd erik")
+    try:
+        given = hub.machine.sh("\n".join(['setquota() { echo "$2"; }', *give[:-1]])).stdout.split()
+        assert give[-1].startswith("repquota")
+        assert sorted(given) == ["alice", "bob", "dora", "mallory"]
+    finally:
+        hub.machine.sh("userdel dora; userdel erik")
+
+
 def properties(hub, user):
     names = ("MemoryMax", "TasksMax", "CPUQuotaPerSecUSec")
     return hub.machine.sh(f"systemctl show --value {' '.join(f'--property {name}' for name in names)} jupyter-{user}").stdout.split()

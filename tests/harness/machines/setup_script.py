@@ -13,13 +13,26 @@ FOLDER = "/root/metakernel-hub"
 # What is the tests' own lies apart from the machine's files.
 APART = "/root/apart"
 CALLED, CUT, NUMBER, STANDINS = (f"{APART}/{name}" for name in ("called", "cut", "number", "standins"))
-OWN, LEADS, ROOM, ACTIVE, LATE, PROC = (f"{APART}/{name}" for name in ("own", "leads", "room", "active", "late", "proc"))
+OWN, LEADS, ROOM, ACTIVE, ENABLED, LATE, PROC = (
+    f"{APART}/{name}" for name in ("own", "leads", "room", "active", "enabled", "late", "proc")
+)
 PYTHON = f"{VALUES['environment']}/bin/python"
 NOTE = f'#!/bin/sh\necho "${{0##*/}} $*" >>{CALLED}\n'
 PROGRAMS = {
     "apt-get": NOTE,
     "passwd": NOTE,
-    "systemctl": f'{NOTE}[ "$1" != is-active ] || {{ [ -e {ACTIVE} ] && echo active; }}\n',
+    # Whether the hub runs is what the tests say; that it begins at the machine's start, enable.sh would have had systemd note.
+    "systemctl": f"""#!/bin/sh
+if [ "$1" = --quiet ]; then
+    case $2 in
+        is-active) [ -e {ACTIVE} ] ;;
+        is-enabled) [ -e {ENABLED} ] ;;
+    esac
+    exit
+fi
+echo "${{0##*/}} $*" >>{CALLED}
+[ "$1" != is-active ] || {{ [ -e {ACTIVE} ] && echo active; }}
+""",
     # The machine has no address: what it says of its addresses and of a name is what the tests say.
     "hostname": f"#!/bin/sh\ncat {OWN}\n",
     "getent": f'#!/bin/sh\n[ "$1" = ahosts ] || exec /usr/bin/getent "$@"\ncat {LEADS}\n',
@@ -81,7 +94,7 @@ def machine() -> Iterator[engine.Container]:
 # A bare server, with the archive unpacked, whatever was there before.
 AGAIN = f"""cd /root
 ls -A | grep -vx apart | xargs rm -rf
-rm -rf /opt/* /home/* /etc/nginx /etc/apache2 /etc/jupyter* /etc/systemd {ACTIVE} {PROC}
+rm -rf /opt/* /home/* /etc/nginx /etc/apache2 /etc/jupyter* /etc/systemd {ACTIVE} {ENABLED} {PROC}
 for name in systemd passwd shadow group gshadow; do cp --archive {APART}/etc/$name /etc; done
 cp {APART}/os-release /usr/lib/os-release
 tar -xC / -f {APART}/files.tar

@@ -24,6 +24,17 @@ STUBBORN = """import subprocess
 quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 subprocess.Popen(["sh", "-c", "trap '' TERM; exec sleep 9999"], start_new_session=True, **quiet).pid"""
 NOTES = "/home/alice/notes.txt"
+# What alice has outside her home, and what of it is still hers or is there.
+ELSEWHERE = """id --user alice >/var/tmp/number
+for folder in /var/spool/cron /var/spool/cron/crontabs /var/lib/systemd/linger /srv/shared; do
+    mkdir $folder 2>/dev/null && echo $folder >>/var/tmp/made
+done
+for name in /srv/shared/work /tmp/hers /var/tmp/hers /var/spool/cron/crontabs/alice /var/lib/systemd/linger/alice; do echo x >$name; done
+chown -R alice: /srv/shared /tmp/hers /var/tmp/hers /var/spool/cron/crontabs/alice"""
+LEFT = (
+    "find / -xdev -uid $(cat /var/tmp/number); stat --format '%U %n' /srv/shared/work; ls /var/lib/systemd/linger /var/spool/cron/crontabs"
+)
+FOLDERS = "rm /srv/shared/work; rmdir $(tac /var/tmp/made); rm /var/tmp/made /var/tmp/number"
 # Names the files of nginx that are no package's.
 STRANGERS = """find /etc/nginx -type f -exec sh -c 'dpkg --search "$1" >/dev/null 2>&1 || echo "$1"' sh {} ';'"""
 DATABASE = "/var/lib/jupyterhub/jupyterhub.sqlite"
@@ -93,8 +104,8 @@ def work(machine: engine.Container, values: Mapping[str, str], password: str) ->
 def follow(reader: Reader, again: Mapping[str, str] | None = None) -> dict[str, Picture | list[str]]:
     """Follow the page. Returns pictures of the machine without the hub, without the web server, and without accounts.
 
-    And "notes": alice's, before accounts are deleted. With values, the hub is set up `again` before that, and taken away a second time;
-    then her notes are what her kernel reads there, too.
+    And "notes": alice's, before accounts are deleted; and "elsewhere", what is left of her files outside her home. With values, the hub
+    is set up `again` before the accounts are deleted, and taken away a second time; then her notes are what her kernel reads there, too.
     """
     order = dict.fromkeys(step.section for step in reader.pages.steps(PAGE, reader.tab) if isinstance(step, Type))
     said = {one.begins: one for one in reader.pages.instead(reader.tab) if one.page == PAGE}
@@ -114,6 +125,9 @@ def follow(reader: Reader, again: Mapping[str, str] | None = None) -> dict[str, 
         reader.machine.put({f"{deployment.CHECK}/ca.pem": deployment.authority().cert_pem.bytes()})
         notes.append(ast.literal_eval(_in_kernel(reader.machine, again, f"open({NOTES!r}).read()")))
         reader.follow(PAGE, away)
+    reader.machine.sh(ELSEWHERE)
     reader.follow(PAGE, [ACCOUNTS])
+    seen["elsewhere"] = reader.machine.sh(LEFT).stdout.split()
+    reader.machine.sh(FOLDERS)
     seen["without accounts"] = picture.taken(reader.machine)
     return seen
