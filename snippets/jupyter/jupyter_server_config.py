@@ -56,11 +56,14 @@ START = """
 import sys
 sys.path[:] = filter(None, sys.path)
 import os, runpy
-from traitlets.config import Application
-load = Application.load_config_file
-def elsewhere(app, name, path=None):
-    load(app, name, [place for place in path if place != os.getcwd()] if isinstance(path, list) else path)
-Application.load_config_file = elsewhere
+try:
+    from traitlets.config import Application
+    load = Application.load_config_file
+    def elsewhere(app, name, path=None):
+        load(app, name, [place for place in path if place != os.getcwd()] if isinstance(path, list) else path)
+    Application.load_config_file = elsewhere
+except ImportError:
+    pass
 del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """

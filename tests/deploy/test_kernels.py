@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+import shlex
 
 import pytest
 
@@ -159,3 +161,15 @@ def test_a_kernel_that_a_user_starts_outside_the_hub_leaves_the_kernel_of_the_fo
         assert (f"{KERNEL}.py" in beside.ran(shared.machine, "bob")) is runs
     spec = json.loads(shared.machine.read(f"{SPEC}/kernel.json"))
     assert spec["argv"][1:3] == ["-P", "-m"]
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_a_kernel_of_a_python_without_jupyters_packages_starts_too(shared):
+    """As Debian's own, of which -S leaves out whatever else was installed."""
+    text = PUBLISHED.read("jupyter/jupyter_server_config.py")
+    start = shlex.quote(re.search(r'(?s)START = """(.*?)"""', text)[1])
+    said = shared.machine.sh(
+        f"cd /srv/shared; PATH=/usr/bin; python3 -S -c 'import traitlets'; python3 -S -c {start} base64 -t", check=False
+    )
+    assert "No module named 'traitlets'" in said.stderr
+    assert said.stdout.startswith("b'Aladdin:open sesame'"), said.stderr

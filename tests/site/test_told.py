@@ -91,26 +91,3 @@ def test_addresses_of_one_network_are_one_visitor_where_the_page_says_how(machin
     a, b, c, d, e, f = machine.sh(f"env '{line}' {BIN}/python /root/anonymous.py", asked).stdout.split()
     assert (a, c) == (b, d)
     assert len({a, c, e, f}) == 4
-
-
-DELETE = """
-import asyncio, pathlib, sys
-from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
-from traitlets.config import Config
-config = Config()
-c = config
-exec(sys.argv[1])
-pathlib.Path("notes.txt").write_text("x")
-asyncio.run(AsyncLargeFileManager(root_dir=".", config=config).delete("notes.txt"))
-print(*(path.name for path in pathlib.Path(".local/share/Trash/files").glob("notes*")))
-"""
-
-
-def test_what_is_deleted_lies_in_the_trash_unless_the_line_of_the_page_is_there(machine):
-    (line,) = re.findall(r"`(c\.FileContentsManager\.\w+ = \w+)`", page("troubleshooting/no-space-left-on-device/index.md"))
-    folder = "~/.local/share/Trash"
-    assert f"`{folder}`" in page("troubleshooting/no-space-left-on-device/index.md")
-    run = f"cd /home/bob && rm -rf .local/share/Trash && HOME=/home/bob {BIN}/python /usr/local/lib/tests/delete.py"
-    machine.sh("chmod -R a+rX /usr/local/lib/tests", {"/usr/local/lib/tests/delete.py": DELETE})
-    assert machine.sh(f"{run} pass", user="bob").stdout.split() == ["notes.txt"]
-    assert machine.sh(f"{run} '{line}'", user="bob").stdout.split() == []
