@@ -2552,7 +2552,7 @@ deploy/docker#when-something-fails
     Docker says: network jupyter not found
     Docker says: No such image: jupyter-user:latest
     invalid mount config for type "bind": bind source path does not exist: /home/…
-    exec …/jupyterhub-singleuser failed: No such file or directory
+    exec: …/jupyterhub-singleuser: not found
 deploy/faults#a-full-disk
     (sqlite3.OperationalError) database or disk is full
 deploy/faults#the-reverse-proxy

@@ -1,6 +1,6 @@
 # /root/database/move.py
 # Copies the hub's database into one that is empty, from SQLite to PostgreSQL or back, and
-# compares the two. What it copies from stays as it is.
+# compares the two. What it copies from stays as it is. It refuses tables of other programs.
 # Run as root, while the hub is stopped: /opt/jupyterhub/bin/python move.py FROM TO
 # FROM and TO are addresses as in c.JupyterHub.db_url.
 import os
@@ -48,6 +48,10 @@ try:
     with create_engine(source).connect() as old, create_engine(target).begin() as new:
         if not inspect(old).has_table(version) or old.scalar(text(f"SELECT version_num FROM {version}")) != head:
             stop("FROM is not of this release of JupyterHub: jupyterhub upgrade-db brings it there.")
+        # NativeAuthenticator, for example, keeps all passwords in a table of its own, users_info.
+        others = set(inspect(old).get_table_names()) - {version, *Base.metadata.tables}
+        if others:
+            stop(f"FROM has tables of another program: {', '.join(sorted(others))}.")
         if inspect(new).get_table_names():
             stop("TO is not empty.")
         Base.metadata.create_all(new)

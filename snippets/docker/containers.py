@@ -77,7 +77,8 @@ c.JupyterHub.spawner_class = HomeSpawner
 # image.sh makes this image. It is in no registry.
 c.DockerSpawner.image = "jupyter-user"
 c.DockerSpawner.pull_policy = "never"
-c.DockerSpawner.cmd = ["/opt/jupyterhub/bin/jupyterhub-singleuser"]
+# New files are their user's alone, as with UnitSpawner.
+c.DockerSpawner.cmd = ["sh", "-c", 'umask 077; exec "$0" "$@"', "/opt/jupyterhub/bin/jupyterhub-singleuser"]
 # In these files, programs look up the names that belong to the numbers of users and groups.
 c.DockerSpawner.read_only_volumes = {"/etc/passwd": "/etc/passwd", "/etc/group": "/etc/group"}
 

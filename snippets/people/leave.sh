@@ -1,6 +1,6 @@
 #!/bin/sh
-# Locks somebody out at once: of the hub, of their servers, of SSH, cron and at. The account and
-# its files stay. The hub may be running or not. Run as root: sh leave.sh bob
+# Locks somebody out at once: of the hub, of their servers, of SSH, cron and at, and of Slurm's
+# jobs, if this machine has Slurm. The account and its files stay. The hub may be running or not. Run as root: sh leave.sh bob
 set -eu
 stop() {
     echo "leave.sh: $1" >&2
@@ -59,14 +59,27 @@ elif user:
     hub.db.commit()
 END
 }
+# Waits until the user's jobs of Slurm have ended. While its controller does not answer, nobody knows.
+jobs() {
+    command -v squeue >/dev/null || return 0
+    for _ in $(seq 10); do
+        left=$(squeue --noheader --user="$uid" --format="job %i") || return
+        [ -n "$left" ] || return 0
+        sleep 1
+    done
+    echo "$left"
+    return 1
+}
 # Tries again: a hub or a server may be starting, and programs may start others.
 for _ in $(seq 5); do
     pkill --signal KILL --uid "$uid" || true
-    if said=$(forget 2>&1) && ! pgrep --uid "$uid" >/dev/null; then
+    # Jobs that run or wait, also those submitted by hand. Without Slurm there is no such program.
+    scancel --user="$uid" 2>/dev/null || true
+    if said=$(forget 2>&1) && said=$(jobs 2>&1) && ! pgrep --uid "$uid" >/dev/null; then
         echo "leave.sh: $name is out. $end"
         exit
     fi
 done
-# The hub's last error message, and the programs that still run.
+# The last error message of the hub or of Slurm, or a job, and the programs that still run.
 left=$({ echo "$said" | tail -n 1; pgrep --list-name --uid "$uid"; } | grep . | paste --serial --delimiters ,)
 stop "$name is locked out of the machine, but not of all: $left. Run this again."

@@ -1,5 +1,6 @@
 """The scripts of deploy/users.md on each Debian release: make accounts from a list, limit what they may do by SSH, lock one out."""
 
+import contextlib
 import json
 import re
 
@@ -255,6 +256,57 @@ def test_who_is_not_out_of_all_is_named_with_the_reason(machine):
         machine.machine.sh(f"rm {program}; kill -KILL {number}", {config: PUBLISHED.read(CONFIG)})
     reasons = f"RuntimeError: of an administrator,{number} sleep"
     assert told == (1, [f"leave.sh: bob is locked out of the machine, but not of all: {reasons}. Run this again."])
+
+
+# Slurm's programs as stand-ins: what squeue says when it is called for the first time, the second time and so on; the last from then on.
+CALLS = "/tmp/calls"
+SLURM = {
+    "/usr/local/sbin/scancel": f'#!/bin/sh\necho "scancel $*" >>{CALLS}\n',
+    "/usr/local/sbin/squeue": f'#!/bin/sh\necho "squeue $*" >>{CALLS}\n. /tmp/said\n',
+    "/usr/local/sbin/sleep": "#!/bin/sh\n",
+}
+
+
+@contextlib.contextmanager
+def slurm(machine, said):
+    """A machine of a cluster, for the length of a `with` block; the function tells how each program of Slurm was called."""
+    machine.machine.put(SLURM | {"/tmp/said": said, CALLS: ""})
+    try:
+        yield lambda: machine.machine.read(CALLS).splitlines()
+    finally:
+        machine.machine.sh(f"rm {' '.join(SLURM)} /tmp/said {CALLS}; usermod --unlock --expiredate '' bob")
+
+
+def test_who_has_no_job_of_slurms_any_more_is_out(machine):
+    """The jobs end while it waits: later than it waits for once, and so after another order to end them."""
+    number = machine.machine.sh("id --user bob").stdout.strip()
+    ask, order = f"squeue --noheader --user={number} --format=job %i", f"scancel --user={number}"
+    with slurm(machine, f"test $(grep -c squeue {CALLS}) -gt 12 || echo 'job 7'\n") as calls:
+        assert script(machine, "leave", "bob") == (0, [OUT.format("bob")])
+        assert calls() == [order, *[ask] * 10, order, *[ask] * 3]
+
+
+AWAY = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"), [("echo 'job 7'; echo 'job 8'\n", "job 8"), (f"echo '{AWAY}' >&2; exit 1\n", AWAY)], ids=["go on", "may go on"]
+)
+def test_whose_jobs_go_on_or_may_go_on_is_not_said_to_be_out(machine, said, left):
+    with slurm(machine, said):
+        told = script(machine, "leave", "bob")
+    assert told == (1, [f"leave.sh: bob is locked out of the machine, but not of all: {left}. Run this again."])
+
+
+def test_jobs_are_ended_although_the_hub_cannot_be_asked(machine):
+    config = SAVED_AS[CONFIG]
+    machine.machine.put({config: "raise RuntimeError('of an administrator')\n"})
+    with slurm(machine, "") as calls:
+        try:
+            status, _ = script(machine, "leave", "bob")
+        finally:
+            machine.machine.put({config: PUBLISHED.read(CONFIG)})
+        assert (status, calls()[0].split("=")[0]) == (1, "scancel --user")
 
 
 # The course's environment.

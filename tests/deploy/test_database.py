@@ -299,6 +299,11 @@ def test_what_cannot_be_moved_leaves_nothing_behind(hub, moved):
     change(f"UPDATE users SET name = '{'a' * 300}' WHERE name = 'bob'")
     assert "value too long" in moves(SQLITE)[1]
     change("UPDATE users SET name = 'bob' WHERE length(name) = 300")
+    # As NativeAuthenticator has one, with everybody's passwords.
+    for statement in ("CREATE TABLE users_info (id)", "INSERT INTO users_info VALUES (1)", "CREATE TABLE notes (id)"):
+        change(statement)
+    refused = "move.py: FROM has tables of another program: notes, users_info. Nothing was changed.\n"
+    assert moves(SQLITE) == (1, refused)
     change("UPDATE alembic_version SET version_num = 'other'")
     assert "not of this release" in moves(SQLITE)[1]
     assert "not of this release" in moves("postgresql:///scratch", "sqlite:////root/new.sqlite")[1]

@@ -137,6 +137,8 @@ def test_files_stay_their_users_own_from_container_to_container(place, hub):
     assert hub.on_server("compute", BEHIND, "alice", code, "--keep-server").split() == ["mine", "kept"]
     assert place.inspect("{{.Id}}") != first
     assert hub.machine.sh("stat --format '%U %G' /home/alice/kept.txt").stdout.split() == ["alice", "alice"]
+    assert hub.on_server("compute", BEHIND, "alice", "open('/home/alice/own.txt', 'w').close(); print(1)", "--keep-server") == "1\n"
+    assert hub.machine.sh("stat --format '%a %U' /home/alice/own.txt").stdout.split() == ["600", "alice"]
 
 
 def test_braces_in_a_home_lead_to_nobody_elses(place, hub):
@@ -217,6 +219,18 @@ def test_without_the_option_of_the_network_she_reaches_his_server(place, hub):
     stop(hub)
     hub.machine.sh(again.format(CREATE))
     hub.machine.until(deployment.IS_UP)
+
+
+def test_who_deletes_dockers_rules_gets_them_back_by_a_restart_of_docker(place, hub):
+    """As a reload of nftables.conf does, which begins with `flush ruleset`."""
+    try:
+        assert seen_from(place, hub) == APART
+        hub.machine.sh("iptables -P FORWARD ACCEPT; iptables -F")
+        assert seen_from(place, hub) == APART | {"bob's server": "open"}
+        hub.machine.sh(f"{RESTART}; sleep 3")
+        assert seen_from(place, hub) == APART
+    finally:
+        stop(hub, "bob")
 
 
 def test_the_hub_and_docker_may_restart_while_servers_run(place, hub):
@@ -319,6 +333,44 @@ def test_a_server_that_starts_after_the_image_was_made_again_has_it(place, hub, 
     assert place.inspect("{{.Image}}") != old
     code = "print('# New.' in open('/etc/jupyter/jupyter_server_config.py').read())"
     assert hub.on_server("compute", BEHIND, "alice", code, "--keep-server").strip() == "True"
+
+
+LAYERS = "docker image inspect --format '{{json .RootFS.Layers}}' "
+
+
+def test_an_image_that_is_made_again_takes_no_package_from_the_last_time(place, hub):
+    base = json.loads(hub.machine.sh(f"{LAYERS} debian:{hub.suite}-slim").stdout)
+    packages = []
+    for _ in range(2):
+        hub.machine.sh("cd /root/docker; sh image.sh", timeout=300)
+        layers = json.loads(hub.machine.sh(f"{LAYERS} jupyter-user").stdout)
+        assert layers[: len(base)] == base
+        packages.append(layers[len(base)])
+    assert packages[0] != packages[1]
+
+
+# An image that has a package of which its archive has a newer version.
+OUTDATED = """FROM kept-base
+RUN mkdir --parents /made/DEBIAN /archive && cd /archive \\
+ && for version in 1 2; do \\
+    printf 'Package: outdated\\nVersion: %s\\nArchitecture: all\\nMaintainer: T\\nDescription: t\\n' $version >/made/DEBIAN/control; \\
+    dpkg-deb --build /made $version.deb; done \\
+ && dpkg --install 1.deb && cp /made/DEBIAN/control Packages \\
+ && printf 'Filename: ./2.deb\\nSize: %s\\nSHA256: %s\\n' $(stat --format %s 2.deb) $(sha256sum 2.deb | cut --bytes=-64) >>Packages \\
+ && echo 'deb [trusted=yes] file:/archive ./' >/etc/apt/sources.list.d/archive.list
+"""
+
+
+def test_an_image_has_debians_updates(place, hub):
+    name = f"debian:{hub.suite}-slim"
+    make = f"docker tag {name} kept-base; docker build --quiet --tag {name} - </root/outdated"
+    undo = f"docker tag kept-base {name}; docker rmi kept-base"
+    hub.machine.put({"/root/outdated": OUTDATED})
+    ask = "docker run --rm --network none {} dpkg-query --show --showformat '${{Version}}' outdated"
+    with deployment.made(hub.machine, make, undo):
+        assert hub.machine.sh(ask.format(name)).stdout == "1"
+        hub.machine.sh("cd /root/docker; sh image.sh", timeout=300)
+        assert hub.machine.sh(ask.format("jupyter-user")).stdout == "2"
 
 
 def test_the_way_back_is_whole(place, hub, followed):

@@ -14,8 +14,8 @@ from playwright.sync_api import expect
 from tests.harness.browsers import user_browser
 from tests.harness.browsers.blocks import hello
 from tests.harness.machines import deployment, faults, people, slurm
-from tests.harness.machines.deployment import PYTHON, URL
-from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS, VALUES
+from tests.harness.machines.deployment import BEHIND, PYTHON, URL
+from tests.harness.manifest import MANIFEST, NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence, local_users
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE
@@ -26,6 +26,8 @@ from tests.harness.site.slurm_page import CHOICES, ON_A_NODE, ON_THE_HUBS_MACHIN
 CONFIG = SAVED_AS["slurm/slurm.py"]
 AWAY = "take-this-away-again"
 JOB_LOG = "/home/alice/.jupyter-job.log"
+# Users' servers that run on the hub's machine.
+SERVERS = "systemctl list-units --plain --no-legend 'jupyter-*.service'"
 # Says how a connection to an address goes.
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
 pytestmark = pytest.mark.xdist_group("slurm")
@@ -45,7 +47,9 @@ def cluster(place):
 
 @pytest.fixture(scope="module")
 def readers(cluster, place, site):
-    """Those who have followed the page, on each of the machines."""
+    """Those who have followed the page, on each of the machines, while alice had a server."""
+    cluster.hub.on_server("save", BEHIND, "alice", "from-before.txt", "kept\n")
+    assert cluster.hub.machine.sh(SERVERS).stdout.split()[:1] == ["jupyter-alice.service"]
     return slurm_page.followed(cluster, following.Pages.examples(site), TABS[place[1]])
 
 
@@ -130,7 +134,7 @@ def address(hub):
 
 def test_each_command_of_the_page_prints_what_it_says(cluster, place, readers, prove):
     head, *_ = readers
-    assert [len(reader.typed) for reader in readers] == [9, 6, 6]
+    assert [len(reader.typed) for reader in readers] == [11, 6, 6]
     assert not [wrong for reader in readers for wrong in reader.wrong]
     met = head.meet_all(PAGE, ON_THE_HUBS_MACHINE) + readers[1].meet_all(PAGE, ON_A_NODE)
     assert not [wrong for reader in readers for wrong in reader.wrong]
@@ -150,6 +154,46 @@ def test_a_user_climbs_the_ladder_on_a_node_and_leaves_no_job(cluster, place, hu
     gone(cluster)
     assert "is running at" in hub.machine.sh(f"cat {JOB_LOG}").stdout
     prove(evidence.on_a_cluster(hub, place[1], cluster.release(), {rung["rung"]: rung["seconds"] for rung in rungs}))
+
+
+def test_no_server_of_before_is_left_on_the_hubs_machine(cluster, hub):
+    assert hub.machine.sh(SERVERS).stdout == ""
+    assert hub.machine.sh("pgrep --uid alice", check=False).stdout == ""
+    assert hub.machine.sh("ls /home/alice/from-before.txt").stdout
+
+
+def test_who_leaves_has_no_job_that_runs_or_waits(cluster, hub):
+    """Neither a server nor jobs submitted by hand; and what is alice's stays."""
+    machine = hub.machine
+    assert hub.check("--until", "server_spawns", "--keep-server", user="bob")[-1]["ok"]
+    for user, more in (("bob", ""), ("bob", "--begin=now+1hour"), ("alice", "")):
+        job = f"sbatch --mem=500 --chdir=/tmp --output=/dev/null {more} --wrap='sleep 600'"
+        machine.exec("sh", "-c", job, user=user)
+    machine.until("test $(squeue --noheader --states=RUNNING | wc -l) = 3")
+    assert sorted(job.split()[1] for job in cluster.jobs() if job.startswith("bob")) == ["PENDING", "RUNNING", "RUNNING"]
+    try:
+        told = people.script(hub, "leave", "bob")
+        left = [job.split()[:2] for job in cluster.jobs()]
+        running = [node.sh("pgrep --uid bob", check=False).stdout for node in cluster.nodes.values()]
+    finally:
+        machine.sh("usermod --unlock --expiredate '' bob; scancel --user=alice; scancel --user=bob", check=False)
+    assert told == (0, [people.OUT.format("bob")])
+    assert left == [["alice", "RUNNING"]]
+    assert running == ["", ""]
+    gone(cluster)
+
+
+def test_whose_jobs_the_controller_does_not_name_is_not_said_to_be_out(cluster, hub):
+    """Each of Slurm's programs waits for the controller for a while, and the script tries again a few times."""
+    script = {"/root/leave.sh": PUBLISHED.read("people/leave.sh")}
+    try:
+        with deployment.made(hub.machine, "systemctl stop slurmctld", "systemctl start slurmctld"):
+            done = hub.machine.sh("sh /root/leave.sh bob", script, check=False, timeout=400)
+    finally:
+        hub.machine.sh("usermod --unlock --expiredate '' bob")
+    cluster.ready()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "bob is locked out of the machine, but not of all: slurm_load_jobs error: Unable to contact slurm controller" in done.stderr
 
 
 def test_blocks_run_on_a_node_and_come_back(cluster, place, hub, prove):
