@@ -258,12 +258,12 @@ def test_who_is_not_out_of_all_is_named_with_the_reason(machine):
     assert told == (1, [f"leave.sh: bob is locked out of the machine, but not of all: {reasons}. Run this again."])
 
 
-# Slurm's programs as stand-ins: what squeue says when it is called for the first time, the second time and so on; the last from then on.
+# Slurm's programs as stand-ins, and one that does not wait. They note how they were called; a file has what squeue then does.
 CALLS = "/tmp/calls"
 SLURM = {
     "/usr/local/sbin/scancel": f'#!/bin/sh\necho "scancel $*" >>{CALLS}\n',
     "/usr/local/sbin/squeue": f'#!/bin/sh\necho "squeue $*" >>{CALLS}\n. /tmp/said\n',
-    "/usr/local/sbin/sleep": "#!/bin/sh\n",
+    "/usr/local/sbin/sleep": f'#!/bin/sh\necho "sleep $*" >>{CALLS}\n',
 }
 
 
@@ -281,9 +281,10 @@ def test_who_has_no_job_of_slurms_any_more_is_out(machine):
     """The jobs end while it waits: later than it waits for once, and so after another order to end them."""
     number = machine.machine.sh("id --user bob").stdout.strip()
     ask, order = f"squeue --noheader --user={number} --format=job %i", f"scancel --user={number}"
+    waits = [ask, "sleep 1"]
     with slurm(machine, f"test $(grep -c squeue {CALLS}) -gt 12 || echo 'job 7'\n") as calls:
         assert script(machine, "leave", "bob") == (0, [OUT.format("bob")])
-        assert calls() == [order, *[ask] * 10, order, *[ask] * 3]
+        assert calls() == [order, *waits * 10, order, *waits * 2, ask]
 
 
 AWAY = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
