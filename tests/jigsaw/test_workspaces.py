@@ -416,6 +416,25 @@ def test_blocks_that_were_changed_while_the_hub_was_away_are_saved_when_it_is_ba
     assert read(desk, "away/n-blocks.xml").count("text_print") == 2
 
 
+@pytest.mark.loud("blocks that are not saved")
+def test_blocks_that_never_reached_the_server_are_saved_later_and_then_count_no_more_than_what_is_saved_elsewhere(desk):
+    notebook = begin(desk, "offline/n.ipynb", JIGSAW)
+    notebook.run()
+    editor = notebook.editor().shown()
+    blocks = "**/api/contents/offline/n-blocks.xml*"
+    notebook.page.route(blocks, lambda route: route.abort() if route.request.method == "PUT" else route.fallback())
+    editor.drag("Text", 0, 300, 120)
+    expect(notebook.printed()).to_have_text("The blocks are not saved yet: Failed to fetch\n")
+    assert "text_print" not in read(desk, "offline/n-blocks.xml")
+    notebook.page.unroute(blocks)
+    expect(notebook.printed()).to_contain_text("The blocks are saved.\n", timeout=60_000)
+    assert read(desk, "offline/n-blocks.xml").count("text_print") == 1
+    # Another window of the user's saves two blocks.
+    desk.put("offline/n-blocks.xml", f"<xml>{2 * printing('x').removeprefix('<xml>').removesuffix('</xml>')}</xml>")
+    notebook.run()
+    only(notebook.editor(), 2)
+
+
 def latin(desk, path):
     """Blocks that somebody has saved in another encoding; the file as it is."""
     desk.hub.machine.sh(f"cd /home/alice && mkdir -p {path.rpartition('/')[0]} && printf '<xml>gr\\374n</xml>' >{path}", user="alice")
