@@ -1968,6 +1968,7 @@ def upload_lands(hub: Hub):
         raise Failed(f"a file whose text looks like an attack does not pass: {refused}") from None
     yield "a lesson on databases and the web, as text, passes"
     hub.request("DELETE", f"{hub.server}api/contents/{path}", expect=(204,))
+    hub.undo.pop()
     yield "a file is deleted again"
 
 

@@ -57,10 +57,11 @@ async (element, { page, kernel, height }) => {
     await offer(xml);
   }
 
-  async function offer(xml) {
+  async function offer(xml, anew) {
     const last = () => unsaved.get(blocks.href) === xml;
-    // While the hub is away, the blocks are offered again, until there are newer ones.
-    const again = () => setTimeout(() => last() && offer(xml).then(() => show("The blocks are saved.\n"), () => {}), 3000);
+    // While the hub is away, the blocks are offered again, until there are newer ones. When it is back, it refuses them until
+    // it has found the user's server again.
+    const again = () => setTimeout(() => last() && offer(xml, true).then(() => show("The blocks are saved.\n"), () => {}), 3000);
     const answer = await fetch(blocks, {
       method: "PUT",
       headers: { ...headers, "Content-Type": "application/json" },
@@ -69,7 +70,7 @@ async (element, { page, kernel, height }) => {
       again();
       throw new Error(`The blocks are not saved yet: ${message}`);
     });
-    if (answer.status >= 500) again();
+    if (answer.status >= 500 || (anew && !answer.ok)) again();
     else if (last()) unsaved.delete(blocks.href);
     if (!answer.ok) throw new Error(`The blocks are not saved: the server answers ${answer.status} for ${decodeURI(blocks.pathname)}`);
   }

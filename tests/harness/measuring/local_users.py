@@ -64,7 +64,7 @@ for name in ("tcp", "tcp6"):
 for path in glob.glob("/proc/[0-9]*/fd/*"):
     try:
         port, process = of[os.readlink(path)], path.split("/")[2]
-        print(port, open(f"/proc/{process}/cmdline").read().replace(chr(0), " "))
+        print(port, open(f"/proc/{process}/cmdline").read().replace(chr(0), " ").replace(chr(10), " "))
     except (OSError, KeyError):
         pass
 """
