@@ -71,7 +71,7 @@ BOTH = LOOKS if WHOLE else LOOKS[:2]
 
 
 # A name in code that is underlined looks like a link.
-UNDERLINED = """() => [...document.querySelectorAll(".highlight span")].filter(one => !one.closest("a")
+UNDERLINED = """() => [...document.querySelectorAll(".highlight span")].filter(one => !one.closest("a, .value")
     && getComputedStyle(one).textDecorationLine === "underline").map(one => one.textContent)"""
 
 
