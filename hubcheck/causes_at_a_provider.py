@@ -1,4 +1,4 @@
-"""What can be seen of a login at a provider, of OpenID Connect for example, and the causes of each; and of cookies and other hubs."""
+"""What can be seen of a login at a provider, of OpenID Connect for example, and the causes of each."""
 
 from __future__ import annotations
 
@@ -6,22 +6,6 @@ from .causes_on_the_way import OneOf
 
 # Rows as those of ON_THE_WAY. What they match begins with the provider, so they are looked at first.
 AT_A_PROVIDER: list[tuple[str, str | OneOf, str]] = [
-    (
-        r"JupyterHub answers at (\S+//[^/\s]+/)(\S+/), not at \1(?!\2)\S",
-        OneOf(
-            (
-                "The address given is not the hub's: give the other one.",
-                "Two hubs are on this host. The reverse proxy does not lead to the one that you gave.",
-            ),
-            "compare with the address that users open.",
-        ),
-        "deploy/check",
-    ),
-    (
-        r"^cookies do not come back",
-        "Something on the way drops cookies: the reverse proxy, by a line for Cookie or Set-Cookie, or a cache or a CDN in front of it.",
-        "troubleshooting/redirected-you-too-many-times",
-    ),
     (
         r"^the provider refuses .*redirect.?uri",
         "The provider does not know the address to which it is to send users back. Register the address there, or correct "

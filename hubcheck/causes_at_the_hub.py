@@ -7,6 +7,26 @@ from .causes_on_the_way import BEFORE, OneOf
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
     (
+        r"Redirect loop detected.*; the user's server answered",
+        OneOf(
+            (
+                "The user's server does not reach the hub.",
+                "The user's server has another version of JupyterHub than the hub, and they do not understand each other.",
+            ),
+            'journalctl --namespace "*" --unit jupyter-NAME on the server: "Failed to connect to my Hub" is the first. The second is '
+            "rare: servers of much older versions worked when we tried them.",
+        ),
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
+        r"TooManyRedirects|Exceeded \d+ redirects",
+        OneOf(
+            ("Cookies do not come back: something drops them on the way.", "Two rules of the reverse proxy send people to each other."),
+            "-v shows the addresses. If they are the hub's and the server's own, it is the first.",
+        ),
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
         r"Redirect loop detected",
         OneOf(
             (

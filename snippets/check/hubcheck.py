@@ -88,6 +88,17 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "deploy/reverse-proxy",
     ),
     (
+        r"JupyterHub answers at (\S+//[^/\s]+/)(\S+/), not at \1(?!\2)\S",
+        OneOf(
+            (
+                "The address given is not the hub's: give the other one.",
+                "Two hubs are on this host. The reverse proxy does not lead to the one that you gave.",
+            ),
+            "compare with the address that users open.",
+        ),
+        "deploy/check",
+    ),
+    (
         r"JupyterHub answers at",
         "The address given is not the hub's. Give the other one, with its https, its port and its path: it ends with the base URL.",
         "deploy/check",
@@ -403,6 +414,11 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "troubleshooting/cookies-without-secure",
     ),
     (
+        r"^cookies do not come back",
+        "Something on the way drops cookies: the reverse proxy, by a line for Cookie or Set-Cookie, or a cache or a CDN in front of it.",
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
         r"XSRF cookie does not match|a new XSRF cookie|Login form invalid|'_xsrf' argument missing",
         OneOf(
             (
@@ -435,50 +451,14 @@ ON_THE_WAY: list[tuple[str, str | OneOf, str]] = [
         "What answered limits the length of addresses. {long|nginx: large_client_header_buffers. Apache: LimitRequestLine.}",
         "troubleshooting/upstream-sent-too-big-header",
     ),
-    (
-        r"Redirect loop detected.*; the user's server answered",
-        OneOf(
-            (
-                "The user's server does not reach the hub.",
-                "The user's server has another version of JupyterHub than the hub, and they do not understand each other.",
-            ),
-            'journalctl --namespace "*" --unit jupyter-NAME on the server: "Failed to connect to my Hub" is the first. The second is '
-            "rare: servers of much older versions worked when we tried them.",
-        ),
-        "troubleshooting/redirected-you-too-many-times",
-    ),
-    (
-        r"TooManyRedirects|Exceeded \d+ redirects",
-        OneOf(
-            ("Cookies do not come back: something drops them on the way.", "Two rules of the reverse proxy send people to each other."),
-            "-v shows the addresses. If they are the hub's and the server's own, it is the first.",
-        ),
-        "troubleshooting/redirected-you-too-many-times",
-    ),
 ]
 
 
 # CAUSES AT A PROVIDER
-# What can be seen of a login at a provider, of OpenID Connect for example, and the causes of each; and of cookies and other hubs.
+# What can be seen of a login at a provider, of OpenID Connect for example, and the causes of each.
 
 # Rows as those of ON_THE_WAY. What they match begins with the provider, so they are looked at first.
 AT_A_PROVIDER: list[tuple[str, str | OneOf, str]] = [
-    (
-        r"JupyterHub answers at (\S+//[^/\s]+/)(\S+/), not at \1(?!\2)\S",
-        OneOf(
-            (
-                "The address given is not the hub's: give the other one.",
-                "Two hubs are on this host. The reverse proxy does not lead to the one that you gave.",
-            ),
-            "compare with the address that users open.",
-        ),
-        "deploy/check",
-    ),
-    (
-        r"^cookies do not come back",
-        "Something on the way drops cookies: the reverse proxy, by a line for Cookie or Set-Cookie, or a cache or a CDN in front of it.",
-        "troubleshooting/redirected-you-too-many-times",
-    ),
     (
         r"^the provider refuses .*redirect.?uri",
         "The provider does not know the address to which it is to send users back. Register the address there, or correct "
@@ -527,6 +507,26 @@ AT_A_PROVIDER: list[tuple[str, str | OneOf, str]] = [
 
 # Rows as those of ON_THE_WAY, and looked at after them.
 AT_THE_HUB: list[tuple[str, str | OneOf, str]] = [
+    (
+        r"Redirect loop detected.*; the user's server answered",
+        OneOf(
+            (
+                "The user's server does not reach the hub.",
+                "The user's server has another version of JupyterHub than the hub, and they do not understand each other.",
+            ),
+            'journalctl --namespace "*" --unit jupyter-NAME on the server: "Failed to connect to my Hub" is the first. The second is '
+            "rare: servers of much older versions worked when we tried them.",
+        ),
+        "troubleshooting/redirected-you-too-many-times",
+    ),
+    (
+        r"TooManyRedirects|Exceeded \d+ redirects",
+        OneOf(
+            ("Cookies do not come back: something drops them on the way.", "Two rules of the reverse proxy send people to each other."),
+            "-v shows the addresses. If they are the hub's and the server's own, it is the first.",
+        ),
+        "troubleshooting/redirected-you-too-many-times",
+    ),
     (
         r"Redirect loop detected",
         OneOf(

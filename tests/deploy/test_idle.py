@@ -55,6 +55,13 @@ def hub():
         yield hub
 
 
+def put_anew(hub, files):
+    """Stop the hub, and start it from these files; the log begins anew."""
+    deployment.end(hub)
+    hub.machine.sh("true", {f"/etc/{name}": files.read(name) for name in (CONFIG, SERVER)})
+    deployment.start(hub, files)
+
+
 def act(hub, name, *arguments):
     return deployment.on_server(hub.machine, "class_actions", name, BEHIND, *map(str, arguments))
 
@@ -140,9 +147,7 @@ def test_the_published_times_are_six_hours_and_ten_minutes(hub):
 
 
 def test_the_service_waits_ten_minutes_at_first_and_may_do_nothing_but_what_it_is_for(hub):
-    deployment.end(hub)
-    hub.machine.sh("true", {f"/etc/{name}": PUBLISHED.read(name) for name in (CONFIG, SERVER)})
-    deployment.start(hub)
+    put_anew(hub, PUBLISHED)
     assert "sleep 600 & wait; exec /opt/jupyterhub/bin/python3 -m" in hub.machine.sh(SERVICE).stdout
     found = "tr '\\0' '\\n' </proc/$(pgrep -xo sleep)/environ | sed -n 's/^JUPYTERHUB_API_TOKEN=//p'"
     token = hub.machine.sh(found).stdout.strip()
@@ -152,9 +157,7 @@ def test_the_service_waits_ten_minutes_at_first_and_may_do_nothing_but_what_it_i
 
 def test_a_wait_that_ends_before_its_shell_says_nothing_that_looks_like_a_fault(hub):
     """systemd ends all processes of a hub at once, and where much is to be done the shell may be told last."""
-    deployment.end(hub)
-    hub.machine.sh("true", {f"/etc/{name}": PUBLISHED.read(name) for name in (CONFIG, SERVER)})
-    deployment.start(hub)
+    put_anew(hub, PUBLISHED)
     hub.machine.sh(
         "shell=$(ps -o ppid= $(pgrep -xo sleep)); kill -STOP $shell; pkill -xo sleep; kill -TERM $shell; kill -CONT $shell; "
         "until ps -o stat= $shell | grep Z; do sleep 0.1; done; journalctl --sync"
@@ -170,9 +173,7 @@ def test_a_culler_without_its_role_or_its_token_says_so_in_a_line_of_the_page(hu
     assert NO_ROLE in PAGE
     assert NO_TOKEN in PAGE
     files = soon("true").replace(CONFIG, "c.JupyterHub.load_roles")
-    deployment.end(hub)
-    hub.machine.sh("true", {f"/etc/{name}": files.read(name) for name in (CONFIG, SERVER)})
-    deployment.start(hub, files)
+    put_anew(hub, files)
     faults.said(hub, NO_ROLE)
     by_hand = hub.machine.exec(deployment.PYTHON, "-m", "jupyterhub_idle_culler", "--timeout=60", check=False)
     assert by_hand.returncode
@@ -183,12 +184,6 @@ def test_a_culler_without_its_role_or_its_token_says_so_in_a_line_of_the_page(hu
 SERVICES, ROLES = 'c.JupyterHub.services = [{"name": "mine"}]', "c.JupyterHub.load_roles = []"
 NO_SERVICE = "ValueError: Found undefined service idle-culler in role idle-culler"
 NO_LEAVE = "the hub knows no service leave"
-
-
-def put_anew(hub, files):
-    deployment.end(hub)
-    hub.machine.sh("true", {f"/etc/{name}": files.read(name) for name in (CONFIG, SERVER)})
-    deployment.start(hub, files)
 
 
 def leaves(hub, user):
