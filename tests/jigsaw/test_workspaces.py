@@ -263,6 +263,7 @@ def test_metakernels_own_writes_over_pages_and_elsewhere_and_under_other_names(d
 
 
 @pytest.mark.parametrize(("application", "folder"), [("JupyterLab", ""), ("JupyterLab", "week 1/"), ("Notebook 7", "Übung/名前/")])
+@pytest.mark.loud("a frame of before asks for blocks in the moment in which there are none", only="n-blocks.xml?")
 def test_the_blocks_lie_beside_the_notebook(desk, application, folder):
     notebook = begin(desk, f"places/{folder}n.ipynb", JIGSAW, application=application)
     notebook.run()

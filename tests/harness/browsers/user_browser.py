@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
 
 from tests.harness.browsers import other_web
 from tests.harness.machines import beside, deployment, engine, images
@@ -337,6 +337,12 @@ def sign_in(page: Page, name: str, password: str, then: str = "", url: str = URL
     page.get_by_role("button", name="Sign in").click()
 
 
+def told(message: ConsoleMessage) -> str:
+    """A line of the console: its kind and its text, and of what could not be loaded, the address."""
+    where = f": {message.location['url']}" if message.text.startswith("Failed to load resource") else ""
+    return f"{message.type}: {message.text}{where}"
+
+
 def fallen(user: User, said: str) -> None:
     """What is done when a script of a user's pages ends with an error."""
     user.console.append(said)
@@ -349,7 +355,7 @@ def log_in(browser: Browser, name: str, password: str, keep: bool = False, **opt
     """
     context = browser.new_context(**({"viewport": {"width": 1000, "height": 700}} | options))
     user = User(context, name)
-    context.on("console", lambda message: user.console.append(f"{message.type}: {message.text}"))
+    context.on("console", lambda message: user.console.append(told(message)))
     context.on("weberror", lambda error: fallen(user, f"uncaught: {error.error}"))
     context.on("request", lambda request: user.requests.append(f"{request.method} {request.url}"))
     context.on("page", lambda page: page.on("websocket", lambda socket: user.requests.append(f"WS {socket.url}")))
