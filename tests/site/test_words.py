@@ -247,6 +247,14 @@ def typed(text: str) -> list[str]:
     return [command for line in lines for command in line.split(" && ")]
 
 
+def test_no_python_of_roots_takes_a_file_of_the_folder_in_which_it_is_typed():
+    """`python -c` and `python -m` look there first, and root may have come to a folder in which others write."""
+    lines = [line.strip() for page in PAGES for line in page.read_text("utf-8").splitlines() if line.strip().startswith("# ")]
+    runs = [line for line in lines if re.search(r"python3? (?:-I )?-[cm] ", line)]
+    assert len(runs) > 10
+    assert not [line for line in runs if not re.search(r"python3? -I -[cm] ", line)]
+
+
 def quick(proxy: str) -> str:
     """The landing page for one reverse proxy: the tabs of the others left out."""
     text = (ROOT / "index.md").read_text("utf-8")

@@ -39,7 +39,7 @@ WITH_CHOICES = {
     "If you see SyntaxError": State(
         'cd /etc/jupyterhub; cp choices.py /root/kept; sed --in-place \'s/"2 GB",/"2 GB,/\' choices.py',
         "cp /root/kept /etc/jupyterhub/choices.py",
-        typed=["/opt/jupyterhub/bin/python -m py_compile /etc/jupyterhub/choices.py"],
+        typed=["/opt/jupyterhub/bin/python -I -m py_compile /etc/jupyterhub/choices.py"],
     ),
 }
 STATES = WITH_CHOICES | ON_A_NODE | ON_THE_HUBS_MACHINE
