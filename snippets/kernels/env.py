@@ -9,9 +9,11 @@ from pathlib import Path
 
 name, *settings = sys.argv[1:] or ["NAME"]
 # When a kernel starts, the files of a login shell, such as those in /etc/profile.d, are not read. What its kernelspec says is always set.
-spec = Path(sys.prefix, "share/jupyter/kernels", name, "kernel.json")
-if not spec.exists():
-    sys.exit(f"No kernel has the name {name}: there is no {spec}")
+specs = [Path(prefix, "share/jupyter/kernels", name, "kernel.json") for prefix in (sys.prefix, "/usr/local")]
+# Of two kernels with one name, users' servers take the first.
+spec = next((spec for spec in specs if spec.exists()), None)
+if spec is None:
+    sys.exit(f"No kernel has the name {name}: there is no {specs[0]} and no {specs[1]}")
 if not settings or not all(setting.partition("=")[0] and "=" in setting for setting in settings):
     sys.exit("Usage: python env.py NAME VARIABLE=VALUE...")
 content = json.loads(spec.read_text("utf-8"))

@@ -158,6 +158,11 @@ def test_each_command_of_the_page_prints_what_it_says(desk, site, prove):
     old, new = (act(desk, "cells", name, "6*7", "%python import sys; sys.prefix") for name in ("octave-old", "octave"))
     assert ["42" in one[0]["said"] for one in (old, new)] == [True, True]
     assert ("/opt/octave-old" in old[1]["said"], "/opt/jupyterhub" in new[1]["said"]) == (True, True)
+    # It, too, runs no file of a folder in which others write.
+    beside.folder(desk.hub.machine, "/srv/shared", "octave_kernel")
+    desk.hub.machine.sh("ln -sfn /srv/shared /home/bob/shared")
+    [told] = act(desk, "beside", "octave-old", "shared/n.ipynb", "6*7")
+    assert ("42" in told["said"], beside.ran(desk.hub.machine, "bob")) == (True, set())
     prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
 
 

@@ -90,6 +90,14 @@ def record_from_a_course(hub: deployment.Hub, climbs: Climbs) -> dict:
 
 
 def main(wanted: list[str]) -> None:
+    """Record the climbs that are wanted, or all if none is named.
+
+    Raises:
+        SystemExit: no climb has one of the names.
+    """
+    names = [climb[0] for climb in (*CLIMBS, *FROM_A_COURSE)]
+    if unknown := sorted(set(wanted) - set(names)):
+        raise SystemExit(f"No climb is called {', '.join(unknown)}. There are: {', '.join(names)}.")
     climbs = json.loads(FILE.read_text("utf-8")) if wanted else {}
     kind = PROXIES["nginx"].servers[-1]
     with engine.running():
