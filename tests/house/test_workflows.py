@@ -1,0 +1,77 @@
+"""The workflows, as far as that can be seen without GitHub: what is published comes from this repository's own runs, and all of it."""
+
+import os
+import subprocess
+
+import pytest
+import yaml
+
+from tests.harness.manifest import ROOT
+
+FOLDER = ROOT / ".github/workflows"
+PUBLISH = yaml.safe_load((FOLDER / "publish.yml").read_text("utf-8"))
+WEEKLY = yaml.safe_load((FOLDER / "weekly.yml").read_text("utf-8"))
+
+
+def steps(workflow, job):
+    return [step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step]
+
+
+# Stands in for GitHub's command: $RUNS has a folder for each run, ID-EVENT, with the artifacts that it left.
+GH = """#!/bin/sh
+case "$2" in
+list)
+  event=
+  while [ $# -gt 0 ]; do if [ "$1" = --event ]; then event=$2; fi; shift; done
+  ls "$RUNS" | sort -rn | grep -e "-$event" | cut -d - -f 1 || true ;;
+download)
+  from=$(echo "$RUNS/$3"-*/"$5")
+  [ -d "$from" ] || exit 1
+  mkdir -p "$7" && cp -r "$from/." "$7" ;;
+esac
+"""
+
+
+@pytest.fixture
+def fetched(tmp_path):
+    """`fetched(runs)`: the files of build/ after the step that fetches what the weekly runs left."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/gh").write_text(GH, "utf-8")
+    (tmp_path / "bin/gh").chmod(0o755)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "temp").mkdir()
+
+    def fetch(runs):
+        for name, text in runs.items():
+            (tmp_path / "runs" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "runs" / name).write_text(text, "utf-8")
+        (script,) = (run for run in steps(PUBLISH, "build") if "gh run download" in run)
+        path = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "RUNS": f"{tmp_path}/runs", "RUNNER_TEMP": f"{tmp_path}/temp"}
+        done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=os.environ | path, capture_output=True, text=True)
+        assert not done.returncode, done.stderr
+        build = tmp_path / "build"
+        return {str(file.relative_to(build)): file.read_text("utf-8") for file in build.rglob("*") if file.is_file()}
+
+    return fetch
+
+
+def test_what_a_fork_ran_on_a_branch_of_its_own_called_main_is_not_published(fetched):
+    """The newest of the runs that a maintainer or the calendar started counts, by its number."""
+    assert not fetched({"1004-pull_request/witness/witness.json": "a fork's"})
+    runs = {
+        "1003-pull_request/whole/whole.json": "a fork's",
+        "1002-schedule/whole/whole.json": "the calendar's",
+        "1001-workflow_dispatch/whole/whole.json": "older",
+        "1001-workflow_dispatch/growth/growth.json": "by hand",
+    }
+    assert fetched(runs) == {"whole.json": "the calendar's", "growth.json": "by hand"}
+
+
+def test_of_an_artifact_no_other_file_comes_to_where_the_site_is_built(fetched):
+    """Sphinx reads what lies in build/ as its own, and what it keeps there can hold code."""
+    html = {"1002-schedule/whole/html/x.html": "", "1002-schedule/whole/doctrees-epub/environment.pickle": ""}
+    assert fetched(html | {"1002-schedule/whole/whole.json": "new", "1001-schedule/mutants/mutants.json": "old"}) == {
+        "whole.json": "new",
+        "mutants.json": "old",
+    }
+    assert fetched(html | {"1003-schedule/growth/other.json": "", "1002-schedule/growth/growth.json": "it"})["growth.json"] == "it"
