@@ -75,3 +75,14 @@ def test_of_an_artifact_no_other_file_comes_to_where_the_site_is_built(fetched):
         "mutants.json": "old",
     }
     assert fetched(html | {"1003-schedule/growth/other.json": "", "1002-schedule/growth/growth.json": "it"})["growth.json"] == "it"
+
+
+def test_each_release_is_published_and_no_workflow_pushes_its_tag():
+    """GitHub takes no tag from a workflow if the files of workflows differ from those of every branch's tip."""
+    for file in FOLDER.iterdir():
+        workflow = yaml.safe_load(file.read_text("utf-8"))
+        assert "git push" not in file.read_text("utf-8"), file.name
+        allowed = [workflow["permissions"], *(job.get("permissions", {}) for job in workflow["jobs"].values())]
+        assert not [given for given in allowed if given.get("contents") == "write"], file.name
+    run = steps(PUBLISH, "build")
+    assert run.index(".ci/tag") < run.index(".ci/publish")
