@@ -86,3 +86,13 @@ def test_each_release_is_published_and_no_workflow_pushes_its_tag():
         assert not [given for given in allowed if given.get("contents") == "write"], file.name
     run = steps(PUBLISH, "build")
     assert run.index(".ci/tag") < run.index(".ci/publish")
+
+
+def test_what_is_published_is_what_was_tested():
+    """A tag would publish nothing new: the environment of Pages takes main alone, and main publishes each tag."""
+    assert PUBLISH["on"] == {"push": {"branches": ["main"]}}
+    assert [name for name in PUBLISH["jobs"] if "if" in PUBLISH["jobs"][name]] == []
+    assert PUBLISH["jobs"]["build"]["needs"] == "test"
+    assert PUBLISH["jobs"]["deploy"]["needs"] == "build"
+    checkout = next(step for step in PUBLISH["jobs"]["build"]["steps"] if "checkout" in step.get("uses", ""))
+    assert "ref" not in checkout["with"], "main may have gone on since"
