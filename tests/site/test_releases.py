@@ -1,5 +1,6 @@
 """releases.toml agrees with git, no page of a release is lost, and each release gets its tag."""
 
+import os
 import re
 import subprocess
 
@@ -174,8 +175,8 @@ def table(tree, *rows):
     (tree / "releases.toml").write_text(text, "utf-8")
 
 
-def tag(tree):
-    return subprocess.run(["sh", ".ci/tag"], cwd=tree, capture_output=True, text=True)
+def tag(tree, **environment):
+    return subprocess.run(["sh", ".ci/tag"], cwd=tree, capture_output=True, text=True, env=os.environ | environment)
 
 
 def test_a_release_with_a_commit_gets_its_tag_once_and_the_next_one_gets_none(repository):
@@ -201,6 +202,19 @@ def test_a_tag_that_says_otherwise_and_a_commit_that_is_not_there_are_named(repo
     table(repository, ("1.1", "0" * 40))
     done = tag(repository)
     assert (done.returncode, done.stderr) == (1, f"error: v1.1: the commit {'0' * 40} is not here: git fetch --unshallow\n")
+
+
+def test_a_table_that_cannot_be_read_and_a_python_that_is_too_old_make_no_tag_and_no_success(repository, tmp_path):
+    table(repository, ("1.0", git(repository, "rev-parse", "HEAD")))
+    (tmp_path / "python3").write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'tomllib'\" >&2\nexit 1\n", "utf-8")
+    (tmp_path / "python3").chmod(0o755)
+    done = tag(repository, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert (done.returncode, done.stdout) == (1, ""), "no tag is missing, it says"
+    (repository / "releases.toml").write_text('[[release\nversion = "1.0"\n', "utf-8")
+    done = tag(repository)
+    assert (done.returncode, done.stdout) == (1, ""), "no tag is missing, it says"
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: releases.toml: "), done.stderr
 
 
 def test_a_working_copy_without_history_says_what_is_missing(tmp_path, monkeypatch):
