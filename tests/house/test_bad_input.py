@@ -345,6 +345,31 @@ def test_an_engine_that_does_not_answer_is_named():
     assert "ENGINE=podmann is set, but 'podmann info' does not answer" in done.stdout + done.stderr
 
 
+def stands_in(folder, name, script):
+    """A command that stands in for one of the machine's; the PATH on which it is alone, but for a shell."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+    (folder / name).chmod(0o755)
+    return str(folder)
+
+
+REFUSED = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
+
+
+def test_an_engine_that_does_not_take_this_user_says_so_and_is_not_waited_for(tmp_path, monkeypatch):
+    asked = tmp_path / "asked"
+    path = stands_in(tmp_path / "bin", "docker", f"echo '{REFUSED}' >&2; exit 1")
+    for name in ("dockerd", "systemctl"):
+        stands_in(tmp_path / "bin", name, f"echo {name} >>{asked}")
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.delenv("ENGINE", raising=False)
+    monkeypatch.setattr(engine.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(engine, "wait", lambda state, timeout: engine._fail("waited for"))
+    with pytest.raises(engine.Trouble, match=r"^Docker runs, but not for this user: sudo usermod -aG docker \$USER, then log in again$"):
+        engine.ensure()
+    assert not asked.exists(), "what runs is started"
+
+
 def test_a_disk_without_room_is_named():
     with pytest.raises(engine.Trouble, match=r"no room for container images: / has [\d.]+ GB free, 1000000.0 GB are needed"):
         engine.room("/", 1e6, "container images")

@@ -33,11 +33,19 @@ class Trouble(RuntimeError):
 
 
 def answering() -> str | None:
-    """The engine to use: `$ENGINE` if set, else the first of docker and podman whose daemon answers."""
-    asked = os.environ.get("ENGINE")
+    """The engine to use: `$ENGINE` if set, else the first of docker and podman whose daemon answers.
+
+    Raises `Trouble` where none does and one has been asked for, or Docker's daemon takes others only.
+    """
+    asked, said = os.environ.get("ENGINE"), ""
     for name in [asked] if asked else ["docker", "podman"]:
-        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True).returncode == 0:
-            return name
+        if shutil.which(name):
+            done = subprocess.run([name, "info"], capture_output=True, text=True)
+            if done.returncode == 0:
+                return name
+            said += done.stderr if name == "docker" else ""
+    if os.geteuid() and "permission denied" in said:
+        raise Trouble("Docker runs, but not for this user: sudo usermod -aG docker $USER, then log in again")
     if asked:
         raise Trouble(f"ENGINE={asked} is set, but '{asked} info' does not answer: start it, or unset ENGINE.")
     return None
