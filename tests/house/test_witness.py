@@ -1,10 +1,14 @@
 """Every line of every published file has a test that fails without it; and the search for those tests is not fooled."""
 
 import json
+import os
 import re
+import signal
+import threading
 
 import pytest
 
+from _ext.witness import read
 from tests.harness.manifest import PUBLISHED
 from tests.harness.measuring import witness
 from tests.harness.measuring.changes import Unknown, applied, changes, directives, files, kind
@@ -247,6 +251,68 @@ def test_what_the_command_cannot_do_it_says_in_one_line(capsys, monkeypatch):
     monkeypatch.setattr(witness.images, "prepare", lambda say: None)
     assert witness.main() == 2
     assert capsys.readouterr().err.startswith("error: snippets/caddy/Caddyfile is no published file that has directives; there are apache/")
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """`alone(look)`: the command for NAME in a folder of its own, with no engine and no test, where `look` does a worker's work."""
+    monkeypatch.setattr("sys.argv", ["witness", NAME])
+    monkeypatch.setattr(witness, "WORK", tmp_path / "witness")
+    monkeypatch.setattr(witness, "FILE", tmp_path / "witness.json")
+    monkeypatch.setattr(witness, "collected", lambda whole=False: [])
+    monkeypatch.setattr(witness.engine, "ensure", lambda say: None)
+    monkeypatch.setattr(witness.engine, "sweep", lambda: None)
+    monkeypatch.setattr(witness.images, "prepare", lambda say: None)
+
+    def command(look):
+        monkeypatch.setattr(witness, "look", look)
+        return witness.main()
+
+    yield command
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def found(job, say):
+    """A worker has found one thing, and is writing the next."""
+    row = {"key": job["keys"][0], "verdict": "dies", "test": "a", "said": "b", "seconds": 1}
+    with open(job["out"], "a", encoding="utf-8") as out:
+        out.write(json.dumps(row) + '\n{"key": [')
+    say(row | {"file": job["file"]})
+
+
+def written():
+    """The verdicts that build/witness.json holds of NAME."""
+    told = read(witness.FILE)["files"].get(NAME, {"changes": []})["changes"]
+    return [change["verdict"] for change in told if change["verdict"] != "exempt"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_run_that_is_interrupted_leaves_what_it_has_found(alone, capsys, monkeypatch, number):
+    """GitHub sends the one, and 7.5 seconds later the other, where a job has taken too long."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.fail("it would have ended without a word"))
+    ended = threading.Event()
+    monkeypatch.setattr(witness, "end_all", ended.set)
+
+    def look(job, say):
+        found(job, say)
+        os.kill(os.getpid(), number)
+        assert ended.wait(30)
+
+    assert alone(look) == 130
+    assert written() == ["dies"]
+    assert "interrupted: the next run goes on from here" in capsys.readouterr().err
+
+
+def test_what_ends_without_a_signal_has_left_what_it_had_found_a_while_before(alone, monkeypatch):
+    monkeypatch.setattr(witness, "EVERY", 0)
+    seen = []
+
+    def look(job, say):
+        found(job, say)
+        seen.extend(written())
+
+    assert alone(look) == 0
+    assert seen == ["dies"]
 
 
 def test_the_record_is_in_the_order_of_the_files_and_holds_no_line_twice():

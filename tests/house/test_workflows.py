@@ -96,3 +96,13 @@ def test_what_is_published_is_what_was_tested():
     assert PUBLISH["jobs"]["deploy"]["needs"] == "build"
     checkout = next(step for step in PUBLISH["jobs"]["build"]["steps"] if "checkout" in step.get("uses", ""))
     assert "ref" not in checkout["with"], "main may have gone on since"
+
+
+def test_each_long_command_of_the_week_has_its_own_job_and_leaves_what_it_has_made():
+    """What another has taken of a job's time is lost to it; a job that is ended still uploads what is there."""
+    for name in ("whole", "witness", "mutants", "growth"):
+        job = WEEKLY["jobs"][name]
+        assert len([run for run in steps(WEEKLY, name) if "make " in run]) == 1, name
+        uploaded = {step["with"]["name"]: step.get("if") for step in job["steps"] if "upload-artifact" in step.get("uses", "")}
+        assert uploaded.keys() == {name}
+        assert uploaded[name] == "always()" or name == "mutants", name

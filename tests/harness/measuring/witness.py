@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 from collections import Counter
@@ -31,6 +32,7 @@ from tests.harness.machines import engine, images
 from tests.harness.manifest import BUILD, EVERY_PROXY, FURTHER_PROXIES, ROOT, SNIPPETS
 from tests.harness.measuring import durations
 from tests.harness.measuring.changes import Change, Unknown, changes, directives, files
+from tests.harness.measuring.evidence import replace
 
 FILE = BUILD / "witness.json"
 RECORD = ROOT / "tests/witnesses.json"
@@ -40,6 +42,8 @@ WORK = BUILD / "witness"
 EXEMPTIONS = 20
 # A worker that says nothing for so long hangs, in seconds.
 SILENT = 900
+# So many seconds pass before FILE is written again: whatever ends a run, most of what it has found is there.
+EVERY = 60
 # Seconds of a test that has not been measured.
 UNKNOWN = 10.0
 WORKERS: list[subprocess.Popen] = []
@@ -268,7 +272,9 @@ def _found(name: str, of_any_form: bool = False) -> dict[tuple, dict]:
     path, now = _path(name), digest(SNIPPETS / name)
     rows: dict[tuple, dict] = {}
     counts = of_any_form
-    for row in map(json.loads, path.read_text("utf-8").splitlines() if path.exists() else ()):
+    text = path.read_text("utf-8") if path.exists() else ""
+    # A worker may be writing the last line.
+    for row in map(json.loads, text[: text.rfind("\n") + 1].splitlines()):
         if "of" in row:
             counts = of_any_form or row["of"] == now
         elif counts and "verdict" in row:
@@ -349,11 +355,16 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
     print(f"{total} changes of {sum(map(len, todo.values()))} to look at, in {len(left)} files", flush=True)
     tests = {whole: collected(whole) for whole in {weekly(name) for name, made in left.items() if made}}
     begun, count = time.monotonic(), 0
+    written, one_at_a_time = begun, threading.Lock()
 
     def say(row: dict) -> None:
-        nonlocal count
+        nonlocal count, written
         if "verdict" in row:
             count += 1
+            with one_at_a_time:
+                if time.monotonic() - written > EVERY:
+                    replace(FILE, table())
+                    written = time.monotonic()
             _, text, what = row["key"]
             by = row.get("test", "").rpartition("::")[2] or row.get("why", "")
             took = time.monotonic() - begun
@@ -391,6 +402,9 @@ def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str,
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             end_all()
+            # Whoever interrupts may not wait until all workers have cleared up.
+            with one_at_a_time:
+                replace(FILE, table())
             raise
     return table()
 
@@ -409,6 +423,8 @@ def main() -> int:
     def tell(line: str) -> None:
         print(line, flush=True)
 
+    # As Ctrl-C: GitHub sends both to what has taken too long.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with engine.running(tell):
             engine.sweep()
@@ -420,7 +436,7 @@ def main() -> int:
     except (engine.Trouble, Unknown, ValueError, RuntimeError) as trouble:
         print(f"error: {trouble}", file=sys.stderr)
         return 2
-    FILE.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    replace(FILE, told)
     if asked.keep:
         keep(told)
     print(summary(told))
