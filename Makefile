@@ -19,13 +19,27 @@ unexport CI BUILD_NUMBER
 # Compiled modules make every later start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Whether the port of `make site` can be had.
+define TRY_PORT
+import socket, sys
+choose = "choose one from 1024 to 65535: make site PORT=8081"
+try:
+    socket.create_server(("127.0.0.1", int("$(PORT)"))).close()
+except (ValueError, OverflowError):
+    sys.exit(f"error: PORT=$(PORT) is no port: {choose}")
+except PermissionError:
+    sys.exit(f"error: port $(PORT) is for root alone: {choose}")
+except OSError:
+    sys.exit("error: port $(PORT) is in use: stop what holds it, or choose another: make site PORT=8081")
+endef
+export TRY_PORT
+
 .PHONY: help site html epub pdf links lighthouse cluster check test test-all bench growth witness mutants fuzz hubcheck durations newest lint lock clean
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s  %s\n", $$1, $$2 }' Makefile
 
 site: .venv/ready ## build the guide, serve it on this machine, rebuild on change (PORT=8080)
-	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null \
-	  || { echo "error: port $(PORT) is in use: stop what holds it, or choose another: make site PORT=8081" >&2; exit 1; }
+	@$(BIN)/python -c "$$TRY_PORT"
 	@$(BIN)/sphinx-autobuild --port $(PORT) --re-ignore '/(\.git|\.venv|build|__pycache__)/' $(SPHINX_OPTIONS) -d build/doctrees . build/html
 
 html: .venv/ready ## build the guide into build/html
@@ -74,6 +88,7 @@ mutants: .venv/ready ## whether the tests of hubcheck notice what is changed in 
 	@$(BIN)/python -m tests.harness.measuring.mutants --jobs $(JOBS) $(MUTANTS_OPTIONS)
 
 fuzz: .venv/ready ## hubcheck against FUZZ times as many made-up answers and logs as in `make test` (FUZZ=200, about an hour)
+	@case "$(FUZZ)" in "" | 0* | *[!0-9]*) echo "error: FUZZ=$(FUZZ) is no number from 1 on: make fuzz FUZZ=20" >&2; exit 1 ;; esac
 	@FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -k whatever tests/troubleshooting/test_fuzz.py tests/troubleshooting/test_log_fast.py $(PYTEST_OPTIONS)
 
 hubcheck: .venv/ready ## the published script of the check, from its parts in hubcheck/; after each change there
@@ -89,7 +104,7 @@ lint: .venv/ready ## only the linters, of code and of prose
 lock: .venv/ready ## renew requirements.txt, and what readers install by, with the newest releases that fit
 	@$(BIN)/python -m tests.harness.lock --upgrade
 
-clean: ## remove what was built; container images stay
+clean: ## remove what was built and what was measured, which took hours; container images stay
 	@rm -rf build .pytest_cache .ruff_cache
 
 # Python's own environment; on Debian, `venv` is a package of its own.

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from _ext.evidence import digest
 from _ext.manifest import FACTS
+from tests.harness.arguments import from_one_on
 from tests.harness.manifest import BUILD, EVERY_PROXY, ROOT
 from tests.harness.measuring.evidence import replace
 
@@ -149,8 +150,8 @@ def chosen(size: int) -> list[str]:
 
 def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description="Whether the tests of hubcheck notice what is changed in it.")
-    parser.add_argument("--sample", type=int, metavar="N", help="try so many mutants only, chosen by chance")
-    parser.add_argument("--jobs", default="1", help="how many at a time")
+    parser.add_argument("--sample", type=from_one_on, metavar="N", help="try so many mutants only, chosen by chance")
+    parser.add_argument("--jobs", type=from_one_on, default=1, help="how many at a time")
     options = parser.parse_args(given)
     if digest(ROOT / TEST) == "":
         parser.error(f"no such file: {TEST}")
@@ -158,11 +159,11 @@ def main(given: list[str] | None = None) -> int:
     some: list[str] = []
     if options.sample:
         # One mutant first: with it come the names of all.
-        if not results() and (status := mutmut("run", "--max-children", options.jobs, "*x_coloured__mutmut_1")):
+        if not results() and (status := mutmut("run", "--max-children", str(options.jobs), "*x_coloured__mutmut_1")):
             return status
         some = chosen(options.sample)
     if some or not options.sample:
-        status = mutmut("run", "--max-children", options.jobs, *some)
+        status = mutmut("run", "--max-children", str(options.jobs), *some)
         if status:
             return status
     told = write()

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from _ext.evidence import digest
+from tests.harness.arguments import from_one_on
 from tests.harness.machines import engine, images
 from tests.harness.manifest import BUILD, EVERY_PROXY, FURTHER_PROXIES, ROOT, SNIPPETS
 from tests.harness.measuring import durations
@@ -179,7 +180,10 @@ def touched(since: str) -> dict[str, set[int]]:
 
 
 def wanted(only: list[str], since: str | None) -> dict[str, list[Change]]:
-    """The changes to look for, by snippet. Raises `Unknown` for a file that nothing takes apart, ValueError for a name that is none."""
+    """The changes to look for, by snippet.
+
+    Raises `Unknown` for a file that nothing takes apart, ValueError for a name that is none and a line that has no directive.
+    """
     where: dict[str, set[int] | None] = {}
     if since:
         where = {name: lines for name, lines in touched(since).items() if name in files()}
@@ -188,6 +192,10 @@ def wanted(only: list[str], since: str | None) -> dict[str, list[Change]]:
             name, _, line = asked.removeprefix("snippets/").partition(":")
             if name not in files():
                 raise ValueError(f"snippets/{name} is no published file that has directives; there are {', '.join(files())}")
+            if line and not line.isdecimal():
+                raise ValueError(f"{asked}: after the colon a line is named by its number")
+            if line and not any(one.first <= int(line) <= one.last for one in directives(name)):
+                raise ValueError(f"snippets/{name}:{line}: no directive stands there")
             before = where.get(name, set())
             where[name] = before | {int(line)} if line and before is not None else None
     return {
@@ -343,9 +351,8 @@ def summary(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def run(only: list[str], since: str | None, again: bool, jobs: int) -> dict[str, Any]:
-    """Look for the witnesses, with a line for each verdict; what build/witness.json then holds."""
-    todo = wanted(only, since)
+def run(todo: dict[str, list[Change]], again: bool, jobs: int) -> dict[str, Any]:
+    """Look for the witnesses of what is `wanted`, with a line for each verdict; what build/witness.json then holds."""
     for name in todo:
         _begin(name, again)
     found = {name: _found(name) for name in todo}
@@ -417,7 +424,7 @@ def main() -> int:
     parser.add_argument("--since", metavar="COMMIT", help="only the lines that have changed since")
     parser.add_argument("--again", action="store_true", help="forget what an earlier run has found, and look for what is exempt too")
     parser.add_argument("--keep", action="store_true", help=f"write {RECORD.relative_to(ROOT)} anew")
-    parser.add_argument("--jobs", type=int, default=2, help="files at a time (2)")
+    parser.add_argument("--jobs", type=from_one_on, default=2, help="files at a time (2)")
     asked = parser.parse_args()
 
     def tell(line: str) -> None:
@@ -426,10 +433,11 @@ def main() -> int:
     # As Ctrl-C: GitHub sends both to what has taken too long.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        todo = wanted(asked.only, asked.since)
         with engine.running(tell):
             engine.sweep()
             images.prepare(tell)
-            told = run(asked.only, asked.since, asked.again, asked.jobs)
+            told = run(todo, asked.again, asked.jobs)
     except KeyboardInterrupt:
         print("interrupted: the next run goes on from here", file=sys.stderr)
         return 130

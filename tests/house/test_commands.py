@@ -1,0 +1,99 @@
+"""The commands of this repository: what is given wrongly ends at once, in one line, before anything is started."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness.manifest import ROOT
+from tests.harness.measuring import mutants, witness
+
+
+def run(*command, **environment):
+    """Run a command at the root of the tree, as a person would."""
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, timeout=60)
+
+
+def test_make_help_lists_each_command_with_what_debian_always_has(tmp_path):
+    for name in ("sed", "awk"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    make = shutil.which("make")
+    done = run(make, "help", PATH=str(tmp_path))
+    assert done.stderr == ""
+    told = re.findall(r"^([a-z-]+):.*## (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert [tuple(re.split(r" {2,}", line, maxsplit=1)) for line in done.stdout.splitlines()] == told
+    assert {name for name, _ in told} >= {"site", "test", "witness", "clean"}
+
+
+# Stands in for Python where a port is tried: it is refused.
+REFUSES = f"""#!/bin/sh
+exec {sys.executable} -c 'import socket, sys
+def refuse(*_): raise PermissionError(13, "Permission denied")
+socket.create_server = refuse
+exec(sys.argv[2])' "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    ("port", "words"),
+    [
+        ("abc", "PORT=abc is no port"),
+        ("99999", "PORT=99999 is no port"),
+        ("", "PORT= is no port"),
+        ("80", "port 80 is for root alone"),
+    ],
+)
+def test_a_port_that_cannot_be_had_is_told_from_one_in_use(tmp_path, port, words):
+    (tmp_path / "python").write_text(REFUSES, "utf-8")
+    (tmp_path / "python").chmod(0o755)
+    more = [f"BIN={tmp_path}"] if port == "80" else []
+    done = run("make", "site", f"PORT={port}", *more)
+    assert done.returncode
+    assert done.stderr.splitlines()[0] == f"error: {words}: choose one from 1024 to 65535: make site PORT=8081"
+
+
+@pytest.mark.parametrize("times", ["x", "0", "-1", "1.5", ""])
+def test_fuzz_takes_a_number(tmp_path, times):
+    (tmp_path / "python").write_text("#!/bin/sh\necho begins >&2\n", "utf-8")
+    (tmp_path / "python").chmod(0o755)
+    done = run("make", "fuzz", f"FUZZ={times}", f"BIN={tmp_path}")
+    assert done.returncode
+    assert done.stderr.splitlines()[0] == f"error: FUZZ={times} is no number from 1 on: make fuzz FUZZ=20"
+
+
+@pytest.mark.parametrize("options", [["--sample", "0"], ["--sample", "-5"], ["--sample", "x"], ["--jobs", "0"]], ids=" ".join)
+def test_mutants_takes_numbers_from_one_on(monkeypatch, capsys, options):
+    monkeypatch.setattr(mutants, "prepare", lambda: pytest.fail("it begins"))
+    with pytest.raises(SystemExit, match="2"):
+        mutants.main(options)
+    assert capsys.readouterr().err.splitlines()[-1] == f"make mutants: error: argument {options[0]}: {options[1]} is no number from 1 on"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["nosuch"], "snippets/nosuch is no published file that has directives; there are apache/"),
+        (["nginx/jupyterhub.conf:abc"], "nginx/jupyterhub.conf:abc: after the colon a line is named by its number"),
+        (["nginx/jupyterhub.conf:99999"], "snippets/nginx/jupyterhub.conf:99999: no directive stands there"),
+        (["nginx/jupyterhub.conf:1"], "snippets/nginx/jupyterhub.conf:1: no directive stands there"),
+        (["--since", "nosuch"], "fatal: bad revision 'nosuch'|fatal: ambiguous argument 'nosuch'"),
+        (["--jobs", "0"], "argument --jobs: 0 is no number from 1 on"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_witness_takes_what_there_is(monkeypatch, capsys, options, words):
+    monkeypatch.setattr("sys.argv", ["witness", *options])
+    monkeypatch.setattr(witness.engine, "ensure", lambda say: pytest.fail("an engine is started"))
+    try:
+        status = witness.main()
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert re.search(rf"error: ({words})", capsys.readouterr().err)
+
+
+def test_make_clean_says_that_measurements_go():
+    assert "measured" in next(line for line in run("make", "help").stdout.splitlines() if line.startswith("clean "))
