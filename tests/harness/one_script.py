@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from hubcheck import PARTS
 
+from tests.harness.arguments import takes_nothing
 from tests.harness.manifest import ROOT, SNIPPETS
 
 PACKAGE = ROOT / "hubcheck"
@@ -84,4 +85,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    takes_nothing("one_script")
     sys.exit(main())

@@ -144,7 +144,9 @@ def complete(commit: str, root: Path = ROOT) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m tests.harness.releases COMMIT")
     try:
-        complete(*sys.argv[1:2] or [""])
+        complete(sys.argv[1])
     except (ValueError, NoHistory) as wrong:
         sys.exit(f"error: {wrong}")

@@ -2,9 +2,11 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -97,3 +99,37 @@ def test_witness_takes_what_there_is(monkeypatch, capsys, options, words):
 
 def test_make_clean_says_that_measurements_go():
     assert "measured" in next(line for line in run("make", "help").stdout.splitlines() if line.startswith("clean "))
+
+
+# (module, what it is given, the first line that it says)
+MODULES = [
+    (
+        "site.vendor",
+        "",
+        r"usage: python -m tests\.harness\.site\.vendor FILE PACKAGE@VERSION; the files are minisearch\.js, modern-tar\.js",
+    ),
+    ("site.vendor", "nosuch.js nosuch@1", "usage: .*"),
+    ("site.vendor", "minisearch.js minisearch@7.2.0", "error: no container engine answers: .*"),
+    ("measuring.notebooks", "nosuch", r"usage: .*\.notebooks \[NAME\.\.\.\]; the names are .*\bfirst-blocks\b.*"),
+    ("measuring.known", "nosuch", r"usage: python -m tests\.harness\.measuring\.known"),
+    ("measuring.durations", "nosuch", "usage: .*"),
+    ("browsers.policies", "nosuch", "usage: .*"),
+    ("browsers.policies_elsewhere", "nosuch", r"usage: .*\.policies_elsewhere \[BROWSER\.\.\.\]; the browsers are .*"),
+    ("browsers.pictures", "nosuch", "usage: .*"),
+    ("one_script", "nosuch", "usage: .*"),
+    ("site.reading", "nosuch", r"error: nosuch is no commit of this working copy"),
+    ("releases", "", r"usage: python -m tests\.harness\.releases COMMIT"),
+]
+
+
+@pytest.mark.parametrize(("module", "given", "words"), MODULES, ids=[f"{module} {given}".strip() for module, given, _ in MODULES])
+def test_a_module_that_is_given_what_it_cannot_use_says_so_and_does_nothing(tmp_path, monkeypatch, capfd, module, given, words):
+    """Nothing but git can be found there, so no engine is."""
+    (tmp_path / "git").symlink_to(shutil.which("git"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("ENGINE", raising=False)
+    monkeypatch.setattr("sys.argv", [module, *given.split()])
+    with pytest.raises(SystemExit) as ended, warnings.catch_warnings(action="ignore"):
+        runpy.run_module(f"tests.harness.{module}", run_name="__main__")
+    assert re.fullmatch(words, str(ended.value.code))
+    assert capfd.readouterr() == ("", "")

@@ -15,6 +15,7 @@ import time
 from PIL import Image, ImageChops
 from playwright.sync_api import Locator, Page
 
+from tests.harness.arguments import takes_nothing
 from tests.harness.browsers import user_browser
 from tests.harness.machines import engine
 from tests.harness.manifest import BUILD, ROOT
@@ -92,4 +93,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    takes_nothing("browsers.pictures")
     main()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Response
 
+from tests.harness.arguments import takes_nothing
 from tests.harness.browsers import user_browser
 from tests.harness.browsers.user_browser import APPLICATIONS, PATIENCE, Desk, Notebook, User
 from tests.harness.machines import engine, images
@@ -307,6 +308,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    takes_nothing("browsers.policies")
     try:
         main()
     except engine.Trouble as trouble:

@@ -166,6 +166,8 @@ def text(rows: dict[str, dict[str, str]]) -> str:
 
 
 def main(names: list[str]) -> None:
+    if set(names) - set(NAMES):
+        sys.exit(f"usage: {COMMAND} [BROWSER...]; the browsers are {', '.join(NAMES)}")
     with engine.running():
         for name in names or NAMES:
             with other_browsers.desk(name, policies.VERSION) as desk:
@@ -181,4 +183,7 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except engine.Trouble as trouble:
+        sys.exit(f"error: {trouble}")

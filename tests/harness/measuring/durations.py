@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from tests.harness.arguments import takes_nothing
 from tests.harness.manifest import BUILD, ROOT
 
 SEEN, KEPT, FLAKY = BUILD / "durations.json", ROOT / "tests/durations.json", BUILD / "flaky.json"
@@ -80,4 +81,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    takes_nothing("measuring.durations")
     main()

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from _ext.atlas import CHECKED, symptoms
 from snippets.check import hubcheck
 from tests.harness import one_script
+from tests.harness.arguments import takes_nothing
 from tests.harness.manifest import ROOT, VALUES
 from tests.harness.measuring import captures
 from tests.harness.measuring.atlas import ATLAS, entries
@@ -117,4 +118,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    takes_nothing("measuring.known")
     sys.exit(main())

@@ -1,6 +1,7 @@
 """Runs the guide's notebooks as a user of the hub does, on the kernel that the published scripts install.
 
-`python -m tests.harness.measuring.notebooks` runs them all and writes their outputs back into jigsaw/.
+`python -m tests.harness.measuring.notebooks` runs them all, or those whose NAME it is given, and writes their outputs back into
+jigsaw/.
 """
 
 from __future__ import annotations
@@ -131,11 +132,14 @@ def execute(machine: engine.Container, name: str, notebook: str) -> str:
     return json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def main() -> None:
+def main(names: list[str]) -> None:
+    known = {path.stem: path for path in NOTEBOOKS}
+    if set(names) - set(known):
+        sys.exit(f"usage: python -m tests.harness.measuring.notebooks [NAME...]; the names are {', '.join(known)}")
     with engine.running():
         images.prepare()
         with classroom() as machine:
-            for path in NOTEBOOKS:
+            for path in [known[name] for name in names] or NOTEBOOKS:
                 before = path.read_text("utf-8")
                 after = execute(machine, path.name, before)
                 path.write_text(after, "utf-8")
@@ -144,6 +148,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except engine.Trouble as trouble:
         sys.exit(f"error: {trouble}")

@@ -116,6 +116,9 @@ def row(name: str, found: list[Ease | None]) -> str:
 def main(arguments: list[str]) -> None:
     if len(arguments) > 1:
         sys.exit("usage: python -m tests.harness.site.reading [COMMIT]")
+    for commit in arguments:
+        if subprocess.run(["git", "rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True).returncode:
+            sys.exit(f"error: {commit} is no commit of this working copy")
     readers = [*map(at, arguments), here]
     print(f"{'':58}" + "".join(f"{'words':>8}{'each':>8}{'longest':>8}{'ease':>8}" for _ in readers))
     whole = ["" for _ in readers]

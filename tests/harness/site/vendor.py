@@ -54,12 +54,18 @@ def made(name: str, given: Origin) -> str:
     return ORIGIN.sub(lambda _: is_from, head) + bundle
 
 
-def main(name: str, package: str) -> None:
-    text = made(name, origin(name)._replace(package=package))
+def main(arguments: list[str]) -> None:
+    if len(arguments) != 2 or arguments[0] not in RECIPES or "@" not in arguments[1]:
+        sys.exit(f"usage: python -m tests.harness.site.vendor FILE PACKAGE@VERSION; the files are {', '.join(RECIPES)}")
+    name, package = arguments
+    with engine.running():
+        text = made(name, origin(name)._replace(package=package))
     (FOLDER / name).write_text(text, "utf-8")
     print(f"{FOLDER.relative_to(ROOT)}/{name}: written. Compare its licence with that of {package}.")
 
 
 if __name__ == "__main__":
-    with engine.running():
-        main(*sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except RuntimeError as trouble:
+        sys.exit(f"error: {trouble}")
