@@ -11,7 +11,7 @@ import warnings
 import pytest
 
 from tests.harness.manifest import ROOT
-from tests.harness.measuring import mutants, witness
+from tests.harness.measuring import durations, mutants, witness
 
 
 def run(*command, **environment):
@@ -133,3 +133,11 @@ def test_a_module_that_is_given_what_it_cannot_use_says_so_and_does_nothing(tmp_
         runpy.run_module(f"tests.harness.{module}", run_name="__main__")
     assert re.fullmatch(words, str(ended.value.code))
     assert capfd.readouterr() == ("", "")
+
+
+def test_how_long_the_tests_take_is_told_by_what_was_measured():
+    """`make durations` saves it; minutes and counts of tests in the text of a page would be those of an older run."""
+    told = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Time\n")[2].partition("\n## ")[0]
+    assert "`tests/durations.json` begins with the minutes" in told
+    assert durations.KEPT.read_text("utf-8").startswith('{\n"minutes": ')
+    assert not re.findall(r"\d+:\d\d\b|\d+ (?:tests|minutes)\b", told)
