@@ -112,8 +112,9 @@ clean: ## remove what was built and what was measured, which took hours; contain
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "error: Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
-	  || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq -y install python3-venv >/dev/null; } \
-	  || { echo "error: Python cannot make environments: sudo apt-get install python3-venv" >&2; exit 1; }
+	  || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq -y install python3-venv >/dev/null \
+	    && $(PYTHON) -c 'import ensurepip' 2>/dev/null; } \
+	  || { echo "error: Python cannot make environments: sudo apt-get install python3-venv; another Python than Debian's has a package of its own" >&2; exit 1; }
 	@echo "installing what requirements.txt names into .venv (about a minute)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements.txt

@@ -141,3 +141,38 @@ def test_how_long_the_tests_take_is_told_by_what_was_measured():
     assert "`tests/durations.json` begins with the minutes" in told
     assert durations.KEPT.read_text("utf-8").startswith('{\n"minutes": ')
     assert not re.findall(r"\d+:\d\d\b|\d+ (?:tests|minutes)\b", told)
+
+
+def environment(tmp_path, python, **more):
+    """What making .venv says in a tree of its own, as root, with a Python that answers `python`; and what it has asked apt-get."""
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    (tmp_path / "requirements.txt").touch()
+    programs = {"python3": python, "apt-get": 'echo "$*" >>asked', "id": "echo 0"} | more
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+        (tmp_path / name).chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["make", "PYTHON=python3", ".venv/ready"], cwd=tmp_path, capture_output=True, text=True, env=os.environ | path, timeout=60
+    )
+    asked = tmp_path / "asked"
+    return done, asked.read_text("utf-8").splitlines() if asked.exists() else []
+
+
+CANNOT = "error: Python cannot make environments: sudo apt-get install python3-venv; another Python than Debian's has a package of its own"
+ASKED = ["-qq update", "-qq -y install python3-venv"]
+
+
+def test_a_python_for_which_debian_has_no_venv_is_told_so_after_the_package_is_there(tmp_path):
+    done, asked = environment(tmp_path, 'case "$*" in *ensurepip*) exit 1 ;; *venv*) echo begins ;; esac')
+    assert asked == ASKED
+    assert done.returncode
+    assert "begins" not in done.stdout
+    assert done.stderr.splitlines()[0] == CANNOT
+
+
+def test_debians_python_makes_its_environment_once_the_package_is_there(tmp_path):
+    script = 'case "$*" in *ensurepip*) [ -e asked ] ;; *venv*) mkdir -p .venv/bin && cp python3 .venv/bin/python ;; esac'
+    done, asked = environment(tmp_path, script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert asked == ASKED
