@@ -1,6 +1,7 @@
 """The workflows, as far as that can be seen without GitHub: what is published comes from this repository's own runs, and all of it."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -106,3 +107,58 @@ def test_each_long_command_of_the_week_has_its_own_job_and_leaves_what_it_has_ma
         uploaded = {step["with"]["name"]: step.get("if") for step in job["steps"] if "upload-artifact" in step.get("uses", "")}
         assert uploaded.keys() == {name}
         assert uploaded[name] == "always()" or name == "mutants", name
+
+
+# Stand in for what .ci/kubernetes uses, and write down what they are asked; of Docker's, $HELD has a file for each thing that it keeps.
+STANDS_IN = {
+    "docker": """case "$1" in
+  run) touch "$HELD/container" ;;
+  cp) mkdir -p "$3" && touch "$3/file" ;;
+  build) touch "$HELD/image" "$HELD/cache" ;;
+  save) echo an image ;;
+  rm) rm "$HELD/container" ;;
+  rmi) rm "$HELD/image" ;;
+  builder) rm "$HELD/cache" ;;
+esac""",
+    "helm": "echo 'appVersion: 5.5.2'",
+    "sudo": '[ "$1" != k3s ] || cat >"$HELD/../imported"',
+    "curl": "",
+    "sha256sum": "cat >/dev/null",
+    "kubectl": "",
+}
+
+
+@pytest.fixture
+def kubernetes(tmp_path):
+    """`kubernetes(step)`: a step of .ci/kubernetes in a tree of its own; what it printed and asked, and what lies on the disk then."""
+    for folder in ("tree/.ci", "tree/build/kubernetes", "bin", "held"):
+        (tmp_path / folder).mkdir(parents=True)
+    script = tmp_path / "tree/.ci/kubernetes"
+    script.write_bytes((ROOT / ".ci/kubernetes").read_bytes())
+    for name, text in STANDS_IN.items():
+        (tmp_path / "bin" / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"$HELD/../asked"\n{text}\n', "utf-8")
+        (tmp_path / "bin" / name).chmod(0o755)
+    version = re.search(r"^chart=(\S+)$", script.read_text("utf-8"), re.M)[1]
+    (tmp_path / f"tree/build/kubernetes/jupyterhub-{version}.tgz").touch()
+    there = {*(tmp_path / "tree").rglob("*")}
+
+    def step(name):
+        environment = os.environ | {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "HELD": f"{tmp_path}/held"}
+        done = subprocess.run(["sh", script, name], env=environment, capture_output=True, text=True)
+        assert not done.returncode, done.stderr
+        left = {*(tmp_path / "tree").rglob("*"), *(tmp_path / "held").iterdir()} - there
+        return done.stdout, (tmp_path / "asked").read_text("utf-8"), {path.name for path in left}
+
+    return step
+
+
+def test_the_users_image_lies_on_the_disk_of_the_cluster_once_and_stays_there(kubernetes, tmp_path):
+    """kubelet deletes images that nobody uses just then if the disk is fuller than its threshold, and nobody serves this one again."""
+    _, asked, left = kubernetes("image")
+    assert (tmp_path / "imported").read_text("utf-8") == "an image\n"
+    assert asked.index("docker save") < asked.index("docker rmi")
+    assert left == set()
+    _, asked, _ = kubernetes("cluster")
+    assert " --kubelet-arg=image-gc-high-threshold=100" in asked
+    said, _, _ = kubernetes("report")
+    assert "Filesystem" in said
