@@ -259,6 +259,8 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["witness", NAME])
     monkeypatch.setattr(witness, "WORK", tmp_path / "witness")
     monkeypatch.setattr(witness, "FILE", tmp_path / "witness.json")
+    # Of the other file some changes are exempt.
+    monkeypatch.setattr(witness, "files", lambda: [NAME, "nginx/jupyterhub.conf"])
     monkeypatch.setattr(witness, "collected", lambda whole=False: [])
     monkeypatch.setattr(witness.engine, "ensure", lambda say: None)
     monkeypatch.setattr(witness.engine, "sweep", lambda: None)
@@ -300,6 +302,7 @@ def test_a_run_that_is_interrupted_leaves_what_it_has_found(alone, capsys, monke
 
     assert alone(look) == 130
     assert written() == ["dies"]
+    assert read(witness.FILE)["files"].keys() == {NAME}, "it tells of what it has not looked at"
     assert "interrupted: the next run goes on from here" in capsys.readouterr().err
 
 

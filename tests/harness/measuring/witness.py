@@ -306,12 +306,13 @@ def table() -> dict[str, Any]:
     told = {}
     days = {datetime.date.today().isoformat()}
     for name in files():
-        rows = []
+        rows, left = [], 0
         found = _found(name)
         for one in directives(name):
             for change in changes(one):
                 row = found.get(change.key) or ({"verdict": "survives"} if change.key in argued else None)
                 if not row:
+                    left += 1
                     continue
                 days.add(row.get("date", max(days)))
                 verdict, why = row["verdict"], row.get("why", "")
@@ -320,7 +321,8 @@ def table() -> dict[str, Any]:
                 place = {"line": one.first, "last": one.last, "text": one.text, "change": change.what}
                 rest = {key: row.get(key, "") for key in ("test", "rung", "said")}
                 rows.append(place | {"verdict": verdict} | rest | {"why": why, "seconds": row.get("seconds", 0)})
-        if rows:
+        # Of a file of which nothing was tried, what is argued is not told alone.
+        if found or (rows and not left):
             told[name] = {"hash": digest(SNIPPETS / name), "changes": rows}
     # That of the oldest verdict.
     return {"date": min(days), "files": told}
@@ -390,20 +392,20 @@ def run(todo: dict[str, list[Change]], again: bool, jobs: int) -> dict[str, Any]
     }
     with ThreadPoolExecutor(jobs) as pool:
         busy = []
-        for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
-            if not made:
-                continue
-            job: dict[str, Any] = {
-                "file": name,
-                "keys": [change.key for change in made],
-                "tests": seeing(name, tests[weekly(name)]),
-                "modules": modules(name),
-                "whole": weekly(name),
-                "out": str(_path(name)),
-            }
-            job["hints"] = [[change.key, hints[change.key]] for change in made if change.key in hints]
-            busy.append(pool.submit(look, job, say))
         try:
+            for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
+                if not made:
+                    continue
+                job: dict[str, Any] = {
+                    "file": name,
+                    "keys": [change.key for change in made],
+                    "tests": seeing(name, tests[weekly(name)]),
+                    "modules": modules(name),
+                    "whole": weekly(name),
+                    "out": str(_path(name)),
+                }
+                job["hints"] = [[change.key, hints[change.key]] for change in made if change.key in hints]
+                busy.append(pool.submit(look, job, say))
             for one in busy:
                 one.result()
         except KeyboardInterrupt:
