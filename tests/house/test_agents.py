@@ -56,13 +56,18 @@ def test_a_command_that_takes_too_long_is_left_and_the_next_one_runs(machine):
 
 
 def test_two_at_a_time(machine):
+    """Each ends only once the other has begun."""
     said = []
-    threads = [threading.Thread(target=lambda: said.append(machine.sh("sleep 0.5; echo said").stdout)) for _ in range(2)]
+    wait = "touch /tmp/{0}; timeout 30 sh -c 'until test -e /tmp/{1}; do sleep 0.05; done' && echo {0}"
+    commands = [wait.format(*pair) for pair in (("one", "other"), ("other", "one"))]
+    threads = [
+        threading.Thread(target=lambda command=command: said.append(machine.sh(command, check=False).stdout)) for command in commands
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert said == ["said\n", "said\n"]
+    assert sorted(said) == ["one\n", "other\n"]
 
 
 def test_what_is_killed_has_the_status_of_that_and_the_next_one_runs(machine):
@@ -73,9 +78,10 @@ def test_what_is_killed_has_the_status_of_that_and_the_next_one_runs(machine):
     assert machine.sh("echo after that").stdout == "after that\n"
 
 
-def test_where_there_can_be_no_agent_the_engine_runs_commands_itself():
-    with engine.run(images.bare(HOMES[0]).tag) as machine:
-        engine.cli("exec", machine.id, "mv", "/usr/bin/perl", "/usr/bin/away")
-        assert machine.sh("echo said").stdout == "said\n"
-        with agents.borrowed("docker", machine.id) as agent:
-            assert agent is None
+def test_where_there_can_be_no_agent_the_engine_runs_commands_itself(machine):
+    with engine.run(images.bare(HOMES[0]).tag) as without:
+        engine.cli("exec", without.id, "mv", "/usr/bin/perl", "/usr/bin/away")
+        assert without.sh("echo said").stdout == "said\n"
+        with agents.borrowed(engine.answering(), machine.id) as one, agents.borrowed(engine.answering(), without.id) as none:
+            assert one
+            assert none is None

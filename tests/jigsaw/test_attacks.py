@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from tests.harness.browsers import attacks, user_browser
 from tests.harness.browsers.attacks import (
+    ASK,
+    ASKED,
     BLOCKS,
     CARELESS,
     CELLS,
@@ -203,12 +205,19 @@ def test_the_editor_in_another_users_frame_runs_nothing_and_hands_over_what_is_p
 
 
 def test_a_plain_request_of_another_users_page_is_refused(prepared):
+    """It has no token to show. A page of the user's own server, which has one in a cookie, is refused only without it."""
     alice = prepared.user()
+
+    def answers(page):
+        return [page.evaluate(ASK, [method, alice.address(path), shows]) for method, path in ASKED for shows in (False, True)]
+
     with prepared.behind("nginx"):
-        page = mallorys_page(alice)
-        for method in ("GET", "PUT"):
-            ask = "async ([address, method]) => (await fetch(address, { method })).status"
-            assert page.evaluate(ask, [alice.address("api/contents/ours/n.ipynb"), method]) == 403
+        assert answers(mallorys_page(alice)) == [[403, False]] * 4
+        assert "No such file" in written(prepared, alice, "asked.txt")
+        own = alice.page()
+        own.goto(alice.address("static/favicon.ico"))
+        assert answers(own) == [[403, True], [200, True], [403, True], [201, True]]
+    assert written(prepared, alice, "asked.txt") == "asked"
 
 
 def test_nothing_in_a_proxy_keeps_another_users_page_from_a_window_that_it_opens(prepared):
@@ -233,9 +242,10 @@ def one_host_name_each(files):
 
 @pytest.mark.parametrize("proxy", ["nginx", "apache"])
 def test_with_a_host_name_for_each_user_another_users_page_reaches_nothing_and_run_works(version, proxy):
-    """Even where the whole server may be framed, and no header cuts windows off."""
+    """Even where every page may frame the whole server, and no header cuts windows off."""
     cuts = COOP if proxy == "nginx" else "Cross-Origin-Opener-Policy"
-    files = one_host_name_each(FRAMED.replace(f"{proxy}/jupyterhub.conf", cuts))
+    anywhere = FRAMED.replace(SERVER, "frame-ancestors 'self'", "frame-ancestors *")
+    files = one_host_name_each(anywhere.replace(f"{proxy}/jupyterhub.conf", cuts))
     chain, key = deployment.certificate(HOST, f"*.{HOST}")
     certificate = {VALUES["certificate"]: chain, VALUES["key"]: key}
     with user_browser.desk(version, files) as desk, desk.behind(proxy, files=files, extra=certificate):
@@ -244,7 +254,8 @@ def test_with_a_host_name_for_each_user_another_users_page_reaches_nothing_and_r
         refused = BLOCKED.replace(HOST, f"mallory.{HOST}")
 
         page = mallorys_page(alice, f"mallory.{HOST}")
-        frame(page, f"{home}tree", "frame-ancestors 'self'")
+        frame(page, f"{home}tree")
+        page.frames[1].wait_for_function("document.title === 'Home'")
         assert reach(page, alice, "framed.txt", home).startswith(refused)
 
         page = mallorys_page(alice, f"mallory.{HOST}")
@@ -270,7 +281,7 @@ def test_with_metakernels_own_magic_every_frame_in_the_page_runs_code(prepared):
         for name, other in shown(notebook).items():
             other.evaluate(POST, message(name))
         run(notebook)
-        assert ran(prepared.hub, "weak", set(OTHERS)) == set(OTHERS)
+        assert ran(prepared.hub, "weak", OTHERS, set(OTHERS)) == set(OTHERS)
 
 
 def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(prepared):
@@ -285,7 +296,8 @@ def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(
             other.evaluate(plant, BLOCKS.replace("Hello", "Goodbye"))
         run(notebook)
         expect(notebook.printed()).to_have_text("Hello\n")
-        assert ran(prepared.hub, "ours", set()) == set()
+        assert ran(prepared.hub, "ours", OTHERS, set()) == set()
+        expect(notebook.editor().blocks()).to_contain_text("Hello")
         reach_out = "() => { try { return parent.document.title } catch (error) { return `${error.name}: ${error.message}` } }"
         assert notebook.editor().frame.locator("body").evaluate(reach_out) == attacks.kept_out("Chromium")
 
@@ -306,22 +318,23 @@ def test_a_notebook_that_was_saved_with_metakernels_own_magic_runs_code_of_other
         desk.hub.machine.exec("rm", f"/home/alice/{folder}/jigsaw_magic.py")
         notebook.restart()
         notebook.reload()
-        for number, other in enumerate(shown(notebook).values()):
-            other.evaluate(POST, message(f"before-{number}"))
+        before = {f"before-{name}" for name in OTHERS}
+        for name, other in shown(notebook).items():
+            other.evaluate(POST, message(f"before-{name}"))
         run(notebook)
-        assert ran(desk.hub, folder, {f"before-{number}" for number in range(3)}) == {f"before-{number}" for number in range(3)}
+        assert ran(desk.hub, folder, before, before) == before
         notebook.run(2)
         notebook.editor(2).shown()
-        for again in (False, True):
-            if again:
-                # The old script comes first now.
+        for time in ("first", "second"):
+            if time == "second":
+                # The old script comes first now. The page that is there stays open, for what might still run in it.
                 notebook.save()
-                notebook.reload()
+                notebook = desk.user().open(APPLICATION, f"{folder}/n.ipynb")
                 notebook.editor(2).shown()
             for name, other in shown(notebook).items():
-                other.evaluate(POST, message(f"after-{name}"))
+                other.evaluate(POST, message(f"{time}-{name}"))
             run(notebook)
-            assert ran(desk.hub, folder, set()) == set()
+        assert ran(desk.hub, folder, [f"{time}-{name}" for time in ("first", "second") for name in OTHERS], set()) == set()
 
 
 # (whose magic, the proxy, the value of Cross-Origin-Opener-Policy, which site's program runs: the one that opened
@@ -348,7 +361,7 @@ def test_only_without_the_header_and_with_metakernels_own_magic_another_site_run
         window = open_window(notebook.page, f"{ELSEWHERE}page.html")
         window.evaluate("message => opener?.postMessage(message, '*')", message("opened"))
         run(notebook)
-        assert ran(prepared.hub, folder, runs) == runs
+        assert ran(prepared.hub, folder, ("opener", "opened"), runs) == runs
 
 
 def follow(page, address):

@@ -3,14 +3,33 @@
 What a browser says of a refusal is compared too, since pages quote it.
 """
 
+import time
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.harness.browsers import attacks, other_browsers
-from tests.harness.browsers.attacks import BLOCKS, CARELESS, CELLS, ELSEWHERE, OTHERS, POPUPS, POST, REACH, SERVER, header, message, ran
+from tests.harness.browsers.attacks import (
+    ASK,
+    ASKED,
+    BLOCKS,
+    CARELESS,
+    CELLS,
+    ELSEWHERE,
+    LATER,
+    OTHERS,
+    POPUPS,
+    POST,
+    REACH,
+    SERVER,
+    header,
+    message,
+    ran,
+)
 from tests.harness.browsers.other_browsers import Notebook, Thrown
 from tests.harness.machines import beside, engine
 from tests.harness.machines.deployment import BEHIND, URL
-from tests.harness.manifest import BUILD, NEWEST, PUBLISHED, SAVED_AS
+from tests.harness.manifest import BUILD, NEWEST, PUBLISHED, SAVED_AS, VALUES
 from tests.harness.measuring import evidence
 
 APPLICATION = "Notebook 7"
@@ -183,9 +202,15 @@ def test_as_published_a_file_is_shown_in_another_users_frame_and_cannot_be_read(
     told((FILE, "shown, not read"))
 
 
+def api(proxy):
+    """The lines of the proxy's log about the API of alice's server, on which everything is run and saved."""
+    log = proxy.read("/var/log/nginx/jupyterhub.log").splitlines()
+    return [line for line in log if f"{VALUES['base_url']}user/alice/api/" in line]
+
+
 def test_the_editor_in_another_users_frame_runs_nothing_and_hands_over_what_is_pressed(published):
     desk = published
-    with desk.behind("nginx"):
+    with desk.behind("nginx") as proxy:
         page = mallorys_page(desk)
         page.call("() => { window.sent = []; addEventListener('message', ({ data }) => sent.push(data)) }")
         page.call(FRAME, desk.address("files/ours/first-blocks.html"))
@@ -193,17 +218,27 @@ def test_the_editor_in_another_users_frame_runs_nothing_and_hands_over_what_is_p
         editor.blocks(1)
         page.until("() => sent.length === 1")
         assert [told["action"] for told in page.call("() => sent")] == ["ready"]
+        before = len(api(proxy))
         editor.press("Run")
         page.until("() => sent.length === 2")
         assert page.call("() => sent[1].code") == "print('Hello')\n"
+        time.sleep(LATER)
+        # What is asked for last is in the log, and nothing else.
+        (method, path), _ = ASKED
+        page.call(ASK, [method, desk.address(path), False])
+        assert [line.split('"')[1].split()[:2] for line in api(proxy)[before:]] == [[method, urlsplit(desk.address(path)).path]]
 
 
 def test_a_plain_request_of_another_users_page_is_refused(published, told):
+    def answers(page):
+        return [page.call(ASK, [method, published.address(path), shows]) for method, path in ASKED for shows in (False, True)]
+
     with published.behind("nginx"):
-        page = mallorys_page(published)
-        ask = "async (address, method) => (await fetch(address, { method })).status"
-        for method in ("GET", "PUT"):
-            assert page.call(ask, published.address("api/contents/ours/n.ipynb"), method) == 403
+        assert answers(mallorys_page(published)) == [[403, False]] * 4
+        assert "No such file" in written(published, "asked.txt")
+        own = published.page().go(published.address("static/favicon.ico"))
+        assert answers(own) == [[403, True], [200, True], [403, True], [201, True]]
+    assert written(published, "asked.txt") == "asked"
     told(("a plain request", "refused"))
 
 
@@ -231,7 +266,7 @@ def test_with_metakernels_own_magic_every_frame_in_the_page_runs_code(published)
         for name in OTHERS:
             notebook.page.call(POST, message(name), frame=FRAMES[name])
         run(notebook)
-        assert ran(published.hub, "weak", set(OTHERS)) == set(OTHERS)
+        assert ran(published.hub, "weak", OTHERS, set(OTHERS)) == set(OTHERS)
 
 
 def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(published, told):
@@ -248,7 +283,7 @@ def test_no_other_frame_runs_code_or_gives_the_editor_blocks_or_takes_its_place(
             notebook.page.call(plant, BLOCKS.replace("Hello", "Goodbye"), frame=FRAMES[name])
         run(notebook)
         notebook.printed("Hello\n")
-        assert ran(desk.hub, "ours", set()) == set()
+        assert ran(desk.hub, "ours", OTHERS, set()) == set()
     told(("a frame in a notebook's output", "nothing runs"))
 
 
@@ -285,7 +320,7 @@ def test_only_without_the_header_and_with_metakernels_own_magic_another_site_run
         window = open_window(notebook.page, f"{ELSEWHERE}page.html")
         window.call("message => opener?.postMessage(message, '*')", message("opened"))
         run(notebook)
-        assert ran(desk.hub, folder, runs) == runs
+        assert ran(desk.hub, folder, ("opener", "opened"), runs) == runs
     if value == "same-origin":
         told(("a notebook that another site opens in a new tab", "nothing runs"))
 

@@ -37,7 +37,7 @@ def promised(name, cell):
 
 def is_the_page_s(name):
     """Whether a picture just taken is the one on the page, by a hair."""
-    if pictures.difference(name) > pictures.ALIKE:
+    if not pictures.alike(name):
         pytest.fail(
             f"jigsaw/pictures/{name}.png shows something else: python -m tests.harness.browsers.pictures takes it anew", pytrace=False
         )

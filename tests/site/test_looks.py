@@ -136,12 +136,20 @@ def test_axe_finds_nothing_where_a_log_is_pasted(reader, looking):
     assert not told, "\n".join(told)
 
 
+FAULTS = """<img src=x><p style="color: #999">grey</p>
+<div class="highlight"><span style="text-decoration: underline !important">a_link</span></div>
+<p style="position: absolute; width: 2000px">wide</p>"""
+
+
 def test_axe_sees_a_fault(reader, looking):
     looking.goto(f"{reader.address}index.html")
-    looking.evaluate("document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=x><p style=\"color: #999\">grey</p>')")
+    looking.evaluate("faults => document.querySelector('article').insertAdjacentHTML('beforeend', faults)", FAULTS)
     told = "\n".join(found(looking))
     assert "image-alt: 1 times" in told
     assert "color-contrast" in told
+    for (name, _), scheme in LOOKS:
+        assert f"{name}, {scheme}: a_link is underlined and leads nowhere" in told
+        assert re.search(rf"(?m)^{name}: \d+ pixels stand out", told)
 
 
 CONF = "nginx/jupyterhub.conf"
@@ -215,6 +223,11 @@ MOVED = """() => new Promise(tell => new PerformanceObserver(list => {
     tell(list.getEntries().reduce((sum, entry) => sum + (entry.hadRecentInput ? 0 : entry.value), 0));
 }).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => tell(0), 500))"""
 
+LATE = """() => {
+    document.querySelector("article").insertAdjacentHTML("afterbegin", "<div style='height: 300px'></div>");
+    return new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+}"""
+
 
 def test_little_moves_while_a_page_loads_with_values_of_the_readers_own(site, reader):
     context = reader.context(viewport=WIDE)
@@ -222,14 +235,18 @@ def test_little_moves_while_a_page_loads_with_values_of_the_readers_own(site, re
     page.goto(reader.address + PROXY)
     type_in(page, {"host": "a-rather-long-name-of-a-host.notebooks.example.org", "base_url": "/a/path/of/some/length/"})
     page.get_by_role("tab", name="Apache").first.click()
-    moved = {}
+    moved, late = {}, {}
     for size in (WIDE, NARROW):
         page.set_viewport_size(size)
         for address in ("index.html", PROXY, "deploy/check.html", "jigsaw/index.html", "troubleshooting/index.html", RESULTS):
             page.goto(reader.address + address, wait_until="networkidle")
             moved[address, size["width"]] = page.evaluate(MOVED)
+        # What comes late, and above all that is there, is seen.
+        page.evaluate(LATE)
+        late[size["width"]] = page.evaluate(MOVED)
     context.close()
     assert not {where: shift for where, shift in moved.items() if shift > SHIFT}
+    assert not {width: shift for width, shift in late.items() if shift <= SHIFT}
 
 
 # Names in code, and words of the sidebar, whose letters stand in more than one line; and words that are to stay in one.

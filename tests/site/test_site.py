@@ -107,14 +107,19 @@ def passed_over(sheet):
 
 
 def test_no_style_is_one_that_webkit_passes_over():
-    wrong = [
-        f"{file.relative_to(ROOT)}: {words}"
-        for folder in ("_static", "_templates", "_ext")
-        for file in sorted((ROOT / folder).rglob("*"))
-        if file.suffix in (".css", ".html", ".js", ".py")
-        for words in passed_over(file.read_text("utf-8"))
-    ]
+    found = [file for folder in ("_static", "_templates", "_ext") for file in sorted((ROOT / folder).rglob("*"))]
+    files = [file for file in found if file.suffix in (".css", ".html", ".js", ".py")]
+    assert {file.suffix for file in files} == {".css", ".html", ".js", ".py"}
+    wrong = [f"{file.relative_to(ROOT)}: {words}" for file in files for words in passed_over(file.read_text("utf-8"))]
     assert not wrong, "\n".join(wrong)
+
+
+def test_what_webkit_passes_over_is_found():
+    sheet = """/* a { user-select: none } */
+    a { text-decoration: underline dotted red; text-decoration-line: underline }
+    b { text-decoration: none !important; -webkit-user-select: none }
+    i { user-select: none }"""
+    assert [words.partition("…")[0] for words in passed_over(sheet)] == ["text-decoration: underline d", "user-select:"]
 
 
 HEADER = re.compile(r"[A-Z][\w-]+: \S+|[a-z]+:")

@@ -1,6 +1,7 @@
 """What the pages say about the software, and print as its output, is what the pinned versions do and print."""
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -27,10 +28,13 @@ def page(name):
     return (ROOT / name).read_text("utf-8")
 
 
+# The pages whose blocks need nothing but an installed machine, and how many print something, at least.
+PRINTING = {"deploy/install.md": 4, "deploy/kernel-discovery.md": 1, "jigsaw/configure.md": 1}
+
+
 def printed():
-    """(page, commands, what is printed after them) for the blocks of pages that need nothing but an installed machine."""
-    names = ("deploy/install.md", "deploy/kernel-discovery.md", "jigsaw/configure.md")
-    for name in names:
+    """(page, commands, what is printed after them) for the blocks of these pages."""
+    for name in PRINTING:
         for block in re.findall(r"(?s)```console\n(.*?)```", page(name)):
             lines = block.splitlines()
             if output := [line for line in lines if not line.startswith(("# ", "$ "))]:
@@ -41,6 +45,11 @@ def on_a_terminal(machine, commands):
     """What root sees, on a wide terminal."""
     said = machine.sh("script --quiet --return --command '/bin/sh /root/typed' /dev/null", {"/root/typed": f"stty cols 200\n{commands}\n"})
     return said.stdout.replace("\r", "").splitlines()
+
+
+def test_no_block_that_prints_something_is_passed_over():
+    found = Counter(name for name, _, _ in printed())
+    assert not {name: found[name] for name, least in PRINTING.items() if found[name] < least}
 
 
 @on_each
