@@ -31,7 +31,7 @@ import hashlib
 import json
 from pathlib import Path
 
-# Of two rows that agree in these, the newer counts.
+# What a row is of, see `key`.
 KEY = ("kind", "by", "version", "on", "home", "jupyterhub", "application", "fault")
 REST = ("rungs", "lived", "files", "proves", "date")
 
@@ -50,6 +50,11 @@ def commands(text):
         else:
             made[-1] += f"\n{line.rstrip()}"
     return made
+
+
+def key(row):
+    """Of two rows that agree in this, the newer counts. A program may have accepted other files in another test."""
+    return tuple(row[name] for name in KEY) + (tuple(row["proves"]) if row["kind"] == "accepted" else ())
 
 
 def digest(path):

@@ -198,6 +198,17 @@ def test_a_later_run_adds_to_the_file_and_replaces_what_it_saw_again(file):
     assert evidence.read(file) == [other, again]
 
 
+def test_of_one_program_the_files_that_several_tests_have_it_read_stay_side_by_side(file):
+    rows = [evidence.row("accepted", "pip", "26.1", [f"{folder}/requirements.txt"], home="trixie") for folder in ("lti", "slurm")]
+    for row in rows:
+        evidence.merge([row])
+    evidence.merge([rows[0] | {"date": "2030-01-01"}])
+    assert [(row["proves"], row["date"]) for row in evidence.read(file)] == [
+        (["lti/requirements.txt"], "2030-01-01"),
+        (["slurm/requirements.txt"], rows[1]["date"]),
+    ]
+
+
 def test_commands_of_a_page_that_two_tests_have_typed_come_together_where_both_typed_on_the_same_machine(file):
     def typed(suite, key, date):
         return evidence.typed("deploy/look-after.md", suite, "nginx", [key]) | {"date": date}

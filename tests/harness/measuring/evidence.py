@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _ext.evidence import KEY, digest, read, standing
+from _ext.evidence import digest, key, read, standing
 from tests.harness.machines import deployment, engine
 from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, PUBLISHED, SNIPPETS, VERSIONS, Files, home, snippets
 
@@ -240,10 +240,9 @@ def merge(rows: list[dict]) -> None:
         before = []
     of: dict[tuple, dict] = {}
     for one in sorted((row for row in [*before, *rows] if standing([row], SNIPPETS)), key=lambda row: row["date"]):
-        key = tuple(one[name] for name in KEY)
-        earlier = of[key]["lived"] if key in of and one["kind"] in TOGETHER else {}
-        of[key] = one | {"lived": earlier | one["lived"]}
-    replace(FILE, [of[key] for key in sorted(of)])
+        earlier = of[key(one)]["lived"] if key(one) in of and one["kind"] in TOGETHER else {}
+        of[key(one)] = one | {"lived": earlier | one["lived"]}
+    replace(FILE, [of[each] for each in sorted(of)])
 
 
 def replace(path: Path, value: object) -> None:
