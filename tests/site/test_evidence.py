@@ -146,6 +146,7 @@ def test_every_published_file_can_have_evidence():
     rows.append(evidence.row("accepted", "systemd", "1.0", ["docker/hub.conf"]))
     rows.append(evidence.row("accepted", "KubeSpawner", "7.1.0", ["kubernetes/values.yaml"]))
     rows.append(evidence.row("accepted", "apache", "1.0", ["logins/sign-on.conf"]))
+    rows += [evidence.row("accepted", "check-jsonschema", "1.0", [f"workflow/{name}.yml"]) for name in ("action", "hubcheck")]
     # Scripts that run beside the hub, or only what the others are about.
     scripts = [
         name
@@ -154,6 +155,10 @@ def test_every_published_file_can_have_evidence():
     ]
     rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))
     assert {name for row in rows for name in row["proves"]} == set(snippets())
+
+
+def test_of_the_workflows_files_prometheus_says_nothing():
+    assert evidence.read_beside("Prometheus", "3.5", "trixie")["proves"] == ["care/jupyterhub-rules.yml", "care/prometheus.yml"]
 
 
 # How it reaches the file

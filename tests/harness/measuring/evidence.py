@@ -76,7 +76,7 @@ def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
 READ_BESIDE = {
     "systemd": [name for name in SEEN if name.startswith("care/") and name.endswith((".service", ".timer"))],
     "PostgreSQL": ["database/backup.conf", "database/hub.conf"],
-    "Prometheus": [name for name in SEEN if name.endswith(".yml")],
+    "Prometheus": ["care/jupyterhub-rules.yml", "care/prometheus.yml"],
     "OpenSSH": ["people/sshd.conf"],
     "pip": ["course/requirements.txt"],
     "libpam-google-authenticator": ["logins/codes.conf", "logins/jupyterhub-pam"],
