@@ -101,8 +101,7 @@ def test_each_command_of_the_page_prints_what_it_says(hub, place, moved, prove):
     # PostgreSQL was away meanwhile, which costs one request.
     status(hub, moved[1]["token"])
     prove(*(evidence.typed(page, *place, keys) for page, keys in reader.typed_by_page().items()))
-    release = hub.machine.sh("psql --version").stdout.split()[2]
-    prove(evidence.read_beside("PostgreSQL", release, hub.suite))
+    prove(evidence.units("database", hub.machine, hub.suite))
     prove(evidence.installed(hub.machine, "database/requirements.txt", hub.suite))
 
 

@@ -4,16 +4,18 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import PurePosixPath
 from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import EVERY_PROXY, MANIFEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VERSIONS, snippets
+from tests.harness.manifest import EVERY_PROXY, MANIFEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site.guide import small, sphinx
 
@@ -138,12 +140,9 @@ def test_every_published_file_can_have_evidence():
     rows += [evidence.row("accepted", proxy, "1.0", [f"hosts/{proxy}.diff", f"framed/{proxy}.diff"]) for proxy in PROXIES]
     lists = [f"{folder}/requirements.txt" for folder in ("logins", "lti", "slurm", "two-proxies", "database", "docker")]
     rows.append(evidence.row("accepted", "pip", "1.0", lists))
-    rows.append(
-        evidence.row(
-            "accepted", "systemd", "1.0", [name for name in snippets() if name.startswith("two-proxies/") and name.endswith(".service")]
-        )
-    )
-    rows.append(evidence.row("accepted", "systemd", "1.0", ["docker/hub.conf"]))
+    rows += [evidence.row("accepted", "systemd", "1.0", names) for names in evidence.UNITS.values()]
+    rows.append(evidence.row("accepted", "SSSD, joined to a domain", "1.0", ["domain/rules.conf"]))
+    rows.append(evidence.row("accepted", "HAProxy", "1.0", [name for name in snippets() if name.startswith("balancer/")]))
     rows.append(evidence.row("accepted", "KubeSpawner", "7.1.0", ["kubernetes/values.yaml"]))
     rows.append(evidence.row("accepted", "apache", "1.0", ["logins/sign-on.conf"]))
     rows += [evidence.row("accepted", "check-jsonschema", "1.0", [f"workflow/{name}.yml"]) for name in ("action", "hubcheck")]
@@ -155,6 +154,39 @@ def test_every_published_file_can_have_evidence():
     ]
     rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))
     assert {name for row in rows for name in row["proves"]} == set(snippets())
+
+
+def systemd(said="", **others):
+    """A machine with the published files, but for those that are `others` there; `systemd-analyze` has `said` something."""
+    published = {f"/etc/systemd/system/{name.removeprefix('care/')}": PUBLISHED.read(name) for name in evidence.UNITS["care"]}
+    published |= {path: PUBLISHED.read(name) for name, path in SAVED_AS.items()}
+    told = {"systemctl": "systemd 252 (252.39)\n", "systemd-analyze": said}
+    return SimpleNamespace(
+        read=lambda path: others.get(PurePosixPath(path).stem, published[path]),
+        sh=lambda script, check=True: SimpleNamespace(stdout=told[script.split()[0]], stderr=""),
+    )
+
+
+def test_systemd_speaks_for_the_units_and_drop_ins_that_it_has_read():
+    of_their_own = {*PUBLISHED.folder("systemd"), *(name for proxy in EVERY_PROXY for name in PUBLISHED.folder(proxy))}
+    read = [name for name in snippets() if re.search(r"(?m)^\[(Unit|Service|Timer)\]$", PUBLISHED.read(name)) and not name.endswith(".sh")]
+    assert sorted(name for names in evidence.UNITS.values() for name in names) == sorted({*read} - of_their_own)
+    row = evidence.units("database", systemd("/usr/lib/systemd/system/getty.service:9: Unknown key"), "bookworm")
+    assert (row["by"], row["version"], row["proves"]) == ("systemd", "252", ["database/backup.conf", "database/hub.conf"])
+
+
+@pytest.mark.parametrize(
+    ("folder", "machine", "words"),
+    [
+        ("care", systemd("/etc/systemd/system/jupyterhub-check.timer:3: Unknown key 'OnCalender'"), "OnCalender"),
+        ("logins", systemd("jupyterhub.service: Failed to create"), "Failed"),
+        ("two-proxies", systemd("hub-proxy@1.service: Command /opt/jupyterhub/bin/traefik is not executable"), "executable"),
+        ("database", systemd(database="[Service]"), "database/backup.conf, database/hub.conf: what lies on the machine is not"),
+    ],
+)
+def test_a_unit_of_which_systemd_says_something_or_that_is_another_one_has_no_stamp(folder, machine, words):
+    with pytest.raises(deployment.Refused, match=words):
+        evidence.units(folder, machine, "bookworm")
 
 
 def test_of_the_workflows_files_prometheus_says_nothing():

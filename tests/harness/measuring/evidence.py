@@ -11,12 +11,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from _ext.evidence import digest, key, read, standing
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, PUBLISHED, SNIPPETS, VERSIONS, Files, home, snippets
+from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files, home, snippets
 
 if TYPE_CHECKING:
     from tests.harness.browsers.drivers import Driver
@@ -74,28 +74,54 @@ def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
 
 # By program, the published files that it reads on a hub's machine beside the hub's own.
 READ_BESIDE = {
-    "systemd": [name for name in SEEN if name.startswith("care/") and name.endswith((".service", ".timer"))],
-    "PostgreSQL": ["database/backup.conf", "database/hub.conf"],
     "Prometheus": ["care/jupyterhub-rules.yml", "care/prometheus.yml"],
     "OpenSSH": ["people/sshd.conf"],
     "pip": ["course/requirements.txt"],
-    "libpam-google-authenticator": ["logins/codes.conf", "logins/jupyterhub-pam"],
-    "SSSD": ["ldap/sssd.conf", "ldap/jupyterhub-home"],
-    "SSSD, joined to a domain": ["domain/rules.conf", "domain/sssd.conf", "ldap/jupyterhub-home"],
-    "Slurm": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".conf")],
-    "nftables": [name for name in SEEN if name.startswith("slurm/") and name.endswith(".nft")],
+    "libpam-google-authenticator": ["logins/jupyterhub-pam"],
+    "PAM": ["ldap/jupyterhub-home"],
+    "SSSD": ["ldap/sssd.conf"],
+    "SSSD, joined to a domain": ["domain/sssd.conf"],
+    "Slurm": ["slurm/cgroup.conf", "slurm/slurm.conf"],
+    "nftables": ["slurm/firewall-head.nft", "slurm/firewall-node.nft"],
     "Docker": ["docker/Dockerfile"],
     "Valkey": ["two-proxies/routes.conf"],
-    # Behind it, or within another site, users have climbed the ladder.
-    "HAProxy": [name for name in SEEN if name.startswith("balancer/")],
-    "nginx": [name for name in SEEN if name.startswith("beside/nginx")],
-    "apache": [name for name in SEEN if name.startswith("beside/apache")],
+    # Within another site, users have climbed the ladder.
+    "nginx": ["beside/nginx-http.conf", "beside/nginx-location.conf"],
+    "apache": ["beside/apache-location.conf", "beside/apache-server.conf"],
+}
+# By folder, the units, and the drop-ins of units, that systemd reads on a hub's machine beside the hub's own.
+UNITS = {
+    "care": [f"care/jupyterhub-{unit}" for unit in ("alarm@.service", "backup.service", "backup.timer", "check.service", "check.timer")],
+    "database": ["database/backup.conf", "database/hub.conf"],
+    "docker": ["docker/hub.conf"],
+    "logins": ["logins/codes.conf"],
+    "two-proxies": ["two-proxies/hub-proxy@.service", "two-proxies/hub-routes.service"],
 }
 
 
 def read_beside(program: str, version: str, suite: str) -> dict:
     """What it proves that a program of `READ_BESIDE` has read its files on a Debian release."""
     return row("accepted", program, version, READ_BESIDE[program], home=suite)
+
+
+def units(folder: str, machine: engine.Container, suite: str) -> dict:
+    """What it proves that each of a folder's `UNITS` lies on a machine as it is published, and `systemd-analyze verify` says nothing of it.
+
+    Raises `deployment.Refused` with what is said of one, or with the name of one that is another there.
+    """
+    places = {name: PurePosixPath(SAVED_AS.get(name, f"/etc/systemd/system/{PurePosixPath(name).name}")) for name in UNITS[folder]}
+    if others := [name for name, place in places.items() if machine.read(str(place)) != PUBLISHED.read(name)]:
+        raise deployment.Refused(f"{', '.join(others)}: what lies on the machine is not what is published")
+    # A drop-in is read with its unit, and a template as one of its units.
+    read = {
+        place.parent.name.removesuffix(".d") if place.suffix == ".conf" else place.name.replace("@.", "@1.") for place in places.values()
+    }
+    done = machine.sh(f"systemd-analyze verify {' '.join(sorted(read))}", check=False)
+    ours = [*map(str, places.values()), *read]
+    # Debian's own units name programs that a minimal machine lacks: only words about ours count.
+    if said := [line for line in (done.stdout + done.stderr).splitlines() if any(name in line for name in ours)]:
+        raise deployment.Refused("\n".join(said))
+    return row("accepted", "systemd", machine.sh("systemctl --version").stdout.split()[1], UNITS[folder], home=suite)
 
 
 def installed(machine: engine.Container, name: str, suite: str) -> dict:
