@@ -662,6 +662,7 @@ def test_a_user_gets_what_was_chosen(cluster, place, hub, choosing, prove):
     assert hub.machine.sh("squeue --noheader --format='%P %m %l'").stdout.split() == ["short", "4G", "30:00"]
     stop(hub)
     gone(cluster)
+    prove(evidence.chosen(cluster.release(), hub.suite))
 
 
 @pytest.mark.parametrize("how", ["form", "API"])

@@ -193,6 +193,13 @@ def test_of_the_workflows_files_prometheus_says_nothing():
     assert evidence.read_beside("Prometheus", "3.5", "trixie")["proves"] == ["care/jupyterhub-rules.yml", "care/prometheus.yml"]
 
 
+def test_a_user_on_a_cluster_who_chooses_nothing_is_no_evidence_for_the_choices():
+    row = evidence.on_a_cluster(hub(), "nginx", "24.11.5", {"hub_answers": 0.1})
+    assert set(PUBLISHED.folder("slurm")) - {*row["proves"]} == {"slurm/choices.py"}
+    assert "slurm/choices.py" not in row["files"]
+    assert evidence.chosen("24.11.5", "trixie")["proves"] == ["slurm/choices.py"]
+
+
 # How it reaches the file
 
 RUN = """

@@ -99,6 +99,10 @@ UNITS = {
 }
 
 
+# Without choices.py, with which users choose: most hubs have none.
+ON_A_CLUSTER = [*READ_BESIDE["Slurm"], *READ_BESIDE["nftables"], "slurm/node.sh", "slurm/requirements.txt", "slurm/slurm.py"]
+
+
 def read_beside(program: str, version: str, suite: str) -> dict:
     """What it proves that a program of `READ_BESIDE` has read its files on a Debian release."""
     return row("accepted", program, version, READ_BESIDE[program], home=suite)
@@ -187,9 +191,13 @@ def attacked(hub: deployment.Hub, browser: Driver, attack: str, seen: str) -> di
 
 def on_a_cluster(hub: deployment.Hub, proxy: str, release: str, took: dict[str, float], application: str = "") -> dict:
     """What a user did whose server was a job of Slurm's, in seconds: the rungs of the check, or blocks in an application."""
-    slurm = [name for name in SEEN if name.startswith("slurm/")]
     more = {"on": proxy, "home": hub.suite, "jupyterhub": hub.version, "application": application, "rungs": took}
-    return row("cluster", "Slurm", release, [*slurm, *PUBLISHED.folder(proxy), *DEPLOYED, UNIT], slurm, **more)
+    return row("cluster", "Slurm", release, [*ON_A_CLUSTER, *PUBLISHED.folder(proxy), *DEPLOYED, UNIT], ON_A_CLUSTER, **more)
+
+
+def chosen(release: str, suite: str) -> dict:
+    """What it proves that a user's job has what the user has chosen."""
+    return row("accepted", "Slurm", release, ["slurm/choices.py", "slurm/slurm.py"], ["slurm/choices.py"], home=suite)
 
 
 def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, fault: str, told: dict) -> dict | None:
