@@ -21,7 +21,7 @@ from tests.harness.site.guide import small, sphinx
 
 NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
 CONF = "nginx/jupyterhub.conf"
-STAMP = "Accepted by nginx 1.9 and 1.31 · runs with JupyterHub 6.1 · 2026-11-23"
+STAMP = "Accepted by nginx 1.9 and 1.31 · runs with JupyterHub 6.1 · 2026-11-23, for jupyterhub.conf"
 
 
 def whole(ok=True, rungs=MANIFEST["ladder"]):
@@ -255,7 +255,7 @@ def test_of_one_program_the_files_that_several_tests_have_it_read_stay_side_by_s
 
 def test_commands_of_a_page_that_two_tests_have_typed_come_together_where_both_typed_on_the_same_machine(file):
     def typed(suite, key, date):
-        return evidence.typed("deploy/look-after.md", suite, "nginx", [key]) | {"date": date}
+        return evidence.typed("deploy/look-after.md", suite, "nginx", [key], []) | {"date": date}
 
     evidence.merge([typed("trixie", "# one", "2029-01-01"), typed("bookworm", "# three", "2029-01-01")])
     evidence.merge([typed("trixie", "# two", "2030-01-01")])
@@ -365,7 +365,9 @@ def test_the_stamp_follows_file_and_evidence_from_build_to_build(tree, rows):
     config = tree / "snippets/jupyterhub/jupyterhub_config.py"
     config.write_bytes(config.read_bytes() + b"\n")
     _, stamps, tested = build(tree)
-    assert stamps[CONF].text == "Accepted by nginx 1.9 and 1.31 · 2026-11-21", "a file that took part in the climb has changed"
+    assert stamps[CONF].text == "Accepted by nginx 1.9 and 1.31 · 2026-11-21, for jupyterhub.conf", (
+        "a file that took part in the climb has changed"
+    )
     assert not tested.select("table.rungs")
 
     snippet = tree / "snippets" / CONF
@@ -437,7 +439,8 @@ def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that
     index = tree / "index.md"
     before = index.read_text("utf-8")
     typed = [
-        evidence.typed("index.md", suite, "nginx", keys) for suite, keys in (("trixie", ["# one"]), ("bookworm", ["# one", "# two\nout"]))
+        evidence.typed("index.md", suite, "nginx", keys, [])
+        for suite, keys in (("trixie", ["# one"]), ("bookworm", ["# one", "# two\nout"]))
     ]
     written(tree, *(row | {"date": "2026-11-26"} for row in typed))
 
@@ -456,6 +459,8 @@ def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that
         assert "index" not in searched(tree, "command")
         stamps, _ = told("# one\n# two\nanother\n$ three")
         assert stamps == ["1 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-26"]
+        says = "# one\n# two\nout\n```\n\nYou should see `out`.\n\n```console\n$ three"
+        assert told(says)[0] == [], "the page says something that nobody has compared"
         stamps, cells = told("# three")
         assert (stamps, cells) == ([], ["Two files", "0 of 1", "—", "—", "—"])
     finally:
