@@ -1,14 +1,14 @@
 """Shows which commands of a page the tests have typed: a line at the page's end, and the table `{typed}` of deploy/tested.md.
 
 A row of build/evidence.json whose kind is "typed" names the page's source (`by`), the Debian release (`on`) and the reverse
-proxy (`application`) of the machine. What was typed, and printed what the page says, is in `lived`, see `evidence.commands`.
+proxy (`application`) of the machine. What was typed, and printed what the page says, is in `lived`, see `evidence.keys`.
 """
 
 from pathlib import Path
 
 from atlas import listed
 from docutils import nodes
-from evidence import commands
+from evidence import keys
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -20,12 +20,6 @@ PAGES = ("index", "deploy/", "jigsaw/", "troubleshooting/")
 TROUBLES = "troubleshooting/"
 # The place for the table, until all pages are read.
 TABLE = "typed-table"
-
-
-def on_page(doctree):
-    """All commands of a page."""
-    blocks = [block for block in doctree.findall(nodes.literal_block) if block.get("language") == "console"]
-    return [command for block in blocks for command in commands(block.astext())]
 
 
 def typed(rows, docname, all_of_them):
@@ -44,7 +38,8 @@ def homes(app, rows):
 
 def say(app, doctree):
     """At the end of a page that has commands: how many of them were typed, where, and when."""
-    if not app.env.docname.startswith(PAGES) or not (of_the_page := on_page(doctree)):
+    source = Path(app.env.doc2path(app.env.docname)).read_text("utf-8")
+    if not app.env.docname.startswith(PAGES) or not (of_the_page := [name for block in keys(source) for name in block]):
         return
     # This page is read again when what counts has changed.
     app.env.note_dependency("snippets/manifest.toml")

@@ -74,7 +74,7 @@ def test_each_command_of_the_page_prints_what_it_says(joined, followed, prove):
     assert met == len(STATES)
     version = hub.machine.sh("sssd --version").stdout.split()[-1]
     prove(evidence.read_beside("SSSD, joined to a domain", version, hub.suite))
-    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(hub.suite, "nginx"))
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
@@ -282,7 +282,7 @@ def test_the_domains_rules_and_the_file_that_leaves_them_out(hub, controller, fo
         assert lets_in(hub, "lena") == 403
     version = hub.machine.sh("sssd --version").stdout.split()[-1]
     prove(evidence.row("accepted", "SSSD, joined to a domain", version, ["domain/rules.conf"], home=hub.suite))
-    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(hub.suite, "nginx"))
 
 
 def test_who_joins_a_group_may_log_in_and_who_leaves_it_no_longer(hub, controller):

@@ -82,8 +82,7 @@ def test_each_command_of_the_page_prints_what_it_says(balanced, site, prove, pro
         at_work.follow(NAME)
         assert not at_work.wrong, "\n\n".join(at_work.wrong)
         assert seen(balanced, way)["logged"] == "the client"
-    keys = pages.commands(TABS[proxy])
-    prove(evidence.typed(NAME, balanced.hub.suite, proxy, [keys[step.where].key for step in at_work.typed]))
+    prove(*at_work.proof(balanced.hub.suite, proxy))
 
 
 @ON_EACH

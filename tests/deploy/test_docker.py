@@ -90,7 +90,7 @@ def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     prove(evidence.installed(machine, "docker/requirements.txt", suite))
     prove(evidence.read_beside("Docker", machine.sh("docker version --format '{{.Server.Version}}'").stdout.split("+")[0], suite))
     prove(evidence.units("docker", machine, suite))
-    prove(*(evidence.typed(page, suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(suite, "nginx"))
 
 
 def test_the_page_names_the_tested_releases(place, followed):

@@ -61,7 +61,7 @@ def test_each_command_of_the_page_prints_what_it_says(ldap, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert met == len(STATES)
     prove(evidence.read_beside("SSSD", hub.machine.sh("sssd --version").stdout.split()[-1], hub.suite))
-    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(hub.suite, "nginx"))
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

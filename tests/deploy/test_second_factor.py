@@ -87,7 +87,7 @@ def test_each_command_of_the_page_prints_what_it_says(desk, followed, prove):
     assert followed.meet_all(PAGE, STATES) == len(STATES)
     assert not followed.wrong, "\n\n".join(followed.wrong)
     prove(evidence.units("logins", desk.hub.machine, desk.hub.suite))
-    prove(*(evidence.typed(page, desk.hub.suite, desk.proxy, keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(desk.hub.suite, desk.proxy))
 
 
 def test_password_and_code_let_a_user_in_once(desk, secret, prove):

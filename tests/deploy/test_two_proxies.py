@@ -96,7 +96,7 @@ def test_each_command_of_the_page_prints_what_it_says(hub, followed, prove):
     prove(evidence.installed(hub.machine, "two-proxies/requirements.txt", hub.suite))
     prove(evidence.read_beside("Valkey", hub.machine.sh("valkey-server --version | grep -o 'v=[0-9.]*'").stdout.strip()[2:], hub.suite))
     prove(evidence.units("two-proxies", hub.machine, hub.suite))
-    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(hub.suite, "nginx"))
 
 
 def test_a_user_climbs_the_whole_ladder(hub, front):

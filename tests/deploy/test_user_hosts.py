@@ -121,7 +121,7 @@ def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     assert len(followed.typed) == 9
     assert followed.meet_all(PAGE, STATES) == 5
     assert not followed.wrong, "\n\n".join(followed.wrong)
-    prove(*(evidence.typed(page, place.hub.suite, place.proxy, keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(place.hub.suite, place.proxy))
 
 
 def test_a_user_climbs_the_ladder_at_a_name_of_their_own(place, followed, prove):

@@ -104,7 +104,7 @@ def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     installed = [name for name in STATES if "kernel spec" not in name]
     assert reader.meet_all(PAGE, STATES, "save-the-files-and-install-them") == len(installed)
     assert not reader.wrong, "\n\n".join(reader.wrong)
-    prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
+    prove(*reader.proof(HUBS[-1].split()[-1], "nginx"))
 
 
 def hello(notebook):

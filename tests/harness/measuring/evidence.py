@@ -246,9 +246,12 @@ def lasted(proxy: str, version: str, on: str, figures: dict[str, float]) -> dict
     return row("term", proxy, version, PUBLISHED.folder(proxy), [], on=on, rungs=figures)
 
 
-def typed(page: str, suite: str, proxy: str, keys: Iterable[str]) -> dict:
-    """Which commands of a page (see `_ext.evidence.commands`) were typed on a bare machine, and printed what the page says."""
-    used = [*DEPLOYED, *PUBLISHED.folder("systemd"), *PUBLISHED.folder(proxy), *PUBLISHED.folder("check")]
+def typed(page: str, suite: str, proxy: str, keys: Iterable[str], saved: Iterable[str]) -> dict:
+    """Which commands of a page (see `_ext.evidence.keys`) were typed on a server, and printed what the page says.
+
+    `saved` are the published files that lay there by then, beside those that a hub and its `proxy` are made of.
+    """
+    used = [*DEPLOYED, *PUBLISHED.folder("systemd"), *PUBLISHED.folder(proxy), *PUBLISHED.folder("check"), *sorted(saved)]
     return row("typed", page, "", used, [], on=suite, application=proxy, lived=dict.fromkeys(keys, True))
 
 
