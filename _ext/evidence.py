@@ -24,7 +24,8 @@ On a cluster, `on` is the reverse proxy, and `application` the one in which bloc
 A row of a fault names it (`fault`) and tells what of a user's work lived through it (`lived`: {"variable": true, ...}).
 `rungs` holds seconds: those that a rung took, or for which a fault made the hub and the user's server silent. Those of a
 term are figures of all kinds, which `TERM` in _ext/stamps.py explains, and those of a log's, which _ext/known.py explains. What
-was typed is in `lived`, see `keys`.
+was typed is in `lived`, see `keys`. `dates` has the day of each thing in `lived`: of one page, and of one browser, several tests see
+a part.
 """
 
 import hashlib
@@ -121,6 +122,10 @@ def renewed(env, name, now):
 
 
 def standing(rows, snippets):
-    """The rows that still count: each file that took part lies in the folder `snippets` as it was."""
+    """The rows that still count: each file that took part lies in the folder `snippets` as it was.
+
+    Those without `dates` are of earlier tests, which named files that a program had not read.
+    """
+    rows = [row for row in rows if "dates" in row]
     now = {name: digest(snippets / name) for row in rows for name in row["files"]}
     return [row for row in rows if all(now[name] == seen for name, seen in row["files"].items())]

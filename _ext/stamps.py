@@ -120,6 +120,11 @@ def newest(rows):
     return max(row["date"] for row in rows)
 
 
+def oldest(row, names):
+    """When that of some things in a row's `lived` was seen which was seen first."""
+    return min((row["dates"][name] for name in names if name in row["lived"]), default="—")
+
+
 def label(name):
     return f"tested-{nodes.make_id(name)}"
 
@@ -207,9 +212,13 @@ class Tested(FromFile):
         for row in sorted(shown, key=lambda row: ([*LABELS].index(row["by"]), [-part for part in number(row["jupyterhub"])])):
             of.setdefault((f"{LABELS[row['by']]} {row['version']}", row["jupyterhub"]), {})[row["application"]] = row
         return self.table(
-            ["Reverse proxy", "JupyterHub", *applications, "Run on"],
+            ["Reverse proxy", "JupyterHub", *applications, "Oldest run on"],
             [
-                [*key, *(seconds(some.get(name, {}).get("rungs", {}), "blocks_run") for name in applications), newest(some.values())]
+                [
+                    *key,
+                    *(seconds(some.get(name, {}).get("rungs", {}), "blocks_run") for name in applications),
+                    min(row["date"] for row in some.values()),
+                ]
                 for key, some in of.items()
             ],
         )
@@ -245,10 +254,10 @@ class Tested(FromFile):
         ladder, of = self.manifest["ladder"], {}
         for row in sorted((row for row in rows if row["kind"] == "cluster"), key=lambda row: number(row["version"]), reverse=True):
             key = (row["version"], source(row["home"]), LABELS[row["on"]], row["jupyterhub"])
-            took, date = of.get(key, ({}, ""))
-            of[key] = (took | row["rungs"], max(date, row["date"]))
+            took, date = of.get(key, ({}, row["date"]))
+            of[key] = (took | row["rungs"], min(date, row["date"]))
         made = self.table(
-            ["Slurm", "On", "Behind", "JupyterHub", *(code(rung) for rung in ladder), "Blocks", "Run on"],
+            ["Slurm", "On", "Behind", "JupyterHub", *(code(rung) for rung in ladder), "Blocks", "Oldest run on"],
             [[*key, *(seconds(took, rung) for rung in [*ladder, "blocks_run"]), date] for key, (took, date) in of.items()],
         )
         for table in made:
@@ -275,14 +284,14 @@ class Tested(FromFile):
     def browsers(self, rows):
         used = sorted((row for row in rows if row["kind"] == "used"), key=lambda row: (row["by"], number(row["version"])))
         return self.table(
-            ["Browser", "Behind", "JupyterHub", *DONE.values(), "Run on"],
+            ["Browser", "Behind", "JupyterHub", *DONE.values(), "Oldest run on"],
             [
                 [
                     f"{row['by']} {row['version']}",
                     row["on"],
                     row["jupyterhub"],
                     *("yes" if row["lived"].get(words) else "—" for words in DONE),
-                    row["date"],
+                    oldest(row, DONE),
                 ]
                 for row in used
             ],
@@ -294,7 +303,7 @@ class Tested(FromFile):
         tried = list(dict.fromkeys(attack for row in seen for attack in row["lived"]))
         head = ["What was tried", *(f"{row['by']} {row['version']}" for row in seen)]
         lines = [[attack, *(row["lived"].get(attack, "—") for row in seen)] for attack in tried]
-        return self.table(head, [*lines, ["Run on", *(row["date"] for row in seen)]] if seen else [])
+        return self.table(head, [*lines, ["Oldest run on", *(oldest(row, tried) for row in seen)]] if seen else [])
 
     def term(self, rows):
         """The newest term of each reverse proxy, side by side."""

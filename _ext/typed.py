@@ -30,6 +30,16 @@ def typed(rows, docname, all_of_them):
     return sum(any(one in row["lived"] for row in of) for one in all_of_them), of
 
 
+def oldest(rows, commands):
+    """The day on which that of some commands was typed last which waits longest."""
+    last = {}
+    for row in rows:
+        for one in commands:
+            if one in row["lived"]:
+                last[one] = max(last.get(one, ""), row["dates"][one])
+    return min(last.values(), default="—")
+
+
 def homes(app, rows):
     """The numbers of the Debian releases of rows: "12 and 13"."""
     numbers = manifest.table(Path(app.srcdir) / "snippets/manifest.toml")["debian"]
@@ -49,7 +59,7 @@ def say(app, doctree):
         link = addnodes.pending_xref(
             "", refdomain="std", reftype="ref", reftarget="typed", refexplicit=True, refwarn=True, refdoc=app.env.docname
         )
-        where, when = homes(app, rows), max(row["date"] for row in rows)
+        where, when = homes(app, rows), oldest(rows, of_the_page)
         link += nodes.inline("", f"{many} of {len(of_the_page)} commands were typed from this page on Debian {where} · {when}")
         doctree.children[0].append(nodes.paragraph("", "", link, classes=["stamp", "no-search"]))
 
@@ -76,15 +86,16 @@ def fill(app, doctree, docname):
         for page in sorted(app.env.found_docs, key=lambda name: (name.count("/"), name)):
             if of_the_page := app.env.metadata[page].get("commands"):
                 many, rows = typed(app.env.evidence, page, of_the_page)
-                row = found.setdefault(TROUBLES if page.startswith(TROUBLES) else page, [0, 0, []])
-                found[TROUBLES if page.startswith(TROUBLES) else page] = [row[0] + many, row[1] + len(of_the_page), row[2] + rows]
+                name = TROUBLES if page.startswith(TROUBLES) else page
+                before = found.get(name, (0, 0, [], "—"))
+                date = min(before[3], oldest(rows, of_the_page))
+                found[name] = (before[0] + many, before[1] + len(of_the_page), before[2] + rows, date)
         lines = []
-        for page, (many, of, rows) in found.items():
+        for page, (many, of, rows, date) in found.items():
             title = "Troubleshooting" if page == TROUBLES else app.env.titles[page].astext()
             by = listed(LABELS[proxy] for proxy in LABELS if any(row["application"] == proxy for row in rows))
-            date = max((row["date"] for row in rows), default="—")
             lines.append([title, f"{many} of {of}", homes(app, rows) or "—", by or "—", date])
-        place.replace_self(table(["Page", "Commands", "Debian", "With", "Last run on"], lines))
+        place.replace_self(table(["Page", "Commands", "Debian", "With", "Oldest run on"], lines))
 
 
 def table(head, rows):

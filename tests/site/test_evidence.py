@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 from bs4 import BeautifulSoup
 
+from _ext.evidence import standing
 from tests.harness.machines import deployment
 from tests.harness.manifest import EVERY_PROXY, MANIFEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
@@ -33,6 +34,11 @@ def whole(ok=True, rungs=MANIFEST["ladder"]):
 
 def hub(version=NEWEST, files=PUBLISHED):
     return deployment.Hub(machine(), version, {}, files)
+
+
+def on(date, row):
+    """A row of another day."""
+    return row | {"date": date, "dates": dict.fromkeys(row["lived"], date)}
 
 
 def machine():
@@ -255,18 +261,44 @@ def test_of_one_program_the_files_that_several_tests_have_it_read_stay_side_by_s
 
 def test_commands_of_a_page_that_two_tests_have_typed_come_together_where_both_typed_on_the_same_machine(file):
     def typed(suite, key, date):
-        return evidence.typed("deploy/look-after.md", suite, "nginx", [key], []) | {"date": date}
+        return on(date, evidence.typed("deploy/look-after.md", suite, "nginx", [key], []))
 
     evidence.merge([typed("trixie", "# one", "2029-01-01"), typed("bookworm", "# three", "2029-01-01")])
     evidence.merge([typed("trixie", "# two", "2030-01-01")])
-    assert [(row["on"], [*row["lived"]], row["date"]) for row in evidence.read(file)] == [
-        ("bookworm", ["# three"], "2029-01-01"),
-        ("trixie", ["# one", "# two"], "2030-01-01"),
+    evidence.merge([typed("trixie", "# one", "2028-01-01")])  # of the weekly run, which publish.yml adds last
+    assert [(row["on"], row["lived"].keys(), row["dates"]) for row in evidence.read(file)] == [
+        ("bookworm", {"# three"}, {"# three": "2029-01-01"}),
+        ("trixie", {"# one", "# two"}, {"# one": "2029-01-01", "# two": "2030-01-01"}),
     ]
     changed = typed("trixie", "# two", "2030-01-01")
     file.write_text(json.dumps([changed | {"files": changed["files"] | {CONF: "0" * 64}, "lived": {"# one": True}}]))
     evidence.merge([changed])
     assert [[*row["lived"]] for row in evidence.read(file)] == [["# two"]], "what was typed with other files counts no more"
+
+
+def test_what_is_typed_again_with_other_files_counts_for_both(file):
+    for saved, key in (("care/alarm.sh", "# one"), ("care/backup.sh", "# two")):
+        evidence.merge([evidence.typed("deploy/look-after.md", "trixie", "nginx", [key], [saved])])
+    (row,) = evidence.read(file)
+    assert row["files"].keys() >= {"care/alarm.sh", "care/backup.sh"}
+
+
+def test_an_attack_that_came_to_something_else_later_is_told_as_it_is_now(file):
+    for date, seen in (("2030-01-01", "refused"), ("2029-01-01", "acts as the user")):
+        evidence.merge([on(date, evidence.attacked(hub(), BROWSER, "a frame", seen))])
+    (row,) = evidence.read(file)
+    assert (row["lived"], row["dates"], row["date"]) == ({"a frame": "refused"}, {"a frame": "2030-01-01"}, "2030-01-01")
+
+
+def test_rows_of_an_earlier_release_of_the_tests_stand_no_more_and_break_nothing(file):
+    """They named files that a program had not read."""
+    row = climbed()
+    del row["dates"]
+    file.parent.mkdir()
+    file.write_text(json.dumps([row]))
+    assert standing(evidence.read(file), SNIPPETS) == []
+    evidence.merge([climbed(OLDER)])
+    assert evidence.read(file) == [climbed(OLDER)]
 
 
 def test_what_is_no_evidence_is_refused_in_one_line(tmp_path):
@@ -386,6 +418,40 @@ def test_what_a_stamp_says_is_not_what_a_page_is_about(tree):
     assert searched(tree, "promlen") == {"deploy/tested"}
 
 
+def test_what_several_tests_have_seen_has_the_date_of_the_oldest(tree):
+    firefox, newer = ({"name": "Firefox", "version": version} for version in ("152.0", "153.0"))
+
+    def seen(made, what, date, browser=firefox):
+        return on(date, made(SimpleNamespace(**browser), what))
+
+    def used(browser, what):
+        return evidence.used(hub(), browser, "nginx", machine(), what)
+
+    def attacked(browser, what):
+        return evidence.attacked(hub(), browser, what, "refused")
+
+    days = {"logs in": "2026-11-21", "uploads": "2026-11-23"}
+    with saying(tree, "# Browsers\n\n```{tested} browsers\n```\n\n```{tested} attacks\n```\n"):
+        evidence.replace(tree / "build/evidence.json", [])
+        rows = [seen(made, what, day) for made in (used, attacked) for what, day in days.items()]
+        joined = [evidence.joined(*rows[:2]), evidence.joined(*rows[2:]), seen(used, "logs in", "2026-11-25", newer)]
+        written(tree, *joined)
+        told = [cell.text.strip() for cell in build(tree)[2].select("tbody tr td:last-child")]
+    assert told == ["2026-11-21", "2026-11-25", "refused", "refused", "2026-11-21"]
+
+
+def test_a_line_of_a_table_that_several_tests_have_made_has_the_date_of_the_oldest(tree):
+    blocks = [evidence.blocks_run(hub(), "nginx", machine(), name, 3.0) for name in ("Notebook 7", "JupyterLab")]
+    jobs = [
+        evidence.on_a_cluster(hub(), "nginx", "24.11", {rung: 1.0}, name)
+        for rung, name in (("hub_answers", ""), ("blocks_run", "JupyterLab"))
+    ]
+    with saying(tree, "# Tables\n\n```{tested} blocks\n```\n\n```{tested} cluster\n```\n"):
+        written(tree, *(on(date, row) for some in (blocks, jobs) for date, row in zip(("2026-11-21", "2026-11-23"), some, strict=True)))
+        told = [cell.text.strip() for cell in build(tree)[2].select("tbody tr td:last-child")]
+    assert told == ["2026-11-21", "2026-11-21"]
+
+
 @contextlib.contextmanager
 def saying(tree, text):
     """The page of what was tested says something else, for the length of a `with` block."""
@@ -448,7 +514,7 @@ def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that
         evidence.typed("index.md", suite, "nginx", keys, [])
         for suite, keys in (("trixie", ["# one"]), ("bookworm", ["# one", "# two\nout"]))
     ]
-    written(tree, *(row | {"date": "2026-11-26"} for row in typed))
+    written(tree, *(on(date, row) for date, row in zip(("2026-11-26", "2026-11-25"), typed, strict=True)))
 
     def told(text):
         index.write_text(f"{before}\n```console\n{text}\n```\n")
@@ -460,8 +526,8 @@ def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that
 
     try:
         stamps, cells = told("# one\n# two\nout\n$ three")
-        assert stamps == ["2 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-26"]
-        assert cells == ["Two files", "2 of 3", "12 and 13", "nginx", "2026-11-26"]
+        assert stamps == ["2 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-25"]
+        assert cells == ["Two files", "2 of 3", "12 and 13", "nginx", "2026-11-25"]
         assert "index" not in searched(tree, "command")
         stamps, _ = told("# one\n# two\nanother\n$ three")
         assert stamps == ["1 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-26"]

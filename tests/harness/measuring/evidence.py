@@ -50,7 +50,8 @@ def row(kind: str, by: str, version: str, used: Iterable[str], proves: Iterable[
     spoken = sorted(files if proves is None else proves)
     blank = {"on": "", "home": "", "jupyterhub": "", "application": "", "fault": "", "rungs": {}, "lived": {}}
     date = datetime.date.today().isoformat()
-    return blank | {"kind": kind, "by": by, "version": version} | more | {"proves": spoken, "files": files, "date": date}
+    made = blank | {"kind": kind, "by": by, "version": version} | more
+    return made | {"proves": spoken, "files": files, "date": date, "dates": dict.fromkeys(made["lived"], date)}
 
 
 def reported(machine: engine.Container, proxy: str) -> str:
@@ -277,9 +278,18 @@ def merge(rows: list[dict]) -> None:
         before = []
     of: dict[tuple, dict] = {}
     for one in sorted((row for row in [*before, *rows] if standing([row], SNIPPETS)), key=lambda row: row["date"]):
-        earlier = of[key(one)]["lived"] if key(one) in of and one["kind"] in TOGETHER else {}
-        of[key(one)] = one | {"lived": earlier | one["lived"]}
+        of[key(one)] = joined(of[key(one)], one) if key(one) in of and one["kind"] in TOGETHER else one
     replace(FILE, [of[each] for each in sorted(of)])
+
+
+def joined(earlier: dict, later: dict) -> dict:
+    """Two rows as one: of each thing that was seen what was seen last, with its own date; and all files of both."""
+    last = {name: max(later, earlier, key=lambda row: row["dates"].get(name, "")) for name in earlier["lived"] | later["lived"]}
+    both = {
+        "lived": {name: row["lived"][name] for name, row in last.items()},
+        "dates": {name: row["dates"][name] for name, row in last.items()},
+    }
+    return later | both | {"files": earlier["files"] | later["files"]}
 
 
 def replace(path: Path, value: object) -> None:
