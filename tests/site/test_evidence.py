@@ -15,7 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from _ext.evidence import standing
-from tests.harness.machines import deployment
+from tests.harness.machines import deployment, faults
 from tests.harness.manifest import EVERY_PROXY, MANIFEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site.guide import small, sphinx
@@ -32,8 +32,9 @@ def whole(ok=True, rungs=MANIFEST["ladder"]):
     return told
 
 
-def hub(version=NEWEST, files=PUBLISHED):
-    return deployment.Hub(machine(), version, {}, files)
+def hub(version=NEWEST, files=PUBLISHED, front=PUBLISHED):
+    """A hub, made of `files`, behind a reverse proxy that has those of `front`."""
+    return deployment.Hub(machine(), version, {}, files, front=SimpleNamespace(files=front))
 
 
 def on(date, row):
@@ -60,7 +61,7 @@ def file(tmp_path, monkeypatch):
 
 
 def climbed(version=NEWEST, **changes):
-    arguments = {"hub": hub(version), "proxy": "nginx", "kind": "trixie", "version": "1.26.3", "rungs": whole(), "files": PUBLISHED}
+    arguments = {"hub": hub(version), "proxy": "nginx", "kind": "trixie", "version": "1.26.3", "rungs": whole()}
     return evidence.climbed(**(arguments | changes))
 
 
@@ -77,7 +78,7 @@ MUTATED = PUBLISHED.replace(CONF, "proxy_buffering off", "proxy_buffering on")
 @pytest.mark.parametrize(
     "changes",
     [
-        {"files": MUTATED},
+        {"hub": hub(front=MUTATED)},
         {"hub": hub(files=PUBLISHED.replace("jupyterhub/jupyterhub_config.py", "allowed_groups"))},
         {"rungs": whole(ok=False)},
         {"rungs": whole(rungs=MANIFEST["ladder"][:3])},
@@ -108,18 +109,45 @@ def test_what_was_done_in_one_browser_comes_together_and_another_release_is_anot
     assert attacked == {"153.7.0": ["logs in", "uploads"], "154.0": ["logs in"]}
 
 
-def test_a_mutated_hub_proves_nothing_as_a_service_and_in_a_browser():
-    mutated = hub(files=PUBLISHED.replace("systemd/jupyterhub.service", "Restart="))
-    assert evidence.booted(mutated) is None
+@pytest.mark.parametrize(
+    "mutated", [hub(files=PUBLISHED.replace("systemd/jupyterhub.service", "Restart=")), hub(front=MUTATED)], ids=["the hub", "its proxy"]
+)
+def test_a_mutated_hub_or_proxy_proves_nothing_of_a_user(mutated):
     assert evidence.blocks_run(mutated, "nginx", machine(), "JupyterLab", 3.0) is None
     assert evidence.survived(mutated, "nginx", machine(), "a reload", TOLD) is None
     assert evidence.used(mutated, BROWSER, "nginx", machine(), "logs in") is None
+    assert evidence.on_a_cluster(mutated, "nginx", "24.11", {}) is None
+    assert evidence.kernel(mutated, "lupa", "2.8", "Lua", "Lua 5.4", {"computes": True}, "lua") is None
+    assert evidence.lasted("nginx", "1.26.3", "trixie", {}, mutated.files if mutated.files.altered else mutated.front.files) is None
+
+
+def test_a_mutated_hub_proves_nothing_as_a_service_and_in_an_attack():
+    mutated = hub(files=PUBLISHED.replace("systemd/jupyterhub.service", "Restart="))
+    assert evidence.booted(mutated) is None
     assert evidence.attacked(mutated, BROWSER, "a frame", "refused") is None
+
+
+def test_an_attack_behind_a_mutated_proxy_is_named_so():
+    assert evidence.attacked(hub(front=MUTATED), BROWSER, "a frame", "refused")["lived"] == {"a frame, with nginx changed": "refused"}
+    assert evidence.attacked(hub(), BROWSER, "a frame", "refused")["lived"] == {"a frame": "refused"}
 
 
 def test_a_hub_knows_from_which_files_it_is_made():
     silent = SimpleNamespace(sh=lambda script, files: None)
     assert deployment.prepare(silent, NEWEST, MUTATED).files is MUTATED
+
+
+def test_a_hub_knows_from_which_files_the_proxy_is_made_that_was_put_in_front_of_it_last(monkeypatch):
+    silent = SimpleNamespace(exec=lambda *command, **more: SimpleNamespace(returncode=0), sh=lambda script, put=None: None, files=PUBLISHED)
+    monkeypatch.setattr(deployment, "beside", lambda *which: contextlib.nullcontext(silent))
+    behind = hub()
+    with deployment.in_front(behind, "trixie", "nginx", MUTATED):
+        assert behind.front.files is MUTATED
+    assert behind.front.files is MUTATED, "what a test proves when the proxy has gone is what it saw"
+    with deployment.in_front(behind, "trixie", "nginx"):
+        assert behind.front.files is PUBLISHED
+    faults.serve(silent, "nginx", MUTATED)
+    assert silent.files is MUTATED
 
 
 def test_with_an_older_jupyterhub_the_pins_are_not_the_published_ones():
@@ -490,7 +518,9 @@ def test_the_newest_term_of_each_reverse_proxy_is_told_side_by_side(tree):
     with saying(tree, "# A term\n\n```{tested} term\n```\n"):
         written(tree)
         assert build(tree)[2].select_one("section p").text == "None in this run."
-        written(tree, *(evidence.lasted(proxy, version, "trixie", seen) | {"date": "2026-11-23"} for proxy, version, seen in lived))
+        written(
+            tree, *(evidence.lasted(proxy, version, "trixie", seen, PUBLISHED) | {"date": "2026-11-23"} for proxy, version, seen in lived)
+        )
         tested = build(tree)[2]
     assert [cell.text.strip() for cell in tested.select("thead th")] == ["", "nginx 1.26.3", "Apache 2.4.71"]
     rows = [[cell.text.strip() for cell in row.select("td")] for row in tested.select("tbody tr")]

@@ -134,9 +134,14 @@ def installed(machine: engine.Container, name: str, suite: str) -> dict:
     return row("accepted", "pip", machine.exec(deployment.PYTHON, "-m", "pip", "--version").stdout.split()[1], [name], home=suite)
 
 
-def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: list[dict], files: Files) -> dict | None:
+def published(hub: deployment.Hub) -> bool:
+    """Whether no file is changed of a hub, and of the reverse proxy in front of it: otherwise what a user saw proves nothing."""
+    return not hub.files.altered and (hub.front is None or not hub.front.files.altered)
+
+
+def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: list[dict]) -> dict | None:
     """What a climb proves: nothing, unless it is of the whole ladder, and no file of hub or proxy was changed."""
-    if files.altered or hub.files.altered or [rung["rung"] for rung in rungs if rung["ok"]] != MANIFEST["ladder"]:
+    if not published(hub) or [rung["rung"] for rung in rungs if rung["ok"]] != MANIFEST["ladder"]:
         return None
     used = [*PUBLISHED.folder(proxy), *PUBLISHED.folder("check"), *DEPLOYED]
     # An older hub was installed with another pin than the published one.
@@ -156,7 +161,7 @@ def booted(hub: deployment.Hub) -> dict | None:
 
 def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, application: str, seconds: float) -> dict | None:
     """What it proves that blocks ran in an application, behind a proxy's newest server with the published files."""
-    if hub.files.altered:
+    if not published(hub):
         return None
     return row(
         "blocks_run",
@@ -174,7 +179,7 @@ def blocks_run(hub: deployment.Hub, proxy: str, machine: engine.Container, appli
 
 def used(hub: deployment.Hub, browser: Driver, proxy: str, machine: engine.Container, what: str) -> dict | None:
     """What a user did in another browser than Chromium, behind a proxy's newest server, in the words of `stamps.DONE`."""
-    if hub.files.altered:
+    if not published(hub):
         return None
     used = [*PUBLISHED.folder(proxy), *DEPLOYED, UNIT]
     more = {"on": f"{proxy} {reported(machine, proxy)}", "home": hub.suite, "jupyterhub": hub.version, "lived": {what: True}}
@@ -182,16 +187,22 @@ def used(hub: deployment.Hub, browser: Driver, proxy: str, machine: engine.Conta
 
 
 def attacked(hub: deployment.Hub, browser: Driver, attack: str, seen: str) -> dict | None:
-    """What a page's attack came to in another browser than Chromium with the published files, once its control has succeeded there."""
+    """What a page's attack came to in another browser than Chromium, once its control has succeeded there.
+
+    With a header of nginx's changed, the attack has another name.
+    """
     if hub.files.altered:
         return None
+    attack = attack if published(hub) else f"{attack}, with nginx changed"
     used = [*PUBLISHED.folder("nginx"), *DEPLOYED, UNIT]
     more = {"home": hub.suite, "jupyterhub": hub.version, "lived": {attack: seen}}
     return row("attacked", browser.name, browser.version, used, [], **more)
 
 
-def on_a_cluster(hub: deployment.Hub, proxy: str, release: str, took: dict[str, float], application: str = "") -> dict:
+def on_a_cluster(hub: deployment.Hub, proxy: str, release: str, took: dict[str, float], application: str = "") -> dict | None:
     """What a user did whose server was a job of Slurm's, in seconds: the rungs of the check, or blocks in an application."""
+    if not published(hub):
+        return None
     more = {"on": proxy, "home": hub.suite, "jupyterhub": hub.version, "application": application, "rungs": took}
     return row("cluster", "Slurm", release, [*ON_A_CLUSTER, *PUBLISHED.folder(proxy), *DEPLOYED, UNIT], ON_A_CLUSTER, **more)
 
@@ -206,7 +217,7 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
 
     `proxy` is the one that stood in front; empty for none.
     """
-    if hub.files.altered:
+    if not published(hub):
         return None
     return row(
         "fault",
@@ -225,11 +236,13 @@ def survived(hub: deployment.Hub, proxy: str, machine: engine.Container | None, 
 
 def kernel(
     hub: deployment.Hub, package: str, release: str, shows: str, program: str, does: dict[str, bool], folder: str = "kernels"
-) -> dict:
+) -> dict | None:
     """What a kernel from PyPI did behind a hub, by the words of `other_kernels.DOES`; of one that does not run, `program` are its words.
 
     The published files of a `folder` have brought it.
     """
+    if not published(hub):
+        return None
     used = [*PUBLISHED.folder(folder), *DEPLOYED, UNIT]
     proves = PUBLISHED.folder(folder) if does["computes"] else []
     more = {"on": program, "home": hub.suite, "jupyterhub": hub.version, "application": shows, "lived": does}
@@ -242,8 +255,10 @@ def stranger(about: Stranger, verdict: str) -> dict:
     return row("stranger", about.proxy, "", PUBLISHED.folder("check"), [], application=about.source, fault=fault, lived={verdict: True})
 
 
-def lasted(proxy: str, version: str, on: str, figures: dict[str, float]) -> dict:
+def lasted(proxy: str, version: str, on: str, figures: dict[str, float], files: Files) -> dict | None:
     """What a term of a reverse proxy with the published files came to, see `term.Term.figures`."""
+    if files.altered:
+        return None
     return row("term", proxy, version, PUBLISHED.folder(proxy), [], on=on, rungs=figures)
 
 
