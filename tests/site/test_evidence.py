@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 
 from _ext.evidence import standing
 from tests.harness.machines import deployment, faults
-from tests.harness.manifest import EVERY_PROXY, MANIFEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
+from tests.harness.manifest import EVERY_PROXY, MANIFEST, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site.guide import small, sphinx
 
@@ -157,37 +157,14 @@ def test_with_an_older_jupyterhub_the_pins_are_not_the_published_ones():
     assert evidence.PINS in older["files"]
 
 
-def test_every_published_file_can_have_evidence():
-    machines = {proxy: EVERY_PROXY[proxy].servers for proxy in EVERY_PROXY} | {
-        "systemd": VERSIONS["debian"],
-        "python": VERSIONS["jupyterhub"],
-    }
-    rows = [row for what, where in machines.items() for row in evidence.accepted(what, where[0], machine())]
-    rows += [climbed(proxy=proxy) for proxy in EVERY_PROXY] + [evidence.booted(hub())]
-    rows.append(evidence.blocks_run(hub(), "nginx", machine(), "JupyterLab", 3.0))
-    rows += [evidence.read_beside(program, "1.0", "trixie") for program in evidence.READ_BESIDE]
-    rows.append(evidence.kernel(hub(), "octave_kernel", "1.1.1", "Octave", "", {"computes": True}))
-    rows.append(evidence.kernel(hub(), "lupa", "2.8", "Lua", "Lua 5.4", {"computes": True}, "lua"))
-    rows.append(
-        evidence.row("accepted", "nginx", "1.0", [*(f"faster/{proxy}-static.conf" for proxy in PROXIES), "faster/nginx-http2.conf"])
-    )
-    rows += [evidence.row("accepted", proxy, "1.0", [f"hosts/{proxy}.diff", f"framed/{proxy}.diff"]) for proxy in PROXIES]
-    lists = [f"{folder}/requirements.txt" for folder in ("logins", "lti", "slurm", "two-proxies", "database", "docker")]
-    rows.append(evidence.row("accepted", "pip", "1.0", lists))
-    rows += [evidence.row("accepted", "systemd", "1.0", names) for names in evidence.UNITS.values()]
-    rows.append(evidence.row("accepted", "SSSD, joined to a domain", "1.0", ["domain/rules.conf"]))
-    rows.append(evidence.row("accepted", "HAProxy", "1.0", [name for name in snippets() if name.startswith("balancer/")]))
-    rows.append(evidence.row("accepted", "KubeSpawner", "7.1.0", ["kubernetes/values.yaml"]))
-    rows.append(evidence.row("accepted", "apache", "1.0", ["logins/sign-on.conf"]))
-    rows += [evidence.row("accepted", "check-jsonschema", "1.0", [f"workflow/{name}.yml"]) for name in ("action", "hubcheck")]
-    # Scripts that run beside the hub, or only what the others are about.
-    scripts = [
-        name
-        for name in snippets()
-        if name.startswith(("setup/", "people/", "course/", "care/", "faster/", "slurm/", "docker/")) and name.endswith(".sh")
-    ]
-    rows.append(evidence.row("accepted", "shellcheck", "0.11", scripts))
-    assert {name for row in rows for name in row["proves"]} == set(snippets())
+def test_of_a_whole_run_each_published_file_is_missed_that_nothing_speaks_for():
+    rows = [evidence.row("accepted", "shellcheck", "0.11", [name]) for name in snippets()]
+    assert evidence.unproven(rows) == []
+    assert evidence.unproven([row for row in rows if row["proves"] != ["care/alarm.sh"]]) == ["care/alarm.sh"]
+    assert evidence.unproven([*rows[1:], climbed(proxy="apache")]) == []
+    assert evidence.unproven([]) == snippets()
+    # Of two climbs of one kind, the site has the later.
+    assert "nginx/enable.sh" in evidence.unproven([climbed(), climbed() | {"proves": [CONF]}])
 
 
 def systemd(said="", **others):
@@ -250,21 +227,66 @@ def test_fails(prove):
 """
 CONFTEST = """
 import pathlib
-from tests.conftest import prove, pytest_runtest_logreport, pytest_sessionfinish
-from tests.harness.measuring import evidence
-evidence.FILE = pathlib.Path(__file__).with_name("evidence.json")
+from tests.conftest import *
+from tests.harness.measuring import durations, evidence
+del pytest_sessionstart
+here = pathlib.Path(__file__).parent
+evidence.FILE, durations.BUILD = here / "evidence.json", here
+durations.SEEN, durations.FLAKY = here / "durations.json", here / "flaky.json"
 """
 
 
+def run(folder, tests, *options, **environment):
+    """A run of pytest with these tests and the tree's own fixtures, on two workers: its exit status, and what it printed."""
+    (folder / "test_run.py").write_text(tests)
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "pytest.ini").write_text("[pytest]\ntestpaths = .\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-n2", "-p", "no:cacheprovider", *options]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "WHOLE"))}
+    done = subprocess.run(command, cwd=folder, env=kept | {"PYTHONPATH": str(ROOT)} | environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
 def test_what_tests_prove_on_two_workers_meets_in_one_file_and_what_fails_proves_nothing(tmp_path):
-    (tmp_path / "test_run.py").write_text(RUN)
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    command = [sys.executable, "-m", "pytest", "-q", "-n2", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", tmp_path, tmp_path]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert "1 failed, 6 passed" in done.stdout, done.stdout + done.stderr
+    status, said = run(tmp_path, RUN)
+    assert (status, "1 failed, 6 passed" in said) == (1, True), said
     rows = evidence.read(tmp_path / "evidence.json")
     assert [row["version"] for row in rows] == [f"1.{turn}" for turn in range(6)]
+
+
+WHOLE_RUN = """
+import pytest
+from tests.harness.manifest import snippets
+from tests.harness.measuring import evidence
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_passes(prove, half):
+    prove(*(evidence.row("accepted", "nginx", "1.1", [name]) for name in snippets()[half::2]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "options", "environment", "misses"),
+    [
+        (WHOLE_RUN, [], {"WHOLE": "1"}, False),
+        (WHOLE_RUN.replace("[0, 1]", "[0]"), [], {"WHOLE": "1"}, True),
+        (WHOLE_RUN.replace("[0, 1]", "[0]"), [], {}, False),
+        (WHOLE_RUN, ["-k", "0"], {"WHOLE": "1"}, False),
+        (WHOLE_RUN, ["test_run.py::test_passes[0]"], {"WHOLE": "1"}, False),
+    ],
+    ids=["all", "half of the files", "not the whole run", "some tests", "a test by its name"],
+)
+def test_a_whole_run_fails_and_names_each_file_that_no_test_speaks_for(tmp_path, tests, options, environment, misses):
+    status, said = run(tmp_path, tests, *options, **environment)
+    assert status == (1 if misses else 0), said
+    named = re.findall(r"(?m)^no test of this run has proved anything of snippets/(\S+)$", said)
+    assert named == (snippets()[1::2] if misses else []), said
+
+
+def test_of_a_whole_run_in_which_a_test_failed_that_one_is_told(tmp_path):
+    """Its files are missing because of it."""
+    status, said = run(tmp_path, WHOLE_RUN + "    assert half", WHOLE="1")
+    assert (status, "no test of this run" in said) == (1, False), said
 
 
 def test_a_later_run_adds_to_the_file_and_replaces_what_it_saw_again(file):

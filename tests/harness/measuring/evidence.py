@@ -297,6 +297,12 @@ def merge(rows: list[dict]) -> None:
     replace(FILE, [of[each] for each in sorted(of)])
 
 
+def unproven(rows: list[dict]) -> list[str]:
+    """The published files that no row speaks for of those that the site would have of a run."""
+    kept = {key(row): row for row in rows}
+    return sorted(SEEN.keys() - {name for row in kept.values() for name in row["proves"]})
+
+
 def joined(earlier: dict, later: dict) -> dict:
     """Two rows as one: of each thing that was seen what was seen last, with its own date; and all files of both."""
     last = {name: max(later, earlier, key=lambda row: row["dates"].get(name, "")) for name in earlier["lived"] | later["lived"]}
