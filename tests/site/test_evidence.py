@@ -578,15 +578,17 @@ def test_a_page_tells_how_many_of_its_commands_were_typed_and_forgets_those_that
 
     try:
         stamps, cells = told("# one\n# two\nout\n$ three")
-        assert stamps == ["2 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-25"]
-        assert cells == ["Two files", "2 of 3", "12 and 13", "nginx", "2026-11-25"]
+        assert stamps == ["Typed from this page: 2 of 3 commands on Debian 12 and 1 of 3 on Debian 13 · 2026-11-25"]
+        assert cells == ["Two files", "3", "2", "1", "nginx", "2026-11-25"]
         assert "index" not in searched(tree, "command")
         stamps, _ = told("# one\n# two\nanother\n$ three")
-        assert stamps == ["1 of 3 commands were typed from this page on Debian 12 and 13 · 2026-11-26"]
+        assert stamps == ["Typed from this page: 1 of 3 commands on Debian 12 and 13 · 2026-11-25"]
+        stamps, _ = told("# one\n```\n\n```console\n# one")
+        assert stamps == ["Typed from this page: 1 of 2 commands on Debian 12 and 13 · 2026-11-25"], "each place of a command counts"
         says = "# one\n# two\nout\n```\n\nYou should see `out`.\n\n```console\n$ three"
         assert told(says)[0] == [], "the page says something that nobody has compared"
         stamps, cells = told("# three")
-        assert (stamps, cells) == ([], ["Two files", "0 of 1", "—", "—", "—"])
+        assert (stamps, cells) == ([], ["Two files", "1", "—", "—"])
     finally:
         index.write_text(before)
 
