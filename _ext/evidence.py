@@ -124,8 +124,8 @@ def renewed(env, name, now):
 def standing(rows, snippets):
     """The rows that still count: each file that took part lies in the folder `snippets` as it was.
 
-    Those without `dates` are of earlier tests, which named files that a program had not read.
+    Those without `dates` are of earlier tests, which named files that a program had not read. A row without files would always count.
     """
-    rows = [row for row in rows if "dates" in row]
+    rows = [row for row in rows if "dates" in row and row["files"]]
     now = {name: digest(snippets / name) for row in rows for name in row["files"]}
     return [row for row in rows if all(now[name] == seen for name, seen in row["files"].items())]

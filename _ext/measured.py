@@ -34,6 +34,8 @@ def read(app, name, understood=dict, of=digest_of_lines):
             continue
         try:
             found = json.loads(path.read_text("utf-8"))
+            if not found["files"]:
+                raise ValueError("what was made with no file would always count")
             since = sorted(name for name, seen in found["files"].items() if of(app.srcdir / "snippets" / name) != seen)
             # What is empty counts as nothing.
             if (not since or folder == KEPT) and (made := understood(found)):

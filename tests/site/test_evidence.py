@@ -326,6 +326,16 @@ def test_commands_of_a_page_that_two_tests_have_typed_come_together_where_both_t
     assert [[*row["lived"]] for row in evidence.read(file)] == [["# two"]], "what was typed with other files counts no more"
 
 
+def test_a_row_without_files_would_stand_for_ever_and_so_there_is_none(file):
+    with pytest.raises(ValueError, match="a row of evidence without files: accepted nginx"):
+        evidence.row("accepted", "nginx", "1.26.3", [])
+    with pytest.raises(ValueError, match="nothing is published in snippets/elsewhere/"):
+        climbed(proxy="elsewhere")
+    file.parent.mkdir()
+    file.write_text(json.dumps([climbed() | {"files": {}}]))
+    assert standing(evidence.read(file), SNIPPETS) == []
+
+
 def test_what_is_typed_again_with_other_files_counts_for_both(file):
     for saved, key in (("care/alarm.sh", "# one"), ("care/backup.sh", "# two")):
         evidence.merge([evidence.typed("deploy/look-after.md", "trixie", "nginx", [key], [saved])])

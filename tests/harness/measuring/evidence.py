@@ -45,8 +45,12 @@ def deployed() -> list[str]:
 
 
 def row(kind: str, by: str, version: str, used: Iterable[str], proves: Iterable[str] | None = None, **more) -> dict:
-    """A row: which program, in which version, did what (`kind`) with the files `used`; `proves` are those it speaks for."""
-    files = {name: SEEN[name] for name in used}
+    """A row: which program, in which version, did what (`kind`) with the files `used`; `proves` are those it speaks for.
+
+    Raises ValueError without files: such a row would stand for ever.
+    """
+    if not (files := {name: SEEN[name] for name in used}):
+        raise ValueError(f"a row of evidence without files: {kind} {by}")
     spoken = sorted(files if proves is None else proves)
     blank = {"on": "", "home": "", "jupyterhub": "", "application": "", "fault": "", "rungs": {}, "lived": {}}
     date = datetime.date.today().isoformat()
@@ -267,7 +271,8 @@ def typed(page: str, suite: str, proxy: str, keys: Iterable[str], saved: Iterabl
 
     `saved` are the published files that lay there by then, beside those that a hub and its `proxy` are made of.
     """
-    used = [*DEPLOYED, *PUBLISHED.folder("systemd"), *PUBLISHED.folder(proxy), *PUBLISHED.folder("check"), *sorted(saved)]
+    front = PUBLISHED.folder(proxy) if proxy else []
+    used = [*DEPLOYED, *PUBLISHED.folder("systemd"), *front, *PUBLISHED.folder("check"), *sorted(saved)]
     return row("typed", page, "", used, [], on=suite, application=proxy, lived=dict.fromkeys(keys, True))
 
 
