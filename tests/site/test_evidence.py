@@ -15,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from _ext.evidence import standing
+from _ext.measured import digest_of_lines
 from tests.harness.machines import deployment, faults
 from tests.harness.manifest import EVERY_PROXY, MANIFEST, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
@@ -619,6 +620,22 @@ def test_the_archive_is_named_by_its_checksum_beside_what_its_bytes_have_set_up(
 def test_the_hash_of_another_file_is_no_evidence(tree, rows):
     written(tree, *(row | {"files": row["files"] | {CONF: row["files"][CONF][::-1]}} for row in rows))
     assert build(tree)[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("if a:\n    b()\n    c()\n", True),
+        ("# Why.\nif a:  \n\n    # Because.\n    b()\n    c()", True),
+        ("if a:\n    b()\nc()\n", False),
+        ("if a:\n    b()\n", False),
+    ],
+    ids=["itself", "other comments", "an indentation", "a line less"],
+)
+def test_what_was_measured_counts_while_the_lines_are_the_same_with_their_indentation(tmp_path, text, same):
+    (tmp_path / "a.py").write_text("if a:\n    b()\n    c()\n")
+    (tmp_path / "b.py").write_text(text)
+    assert (digest_of_lines(tmp_path / "a.py") == digest_of_lines(tmp_path / "b.py")) == same
 
 
 NOT = "evidence.json is not what the tests write: remove it, and run them again"
