@@ -86,10 +86,9 @@ def versions(found, short):
     return listed(dict.fromkeys(".".join(version.split(".")[:2]) if short else version for version in ordered))
 
 
-def accepted(name, rows, short=False):
+def accepted(rows, short=False):
     """Which programs accept a file: "nginx 1.18 and 1.22, and by shellcheck 0.11"."""
-    # A proxy, or systemd, through which somebody works has accepted its own files.
-    by = [row for row in rows if row["kind"] == "accepted" or name.startswith(f"{row['by']}/")]
+    by = [row for row in rows if row["kind"] == "accepted"]
     found = {
         who: versions((row["version"] for row in by if row["by"] == who), short) for who in [*LABELS, *sorted({row["by"] for row in by})]
     }
@@ -138,7 +137,7 @@ def stamp(app, doctree):
         source = Path(app.srcdir, next(block.findall(nodes.literal_block)).get("source", ""))
         name = source.relative_to(snippets).as_posix() if source.is_relative_to(snippets) else ""
         if rows := proving(name, app.env.evidence):
-            by = accepted(name, rows, short=True)
+            by = accepted(rows, short=True)
             words = " · ".join([*([f"accepted by {by}"] if by else []), *ran(name, rows, short=True), newest(rows)])
             link = addnodes.pending_xref(
                 "", refdomain="std", reftype="ref", reftarget=label(name), refexplicit=True, refwarn=True, refdoc=app.env.docname
@@ -323,7 +322,7 @@ class Tested(FromFile):
         made = self.table(
             ["File", "Accepted by", "What it did", "Last run on"],
             [
-                [code(saved.get(name, name)), accepted(name, some) or "—", "; ".join(ran(name, some)) or "—", newest(some)]
+                [code(saved.get(name, name)), accepted(some) or "—", "; ".join(ran(name, some)) or "—", newest(some)]
                 for name, some in of.items()
             ],
         )

@@ -201,6 +201,17 @@ def test_a_unit_of_which_systemd_says_something_or_that_is_another_one_has_no_st
         evidence.units(folder, machine, "bookworm")
 
 
+def test_a_reverse_proxy_accepts_what_it_reads_and_not_what_lies_beside_it():
+    accepted = {proxy: evidence.accepted(proxy, "trixie", machine())[0]["proves"] for proxy in EVERY_PROXY}
+    assert accepted["nginx"] == ["nginx/jupyterhub.conf"]
+    assert accepted["apache"] == ["apache/jupyterhub-workers.conf", "apache/jupyterhub.conf"]
+    assert accepted["traefik"] == ["traefik/jupyterhub.yaml", "traefik/traefik.yaml"]
+    # No user sees a log rotated.
+    assert set(PUBLISHED.folder("traefik")) - {*climbed(proxy="traefik")["proves"]} == {"traefik/logrotate.conf"}
+    assert evidence.rotated("traefik", machine())["proves"] == ["traefik/logrotate.conf"]
+    assert evidence.rotated("nginx", machine()) is None, "Debian's own file does that"
+
+
 def test_of_the_workflows_files_prometheus_says_nothing():
     assert evidence.read_beside("Prometheus", "3.5", "trixie")["proves"] == ["care/jupyterhub-rules.yml", "care/prometheus.yml"]
 
@@ -427,7 +438,7 @@ def rows():
     took_part = [CONF, "jupyterhub/jupyterhub_config.py"]
     rows = [evidence.row("accepted", "nginx", version, [CONF], on="pypi") for version in ("1.31.3", "1.9.1")]
     rung = {"hub_answers": 0.12}
-    rows.append(evidence.row("climbed", "nginx", "1.31.3", took_part, on="pypi", home="bookworm", jupyterhub="6.1.1", rungs=rung))
+    rows.append(evidence.row("climbed", "nginx", "1.31.4", took_part, on="pypi", home="bookworm", jupyterhub="6.1.1", rungs=rung))
     return [row | {"date": date} for row, date in zip(rows, ("2026-11-20", "2026-11-21", "2026-11-23"), strict=True)]
 
 
@@ -450,7 +461,7 @@ def test_the_stamp_follows_file_and_evidence_from_build_to_build(tree, rows):
     told = ["/etc/nginx/conf.d/jupyterhub.conf", "nginx 1.9.1 and 1.31.3", "runs with JupyterHub 6.1.1", "2026-11-23"]
     assert [cell.text.strip() for cell in row.select("td")] == told
     climb = [cell.text.strip() for cell in tested.select("table.rungs tbody td")]
-    assert climb == ["1.31.3", "PyPI", "6.1.1", "Debian bookworm", "0.1 s", *["—"] * 7, "2026-11-23"]
+    assert climb == ["1.31.4", "PyPI", "6.1.1", "Debian bookworm", "0.1 s", *["—"] * 7, "2026-11-23"]
     first = tested.select_one("section p")
     assert first.find_next("h2"), "what introduces the page stands above its sections"
 

@@ -63,10 +63,21 @@ def reported(machine: engine.Container, proxy: str) -> str:
     return machine.sh(EVERY_PROXY[proxy].reports).stdout.strip()
 
 
+ROTATED, BY_SYSTEMD = "/etc/logrotate.d/", "/etc/systemd/"
+
+
+def saved(proxy: str, *folders: str) -> list[str]:
+    """A reverse proxy's files that are saved below a folder of the server's."""
+    places = EVERY_PROXY[proxy].saved_as.items()
+    return sorted(f"{proxy}/{name}" for name, place in places if place.startswith(folders))
+
+
 def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
     """What it proves that a machine accepted the published files; the arguments are as in `accept.everything`."""
     if what in EVERY_PROXY:
-        return [row("accepted", what, reported(machine, what), PUBLISHED.folder(what), on=where)]
+        # Of its other files, some are read by systemd and logrotate, and scripts by the shell.
+        own = sorted({*saved(what, "/")} - {*saved(what, ROTATED, BY_SYSTEMD)})
+        return [row("accepted", what, reported(machine, what), PUBLISHED.folder(what), own, on=where)]
     if what == "systemd":
         return [row("accepted", what, machine.sh("systemctl --version").stdout.split()[1], [UNIT], on=where)]
     hub, server, python = machine.exec(deployment.PYTHON, "-c", ASK).stdout.split()
@@ -148,10 +159,19 @@ def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: lis
     if not published(hub) or [rung["rung"] for rung in rungs if rung["ok"]] != MANIFEST["ladder"]:
         return None
     used = [*PUBLISHED.folder(proxy), *PUBLISHED.folder("check"), *DEPLOYED]
-    # An older hub was installed with another pin than the published one.
-    proves = used if hub.version == VERSIONS["jupyterhub"][0] else [name for name in used if name != PINS]
+    # An older hub was installed with another pin than the published one. No user sees a log rotated.
+    lacking = saved(proxy, ROTATED) if hub.version == VERSIONS["jupyterhub"][0] else [PINS, *saved(proxy, ROTATED)]
+    proves = [name for name in used if name not in lacking]
     took = {rung["rung"]: rung["seconds"] for rung in rungs}
     return row("climbed", proxy, version, [*used, UNIT], proves, on=kind, home=hub.suite, jupyterhub=hub.version, rungs=took)
+
+
+def rotated(proxy: str, machine: engine.Container) -> dict | None:
+    """What it proves that logrotate has rotated a reverse proxy's logs; nothing of one for which Debian has the file."""
+    if not (files := saved(proxy, ROTATED)):
+        return None
+    version = machine.sh("dpkg-query --show --showformat '${source:Upstream-Version}' logrotate").stdout.strip()
+    return row("accepted", "logrotate", version, files)
 
 
 def booted(hub: deployment.Hub) -> dict | None:
