@@ -78,7 +78,7 @@ def test_debians_timer_renews_it_under_an_open_notebook_and_new_connections_get_
     assert set(told["lived"].values()) == {True}, told
 
 
-def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetched, site, prove):
+def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetched, prove):
     at_work, hub, proxy = fetched
     at_work.meet_all(NAME, states(SERVICE[proxy], "If you see nothing"), OLD)
     hub.machine.sh(f"sed -i /renew_hook/d {certificate.CONF}")
