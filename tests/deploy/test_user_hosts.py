@@ -130,8 +130,7 @@ def test_a_user_climbs_the_ladder_at_a_name_of_their_own(place, followed, prove)
     assert [rung["rung"] for rung in rungs] == LADDER
     words = re.search(r"`(the user's server has a host name of its own), alice\.", TEXT)[1]
     assert f"{words}, bob.{HOST}" in [line for rung in rungs if rung["rung"] == "server_spawns" for line in rung["evidence"]]
-    version = evidence.reported(place.hub.machine, place.proxy)
-    prove(evidence.row("accepted", place.proxy, version, [f"hosts/{place.proxy}.diff"], home=place.hub.suite))
+    prove(evidence.changed(f"hosts/{place.proxy}.diff", place.proxy, place.hub.machine, place.hub.suite))
 
 
 def test_so_does_who_has_a_token(place, followed):

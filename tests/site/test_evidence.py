@@ -212,6 +212,12 @@ def test_a_reverse_proxy_accepts_what_it_reads_and_not_what_lies_beside_it():
     assert evidence.rotated("nginx", machine()) is None, "Debian's own file does that"
 
 
+def test_a_difference_of_a_site_is_accepted_together_with_the_files_that_it_changes():
+    row = evidence.changed("hosts/nginx.diff", "nginx", machine(), "trixie")
+    assert (row["by"], row["version"], row["proves"]) == ("nginx", "1.26.3", ["hosts/nginx.diff"])
+    assert row["files"].keys() == {"hosts/nginx.diff", *PUBLISHED.folder("nginx")}
+
+
 def test_of_the_workflows_files_prometheus_says_nothing():
     assert evidence.read_beside("Prometheus", "3.5", "trixie")["proves"] == ["care/jupyterhub-rules.yml", "care/prometheus.yml"]
 

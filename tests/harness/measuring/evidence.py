@@ -124,6 +124,11 @@ def read_beside(program: str, version: str, suite: str) -> dict:
     return row("accepted", program, version, READ_BESIDE[program], home=suite)
 
 
+def changed(difference: str, proxy: str, machine: engine.Container, suite: str) -> dict:
+    """What it proves that a user has worked through a reverse proxy whose published files have a published difference."""
+    return row("accepted", proxy, reported(machine, proxy), [difference, *PUBLISHED.folder(proxy)], [difference], home=suite)
+
+
 def units(folder: str, machine: engine.Container, suite: str) -> dict:
     """What it proves that each of a folder's `UNITS` lies on a machine as it is published, and `systemd-analyze verify` says nothing of it.
 
