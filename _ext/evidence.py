@@ -24,19 +24,26 @@ On a cluster, `on` is the reverse proxy, and `application` the one in which bloc
 A row of a fault names it (`fault`) and tells what of a user's work lived through it (`lived`: {"variable": true, ...}).
 `rungs` holds seconds: those that a rung took, or for which a fault made the hub and the user's server silent. Those of a
 term are figures of all kinds, which `TERM` in _ext/stamps.py explains, and those of a log's, which _ext/known.py explains. What
-was typed is in `lived`, see `commands`.
+was typed is in `lived`, see `keys`. `dates` has the day of each thing in `lived`: of one page, and of one browser, several tests see
+a part.
 """
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
-# Of two rows that agree in these, the newer counts.
+# What a row is of, see `key`.
 KEY = ("kind", "by", "version", "on", "home", "jupyterhub", "application", "fault")
 REST = ("rungs", "lived", "files", "proves", "date")
 
 
 PROMPTS = ("# ", "$ ")
+CONSOLE = re.compile(r"(?ms)^( *)```console\n(.*?)^ *```$")
+# Paragraphs, and blocks of text, of a page's source.
+PARTS = re.compile(r"(?ms)^ *```text\n.*?^ *```$|(?:^(?! *```)[^\n]*\S[^\n]*\n?)+")
+# What says what a command prints, see tests/harness/site/walk.py.
+TELLS, LATER = re.compile(r"You should see|\bdiffers?\b"), "Some seconds later"
 
 
 def commands(text):
@@ -50,6 +57,44 @@ def commands(text):
         else:
             made[-1] += f"\n{line.rstrip()}"
     return made
+
+
+def keys(source):
+    """By console block of a page's source, the names of its commands in the evidence: what is typed, the lines below it, and all that the
+    page says up to the next block of what comes then. The second time that a page has the same, its name has a number.
+    """
+    # The text around each block comes with its indentation and its own text between.
+    before, *rest = CONSOLE.split(source)
+    said = [told(after) for after in rest[2::3]]
+    for number in range(len(said) - 1)[::-1]:
+        # What is said after tabs is said of the block of each.
+        said[number] += said[number + 1] if "{group-tab}" in rest[3 * number + 2] else []
+    made, seen = [], {}
+    for indent, block, after, tells in zip(rest[::3], rest[1::3], rest[2::3], said, strict=True):
+        waits = [part.strip() for part in PARTS.findall(before)[-1:] if LATER in part]
+        names = []
+        for command in commands(re.sub(f"(?m)^{indent}", "", block)):
+            name = "\n".join([command, *tells, *waits])
+            seen[name] = seen.get(name, 0) + 1
+            names.append(name if seen[name] == 1 else f"{name}\n({seen[name]})")
+        made.append(names)
+        before = after
+    return made
+
+
+def told(text):
+    """Of what a page says after a block, the paragraphs on what comes, and the blocks of text that such a paragraph announces."""
+    parts, found = PARTS.findall(text), []
+    for before, part in zip(["", *parts], parts, strict=False):
+        announced = before in found[-1:] and before.rstrip().endswith(":") and "```text" in part
+        if announced or ("```text" not in part and TELLS.search(part)):
+            found.append(part)
+    return [part.strip() for part in found]
+
+
+def key(row):
+    """Of two rows that agree in this, the newer counts. A program may have accepted other files in another test."""
+    return tuple(row[name] for name in KEY) + (tuple(row["proves"]) if row["kind"] == "accepted" else ())
 
 
 def digest(path):
@@ -77,6 +122,10 @@ def renewed(env, name, now):
 
 
 def standing(rows, snippets):
-    """The rows that still count: each file that took part lies in the folder `snippets` as it was."""
+    """The rows that still count: each file that took part lies in the folder `snippets` as it was.
+
+    Those without `dates` are of earlier tests, which named files that a program had not read. A row without files would always count.
+    """
+    rows = [row for row in rows if "dates" in row and row["files"]]
     now = {name: digest(snippets / name) for row in rows for name in row["files"]}
     return [row for row in rows if all(now[name] == seen for name, seen in row["files"].items())]

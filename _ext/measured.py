@@ -17,8 +17,8 @@ def digest_of_lines(path):
     """The SHA-256 of the lines of a file that do something: a comment that changes makes nothing faster. Empty if there is no file."""
     if not path.is_file():
         return ""
-    said = (line.strip() for line in path.read_text("utf-8").splitlines())
-    return hashlib.sha256("\n".join(line for line in said if line and not line.startswith("#")).encode()).hexdigest()
+    said = (line.rstrip() for line in path.read_text("utf-8").splitlines())
+    return hashlib.sha256("\n".join(line for line in said if line and not line.lstrip().startswith("#")).encode()).hexdigest()
 
 
 def read(app, name, understood=dict, of=digest_of_lines):
@@ -34,6 +34,8 @@ def read(app, name, understood=dict, of=digest_of_lines):
             continue
         try:
             found = json.loads(path.read_text("utf-8"))
+            if not found["files"]:
+                raise ValueError("what was made with no file would always count")
             since = sorted(name for name, seen in found["files"].items() if of(app.srcdir / "snippets" / name) != seen)
             # What is empty counts as nothing.
             if (not since or folder == KEPT) and (made := understood(found)):

@@ -86,10 +86,9 @@ def versions(found, short):
     return listed(dict.fromkeys(".".join(version.split(".")[:2]) if short else version for version in ordered))
 
 
-def accepted(name, rows, short=False):
+def accepted(rows, short=False):
     """Which programs accept a file: "nginx 1.18 and 1.22, and by shellcheck 0.11"."""
-    # A proxy, or systemd, through which somebody works has accepted its own files.
-    by = [row for row in rows if row["kind"] == "accepted" or name.startswith(f"{row['by']}/")]
+    by = [row for row in rows if row["kind"] == "accepted"]
     found = {
         who: versions((row["version"] for row in by if row["by"] == who), short) for who in [*LABELS, *sorted({row["by"] for row in by})]
     }
@@ -120,6 +119,11 @@ def newest(rows):
     return max(row["date"] for row in rows)
 
 
+def oldest(row, names):
+    """When that of some things in a row's `lived` was seen which was seen first."""
+    return min((row["dates"][name] for name in names if name in row["lived"]), default="—")
+
+
 def label(name):
     return f"tested-{nodes.make_id(name)}"
 
@@ -133,7 +137,7 @@ def stamp(app, doctree):
         source = Path(app.srcdir, next(block.findall(nodes.literal_block)).get("source", ""))
         name = source.relative_to(snippets).as_posix() if source.is_relative_to(snippets) else ""
         if rows := proving(name, app.env.evidence):
-            by = accepted(name, rows, short=True)
+            by = accepted(rows, short=True)
             words = " · ".join([*([f"accepted by {by}"] if by else []), *ran(name, rows, short=True), newest(rows)])
             link = addnodes.pending_xref(
                 "", refdomain="std", reftype="ref", reftarget=label(name), refexplicit=True, refwarn=True, refdoc=app.env.docname
@@ -207,9 +211,13 @@ class Tested(FromFile):
         for row in sorted(shown, key=lambda row: ([*LABELS].index(row["by"]), [-part for part in number(row["jupyterhub"])])):
             of.setdefault((f"{LABELS[row['by']]} {row['version']}", row["jupyterhub"]), {})[row["application"]] = row
         return self.table(
-            ["Reverse proxy", "JupyterHub", *applications, "Run on"],
+            ["Reverse proxy", "JupyterHub", *applications, "Oldest run on"],
             [
-                [*key, *(seconds(some.get(name, {}).get("rungs", {}), "blocks_run") for name in applications), newest(some.values())]
+                [
+                    *key,
+                    *(seconds(some.get(name, {}).get("rungs", {}), "blocks_run") for name in applications),
+                    min(row["date"] for row in some.values()),
+                ]
                 for key, some in of.items()
             ],
         )
@@ -245,10 +253,10 @@ class Tested(FromFile):
         ladder, of = self.manifest["ladder"], {}
         for row in sorted((row for row in rows if row["kind"] == "cluster"), key=lambda row: number(row["version"]), reverse=True):
             key = (row["version"], source(row["home"]), LABELS[row["on"]], row["jupyterhub"])
-            took, date = of.get(key, ({}, ""))
-            of[key] = (took | row["rungs"], max(date, row["date"]))
+            took, date = of.get(key, ({}, row["date"]))
+            of[key] = (took | row["rungs"], min(date, row["date"]))
         made = self.table(
-            ["Slurm", "On", "Behind", "JupyterHub", *(code(rung) for rung in ladder), "Blocks", "Run on"],
+            ["Slurm", "On", "Behind", "JupyterHub", *(code(rung) for rung in ladder), "Blocks", "Oldest run on"],
             [[*key, *(seconds(took, rung) for rung in [*ladder, "blocks_run"]), date] for key, (took, date) in of.items()],
         )
         for table in made:
@@ -275,14 +283,14 @@ class Tested(FromFile):
     def browsers(self, rows):
         used = sorted((row for row in rows if row["kind"] == "used"), key=lambda row: (row["by"], number(row["version"])))
         return self.table(
-            ["Browser", "Behind", "JupyterHub", *DONE.values(), "Run on"],
+            ["Browser", "Behind", "JupyterHub", *DONE.values(), "Oldest run on"],
             [
                 [
                     f"{row['by']} {row['version']}",
                     row["on"],
                     row["jupyterhub"],
                     *("yes" if row["lived"].get(words) else "—" for words in DONE),
-                    row["date"],
+                    oldest(row, DONE),
                 ]
                 for row in used
             ],
@@ -294,7 +302,7 @@ class Tested(FromFile):
         tried = list(dict.fromkeys(attack for row in seen for attack in row["lived"]))
         head = ["What was tried", *(f"{row['by']} {row['version']}" for row in seen)]
         lines = [[attack, *(row["lived"].get(attack, "—") for row in seen)] for attack in tried]
-        return self.table(head, [*lines, ["Run on", *(row["date"] for row in seen)]] if seen else [])
+        return self.table(head, [*lines, ["Oldest run on", *(oldest(row, tried) for row in seen)]] if seen else [])
 
     def term(self, rows):
         """The newest term of each reverse proxy, side by side."""
@@ -314,7 +322,7 @@ class Tested(FromFile):
         made = self.table(
             ["File", "Accepted by", "What it did", "Last run on"],
             [
-                [code(saved.get(name, name)), accepted(name, some) or "—", "; ".join(ran(name, some)) or "—", newest(some)]
+                [code(saved.get(name, name)), accepted(some) or "—", "; ".join(ran(name, some)) or "—", newest(some)]
                 for name, some in of.items()
             ],
         )

@@ -1,14 +1,14 @@
 """Shows which commands of a page the tests have typed: a line at the page's end, and the table `{typed}` of deploy/tested.md.
 
 A row of build/evidence.json whose kind is "typed" names the page's source (`by`), the Debian release (`on`) and the reverse
-proxy (`application`) of the machine. What was typed, and printed what the page says, is in `lived`, see `evidence.commands`.
+proxy (`application`) of the machine. What was typed, and printed what the page says, is in `lived`, see `evidence.keys`.
 """
 
 from pathlib import Path
 
 from atlas import listed
 from docutils import nodes
-from evidence import commands
+from evidence import keys
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -22,40 +22,43 @@ TROUBLES = "troubleshooting/"
 TABLE = "typed-table"
 
 
-def on_page(doctree):
-    """All commands of a page."""
-    blocks = [block for block in doctree.findall(nodes.literal_block) if block.get("language") == "console"]
-    return [command for block in blocks for command in commands(block.astext())]
+def typed(rows, docname, commands):
+    """Of a page's commands, by Debian release, the day on which each was typed there last; and with which reverse proxies."""
+    days, proxies = {}, set()
+    for row in rows:
+        if row["kind"] == "typed" and row["by"] == f"{docname}.md" and (counts := [one for one in commands if one in row["lived"]]):
+            there = days.setdefault(row["on"], {})
+            there |= {one: max(there.get(one, ""), row["dates"][one]) for one in counts}
+            proxies.add(row["application"])
+    return days, proxies
 
 
-def typed(rows, docname, all_of_them):
-    """How many of a page's commands were typed, and the rows in which they were."""
-    of = [
-        row for row in rows if row["kind"] == "typed" and row["by"] == f"{docname}.md" and any(one in row["lived"] for one in all_of_them)
-    ]
-    return sum(any(one in row["lived"] for row in of) for one in all_of_them), of
-
-
-def homes(app, rows):
-    """The numbers of the Debian releases of rows: "12 and 13"."""
-    numbers = manifest.table(Path(app.srcdir) / "snippets/manifest.toml")["debian"]
-    return listed(f"{number}" for number in sorted({numbers[row["on"]] for row in rows}))
+def number(app, suite):
+    return manifest.table(Path(app.srcdir) / "snippets/manifest.toml")["debian"][suite]
 
 
 def say(app, doctree):
     """At the end of a page that has commands: how many of them were typed, where, and when."""
-    if not app.env.docname.startswith(PAGES) or not (of_the_page := on_page(doctree)):
+    source = Path(app.env.doc2path(app.env.docname)).read_text("utf-8")
+    if not app.env.docname.startswith(PAGES) or not (of_the_page := [name for block in keys(source) for name in block]):
         return
     # This page is read again when what counts has changed.
     app.env.note_dependency("snippets/manifest.toml")
     app.env.metadata[app.env.docname]["commands"] = of_the_page
-    many, rows = typed(app.env.evidence, app.env.docname, of_the_page)
-    if many:
+    days, _ = typed(app.env.evidence, app.env.docname, of_the_page)
+    if days:
         link = addnodes.pending_xref(
             "", refdomain="std", reftype="ref", reftarget="typed", refexplicit=True, refwarn=True, refdoc=app.env.docname
         )
-        where, when = homes(app, rows), max(row["date"] for row in rows)
-        link += nodes.inline("", f"{many} of {len(of_the_page)} commands were typed from this page on Debian {where} · {when}")
+        as_many = {}
+        for suite, there in days.items():
+            as_many.setdefault(len(there), []).append(number(app, suite))
+        commands, where = " commands", []
+        for many, numbers in sorted(as_many.items(), key=lambda row: min(row[1])):
+            where.append(f"{many} of {len(of_the_page)}{commands} on Debian {listed(map(str, sorted(numbers)))}")
+            commands = ""
+        oldest = min(day for there in days.values() for day in there.values())
+        link += nodes.inline("", f"Typed from this page: {listed(where)} · {oldest}")
         doctree.children[0].append(nodes.paragraph("", "", link, classes=["stamp", "no-search"]))
 
 
@@ -77,19 +80,25 @@ def written_again(app, env):
 
 def fill(app, doctree, docname):
     for place in [block for block in doctree.findall(nodes.container) if TABLE in block["classes"]]:
-        found = {}
+        pages = {}
         for page in sorted(app.env.found_docs, key=lambda name: (name.count("/"), name)):
             if of_the_page := app.env.metadata[page].get("commands"):
-                many, rows = typed(app.env.evidence, page, of_the_page)
-                row = found.setdefault(TROUBLES if page.startswith(TROUBLES) else page, [0, 0, []])
-                found[TROUBLES if page.startswith(TROUBLES) else page] = [row[0] + many, row[1] + len(of_the_page), row[2] + rows]
+                row = pages.setdefault(TROUBLES if page.startswith(TROUBLES) else page, {"all": 0, "days": {}, "proxies": set()})
+                days, proxies = typed(app.env.evidence, page, of_the_page)
+                row["all"] += len(of_the_page)
+                row["proxies"] |= proxies
+                for suite, there in days.items():
+                    row["days"].setdefault(suite, []).extend(there.values())
+        suites = sorted({suite for row in pages.values() for suite in row["days"]}, key=lambda suite: number(app, suite))
         lines = []
-        for page, (many, of, rows) in found.items():
+        for page, row in pages.items():
             title = "Troubleshooting" if page == TROUBLES else app.env.titles[page].astext()
-            by = listed(LABELS[proxy] for proxy in LABELS if any(row["application"] == proxy for row in rows))
-            date = max((row["date"] for row in rows), default="—")
-            lines.append([title, f"{many} of {of}", homes(app, rows) or "—", by or "—", date])
-        place.replace_self(table(["Page", "Commands", "Debian", "With", "Last run on"], lines))
+            counts = [f"{len(row['days'].get(suite, []))}" for suite in suites]
+            by = listed(LABELS[proxy] for proxy in LABELS if proxy in row["proxies"])
+            oldest = min((day for there in row["days"].values() for day in there), default="—")
+            lines.append([title, f"{row['all']}", *counts, by or "—", oldest])
+        head = ["Page", "Commands", *(f"Typed on Debian {number(app, suite)}" for suite in suites), "With", "Oldest run on"]
+        place.replace_self(table(head, lines))
 
 
 def table(head, rows):

@@ -14,6 +14,7 @@ from tests.harness.site import guide, one_download
 
 _daemon = pytest.StashKey()
 _run = durations.Run()
+_missed = pytest.StashKey[list]()
 
 
 def pytest_addoption(parser):
@@ -113,6 +114,15 @@ def pytest_sessionfinish(session):
         option = session.config.getoption
         if not option("no_machines", True) and not option("keyword") and session.config.args_source.name == "TESTPATHS":
             _run.write(session.config.getoption("numprocesses", None) or 1)
+            if pairs.WHOLE and not session.testsfailed and (missed := evidence.unproven(evidence.PROVEN)):
+                session.config.stash[_missed] = missed
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """A published file that no test of the whole run has a word for would have no stamp, and nobody would know."""
+    for name in config.stash.get(_missed, []):
+        terminalreporter.write_line(f"no test of this run has proved anything of snippets/{name}")
 
 
 @pytest.fixture

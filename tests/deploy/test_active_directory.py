@@ -74,17 +74,19 @@ def test_each_command_of_the_page_prints_what_it_says(joined, followed, prove):
     assert met == len(STATES)
     version = hub.machine.sh("sssd --version").stdout.split()[-1]
     prove(evidence.read_beside("SSSD, joined to a domain", version, hub.suite))
-    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(hub.suite, "nginx"))
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_a_user_of_the_domain_climbs_the_ladder_and_has_a_home(hub, proxy):
+def test_a_user_of_the_domain_climbs_the_ladder_and_has_a_home(hub, proxy, prove):
     hub.machine.sh("systemctl stop jupyter-lena 2>/dev/null; rm -rf /home/lena; true")
     with deployment.in_front(hub, hub.suite, proxy):
         rungs = hub.check(user="lena")
     assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
     assert hub.machine.sh("stat --format '%a %U %G' /home/lena").stdout == "700 lena domain users\n"
     assert hub.machine.sh("cd /home/lena && test -e .bashrc && ! grep lena /etc/passwd").stdout == ""
+    version = hub.machine.sh("dpkg-query --show --showformat '${source:Upstream-Version}' libpam-modules").stdout
+    prove(evidence.read_beside("PAM", version, hub.suite))
 
 
 def test_a_user_of_the_machine_logs_in_as_before(hub):
@@ -278,7 +280,9 @@ def test_the_domains_rules_and_the_file_that_leaves_them_out(hub, controller, fo
         with without(hub, CONF, "access_provider"):
             assert lets_in(hub, "lena") == 302
         assert lets_in(hub, "lena") == 403
-    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    version = hub.machine.sh("sssd --version").stdout.split()[-1]
+    prove(evidence.row("accepted", "SSSD, joined to a domain", version, ["domain/rules.conf"], home=hub.suite))
+    prove(*followed.proof(hub.suite, "nginx"))
 
 
 def test_who_joins_a_group_may_log_in_and_who_leaves_it_no_longer(hub, controller):

@@ -131,7 +131,7 @@ def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     assert met == len(STATES)
     version = evidence.reported(place.hub.machine, "apache")
     prove(evidence.row("accepted", "apache", version, ["logins/sign-on.conf"], home=place.hub.suite))
-    prove(*(evidence.typed(page, place.hub.suite, "apache", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(place.hub.suite, "apache"))
 
 
 def test_a_user_logs_in_and_forges_nothing_from_the_kernel(place, followed):

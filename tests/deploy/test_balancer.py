@@ -82,20 +82,18 @@ def test_each_command_of_the_page_prints_what_it_says(balanced, site, prove, pro
         at_work.follow(NAME)
         assert not at_work.wrong, "\n\n".join(at_work.wrong)
         assert seen(balanced, way)["logged"] == "the client"
-    keys = pages.commands(TABS[proxy])
-    prove(evidence.typed(NAME, balanced.hub.suite, proxy, [keys[step.where].key for step in at_work.typed]))
+    prove(*at_work.proof(balanced.hub.suite, proxy))
 
 
 @ON_EACH
 @pytest.mark.parametrize(("proxy", "way"), EVERY_ROW)
 def test_a_user_climbs_the_ladder_through_both(balanced, prove, proxy, way):
-    with balanced.behind(proxy, way):
+    with balanced.behind(proxy, way) as machine:
         rungs = balanced.check("--idle", "6")
         assert rungs[-1]["ok"], tell(rungs[-1])
         assert [rung["rung"] for rung in rungs] == LADDER
         assert seen(balanced, way) == {"logged": "the client", "redirected": True, "sent": True, "past": REFUSED[way], "secure": True}
-    version = balanced.front.sh("haproxy -v").stdout.split()[2].partition("-")[0]
-    prove(evidence.row("accepted", "HAProxy", version, [balancer.difference(proxy, way)], home=balanced.hub.suite))
+        prove(evidence.changed(balancer.difference(proxy, way), proxy, machine, balanced.hub.suite))
 
 
 # A line of a difference, what is in its place, and what is no longer as above.

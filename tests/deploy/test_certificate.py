@@ -7,7 +7,6 @@ import pytest
 from tests.harness.machines import engine, faults
 from tests.harness.machines.faults import SERVICE
 from tests.harness.manifest import NEWEST_ON
-from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import WHEREVER, the_first
 from tests.harness.site import certificate, following
@@ -79,7 +78,7 @@ def test_debians_timer_renews_it_under_an_open_notebook_and_new_connections_get_
     assert set(told["lived"].values()) == {True}, told
 
 
-def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetched, site, prove):
+def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetched, prove):
     at_work, hub, proxy = fetched
     at_work.meet_all(NAME, states(SERVICE[proxy], "If you see nothing"), OLD)
     hub.machine.sh(f"sed -i /renew_hook/d {certificate.CONF}")
@@ -95,6 +94,4 @@ def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetc
     assert certificate.serial(hub.machine) == (now, now)
     last, served = renewed(hub.machine, now)
     assert served == last, "the script of the page reloads from then on"
-    keys = following.Pages.examples(site).commands(at_work.tab)
-    typed = at_work.typed_by_page(lambda step: keys[step.where].key)
-    prove(evidence.typed(NAME, hub.suite, proxy, typed[NAME]))
+    prove(*at_work.proof(hub.suite, proxy))

@@ -5,7 +5,6 @@ import pytest
 from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.manifest import NEWEST_ON, PUBLISHED
-from tests.harness.measuring import evidence
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
 from tests.harness.site.following import TABS
@@ -38,4 +37,4 @@ def test_each_command_prints_what_its_page_says(suite, proxy, site, prove):
             assert {step.section for step in reader.typed if step.where.startswith(page)} == {*sections}
         assert not reader.wrong, "\n\n".join(reader.wrong)
         # No reverse proxy stands in front.
-        prove(*(evidence.typed(page, suite, "", keys) for page, keys in reader.typed_by_page().items()))
+        prove(*reader.proof(suite, ""))

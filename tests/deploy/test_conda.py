@@ -8,7 +8,6 @@ import pytest
 from tests.harness.machines import deployment, images
 from tests.harness.machines.deployment import BEHIND, UNIT, URL
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, ROOT, SAVED_AS, VALUES, Files, snippets
-from tests.harness.measuring import evidence
 from tests.harness.site import following
 from tests.harness.site.conda_page import BIN, COURSE, HUB, HUB_ITSELF, HUB_STATES, KERNEL_STATES, OWN, PAGE
 from tests.harness.site.following import TABS
@@ -144,7 +143,7 @@ def test_the_rest_of_the_page_is_followed_and_all_that_it_says_may_be_seen_inste
     met = reader.meet_all(PAGE, KERNEL_STATES)
     assert not reader.wrong, "\n\n".join(reader.wrong)
     assert met == len(KERNEL_STATES)
-    prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
+    prove(*reader.proof(HUBS[-1].split()[-1], "nginx"))
 
 
 def test_a_kernel_whose_environment_is_gone_is_listed_and_does_not_start(hub, reader):
@@ -205,7 +204,7 @@ def test_a_hub_in_a_conda_environment_passes_the_check(moved, prove):
     met = reader.meet_all(PAGE, HUB_STATES)
     assert not reader.wrong, "\n\n".join(reader.wrong)
     assert met == len(HUB_STATES)
-    prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
+    prove(*reader.proof(HUBS[-1].split()[-1], "nginx"))
 
 
 def test_a_broken_package_in_a_home_keeps_a_server_from_starting_but_for_the_variable(moved):

@@ -100,9 +100,8 @@ def test_each_command_of_the_page_prints_what_it_says(hub, place, moved, prove):
     hub.machine.until(deployment.IS_UP)
     # PostgreSQL was away meanwhile, which costs one request.
     status(hub, moved[1]["token"])
-    prove(*(evidence.typed(page, *place, keys) for page, keys in reader.typed_by_page().items()))
-    release = hub.machine.sh("psql --version").stdout.split()[2]
-    prove(evidence.read_beside("PostgreSQL", release, hub.suite))
+    prove(*reader.proof(*place))
+    prove(evidence.units("database", hub.machine, hub.suite))
     prove(evidence.installed(hub.machine, "database/requirements.txt", hub.suite))
 
 
@@ -325,7 +324,7 @@ def test_back_to_sqlite(hub, place, moved, prove):
     assert hub.on_server("kept_browser", URL, "bob") == [200, "/jupyter/hub/home"]
     assert hub.machine.sh(f"stat --format '%a %U' {FILE}").stdout == "600 root\n"
     assert hub.check("--until", "kernel_computes")[-1]["ok"]
-    prove(evidence.typed(PAGE, *place, [step.key for step in reader.typed[typed:]]))
+    prove(*reader.proof(*place, typed))
 
 
 def test_an_upgrade_of_jupyterhub_changes_the_tables_in_postgresql_and_can_be_undone(site):

@@ -89,8 +89,8 @@ def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     assert "from-before.txt" in machine.sh("ls /home/alice").stdout
     prove(evidence.installed(machine, "docker/requirements.txt", suite))
     prove(evidence.read_beside("Docker", machine.sh("docker version --format '{{.Server.Version}}'").stdout.split("+")[0], suite))
-    prove(evidence.row("accepted", "systemd", machine.sh("systemctl --version").stdout.split()[1], ["docker/hub.conf"], home=suite))
-    prove(*(evidence.typed(page, suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(evidence.units("docker", machine, suite))
+    prove(*followed.proof(suite, "nginx"))
 
 
 def test_the_page_names_the_tested_releases(place, followed):

@@ -195,8 +195,7 @@ def followed(request, machine, site):
 def typed(at_work, hub, proxy):
     """What is proved by a reader who has met nothing wrong."""
     assert not at_work.wrong, "\n\n".join(at_work.wrong)
-    keys = at_work.pages.commands(TABS[proxy])
-    return evidence.typed(PAGE, hub.suite, proxy, [keys[step.where].key for step in at_work.typed])
+    return at_work.proof(hub.suite, proxy)
 
 
 def test_each_command_of_the_page_prints_what_it_says(followed, prove):

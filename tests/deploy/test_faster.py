@@ -120,9 +120,8 @@ def test_each_command_of_the_page_prints_what_it_says(machine, site, prove, prox
         seen(machine)
     finally:
         machine.machine.sh(f"systemctl stop {SERVICE[proxy]}")
-    keys = pages.commands(TABS[proxy])
     suite = HUBS[-1].split()[-1]
-    prove(evidence.typed(NAME, suite, proxy, [keys[step.where].key for step in at_work.typed]))
+    prove(*at_work.proof(suite, proxy))
     version = evidence.reported(machine.machine, proxy)
     prove(evidence.row("accepted", proxy, version, [f"faster/{proxy}-static.conf"], home=suite))
 

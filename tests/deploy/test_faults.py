@@ -78,7 +78,7 @@ def test_rotated_logs_cut_nothing_and_the_new_log_is_written(hub, served, proxy,
         log = faults.rotate(served, proxy)
         served.until(f"{deployment.reading(log)} | grep -q .", timeout=10)
     assert told["lived"] == ALL, told
-    prove(evidence.survived(hub, proxy, served, "the logs are rotated", told))
+    prove(evidence.survived(hub, proxy, served, "the logs are rotated", told), evidence.rotated(proxy, served))
 
 
 @shared

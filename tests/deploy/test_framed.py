@@ -34,8 +34,7 @@ def table():
 
 
 def accepted(platform):
-    version = evidence.reported(platform.proxy, platform.kind)
-    return evidence.row("accepted", platform.kind, version, [f"framed/{platform.kind}.diff"], home=platform.hub.suite)
+    return evidence.changed(f"framed/{platform.kind}.diff", platform.kind, platform.proxy, platform.hub.suite)
 
 
 PAIRS = [pytest.param(browser, way, marks=pytest.mark.xdist_group(f"framed-{browser}")) for browser in BROWSERS for way in table()]

@@ -9,7 +9,6 @@ import pytest
 from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.manifest import NEWEST_ON, PUBLISHED, ROOT
-from tests.harness.measuring import evidence
 from tests.harness.pairs import EACH_ONCE, the_first
 from tests.harness.site import following
 from tests.harness.site.following import TABS
@@ -138,4 +137,4 @@ def test_on_another_machine_alices_notebook_token_password_and_login_are_back(ba
     engine.wait(reached, timeout=60, every=1)
     assert hub.on_server("let_in", BEHIND, "alice", "", "wrong") == [302, 403]
     # No reverse proxy stands in front.
-    prove(*(evidence.typed(page, hub.suite, "", keys) for page, keys in again.typed_by_page().items()))
+    prove(*again.proof(hub.suite, ""))

@@ -61,11 +61,11 @@ def test_each_command_of_the_page_prints_what_it_says(ldap, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert met == len(STATES)
     prove(evidence.read_beside("SSSD", hub.machine.sh("sssd --version").stdout.split()[-1], hub.suite))
-    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(hub.suite, "nginx"))
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_a_user_of_the_directory_climbs_the_ladder_and_has_a_home(hub, proxy):
+def test_a_user_of_the_directory_climbs_the_ladder_and_has_a_home(hub, proxy, prove):
     """The first start makes the home, for its user's eyes alone."""
     hub.machine.sh("systemctl stop jupyter-lena 2>/dev/null; rm -rf /home/lena; true")
     with deployment.in_front(hub, hub.suite, proxy):
@@ -73,6 +73,8 @@ def test_a_user_of_the_directory_climbs_the_ladder_and_has_a_home(hub, proxy):
     assert [rung["rung"] for rung in rungs if rung["ok"]] == MANIFEST["ladder"], tell(rungs[-1])
     assert hub.machine.sh("stat --format '%a %U %G' /home/lena").stdout == "700 lena people\n"
     assert hub.machine.sh("cd /home/lena && test -e .bashrc && ! grep lena /etc/passwd").stdout == ""
+    version = hub.machine.sh("dpkg-query --show --showformat '${source:Upstream-Version}' libpam-modules").stdout
+    prove(evidence.read_beside("PAM", version, hub.suite))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ import pytest
 from tests.harness.machines import deployment, images
 from tests.harness.machines.deployment import BEHIND, PYTHON, URL
 from tests.harness.manifest import NEWEST_ON, ROOT
-from tests.harness.measuring import evidence
 from tests.harness.pairs import EACH_ONCE, the_first
 from tests.harness.site import following
 from tests.harness.site.following import TABS
@@ -79,7 +78,7 @@ def test_each_command_does_what_the_page_says(tended, reader, prove):
     hub, proxy = tended
     assert {step.section for step in reader.typed} == {*STEPS}
     assert not reader.wrong, "\n\n".join(reader.wrong)
-    prove(*(evidence.typed(page, hub.suite, proxy, keys) for page, keys in reader.typed_by_page().items()))
+    prove(*reader.proof(hub.suite, proxy))
 
 
 def letters(hub, subject):

@@ -64,7 +64,7 @@ def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert met == len(STATES)
     prove(evidence.installed(hub.machine, "lti/requirements.txt", hub.suite))
-    prove(*(evidence.typed(page, hub.suite, proxy, keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(hub.suite, proxy))
 
 
 def computes(there, name):

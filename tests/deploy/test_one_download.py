@@ -77,11 +77,10 @@ def test_one_download_becomes_a_checked_hub(site, prove, server, name):
         assert (status, ticks(said)) == (0, LADDER), said
     else:
         assert machine.sh(f"grep -rl lab.example.org {FOLDER} | wc -l").stdout != "0\n"
-    keys = following.Pages.examples(site).commands(TABS[server.proxy])
     examples = server.archive if server.values == VALUES else (site.html / NAME).read_bytes()
     told = "the examples" if server.values == VALUES else "a reader's own"
     prove(evidence.set_up(hashlib.sha256(examples).hexdigest(), told, server.suite, server.proxy))
-    prove(evidence.typed(name, server.suite, server.proxy, [keys[step.where].key for step in at_work.typed]))
+    prove(*at_work.proof(server.suite, server.proxy))
 
 
 @pytest.mark.parametrize(("suite", "proxy"), WHEREVER)
@@ -95,7 +94,7 @@ def test_each_command_of_both_pages_prints_what_they_say(site, reader, tmp_path,
         at_work.follow(PAGE, without=[UNPACKED], skip=apart)
     assert not at_work.wrong, "\n\n".join(at_work.wrong)
     assert sum("setup.sh" in step.command for step in at_work.typed) == 3
-    prove(*(evidence.typed(page, suite, proxy, keys) for page, keys in at_work.typed_by_page().items()))
+    prove(*at_work.proof(suite, proxy))
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

@@ -53,7 +53,7 @@ def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     assert not followed.wrong, "\n\n".join(followed.wrong)
     assert met == len(STATES)
     prove(evidence.installed(place.hub.machine, "logins/requirements.txt", place.hub.suite))
-    prove(*(evidence.typed(page, place.hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(place.hub.suite, "nginx"))
 
 
 @pytest.mark.parametrize("name", ["alice", "kim"])

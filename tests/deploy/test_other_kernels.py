@@ -163,7 +163,7 @@ def test_each_command_of_the_page_prints_what_it_says(desk, site, prove):
     desk.hub.machine.sh("ln -sfn /srv/shared /home/bob/shared")
     [told] = act(desk, "beside", "octave-old", "shared/n.ipynb", "6*7")
     assert ("42" in told["said"], beside.ran(desk.hub.machine, "bob")) == (True, set())
-    prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
+    prove(*reader.proof(HUBS[-1].split()[-1], "nginx"))
 
 
 # Bad input

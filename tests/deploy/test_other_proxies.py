@@ -10,7 +10,6 @@ import pytest
 from _ext.proxies import PARTS
 from tests.harness.machines import deployment
 from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, HOMES, NEWEST_ON, PROXIES, PUBLISHED, ROOT
-from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.pairs import marks
 from tests.harness.site import following
@@ -33,8 +32,7 @@ def test_each_command_of_its_page_prints_what_it_says_and_a_user_climbs(site, pr
         assert [rung["rung"] for rung in rungs] == LADDER
         assert at_work.meet_all(page, states) == len(states)
         assert not at_work.wrong, "\n\n".join(at_work.wrong)
-    keys = pages.commands(TABS[proxy])
-    prove(evidence.typed(page, suite, proxy, [keys[step.where].key for step in at_work.typed]))
+    prove(*at_work.proof(suite, proxy))
 
 
 def plain(text):

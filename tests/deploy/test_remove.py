@@ -4,7 +4,6 @@ import pytest
 
 from tests.harness.machines import bare, picture
 from tests.harness.manifest import PROXIES, VALUES
-from tests.harness.measuring import evidence
 from tests.harness.site import following, one_download, removal
 from tests.harness.site.following import TABS
 from tests.harness.site.one_download import PASSWORD
@@ -35,7 +34,7 @@ def removed(request, site, short_way):
     """
     if request.param is None:
         server = short_way("removal")
-        reader = following.Reader(server.machine, server.at_work.pages, TABS[server.proxy], answers=ANSWERS)
+        reader = following.Reader(server.machine, server.at_work.pages, TABS[server.proxy], answers=ANSWERS, saved=server.at_work.saved)
         removal.work(server.machine, server.values, PASSWORD)
         seen = server.seen | removal.follow(reader)
         yield server.suite, server.proxy, reader, removal.listed(reader.pages.parsed[removal.PAGE], reader.tab), seen
@@ -53,11 +52,10 @@ def removed(request, site, short_way):
         yield suite, proxy, reader, removal.listed(pages.parsed[removal.PAGE], reader.tab), seen
 
 
-def test_each_command_of_the_page_does_what_it_says(removed, site, prove):
+def test_each_command_of_the_page_does_what_it_says(removed, prove):
     suite, proxy, reader, _, _ = removed
     assert not reader.wrong, "\n\n".join(reader.wrong)
-    keys = following.Pages.examples(site).commands(reader.tab)
-    prove(*(evidence.typed(page, suite, proxy, typed) for page, typed in reader.typed_by_page(lambda step: keys[step.where].key).items()))
+    prove(*reader.proof(suite, proxy))
 
 
 @pytest.mark.parametrize(

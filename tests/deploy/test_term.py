@@ -35,7 +35,7 @@ def test_on_each_day_all_are_served_and_no_open_tab_is_cut_off(terms, proxy, pro
     last = lived.seen[-2]
     assert last["open"] - last["left"] == term.ALL * 3
     # The page tells of thirty days, or of none.
-    prove(evidence.lasted(proxy, lived.version, term.SUITE, lived.figures()) if WHOLE else None)
+    prove(evidence.lasted(proxy, lived.version, term.SUITE, lived.figures(), lived.files) if WHOLE else None)
 
 
 @published

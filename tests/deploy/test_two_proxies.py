@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.machines import deployment, engine, faults, images
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import HUBS, PROXIES, ROOT, snippets
+from tests.harness.manifest import HUBS, PROXIES, ROOT
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.site import following
@@ -95,9 +95,8 @@ def test_each_command_of_the_page_prints_what_it_says(hub, followed, prove):
     restart(hub)
     prove(evidence.installed(hub.machine, "two-proxies/requirements.txt", hub.suite))
     prove(evidence.read_beside("Valkey", hub.machine.sh("valkey-server --version | grep -o 'v=[0-9.]*'").stdout.strip()[2:], hub.suite))
-    units = [name for name in snippets() if name.startswith("two-proxies/") and name.endswith(".service")]
-    prove(evidence.row("accepted", "systemd", hub.machine.sh("systemctl --version").stdout.split()[1], units, home=hub.suite))
-    prove(*(evidence.typed(page, hub.suite, "nginx", keys) for page, keys in followed.typed_by_page().items()))
+    prove(evidence.units("two-proxies", hub.machine, hub.suite))
+    prove(*followed.proof(hub.suite, "nginx"))
 
 
 def test_a_user_climbs_the_whole_ladder(hub, front):

@@ -10,7 +10,6 @@ from tests.harness import releases
 from tests.harness.machines import bare, deployment, faults
 from tests.harness.machines.deployment import CHECK
 from tests.harness.manifest import MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
-from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE, WHEREVER
 from tests.harness.site import following
@@ -101,7 +100,7 @@ def upgraded(server, instead, site):
     changed = [name for name in new if old.get(name) != new[name]]
     save = {COMPARE: lambda machine: machine.put({f"/root/new{place(name)}": new[name] for name in changed})}
     answers = {"Password of alice: ": hub.passwords["alice"]}
-    at_work = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy], answers=answers, before=save)
+    at_work = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy], answers=answers, before=save, saved={*new})
     with faults.watching(hub) as told:
         at_work.follow(NAME, [SAVE])
         differences = hub.machine.sh(compare).stdout
@@ -153,4 +152,4 @@ def test_the_copy_leads_back_and_users_keep_what_they_have(server, upgraded, pro
     hub.machine.put({f"{CHECK}/hubcheck.py": old["check/hubcheck.py"]})
     last = hub.check("--until", "kernel_computes", user="bob")[-1]
     assert last["ok"], tell(last)
-    prove(evidence.typed(NAME, hub.suite, proxy, at_work.typed_by_page()[NAME]))
+    prove(*at_work.proof(hub.suite, proxy))

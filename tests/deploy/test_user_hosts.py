@@ -121,7 +121,7 @@ def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     assert len(followed.typed) == 9
     assert followed.meet_all(PAGE, STATES) == 5
     assert not followed.wrong, "\n\n".join(followed.wrong)
-    prove(*(evidence.typed(page, place.hub.suite, place.proxy, keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(place.hub.suite, place.proxy))
 
 
 def test_a_user_climbs_the_ladder_at_a_name_of_their_own(place, followed, prove):
@@ -130,8 +130,7 @@ def test_a_user_climbs_the_ladder_at_a_name_of_their_own(place, followed, prove)
     assert [rung["rung"] for rung in rungs] == LADDER
     words = re.search(r"`(the user's server has a host name of its own), alice\.", TEXT)[1]
     assert f"{words}, bob.{HOST}" in [line for rung in rungs if rung["rung"] == "server_spawns" for line in rung["evidence"]]
-    version = evidence.reported(place.hub.machine, place.proxy)
-    prove(evidence.row("accepted", place.proxy, version, [f"hosts/{place.proxy}.diff"], home=place.hub.suite))
+    prove(evidence.changed(f"hosts/{place.proxy}.diff", place.proxy, place.hub.machine, place.hub.suite))
 
 
 def test_so_does_who_has_a_token(place, followed):

@@ -10,7 +10,6 @@ from tests.harness.machines import deployment, people
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.machines.people import OUT, PASSWORD, changing, script, ssh
 from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
-from tests.harness.measuring import evidence
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
 from tests.harness.site.following import TABS
@@ -58,7 +57,7 @@ def test_each_command_of_root_prints_what_the_page_says(hub, followed, prove):
         "userdel --remove lea.smith",
         "sh install.sh",
     }
-    prove(*(evidence.typed(page, hub.suite, IN_FRONT[hub.suite], keys) for page, keys in followed.typed_by_page().items()))
+    prove(*followed.proof(hub.suite, IN_FRONT[hub.suite]))
 
 
 # Passwords, by SSH.

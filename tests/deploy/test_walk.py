@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness.machines import bare, deployment, reader_values, troubles
 from tests.harness.manifest import FURTHER_PROXIES, HOMES, MANIFEST, PROXIES, ROOT, VALUES
-from tests.harness.measuring import atlas, evidence
+from tests.harness.measuring import atlas
 from tests.harness.pairs import SINCE, WHOLE, changed_since, in_turn
 from tests.harness.site import (
     apache_sign_on_page,
@@ -289,10 +289,9 @@ def walked(request, site, reader):
 
 
 def test_each_command_prints_what_its_page_says(walked, prove):
-    suite, proxy, at_work, keys = walked
+    suite, proxy, at_work, _ = walked
     assert not at_work.wrong, "\n\n".join(at_work.wrong)
-    typed = at_work.typed_by_page(lambda step: keys[step.where].key)
-    prove(*(evidence.typed(page, suite, proxy, of_the_page) for page, of_the_page in typed.items()))
+    prove(*at_work.proof(suite, proxy))
 
 
 def test_each_command_is_typed_or_listed(walked):

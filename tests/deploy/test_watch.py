@@ -132,7 +132,7 @@ def test_a_copy_that_fails_is_told_root(placed, suite, prove):
     placed.put({f"{CARE}/backup.sh": "echo no room >&2; exit 1\n"})
     assert started(placed, "jupyterhub-backup.service") == (False, "no room\n")
     assert letters(placed) == [("jupyterhub-backup failed on hub.example.com", "no room")]
-    prove(evidence.read_beside("systemd", placed.sh("systemctl --version").stdout.split()[1], suite))
+    prove(evidence.units("care", placed, suite))
 
 
 def test_a_copy_that_hangs_is_ended_and_told_root(placed):

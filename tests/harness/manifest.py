@@ -156,7 +156,10 @@ class Files:
         return sorted({*self.changed, *(name for name, _, _ in self.edits)})
 
     def folder(self, name: str) -> list[str]:
-        return [snippet for snippet in snippets() if snippet.startswith(f"{name}/")]
+        """The snippets of a folder. Raises ValueError if there are none: a name that is misspelt is not an empty folder."""
+        if found := [snippet for snippet in snippets() if snippet.startswith(f"{name}/")]:
+            return found
+        raise ValueError(f"nothing is published in snippets/{name}/")
 
 
 PUBLISHED = Files()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.manifest import ROOT
+from tests.harness.measuring import evidence
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = " ".join(sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github/workflows").iterdir()))
@@ -28,10 +29,14 @@ LINTERS = {
 
 
 @pytest.mark.parametrize("command", LINTERS.values(), ids=LINTERS)
-def test_the_linter_is_content(command):
+def test_the_linter_is_content(prove, command):
     program, *arguments = command.split()
     done = subprocess.run([BIN / program, *arguments], cwd=ROOT, capture_output=True, text=True)
     assert not done.returncode, done.stdout + done.stderr
+    published = [name.removeprefix("snippets/") for name in arguments if name.startswith("snippets/")]
+    if program == "check-jsonschema" and published:
+        version = subprocess.run([BIN / program, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
+        prove(evidence.row("accepted", program, version, published))
 
 
 def tracked():

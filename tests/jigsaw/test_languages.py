@@ -104,7 +104,7 @@ def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     installed = [name for name in STATES if "kernel spec" not in name]
     assert reader.meet_all(PAGE, STATES, "save-the-files-and-install-them") == len(installed)
     assert not reader.wrong, "\n\n".join(reader.wrong)
-    prove(*(evidence.typed(page, HUBS[-1].split()[-1], "nginx", keys) for page, keys in reader.typed_by_page().items()))
+    prove(*reader.proof(HUBS[-1].split()[-1], "nginx"))
 
 
 def hello(notebook):
@@ -202,8 +202,11 @@ def test_the_kernel_does_what_the_table_says(desk, prove):
     assert {word for word in DOES if not does[word]} == LUPA.cannot | {"draws"}, json.dumps(seen)[:4000]
     versions = "from lupa.lua54 import LuaRuntime as L; import lupa; print(lupa.__version__); print(L().lua_implementation)"
     release, program = desk.hub.machine.sh(f'{VALUES["environment"]}/bin/python -c "{versions}"').stdout.splitlines()
-    # `test_blocks_run_in_the_kernel_of_lua_and_come_back` sees the blocks.
-    prove(evidence.kernel(desk.hub, "lupa", release, "Lua", program, does | {"blocks": True}, "lua"))
+    notebook, editor = opened(desk, "shown", printing("seen"))
+    notebook.run()
+    only(editor)
+    does["blocks"] = True
+    prove(evidence.kernel(desk.hub, "lupa", release, "Lua", program, does, "lua"))
 
 
 def test_the_files_and_the_kernel_can_be_removed_and_brought_back(followed):

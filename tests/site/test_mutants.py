@@ -82,7 +82,9 @@ def test_a_sample_is_told_as_one(tree):
     assert "2592 mutants of it, each with one small change, and 10 of them, chosen by chance, were tried on" in built(tree, found)[1].text
 
 
-@pytest.mark.parametrize("text", ["[", "7", '{"files": {}}', json.dumps(FOUND | {"files": {}, "counts": {}})])
+@pytest.mark.parametrize(
+    "text", ["[", "7", '{"files": {}}', json.dumps(FOUND | {"files": {}}), json.dumps(FOUND | {"files": {}, "counts": {}})]
+)
 def test_a_broken_file_is_told_in_one_line(tree, text):
     said, page = built(tree, text)
     assert said == "WARNING: build/mutants.json is not what make mutants writes: remove it, and run make mutants\n"

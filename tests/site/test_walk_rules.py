@@ -1,9 +1,13 @@
 """The rules by which the output of a command is compared with the page: each rule works, and fails when it should."""
 
+import hashlib
+from pathlib import Path
+
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.harness.site import walk
+from _ext.evidence import keys
+from tests.harness.site import following, walk
 from tests.harness.site.walk import Save, Type
 
 CONSOLE = '<div class="highlight-console notranslate"><div class="highlight"><pre>{}</pre></div></div>'
@@ -135,3 +139,84 @@ def test_a_command_has_a_key_that_changes_with_what_it_prints(page):
     (first,), (second,) = page(CONSOLE.format("# ls\na"), "# ls\na"), page(CONSOLE.format("# ls\nb"), "# ls\nb")
     assert isinstance(first, Type)
     assert (first.key, second.key) == ("# ls\na", "# ls\nb")
+
+
+SAYS = {
+    "words": ("You should see `active`.", "active"),
+    "no words": ("You should see no line that names `a.conf`.", "a.conf"),
+    "nothing": ("You should see nothing: all are gone.", "nothing"),
+    "an error": ("You should see `no`; the command ends with an error.", "ends with an error"),
+    "lines": ("You should see:\n\n```text\none\n\ntwo\n```", "two"),
+    "lines at once": ("You should see:\n```text\none\n```", "one"),
+    "what differs": ("- Times differ.", "Times"),
+    "a second line of a list": ("- A folder.\n- You should see `ready`\n  in `it`.", "it"),
+}
+
+
+@pytest.mark.parametrize(("says", "word"), SAYS.values(), ids=SAYS)
+def test_it_changes_with_what_the_page_says_of_what_it_prints(says, word):
+    def key(text):
+        ((name,), (other,)) = keys(f"# Title\n\n```console\n# ls\n```\n\nThis lists files.\n\n{text}\n\n```console\n# cat a\n```\n")
+        assert other == "# cat a"
+        return name
+
+    assert key(says) != key(says.replace(word, "another")) != key("This is all.") == "# ls"
+    assert key(says) == key(f"Files have names.\n\n{says}\n\n```text\nanother file\n```\n\nThe next command reads one.")
+
+
+def test_it_changes_with_whether_it_is_waited_for_and_each_time_that_a_page_has_it():
+    block = "```console\n# ls\n```\n\n"
+    page = f"{block}Some seconds later, again:\n\n{block}It is over.\n\n1. And once more:\n\n   ```console\n   # ls\n   ```\n"
+    assert keys(page) == [["# ls"], ["# ls\nSome seconds later, again:"], ["# ls\n(2)"]]
+
+
+def test_what_a_page_says_after_tabs_is_said_of_the_block_of_each():
+    tab = "````{group-tab} nginx\n```console\n# ls\n```\n````\n"
+    assert keys(f"{tab}{tab.replace('ls', 'cat')}\nYou should see `a`.\n") == [
+        ["# ls\nYou should see `a`."],
+        ["# cat\nYou should see `a`."],
+    ]
+
+
+def test_of_two_blocks_that_are_the_same_each_has_its_place_and_its_key(page):
+    steps = page(CONSOLE.format("# ls") * 2, "# ls", "# ls")
+    assert [(step.where, step.key) for step in steps] == [("page.md:4", "# ls"), ("page.md:7", "# ls\n(2)")]
+
+
+def test_a_page_proves_something_only_while_the_files_are_the_same_that_it_offers_and_that_were_saved_before(page):
+    def link(name):
+        return CAPTION.replace("/1/", f"/{hashlib.md5(f'snippets/{name}'.encode()).hexdigest()}/").format(f"/root/{name}")
+
+    saved, offered, other = "care/backup.sh", "people/add.sh", "people/leave.sh"
+    text = f'<div class="literal-block-wrapper">{link(offered)}<pre>x</pre></div>{CONSOLE.format("# ls")}'
+    page(text, "# ls")
+    html = BeautifulSoup(text, "html.parser")
+    reader = following.Reader(None, following.Pages({"page.md": html}, Path("/nowhere")), "nginx", saved={saved})
+    reader.typed = [one for one in reader.pages.steps("page.md", "nginx") if isinstance(one, Type)]
+    (row,) = reader.proof("trixie", "nginx")
+    assert (row["by"], row["lived"], row["proves"]) == ("page.md", {"# ls": True}, [])
+    assert {saved, offered, "nginx/jupyterhub.conf"} <= row["files"].keys()
+    assert other not in row["files"]
+    assert reader.proof("trixie", "nginx", since=1) == []
+
+
+def test_all_that_is_compared_on_any_page_is_in_its_key(site):
+    pages = following.Pages.examples(site)
+    steps = [step for tab in following.TABS.values() for name in pages.parsed for step in pages.steps(name, tab) if isinstance(step, Type)]
+    assert len(steps) > 1000
+
+    def lacking(step):
+        bare, told = step.key.replace("`", "").replace("\\", ""), [*step.printed, *step.lines, *step.words, *step.without]
+        said = [
+            (step.fails, "ends with an error"),
+            (step.silent, "You should see nothing"),
+            (step.varies, "differ"),
+            (step.later, "Some seconds later"),
+        ]
+        return [one for one in told if one.strip() not in bare] + [words for is_so, words in said if is_so and words not in bare]
+
+    assert not [(step.where, step.key, lacking(step)) for step in steps if lacking(step)]
+    for tab in following.TABS.values():
+        for name in pages.parsed:
+            typed = [step.key for step in pages.steps(name, tab) if isinstance(step, Type)]
+            assert len(typed) == len({*typed}), name

@@ -75,7 +75,7 @@ SAID = f"journalctl --namespace '*' --no-pager --output cat --since $(cat {SINCE
 class Hub:
     """A server on which JupyterHub runs from `files`, made of `values`. `passwords` maps system users to their passwords.
 
-    `suite` is its Debian release.
+    `suite` is its Debian release, and `front` the machine of the reverse proxy that was put in front of it last.
     """
 
     machine: engine.Container
@@ -84,6 +84,7 @@ class Hub:
     files: Files = PUBLISHED
     values: Mapping[str, str] = field(default_factory=lambda: VALUES)
     suite: str = HOMES[0]
+    front: engine.Container | None = None
 
     def check(self, *options: str, user: str = "alice", url: str = "", token: str = "") -> list[dict]:
         """Climb the ladder with the published hubcheck.py, on the server itself; a dictionary for each rung.
@@ -339,6 +340,7 @@ def install(
     # a second of a processor.
     start = f"({beginning(proxy)}) >/root/started 2>&1 || {{ cat /root/started; exit {BROKEN}; }}"
     script = f"{start}\ntar -xC / || exit {BROKEN}\nsh /root/{proxy}/enable.sh || exit 1\n{LISTENS}"
+    machine.files = files
     put = placed(proxy, files, values) | dict(extra or {})
     with spent("start of a reverse proxy"):
         done = machine.exec("sh", "-c", script, input=engine.archive(put), check=False)
@@ -353,7 +355,8 @@ def in_front(
     hub: Hub, kind: str, proxy: str, files: Files = PUBLISHED, extra: Mapping[str, str | bytes] | None = None
 ) -> Iterator[engine.Container]:
     """A reverse proxy in front of a hub, for the length of a `with` block; the rest is as for `install`."""
-    with beside(hub, kind, proxy) as machine:
+    with beside(hub, kind, proxy) as hub.front:
+        machine = hub.front
         install(machine, proxy, files, extra, hub.values)
         yield machine
 

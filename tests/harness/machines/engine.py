@@ -21,6 +21,7 @@ from typing import Any
 
 from tests.harness.machines import agents
 from tests.harness.machines.agents import Gone
+from tests.harness.manifest import PUBLISHED, Files
 from tests.harness.spending import spent
 
 LOG = Path("/var/log/dockerd-tests.log")
@@ -184,10 +185,11 @@ def _told(args: list[str], status: int, output: bytes, errors: bytes, check: boo
 
 @dataclass
 class Container:
-    """A running container."""
+    """A running container. `files` are those that a reverse proxy on it was made from last."""
 
     id: str
     image: str
+    files: Files = PUBLISHED
 
     def exec(self, *command: str, check: bool = True, input: str | bytes | None = None, user: str | None = None, timeout: float = 120):
         """Run a command inside; the CompletedProcess, with text output."""

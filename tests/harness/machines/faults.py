@@ -44,12 +44,14 @@ def booted(name: str, files: Files = PUBLISHED, network: str = "none") -> Iterat
 def gateway(hub: deployment.Hub, kind: str, proxy: str = "") -> Iterator[engine.Container]:
     """A booted machine with the reverse proxies of every page, or a further one; none runs. It has the hub's own loopback address."""
     with engine.run(images.server(kind, proxy).tag, network=f"container:{hub.machine.id}", boot=True) as machine:
+        hub.front = machine
         machine.sh(f"systemctl stop {' '.join(SERVICE[name] for name in ([proxy] if proxy in FURTHER_PROXIES else PROXIES))}")
         yield machine
 
 
 def serve(gateway: engine.Container, proxy: str, files: Files = PUBLISHED) -> None:
     """Let one of the reverse proxies work, from `files`; the others of its machine are stopped."""
+    gateway.files = files
     others = [SERVICE[name] for name in PROXIES if name != proxy and proxy in PROXIES]
     stop = f"systemctl stop {' '.join(others)}; " if others else ""
     gateway.sh(f"{stop}systemctl start {SERVICE[proxy]}", deployment.placed(proxy, files))

@@ -23,7 +23,7 @@ def climb(
         rungs = hub.check(*options, **more)
         last, version = rungs[-1], evidence.reported(machine, proxy)
         if last["ok"]:
-            last["proof"] = evidence.climbed(hub, proxy, kind, version, rungs, files)
+            last["proof"] = evidence.climbed(hub, proxy, kind, version, rungs)
         else:
             last["told"] = (
                 f"snippets/{proxy} on {proxy} {version} ({kind}), JupyterHub {hub.version}\n{tell(last)}\n"

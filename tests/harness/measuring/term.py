@@ -139,7 +139,7 @@ def live(hub: deployment.Hub, gateway: engine.Container, proxy: str, patience: f
 
 @dataclass
 class Term:
-    """What became of a reverse proxy: `seen` on each day, the end of its error log, and what is seen after a restart.
+    """What became of a reverse proxy of `files`: `seen` on each day, the end of its error log, and what is seen after a restart.
 
     What is seen tells open_tabs.py and `look`, and of JupyterHub's own proxy, under "hub", memory and open files.
     """
@@ -149,6 +149,7 @@ class Term:
     seen: list[dict]
     said: str
     restarted: dict
+    files: Files
 
     def figures(self) -> dict[str, float]:
         """What the page tells of a whole term; memory in megabytes."""
@@ -176,7 +177,7 @@ def _lived(hub: deployment.Hub, gateway: engine.Container, proxy: str, version: 
     said = gateway.sh(f"cat {log}.1 {log}", check=False).stdout[-4000:]
     gateway.sh(f"systemctl restart {faults.SERVICE[proxy]}; {NOW}")
     with tabs(hub, patience) as ask:
-        return Term(proxy, version, seen, said, ask(come=[0]) | look(gateway, proxy))
+        return Term(proxy, version, seen, said, ask(come=[0]) | look(gateway, proxy), gateway.files)
 
 
 def of(proxy: str, without: Files | None = None) -> list[Term]:
@@ -185,6 +186,7 @@ def of(proxy: str, without: Files | None = None) -> list[Term]:
         version = gateway.sh(PROXIES[proxy].reports).stdout.strip()
         terms = [_lived(hub, gateway, proxy, version)]
         if without:
+            gateway.files = without
             gateway.put({SAVED_AS[name]: without.read(name) for name in without.altered})
             gateway.sh(f"systemctl restart {faults.SERVICE[proxy]}; {NOW}")
             terms.append(_lived(hub, gateway, proxy, version, HASTE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -14,7 +15,8 @@ from bs4 import BeautifulSoup
 
 from _ext.manifest import LABELS
 from tests.harness.machines import engine, terminal
-from tests.harness.manifest import MANIFEST, NOT_SHOWN, ROOT, VALUES
+from tests.harness.manifest import MANIFEST, NOT_SHOWN, ROOT, VALUES, snippets
+from tests.harness.measuring import evidence
 from tests.harness.site import guide, walk
 from tests.harness.site.walk import Instead, Mend, Save, Type
 
@@ -23,6 +25,8 @@ TABS = LABELS
 # Seconds for "some seconds later".
 LATER = 30
 DOWNLOAD = re.compile(r"_downloads/(\w+)/")
+# The published files, by the name that Sphinx gives their download: a hash of where they lie.
+OFFERED = {hashlib.md5(f"snippets/{name}".encode(), usedforsecurity=False).hexdigest(): name for name in snippets()}
 
 
 @dataclass
@@ -76,6 +80,10 @@ class Pages:
             self._steps[name, tab] = walk.steps(name, self.parsed[name], tab)
         return list(self._steps[name, tab])
 
+    def offers(self, name: str, tab: str) -> set[str]:
+        """The published files that a page has its reader save."""
+        return {file for step in self.steps(name, tab) if isinstance(step, Save) for file in _published(step)}
+
     def instead(self, tab: str) -> list[Instead]:
         """All that the pages say may be seen instead, but for those of troubleshooting, which are about little else."""
         names = [name for name in self.parsed if not name.startswith("troubleshooting/")]
@@ -86,9 +94,8 @@ class Pages:
         page, line = where.split(":")
         before = [step for step in self.steps(page, tab) if isinstance(step, Type) and int(step.where.split(":")[1]) <= int(line)]
         first = len(before) - 1
-        while first and int(before[first].where.split(":")[1]) == int(before[first - 1].where.split(":")[1]) + len(
-            before[first - 1].key.split("\n")
-        ):
+        lines = [int(step.where.split(":")[1]) for step in before]
+        while first and lines[first] == lines[first - 1] + 1 + len(before[first - 1].printed):
             first -= 1
         folder = [step for step in before[:first] if step.command.startswith("cd ")][-1:]
         return folder + before[first:]
@@ -96,6 +103,13 @@ class Pages:
     def commands(self, tab: str) -> dict[str, Type]:
         """All commands of all pages, by their place."""
         return {step.where: step for name in self.parsed for step in self.steps(name, tab) if isinstance(step, Type)}
+
+
+def _published(step: Save) -> set[str]:
+    """Which published file a page has its reader save; none if it is a notebook."""
+    if step.download.endswith(".ipynb"):
+        return set()
+    return {OFFERED[DOWNLOAD.search(step.download)[1]]}
 
 
 def _guide(html: Path) -> dict[str, Path]:
@@ -144,7 +158,8 @@ def other_sums(packages: str) -> State:
 class Reader:
     """A reader at a server, who is root there, and the hub's `user`.
 
-    `typed` are the commands that were typed so far, `wrong` what was not as the page says.
+    `typed` are the commands that were typed so far, `wrong` what was not as the page says. `saved` are the published files that the
+    reader has from a page or an archive.
 
     `before` has what a page tells in words, by the place of the command that comes after it: it is done to the machine first.
     """
@@ -156,6 +171,7 @@ class Reader:
     answers: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, Callable[[engine.Container], object]] = field(default_factory=dict)
     say: Callable[[str], None] = print
+    saved: set[str] = field(default_factory=set)
     typed: list[Type] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -190,18 +206,22 @@ class Reader:
                     if not self._type(shells[step.who], step):
                         return
 
-    def typed_by_page(self, key: Callable[[Type], str] = lambda step: step.key) -> dict[str, list[str]]:
-        """The keys of what was typed, by the page that had it typed."""
+    def proof(self, suite: str, proxy: str, since: int = 0) -> list[dict]:
+        """What is proved on a Debian release by the commands that were typed, but for the first `since`: a row for each page.
+
+        With the files that the page offers, those that the reader has saved took part.
+        """
         pages: dict[str, list[str]] = {}
-        for step in self.typed:
-            pages.setdefault(step.where.partition(":")[0], []).append(key(step))
-        return pages
+        for step in self.typed[since:]:
+            pages.setdefault(step.where.partition(":")[0], []).append(step.key)
+        return [evidence.typed(page, suite, proxy, keys, self.saved | self.pages.offers(page, self.tab)) for page, keys in pages.items()]
 
     def _save(self, step: Save) -> None:
         if not step.path:
             self.wrong.append(f"{step.where}: where is {step.download} to be saved?")
             return
         text = step.text or self.files[DOWNLOAD.search(step.download)[1]]
+        self.saved |= _published(step)
         # A browser saves a file as its user's; on the server root copies it to its place.
         self.machine.put({step.path: text})
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.harness.machines import bare, engine, picture, reader_values, terminal
 from tests.harness.machines.picture import Picture
-from tests.harness.manifest import HOMES, MANIFEST, ROOT, VALUES
+from tests.harness.manifest import HOMES, MANIFEST, ROOT, VALUES, on_the_server
 from tests.harness.site import following, guide, removal
 from tests.harness.site.following import TABS
 from tests.harness.site.walk import Type
@@ -79,7 +79,7 @@ def brought(
             root = {command: shell.type(command) for command in ("sudo -i", "su - --command 'id --user'")}
             shell.leave()
         machine.put({f"/home/alice/{NAME}": archive})
-        at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS)
+        at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS, saved={*on_the_server()})
         yield Server(machine, at_work, suite, proxy, values, archive, root, seen)
 
 

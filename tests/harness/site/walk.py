@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 
 from bs4 import BeautifulSoup, Tag
 
-from _ext.evidence import commands
+from _ext.evidence import commands, keys
 from tests.harness.manifest import ROOT
 
 FENCE = re.compile(r"(?m)^ *```console\n")
@@ -202,13 +202,17 @@ class _Page:
         return any(other.get("data-label") == self.tab for other in panel.parent.select(".sphinx-tabs-panel"))
 
     def _commands(self, section: str, block: Tag) -> Iterator[Type]:
-        at = self.fences[self.consoles.index(block)] + 1
+        # Not by what is in it: a page may have the same twice.
+        number = next(number for number, one in enumerate(self.consoles) if one is block)
+        at = self.fences[number] + 1
         try:
             made = commands(block.pre.get_text())
+            names = keys((ROOT / self.name).read_text("utf-8"))[number]
         except ValueError as error:
             raise Unclear(f"{self.name}:{at}: {error}") from None
-        for key in made:
-            line, *printed = key.split("\n")
+        # A reader's own values are on the page, and not in its source.
+        for one, key in zip(made, names, strict=True):
+            line, *printed = one.split("\n")
             yield Type(f"{self.name}:{at}", section, PROMPTS[line[:2]], line[2:], key, printed)
             at += 1 + len(printed)
 
