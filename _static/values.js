@@ -41,12 +41,13 @@
   let values = kept();
   let before = null; // what a link has put aside
 
-  // An example is one where it stands for itself: not in the middle of a longer name.
+  // An example is one where it stands for itself: not in the middle of a longer name. A dot and a letter make a path one, such as
+  // that of jupyter.slice; after my_kernel they are the ending of a file.
   const shapes = Object.fromEntries(forms.map(({ text, shows }) => [text, shows]));
   const bounded = (text) =>
     (/^\w/.test(text) ? "(?<![A-Za-z0-9_-])" : text[0] === "/" ? "(?<![A-Za-z_.}-])" : "") +
     text.replace(/[.^$/]/g, "\\$&") +
-    (/\w$/.test(text) ? "(?![A-Za-z0-9_-]|\\.\\d)" : "");
+    (/\w$/.test(text) ? `(?![A-Za-z0-9_-]|\\.${text[0] === "/" ? "[a-z0-9]" : "\\d"})` : "");
   const example = new RegExp(Object.keys(shapes).sort((a, b) => b.length - a.length).map(bounded).join("|"), "g");
   const shown = (text) => {
     const words = values.kernel.split("_").map((word) => word[0].toUpperCase() + word.slice(1));
