@@ -28,7 +28,8 @@ ABOUT = (
 BUTTONS = (
     '<p class="values-buttons"><button type="reset">Back to the examples</button> '
     '<button type="button" class="values-link">Copy a link with these values</button> '
-    '<button type="button" class="values-back" hidden>Back to my own values</button></p><p role="status"></p>'
+    '<button type="button" class="values-back" hidden>Back to my own values</button> '
+    '<button type="button" class="values-keep" hidden>Keep these values</button></p><p role="status"></p>'
 )
 # Where storage is blocked, something that forgets takes its place, before the theme asks for it. Nothing of a page is shown
 # before its tabs and values are the reader's: what moves under the eyes costs them the line they were at.

@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 from tests.harness.machines import reader_values
 from tests.harness.machines.deployment import in_front
@@ -326,14 +327,43 @@ def test_a_link_carries_the_values_and_gives_back_what_it_put_aside(site, reader
     colleague.get_by_text("These values came with the link").wait_for()
     assert "#" not in colleague.url
     assert OWN["host"] in copied(site, colleague, "apache/jupyterhub.conf")
+    # They hold in this tab alone, and on every page of it; what is typed then changes them.
+    again = colleague.context.new_page()
+    again.goto(f"{reader.address}deploy/check.html")
+    again.locator("pre:has-text('mine.example.org')").first.wait_for()
+    colleague.goto(f"{reader.address}deploy/check.html")
+    colleague.locator(f"pre:has-text('{OWN['host']}')").first.wait_for()
+    summary = colleague.locator(".values summary")
+    expect(summary).to_have_text(f"A link's values: {OWN['host']}{OWN['base_url']}")
+    type_in(colleague, {"host": "other.example.org"})
+    colleague.get_by_text("Held for this tab.").wait_for()
+    colleague.reload()
+    colleague.locator("pre:has-text('other.example.org')").first.wait_for()
     colleague.get_by_role("button", name="Back to my own values").click()
+    expect(summary).to_be_focused()
+    expect(summary).to_have_text(f"Your values: mine.example.org{EXAMPLES['base_url']}")
+    colleague.goto(reader.address + PROXY_PAGE)
     assert "mine.example.org" in copied(site, colleague, "apache/jupyterhub.conf")
+
+    # Who keeps them has them everywhere.
+    colleague.goto(link)
+    colleague.get_by_role("button", name="Keep these values").click()
+    again.locator(f"pre:has-text('{OWN['host']}')").first.wait_for()
+    colleague.reload()
+    assert not colleague.get_by_role("button", name="Back to my own values").is_visible()
+    # A page that cannot say so takes none.
+    colleague.goto(f"{reader.address}jigsaw/index.html#host=stranger.example.org")
+    colleague.goto(reader.address + PROXY_PAGE)
+    assert OWN["host"] in copied(site, colleague, "nginx/jupyterhub.conf")
 
 
 def test_a_hostile_link_changes_nothing(site, reader, page):
     page.goto(f"{reader.address}{PROXY_PAGE}#host=a%3Bb&base_url=%2Fx%2F%22&nothing=1&key=%3Cscript%3E")
     page.get_by_text("Not usable in the link: Host name, Base URL, Key.").wait_for()
     assert copied(site, page, "nginx/jupyterhub.conf") == published("nginx/jupyterhub.conf")
+    # What is usable is taken, and both are said.
+    page.goto(f"{reader.address}{PROXY_PAGE}#host=a%3Bb&base_url=%2Fx%2F")
+    page.get_by_text("These values came with the link that you opened. Not usable in the link: Host name.").wait_for()
 
 
 def test_a_damaged_memory_is_passed_over(site, reader, page):
