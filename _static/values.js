@@ -117,7 +117,9 @@
   };
   const told = (input, words) => {
     input.setAttribute("aria-invalid", String(Boolean(words)));
-    document.getElementById(`${input.id}-wrong`).textContent = words;
+    const wrong = document.getElementById(`${input.id}-wrong`);
+    // What is written anew is read out anew.
+    if (wrong.textContent !== words) wrong.textContent = words;
   };
   const show = () => {
     for (const element of document.querySelectorAll(".value")) {
@@ -179,23 +181,23 @@
     form.addEventListener("input", ({ target }) => {
       // What is pasted often ends with a space, which nobody sees.
       if (/^\s|\s$/.test(target.value)) target.value = target.value.trim();
-      const typed = { ...values };
+      // All fields, since one may be refused because of another, which stands before it.
+      const next = { ...values };
       for (const input of form.elements) {
-        if (input.name && input.name !== target.name && input.getAttribute("aria-invalid") !== "true") typed[input.name] = input.value;
+        if (!input.name) continue;
+        const words = complaint(input.name, input.value, next);
+        told(input, words);
+        if (!words) next[input.name] = input.value;
       }
-      const words = complaint(target.name, target.value, typed);
-      told(target, words);
-      if (!words) {
-        values = { ...values, [target.name]: target.value };
-        keep();
+      // What stays in the place of a refused value may be what another field has now.
+      for (const name of names) {
+        const { unlike } = fields[name];
+        if (!unlike || next[name] !== next[unlike]) continue;
+        next[unlike] = values[unlike];
+        told(form.elements[unlike], `Another file than the ${fields[name].label.toLowerCase()}.`);
       }
-      // A field that was refused because of this one may be right now.
-      for (const input of form.elements) {
-        if (fields[input.name]?.unlike !== target.name) continue;
-        const doubt = complaint(input.name, input.value, values);
-        told(input, doubt);
-        if (!doubt) values = { ...values, [input.name]: input.value };
-      }
+      values = next;
+      keep();
       show();
       say(form.querySelector("[aria-invalid=true]") ? "What is refused is not used: the value before it stays." : lent ? "Held for this tab. Your own values stay as they are." : "Kept in this browser, for every page.");
     });

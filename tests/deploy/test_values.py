@@ -232,10 +232,28 @@ def test_no_mixture_of_characters_gets_past_the_form(site, page, data):
 def test_a_key_that_is_the_certificate_is_refused_until_one_of_them_changes(page):
     both = "/etc/ssl/both.pem"
     type_in(page, {"certificate": both, "key": both})
-    assert refusals(page) == {"key": "Another file than the certificate: everybody may read that one."}
+    wrong = {"key": "Another file than the certificate: everybody may read that one."}
+    assert refusals(page) == wrong
     type_in(page, {"certificate": "/etc/ssl/hub.pem"})
     assert refusals(page) == {}
-    assert both in page.locator("pre", has_text="ssl_certificate_key").text_content()
+    uses = {"ssl_certificate ": "/etc/ssl/hub.pem", "ssl_certificate_key ": both}
+
+    def used():
+        text = page.locator("pre", has_text="ssl_certificate_key").text_content()
+        return {name: re.search(rf"{name}\s*(.*);", text)[1] for name in uses}
+
+    assert used() == uses
+    page.reload()
+    assert used() == uses
+    # The other way round: neither is used until the key is another.
+    type_in(page, {"certificate": both})
+    assert refusals(page) == {"certificate": "Another file than the key."} | wrong
+    assert used() == uses
+    for part in ("/etc/ssl/", "/etc/ssl/third.pem"):
+        type_in(page, {"key": part})
+    assert refusals(page) == {}
+    page.reload()
+    assert used() == {"ssl_certificate ": both, "ssl_certificate_key ": "/etc/ssl/third.pem"}
 
 
 def test_spaces_around_a_value_that_is_pasted_are_left_out(page):
