@@ -245,8 +245,9 @@
     values = own;
     show();
   });
-  // A download holds what is shown: the block below the offer, or the file with the values in it.
-  const hand = (content, name, type = "text/plain") => {
+  // A download holds what is shown: the block below the offer, or the file with the values in it. The name of a text without an
+  // ending would get one from the browser.
+  const hand = (content, name, type = "application/octet-stream") => {
     const address = URL.createObjectURL(new Blob([content], { type }));
     Object.assign(document.createElement("a"), { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);

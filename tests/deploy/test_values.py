@@ -423,6 +423,15 @@ def test_a_download_holds_the_values_and_ends_like_the_file(site, page, tmp_path
     assert (tmp_path / "file").read_text("utf-8") == copied(site, page, name) != published(name)
 
 
+def test_a_file_without_an_ending_is_saved_without_one(reader, page):
+    """Of a text, the browser makes "Dockerfile.txt"."""
+    type_in(page, OWN)
+    page.goto(f"{reader.address}deploy/docker.html")
+    with page.expect_download() as download:
+        page.locator("a.download", has_text="Dockerfile").first.click()
+    assert download.value.suggested_filename == "Dockerfile"
+
+
 def test_a_download_of_the_landing_page_holds_the_values_too(site, reader, page, tmp_path):
     type_in(page, OWN)
     expected = copied(site, page, "nginx/jupyterhub.conf")
