@@ -166,6 +166,14 @@ def test_a_button_copies_the_commands_of_a_block_and_nothing_that_they_print(sit
     assert not wrong, "\n".join(wrong)
 
 
+def test_what_opens_another_shell_or_asks_for_a_password_is_the_last_line_of_its_block(site):
+    """Pasted at once, what stands below would be typed into the old shell, or into the question."""
+    opens = ("scp ", "sftp ", "ssh ", "su -", "sudo -i", "sudo -s", "passwd ")
+    ends = [(path, [command[2:].startswith(opens) for command in commands]) for path, _, commands in consoles(site)]
+    assert sum(any(one) for _, one in ends) > 5
+    assert not [path for path, one in ends if any(one[:-1])]
+
+
 def test_the_address_of_a_readers_own_copy_is_the_one_that_make_site_serves():
     """By plain HTTP."""
     found = [
