@@ -252,6 +252,11 @@
     Object.assign(document.createElement("a"), { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   };
+  const fetched = async (address) => {
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+    return answer.text();
+  };
   document.addEventListener("click", async (event) => {
     const offer = event.target.closest("a.download");
     if (!offer || !differ(values, examples)) return;
@@ -259,10 +264,13 @@
     const name = decodeURIComponent(offer.getAttribute("href").split("/").pop());
     const block = offer.closest(".literal-block-wrapper")?.querySelector("pre");
     try {
-      hand(block ? block.textContent : (await (await fetch(offer.href)).text()).replace(example, shown), name);
+      hand(block ? block.textContent : (await fetched(offer.href)).replace(example, shown), name);
     } catch {
+      const box = document.querySelector(".values");
+      // Without a form there is no place to say anything: the reader gets what the link leads to.
+      if (!box) Object.assign(document.createElement("a"), { href: offer.href, download: name }).click();
+      else box.open = true;
       say("From this place the file cannot be filled in. Copy it from its page: there it holds your values.");
-      document.querySelector(".values").open = true;
     }
   });
 

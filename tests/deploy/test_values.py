@@ -423,6 +423,33 @@ def test_a_download_holds_the_values_and_ends_like_the_file(site, page, tmp_path
     assert (tmp_path / "file").read_text("utf-8") == copied(site, page, name) != published(name)
 
 
+@pytest.mark.loud
+@pytest.mark.parametrize("how", ["abort", "missing"])
+def test_where_a_file_cannot_be_fetched_the_page_says_so_or_gives_it_as_it_is(site, reader, page, tmp_path, how):
+    """A page without a form has nowhere to say it."""
+    uncaught = []
+    page.on("pageerror", lambda error: uncaught.append(error))
+    type_in(page, OWN)
+
+    def answer(route):
+        if route.request.resource_type == "fetch":
+            route.abort() if how == "abort" else route.fulfill(status=404, body="none")
+        else:
+            route.continue_()
+
+    page.route("**/_downloads/**", answer)
+    page.goto(f"{reader.address}index.html")
+    page.get_by_role("link", name="jupyterhub.conf, saved as /etc/nginx/conf.d/jupyterhub.conf").click()
+    page.get_by_text("From this place the file cannot be filled in.").wait_for()
+    page.goto(f"{reader.address}jigsaw/notebooks.html")
+    link = page.locator("a.download").first
+    with page.expect_download() as download:
+        link.click()
+    download.value.save_as(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == (site.html / "jigsaw" / link.get_attribute("href")).resolve().read_bytes()
+    assert uncaught == []
+
+
 def test_a_file_without_an_ending_is_saved_without_one(reader, page):
     """Of a text, the browser makes "Dockerfile.txt"."""
     type_in(page, OWN)
