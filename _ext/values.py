@@ -21,7 +21,7 @@ from _ext.manifest import table
 # Where `{values}` stands, in the HTML of a page.
 HERE = '<div class="values-here"></div>'
 ABOUT = (
-    "Type your own host name and paths. Everything that you copy or download from this guide then holds them. "
+    "Type your own host name and paths. Everything that you copy, or download with a click, then holds them. "
     "They stay in this browser, and no server gets them."
 )
 

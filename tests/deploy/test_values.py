@@ -463,6 +463,8 @@ def test_a_download_of_the_landing_page_holds_the_values_too(site, reader, page,
     type_in(page, OWN)
     expected = copied(site, page, "nginx/jupyterhub.conf")
     page.goto(f"{reader.address}index.html")
+    # What a browser's own menu saves has the examples.
+    expect(page.locator(".values .about")).to_contain_text("Everything that you copy, or download with a click, then holds them.")
     with page.expect_download() as download:
         page.get_by_role("link", name="jupyterhub.conf, saved as /etc/nginx/conf.d/jupyterhub.conf").click()
     download.value.save_as(tmp_path / "file")
