@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.harness.machines import reader_values
 from tests.harness.machines.deployment import in_front
-from tests.harness.manifest import MANIFEST, PROXIES, SNIPPETS, VALUES, VERSIONS
+from tests.harness.manifest import MANIFEST, PROXIES, SNIPPETS, VALUES, VERSIONS, snippets
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.pairs import WHOLE
 from tests.harness.site.guide import attempt, copy, type_in
@@ -83,6 +83,7 @@ HOSTILE = [
     "127.0.0.1:1024",
     "127.0.0.1:65536",
     "127.0.0.1:801",
+    "127.0.0.1:811",
     "256.0.0.1:800",
     "a" * 64 + ".org",
     "a." * 126 + "ab",
@@ -254,6 +255,15 @@ def test_a_key_that_is_the_certificate_is_refused_until_one_of_them_changes(page
     assert refusals(page) == {}
     page.reload()
     assert used() == {"ssl_certificate ": both, "ssl_certificate_key ": "/etc/ssl/third.pem"}
+
+
+def test_no_port_that_another_file_uses_may_be_the_hubs():
+    """Of some, the file says the last digit later."""
+    texts = "\n".join(published(name) for name in snippets())
+    ports = {int(port) for port in re.findall(r"127\.0\.0\.1:([1-9]\d+)\b(?!%)", texts)} - {int(VALUES["hub"].split(":")[1])}
+    ports |= {int(port) * 10 + proxy for port in re.findall(r"127\.0\.0\.1:(\d+)%i", texts) for proxy in (1, 2)}
+    assert {402, 801, 802, 811, 812, 881} <= ports
+    assert not [port for port in ports if re.fullmatch(FIELDS["hub"]["pattern"], f"127.0.0.1:{port}")]
 
 
 def test_spaces_around_a_value_that_is_pasted_are_left_out(page):
