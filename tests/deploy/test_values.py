@@ -1,6 +1,7 @@
 """Readers type their own values into the site: real servers accept the files that they then copy, and the hub works."""
 
 import re
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -264,6 +265,13 @@ def test_no_port_that_another_file_uses_may_be_the_hubs():
     ports |= {int(port) * 10 + proxy for port in re.findall(r"127\.0\.0\.1:(\d+)%i", texts) for proxy in (1, 2)}
     assert {402, 801, 802, 811, 812, 881} <= ports
     assert not [port for port in ports if re.fullmatch(FIELDS["hub"]["pattern"], f"127.0.0.1:{port}")]
+
+
+def test_what_the_form_says_of_the_kernels_ending_is_true():
+    """There are packages with this ending, such as bash_kernel; Python itself has none."""
+    words = [words for sign, words in FIELDS["kernel"]["refusals"] if not sign]
+    assert words == ["It ends in _kernel: so it is never the name of a module that comes with Python."]
+    assert not [name for name in sys.stdlib_module_names if name.endswith("_kernel")]
 
 
 def test_spaces_around_a_value_that_is_pasted_are_left_out(page):
