@@ -10,6 +10,8 @@
 - Pictures have their size, so that nothing moves when they arrive.
 - Code breaks after the signs that part names, and nowhere else in tables.
 - A heading's address is made of its own words; a name above it, `(an-old-one)=`, leads there too.
+- In a block of commands, only `# ` and `$ ` at the beginning of a line are a prompt: Pygments takes a % in what is printed for one
+  too, and a button would copy the rest of the line.
 - A page whose tables of contents have captions is grouped by them in the sidebar. Groups open and close by keyboard too.
 """
 
@@ -25,6 +27,7 @@ from urllib.parse import unquote
 
 from docutils import nodes
 from pygments.formatters import HtmlFormatter
+from pygments.lexers import BashSessionLexer
 from pygments.token import Name, Operator, Punctuation, Whitespace
 from sphinx import addnodes
 from sphinx.highlighting import PygmentsBridge
@@ -271,7 +274,13 @@ def mend_page(app, pagename, templatename, context, doctree):
         context["furo_navigation_tree"] = grouped(app, pagename, tree)
 
 
+class Console(BashSessionLexer):
+    _ps1rgx = re.compile(r"^([#$] )(.*\n?)")
+    _venv = re.compile("(?!)")
+
+
 def setup(app):
+    app.add_lexer("console", Console)
     PygmentsBridge.html_formatter = Plain
     app.add_node(mermaid, override=True, html=(visit_diagram, depart_diagram))
     app.connect("doctree-read", begin_diagrams)

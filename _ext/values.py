@@ -21,14 +21,15 @@ from _ext.manifest import table
 # Where `{values}` stands, in the HTML of a page.
 HERE = '<div class="values-here"></div>'
 ABOUT = (
-    "Type your own host name and paths. Everything that you copy or download from this guide then holds them. "
+    "Type your own host name and paths. Everything that you copy, or download with a click, then holds them. "
     "They stay in this browser, and no server gets them."
 )
 
 BUTTONS = (
     '<p class="values-buttons"><button type="reset">Back to the examples</button> '
     '<button type="button" class="values-link">Copy a link with these values</button> '
-    '<button type="button" class="values-back" hidden>Back to my own values</button></p><p role="status"></p>'
+    '<button type="button" class="values-back" hidden>Back to my own values</button> '
+    '<button type="button" class="values-keep" hidden>Keep these values</button></p><p role="status"></p>'
 )
 # Where storage is blocked, something that forgets takes its place, before the theme asks for it. Nothing of a page is shown
 # before its tabs and values are the reader's: what moves under the eyes costs them the line they were at.

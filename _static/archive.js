@@ -25,5 +25,6 @@ export const give = async (offer, put, hand) => {
   }
   const smaller = new Blob([tar]).stream().pipeThrough(new CompressionStream("gzip"));
   hand(await new Response(smaller).blob(), name, "application/gzip");
-  return "The archive holds your values.";
+  // A browser does not replace what it saved before.
+  return "The archive holds your values. If its name has (1), an older one lies beside it: delete that one, and give the new one its name.";
 };

@@ -261,4 +261,14 @@ addEventListener("DOMContentLoaded", () => {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   document.querySelector(".known-instead").hidden = true;
+  // #log=...: a line that the search hands over.
+  const taken = () => {
+    const log = new URLSearchParams(location.hash.slice(1)).get("log");
+    if (!log) return;
+    text.value = log;
+    form.scrollIntoView();
+    typed();
+  };
+  addEventListener("hashchange", taken);
+  taken();
 });

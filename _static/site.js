@@ -54,7 +54,9 @@ addEventListener("DOMContentLoaded", () => {
 
   // A link to a place inside a hidden panel shows that panel.
   const reveal = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let id = location.hash.slice(1);
+    try { id = decodeURIComponent(id); } catch { /* a sign of its own, such as % */ }
+    const target = id && document.getElementById(id);
     const panel = target && target.closest(".sphinx-tabs-panel[hidden]");
     if (panel) {
       document.getElementById(panel.getAttribute("aria-labelledby")).click();

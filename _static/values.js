@@ -1,5 +1,6 @@
 // The reader's own values in the place of the examples: in every text of the page, and so in what is copied, and in
-// what is downloaded. They stay in this browser. EXAMPLES comes from snippets/manifest.toml, by _ext/values.py.
+// what is downloaded. They stay in this browser; a link's hold in one tab, until its reader keeps them.
+// EXAMPLES comes from snippets/manifest.toml, by _ext/values.py.
 (() => {
   const KEY = "metakernel-guide.values";
   const { values: examples, fields, forms } = EXAMPLES;
@@ -22,31 +23,41 @@
     }
     return taken;
   };
-  const kept = () => {
+  // What one of the browser's two stores holds; nothing if it is empty, blocked or damaged.
+  const kept = (where) => {
     try {
-      const read = JSON.parse(localStorage.getItem(KEY));
-      return usable(read && typeof read === "object" ? read : {});
+      const read = JSON.parse(window[where].getItem(KEY));
+      return read && typeof read === "object" ? usable(read) : null;
     } catch {
-      return { ...examples }; // storage is blocked or damaged
+      return null;
     }
   };
-  const keep = () => {
+  const store = (where, what) => {
     try {
-      localStorage.setItem(KEY, JSON.stringify(values));
+      if (what) window[where].setItem(KEY, JSON.stringify(what));
+      else window[where].removeItem(KEY);
     } catch {
       /* storage is blocked: they hold for this page */
     }
   };
   const differ = (one, other) => names.some((name) => one[name] !== other[name]);
-  let values = kept();
-  let before = null; // what a link has put aside
+  let own = kept("localStorage") ?? { ...examples };
+  let lent = kept("sessionStorage"); // a link's, in the place of the reader's own
+  let values = lent ?? own;
+  const keep = () => {
+    if (lent) lent = values;
+    else own = values;
+    if (!lent) store("localStorage", own);
+    store("sessionStorage", lent);
+  };
 
-  // An example is one where it stands for itself: not in the middle of a longer name.
+  // An example is one where it stands for itself: not in the middle of a longer name. A dot and a letter make a path one, such as
+  // that of jupyter.slice; after my_kernel they are the ending of a file.
   const shapes = Object.fromEntries(forms.map(({ text, shows }) => [text, shows]));
   const bounded = (text) =>
     (/^\w/.test(text) ? "(?<![A-Za-z0-9_-])" : text[0] === "/" ? "(?<![A-Za-z_.}-])" : "") +
     text.replace(/[.^$/]/g, "\\$&") +
-    (/\w$/.test(text) ? "(?![A-Za-z0-9_-]|\\.\\d)" : "");
+    (/\w$/.test(text) ? `(?![A-Za-z0-9_-]|\\.${text[0] === "/" ? "[a-z0-9]" : "\\d"})` : "");
   const example = new RegExp(Object.keys(shapes).sort((a, b) => b.length - a.length).map(bounded).join("|"), "g");
   const shown = (text) => {
     const words = values.kernel.split("_").map((word) => word[0].toUpperCase() + word.slice(1));
@@ -106,7 +117,9 @@
   };
   const told = (input, words) => {
     input.setAttribute("aria-invalid", String(Boolean(words)));
-    document.getElementById(`${input.id}-wrong`).textContent = words;
+    const wrong = document.getElementById(`${input.id}-wrong`);
+    // What is written anew is read out anew.
+    if (wrong.textContent !== words) wrong.textContent = words;
   };
   const show = () => {
     for (const element of document.querySelectorAll(".value")) {
@@ -117,8 +130,9 @@
       // What is being typed stays as it is, and so does what is refused.
       if (input !== document.activeElement && input.getAttribute("aria-invalid") !== "true") input.value = values[input.name];
     }
-    const back = document.querySelector(".values-back");
-    if (back) back.hidden = !before;
+    for (const button of document.querySelectorAll(".values-back, .values-keep")) button.hidden = !lent;
+    const summary = document.querySelector(".values summary");
+    if (summary) summary.firstChild.data = lent ? "A link's values: " : "Your values: ";
     dispatchEvent(new Event("values"));
   };
   const take = (next, words) => {
@@ -132,8 +146,11 @@
     say(words);
   };
 
-  // #host=hub.example.org&base_url=/hub/: a colleague's values.
+  const LENT = "These values came with the link that you opened. They hold in this tab, until you keep them.";
+  // #host=hub.example.org&base_url=/hub/: a colleague's values. A page without the form could not say that they are there.
   const follow = () => {
+    const box = document.querySelector(".values");
+    if (!box) return;
     const parts = new URLSearchParams(location.hash.slice(1));
     const offered = Object.fromEntries([...parts].filter(([name]) => names.includes(name)));
     if (!Object.keys(offered).length) return;
@@ -142,13 +159,15 @@
     // What is refused leaves the reader's own in its place.
     for (const name of refused) next[name] = values[name];
     history.replaceState(null, "", location.pathname + location.search);
+    const words = [];
     if (differ(next, values)) {
-      before = differ(values, examples) ? values : null;
-      take(next, "These values came with the link that you opened.");
+      lent = differ(own, examples) && differ(own, next) ? next : null;
+      take(next, "");
+      words.push(lent ? LENT : "These values came with the link that you opened.");
     }
-    if (refused.length) say(`Not usable in the link: ${refused.map((name) => fields[name].label).join(", ")}.`);
-    const box = document.querySelector(".values");
-    if (box) box.open = true;
+    if (refused.length) words.push(`Not usable in the link: ${refused.map((name) => fields[name].label).join(", ")}.`);
+    if (words.length) say(words.join(" "));
+    box.open = true;
   };
 
   const link = () => {
@@ -162,37 +181,40 @@
     form.addEventListener("input", ({ target }) => {
       // What is pasted often ends with a space, which nobody sees.
       if (/^\s|\s$/.test(target.value)) target.value = target.value.trim();
-      const typed = { ...values };
+      // All fields, since one may be refused because of another, which stands before it.
+      const next = { ...values };
       for (const input of form.elements) {
-        if (input.name && input.name !== target.name && input.getAttribute("aria-invalid") !== "true") typed[input.name] = input.value;
+        if (!input.name) continue;
+        const words = complaint(input.name, input.value, next);
+        told(input, words);
+        if (!words) next[input.name] = input.value;
       }
-      const words = complaint(target.name, target.value, typed);
-      told(target, words);
-      if (!words) {
-        values = { ...values, [target.name]: target.value };
-        keep();
+      // What stays in the place of a refused value may be what another field has now.
+      for (const name of names) {
+        const { unlike } = fields[name];
+        if (!unlike || next[name] !== next[unlike]) continue;
+        next[unlike] = values[unlike];
+        told(form.elements[unlike], `Another file than the ${fields[name].label.toLowerCase()}.`);
       }
-      // A field that was refused because of this one may be right now.
-      for (const input of form.elements) {
-        if (fields[input.name]?.unlike !== target.name) continue;
-        const doubt = complaint(input.name, input.value, values);
-        told(input, doubt);
-        if (!doubt) values = { ...values, [input.name]: input.value };
-      }
+      values = next;
+      keep();
       show();
-      say(form.querySelector("[aria-invalid=true]") ? "What is refused is not used: the value before it stays." : "Kept in this browser, for every page.");
+      say(form.querySelector("[aria-invalid=true]") ? "What is refused is not used: the value before it stays." : lent ? "Held for this tab. Your own values stay as they are." : "Kept in this browser, for every page.");
     });
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("reset", (event) => {
       event.preventDefault();
-      before = null;
+      lent = null;
       take({ ...examples }, "The pages show the example values.");
     });
-    form.querySelector(".values-back").addEventListener("click", () => {
-      const mine = before;
-      before = null;
-      take(mine, "Your own values are back.");
-    });
+    for (const [name, words] of [["back", "Your own values are back."], ["keep", "Kept in this browser, for every page."]]) {
+      form.querySelector(`.values-${name}`).addEventListener("click", () => {
+        lent = null;
+        take(name === "back" ? own : values, words);
+        // The button is no longer there.
+        form.closest("details").querySelector("summary").focus();
+      });
+    }
     form.querySelector(".values-link").addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(link());
@@ -208,20 +230,32 @@
     const form = document.querySelector(".values form");
     if (form) enliven(form);
     for (const link of document.querySelectorAll(".archive-link")) link.textContent += " with your values";
+    if (lent && form) {
+      form.parentElement.open = true;
+      say(LENT);
+    }
     follow();
     show();
   });
   addEventListener("hashchange", follow);
   addEventListener("storage", (event) => {
     if (event.key !== KEY && event.key !== null) return;
-    values = kept();
+    own = kept("localStorage") ?? { ...examples };
+    if (lent) return;
+    values = own;
     show();
   });
-  // A download holds what is shown: the block below the offer, or the file with the values in it.
-  const hand = (content, name, type = "text/plain") => {
+  // A download holds what is shown: the block below the offer, or the file with the values in it. The name of a text without an
+  // ending would get one from the browser.
+  const hand = (content, name, type = "application/octet-stream") => {
     const address = URL.createObjectURL(new Blob([content], { type }));
     Object.assign(document.createElement("a"), { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  };
+  const fetched = async (address) => {
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+    return answer.text();
   };
   document.addEventListener("click", async (event) => {
     const offer = event.target.closest("a.download");
@@ -230,10 +264,13 @@
     const name = decodeURIComponent(offer.getAttribute("href").split("/").pop());
     const block = offer.closest(".literal-block-wrapper")?.querySelector("pre");
     try {
-      hand(block ? block.textContent : (await (await fetch(offer.href)).text()).replace(example, shown), name);
+      hand(block ? block.textContent : (await fetched(offer.href)).replace(example, shown), name);
     } catch {
+      const box = document.querySelector(".values");
+      // Without a form there is no place to say anything: the reader gets what the link leads to.
+      if (!box) Object.assign(document.createElement("a"), { href: offer.href, download: name }).click();
+      else box.open = true;
       say("From this place the file cannot be filled in. Copy it from its page: there it holds your values.");
-      document.querySelector(".values").open = true;
     }
   });
 

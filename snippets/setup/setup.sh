@@ -35,6 +35,8 @@ if ! flock --nonblock 9; then
 fi
 cd "$(dirname "$0")"
 here=$PWD
+# An older download may hold another address.
+echo "The hub's address: https://hub.example.com/jupyter/"
 
 # 1. Is everything as it has to be? All problems are shown at once.
 wrong=''

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.xdist_group("setup")
 
 HOST, CERTIFICATE, KEY = VALUES["host"], VALUES["certificate"], VALUES["key"]
 USAGE = "usage: sh setup.sh nginx|apache [--user alice] [--dry-run]\n"
+ADDRESS = f"The hub's address: https://{HOST}{VALUES['base_url']}"
 OLD = f"{setup_script.APART}/old"
 CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
 # What it leaves in the archive: the other web server's files, and those of pages for later.
@@ -110,7 +111,9 @@ def test_a_dry_run_shows_the_commands_of_the_first_page_and_changes_nothing(mach
     done = run(machine, proxy, "--dry-run")
     assert not done.returncode, done.stderr
     assert picture(machine) == before
-    shown = [command for line in done.stdout.splitlines() for command in line.removeprefix("# ").split(" && ")]
+    first, *lines_shown = done.stdout.splitlines()
+    assert first == ADDRESS
+    shown = [command for line in lines_shown for command in line.removeprefix("# ").split(" && ")]
     copied = [command.split()[-1] for command in shown if command.startswith("install -D")]
     assert [command for command in shown if not command.startswith("install -D") and command != f"cd {FOLDER}"] == typed
     assert set(copied) == listed == set(put(proxy))
@@ -123,7 +126,7 @@ def test_a_dry_run_shows_the_commands_of_the_first_page_and_changes_nothing(mach
 
 def test_what_a_dry_run_shows_can_be_typed(machine):
     """From any folder."""
-    shown = run(machine, "nginx", "--dry-run").stdout.splitlines()
+    shown = [line for line in run(machine, "nginx", "--dry-run").stdout.splitlines() if line.startswith("# ")]
     machine.sh("\n".join([f"set -e; cd /; PATH={setup_script.STANDINS}:$PATH", *(line.removeprefix("# ") for line in shown)]))
     assert whole(machine) == []
 
@@ -220,7 +223,7 @@ def test_what_is_wrong_is_told_in_one_line_and_nothing_is_changed(mended, wrong)
     first, last = done.stderr.splitlines()
     assert first.startswith(f"setup.sh: {words}")
     assert last == "setup.sh: nothing was changed."
-    assert (picture(mended), done.stdout) == (before, "")
+    assert (picture(mended), done.stdout) == (before, f"{ADDRESS}\n")
 
 
 def test_all_that_is_wrong_is_told_at_once(mended):
@@ -367,7 +370,7 @@ def test_a_package_that_was_installed_by_half_is_finished_first(machine):
         done = run(machine, "nginx", "--dry-run")
     finally:
         machine.sh(f"cp /root/status {status}")
-    assert done.stdout.splitlines()[:2] == ["# dpkg --configure --pending", "# apt-get update"]
+    assert done.stdout.splitlines()[1:3] == ["# dpkg --configure --pending", "# apt-get update"]
 
 
 @pytest.mark.parametrize("state", [setup_script.ACTIVE, setup_script.ENABLED], ids=["runs", "begins with the machine"])

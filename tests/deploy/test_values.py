@@ -1,14 +1,16 @@
 """Readers type their own values into the site: real servers accept the files that they then copy, and the hub works."""
 
 import re
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 from tests.harness.machines import reader_values
 from tests.harness.machines.deployment import in_front
-from tests.harness.manifest import MANIFEST, PROXIES, SNIPPETS, VALUES, VERSIONS
+from tests.harness.manifest import MANIFEST, PROXIES, SNIPPETS, VALUES, VERSIONS, snippets
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.pairs import WHOLE
 from tests.harness.site.guide import attempt, copy, type_in
@@ -82,6 +84,7 @@ HOSTILE = [
     "127.0.0.1:1024",
     "127.0.0.1:65536",
     "127.0.0.1:801",
+    "127.0.0.1:811",
     "256.0.0.1:800",
     "a" * 64 + ".org",
     "a." * 126 + "ab",
@@ -231,10 +234,44 @@ def test_no_mixture_of_characters_gets_past_the_form(site, page, data):
 def test_a_key_that_is_the_certificate_is_refused_until_one_of_them_changes(page):
     both = "/etc/ssl/both.pem"
     type_in(page, {"certificate": both, "key": both})
-    assert refusals(page) == {"key": "Another file than the certificate: everybody may read that one."}
+    wrong = {"key": "Another file than the certificate: everybody may read that one."}
+    assert refusals(page) == wrong
     type_in(page, {"certificate": "/etc/ssl/hub.pem"})
     assert refusals(page) == {}
-    assert both in page.locator("pre", has_text="ssl_certificate_key").text_content()
+    uses = {"ssl_certificate ": "/etc/ssl/hub.pem", "ssl_certificate_key ": both}
+
+    def used():
+        text = page.locator("pre", has_text="ssl_certificate_key").text_content()
+        return {name: re.search(rf"{name}\s*(.*);", text)[1] for name in uses}
+
+    assert used() == uses
+    page.reload()
+    assert used() == uses
+    # The other way round: neither is used until the key is another.
+    type_in(page, {"certificate": both})
+    assert refusals(page) == {"certificate": "Another file than the key."} | wrong
+    assert used() == uses
+    for part in ("/etc/ssl/", "/etc/ssl/third.pem"):
+        type_in(page, {"key": part})
+    assert refusals(page) == {}
+    page.reload()
+    assert used() == {"ssl_certificate ": both, "ssl_certificate_key ": "/etc/ssl/third.pem"}
+
+
+def test_no_port_that_another_file_uses_may_be_the_hubs():
+    """Of some, the file says the last digit later."""
+    texts = "\n".join(published(name) for name in snippets())
+    ports = {int(port) for port in re.findall(r"127\.0\.0\.1:([1-9]\d+)\b(?!%)", texts)} - {int(VALUES["hub"].split(":")[1])}
+    ports |= {int(port) * 10 + proxy for port in re.findall(r"127\.0\.0\.1:(\d+)%i", texts) for proxy in (1, 2)}
+    assert {402, 801, 802, 811, 812, 881} <= ports
+    assert not [port for port in ports if re.fullmatch(FIELDS["hub"]["pattern"], f"127.0.0.1:{port}")]
+
+
+def test_what_the_form_says_of_the_kernels_ending_is_true():
+    """There are packages with this ending, such as bash_kernel; Python itself has none."""
+    words = [words for sign, words in FIELDS["kernel"]["refusals"] if not sign]
+    assert words == ["It ends in _kernel: so it is never the name of a module that comes with Python."]
+    assert not [name for name in sys.stdlib_module_names if name.endswith("_kernel")]
 
 
 def test_spaces_around_a_value_that_is_pasted_are_left_out(page):
@@ -259,7 +296,9 @@ OWN = reader_values.OWN
 
 def left(text):
     """The examples that a text still shows."""
-    return re.findall(r"(?:hub\.example\.com|(?<![\w.])/jupyter\b(?!_)|127\.0\.0\.1:800\b|/hub\.(?:crt|key)|(?<![\w-])my_kernel)", text)
+    return re.findall(
+        r"(?:hub\.example\.com|(?<![\w.])/jupyter\b(?!_|\.[a-z])|127\.0\.0\.1:800\b|/hub\.(?:crt|key)|(?<![\w-])my_kernel)", text
+    )
 
 
 def test_every_page_shows_the_readers_values_and_no_example_more(site, reader, page):
@@ -272,6 +311,9 @@ def test_every_page_shows_the_readers_values_and_no_example_more(site, reader, p
         examples += len(left(path.read_text("utf-8")))
         assert left(found) == [], path.relative_to(site.html)
     assert examples > 500
+    # The name of a unit is the same on every hub.
+    page.goto(f"{reader.address}troubleshooting/kernel-appears-to-have-died/index.html")
+    assert "oom_memcg=/jupyter.slice/jupyter-alice.service" in page.locator("article").text_content()
 
 
 def test_the_readers_values_are_marked(page):
@@ -321,14 +363,43 @@ def test_a_link_carries_the_values_and_gives_back_what_it_put_aside(site, reader
     colleague.get_by_text("These values came with the link").wait_for()
     assert "#" not in colleague.url
     assert OWN["host"] in copied(site, colleague, "apache/jupyterhub.conf")
+    # They hold in this tab alone, and on every page of it; what is typed then changes them.
+    again = colleague.context.new_page()
+    again.goto(f"{reader.address}deploy/check.html")
+    again.locator("pre:has-text('mine.example.org')").first.wait_for()
+    colleague.goto(f"{reader.address}deploy/check.html")
+    colleague.locator(f"pre:has-text('{OWN['host']}')").first.wait_for()
+    summary = colleague.locator(".values summary")
+    expect(summary).to_have_text(f"A link's values: {OWN['host']}{OWN['base_url']}")
+    type_in(colleague, {"host": "other.example.org"})
+    colleague.get_by_text("Held for this tab.").wait_for()
+    colleague.reload()
+    colleague.locator("pre:has-text('other.example.org')").first.wait_for()
     colleague.get_by_role("button", name="Back to my own values").click()
+    expect(summary).to_be_focused()
+    expect(summary).to_have_text(f"Your values: mine.example.org{EXAMPLES['base_url']}")
+    colleague.goto(reader.address + PROXY_PAGE)
     assert "mine.example.org" in copied(site, colleague, "apache/jupyterhub.conf")
+
+    # Who keeps them has them everywhere.
+    colleague.goto(link)
+    colleague.get_by_role("button", name="Keep these values").click()
+    again.locator(f"pre:has-text('{OWN['host']}')").first.wait_for()
+    colleague.reload()
+    assert not colleague.get_by_role("button", name="Back to my own values").is_visible()
+    # A page that cannot say so takes none.
+    colleague.goto(f"{reader.address}jigsaw/index.html#host=stranger.example.org")
+    colleague.goto(reader.address + PROXY_PAGE)
+    assert OWN["host"] in copied(site, colleague, "nginx/jupyterhub.conf")
 
 
 def test_a_hostile_link_changes_nothing(site, reader, page):
     page.goto(f"{reader.address}{PROXY_PAGE}#host=a%3Bb&base_url=%2Fx%2F%22&nothing=1&key=%3Cscript%3E")
     page.get_by_text("Not usable in the link: Host name, Base URL, Key.").wait_for()
     assert copied(site, page, "nginx/jupyterhub.conf") == published("nginx/jupyterhub.conf")
+    # What is usable is taken, and both are said.
+    page.goto(f"{reader.address}{PROXY_PAGE}#host=a%3Bb&base_url=%2Fx%2F")
+    page.get_by_text("These values came with the link that you opened. Not usable in the link: Host name.").wait_for()
 
 
 def test_a_damaged_memory_is_passed_over(site, reader, page):
@@ -370,10 +441,48 @@ def test_a_download_holds_the_values_and_ends_like_the_file(site, page, tmp_path
     assert (tmp_path / "file").read_text("utf-8") == copied(site, page, name) != published(name)
 
 
+@pytest.mark.loud
+@pytest.mark.parametrize("how", ["abort", "missing"])
+def test_where_a_file_cannot_be_fetched_the_page_says_so_or_gives_it_as_it_is(site, reader, page, tmp_path, how):
+    """A page without a form has nowhere to say it."""
+    uncaught = []
+    page.on("pageerror", lambda error: uncaught.append(error))
+    type_in(page, OWN)
+
+    def answer(route):
+        if route.request.resource_type == "fetch":
+            route.abort() if how == "abort" else route.fulfill(status=404, body="none")
+        else:
+            route.continue_()
+
+    page.route("**/_downloads/**", answer)
+    page.goto(f"{reader.address}index.html")
+    page.get_by_role("link", name="jupyterhub.conf, saved as /etc/nginx/conf.d/jupyterhub.conf").click()
+    page.get_by_text("From this place the file cannot be filled in.").wait_for()
+    page.goto(f"{reader.address}jigsaw/notebooks.html")
+    link = page.locator("a.download").first
+    with page.expect_download() as download:
+        link.click()
+    download.value.save_as(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == (site.html / "jigsaw" / link.get_attribute("href")).resolve().read_bytes()
+    assert uncaught == []
+
+
+def test_a_file_without_an_ending_is_saved_without_one(reader, page):
+    """Of a text, the browser makes "Dockerfile.txt"."""
+    type_in(page, OWN)
+    page.goto(f"{reader.address}deploy/docker.html")
+    with page.expect_download() as download:
+        page.locator("a.download", has_text="Dockerfile").first.click()
+    assert download.value.suggested_filename == "Dockerfile"
+
+
 def test_a_download_of_the_landing_page_holds_the_values_too(site, reader, page, tmp_path):
     type_in(page, OWN)
     expected = copied(site, page, "nginx/jupyterhub.conf")
     page.goto(f"{reader.address}index.html")
+    # What a browser's own menu saves has the examples.
+    expect(page.locator(".values .about")).to_contain_text("Everything that you copy, or download with a click, then holds them.")
     with page.expect_download() as download:
         page.get_by_role("link", name="jupyterhub.conf, saved as /etc/nginx/conf.d/jupyterhub.conf").click()
     download.value.save_as(tmp_path / "file")

@@ -18,6 +18,7 @@ EXAMPLES = {name: VALUES[name] for name in MANIFEST["fields"]}
 OWN = reader_values.OWN
 # The longest name of a file that there can be: more than the hundred letters of the oldest kind of tar.
 LONG = OWN | {"kernel": "a" * 33 + "_kernel", "base_url": "/"}
+SECOND = "If its name has (1), an older one lies beside it: delete that one, and give the new one its name."
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 360, "height": 640}}
 
 
@@ -138,6 +139,7 @@ def test_the_button_is_whole_on_the_page_and_as_high_as_a_finger_needs(visit, si
 @pytest.mark.parametrize("path", ["index.html", "deploy/one-download.html"])
 def test_a_refused_value_is_not_in_it_and_the_page_says_which(visit, tmp_path, path):
     page = visit(OWN | {"host": "a;b", "kernel": "K"}, path=path)
+    assert "metakernel-hub (1).tar.gz" in page.locator("article").inner_text()
     _, data = downloaded(page, tmp_path)
     page.get_by_text(
         f"What the form refuses is not in the archive. In its place: Host name: {VALUES['host']}, Kernel's name: {VALUES['kernel']}."
@@ -154,7 +156,8 @@ def test_what_was_refused_is_not_told_again_once_it_is_right(visit, tmp_path):
     type_in(page, {"host": OWN["host"]})
     downloaded(page, tmp_path)
     page.get_by_text("The archive holds your values.").wait_for()
-    assert page.locator(".archive-status").inner_text() == "The archive holds your values."
+    # A browser does not replace what it saved before.
+    assert page.locator(".archive-status").inner_text() == f"The archive holds your values. {SECOND}"
 
 
 def test_a_browser_that_cannot_compress_gives_a_tar_and_says_so(site, reader, visit, tmp_path):

@@ -109,7 +109,7 @@ def test_the_search_is_used_by_keyboard(reader, searching):
 
 
 LINES = {
-    "[E 2026-11-26 10:00:01.123 JupyterHub user:884] Unhandled error starting alice's server": True,
+    "[E 2026-11-26 10:00:01.123 JupyterHub user:884] Unhandled error starting alice's server: Exception occurred in preexec_fn.": True,
     '"Connection" must be "Upgrade"': True,
     "2026/11/26 10:00:01 [error] 7#7: *1 connect() failed (111: Connection refused)": True,
     "how much memory do I need for 30 students": False,
@@ -117,6 +117,8 @@ LINES = {
     "let's encrypt": False,
     "client_max_body_size": False,
 }
+# What of these is on a page.
+KNOWN = "[E 2026-11-26 10:00:01.123 JupyterHub user:884] Unhandled error starting alice's server: Exception occurred in preexec_fn."
 
 
 @pytest.mark.parametrize(("line", "handed"), LINES.items())
@@ -126,7 +128,16 @@ def test_a_line_that_was_copied_is_handed_over_to_the_errors(reader, searching, 
     assert links.count() == bool(handed)
     if handed:
         address = urlsplit(links.get_attribute("href"))
-        assert (address.path, parse_qs(address.fragment)) == ("troubleshooting/index.html", {"log": [line if handed is True else handed]})
+        log = line if handed is True else handed
+        assert (address.path, parse_qs(address.fragment)) == ("troubleshooting/index.html", {"log": [log]})
+        links.click()
+        expect(searching.locator("#known-text")).to_have_value(log)
+        told = "One page has lines of your text" if log == KNOWN else "No line of your text is on a page"
+        expect(searching.locator(".known-status")).to_contain_text(told)
+        assert searching.locator(".known-answers > li").count() == (log == KNOWN)
+        # The same from the page itself.
+        searching.goto(f"{reader.address}troubleshooting/index.html#log={quote(KNOWN)}")
+        expect(searching.locator(".known-answers > li")).to_have_count(1)
 
 
 PASTED = {

@@ -152,6 +152,33 @@ def test_every_fence_of_configuration_comes_from_a_file(site):
     assert not wrong, "\n".join(wrong)
 
 
+def consoles(site):
+    """(its page, its block, the commands in it) for all that is typed."""
+    for path, page in site.pages.items():
+        for block in page.select(".highlight-console pre"):
+            yield path.relative_to(site.html), block, [line for line in block.get_text().splitlines() if line.startswith(("# ", "$ "))]
+
+
+def test_a_button_copies_the_commands_of_a_block_and_nothing_that_they_print(site):
+    """But for empty lines, which do nothing."""
+    wrong, seen = [], 0
+    for path, block, commands in consoles(site):
+        copied = "".join(part.get_text() for part in block.children if not {"gp", "go"} & {*getattr(part, "attrs", {}).get("class", ())})
+        seen += bool(block.select(".go"))
+        if [line for line in copied.splitlines() if line] != [command[2:] for command in commands]:
+            wrong.append(f"{path}: {copied}")
+    assert seen > 50
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_opens_another_shell_or_asks_for_a_password_is_the_last_line_of_its_block(site):
+    """Pasted at once, what stands below would be typed into the old shell, or into the question."""
+    opens = ("scp ", "sftp ", "ssh ", "su -", "sudo -i", "sudo -s", "passwd ")
+    ends = [(path, [command[2:].startswith(opens) for command in commands]) for path, _, commands in consoles(site)]
+    assert sum(any(one) for _, one in ends) > 5
+    assert not [path for path, one in ends if any(one[:-1])]
+
+
 def test_the_address_of_a_readers_own_copy_is_the_one_that_make_site_serves():
     """By plain HTTP."""
     found = [
