@@ -170,6 +170,19 @@ def test_an_email_that_cannot_be_sent_is_a_unit_that_failed(placed, lacking):
         placed.sh(f"mv /var/tmp/away {lacking}")
 
 
+def test_after_a_try_that_failed_the_next_is_refused_until_what_the_page_says_is_typed(placed):
+    unit, again = "jupyterhub-alarm@jupyterhub.service", re.search(r"until you type `(systemctl reset-failed [^`]+)`", PAGE)[1]
+    placed.sh("mv /usr/sbin/dma /var/tmp/away")
+    try:
+        assert not started(placed, unit)[0]
+    finally:
+        placed.sh("mv /var/tmp/away /usr/sbin/dma")
+    assert not started(placed, unit)[0]
+    placed.sh(again)
+    assert started(placed, unit)[0]
+    assert [subject for subject, _ in letters(placed)] == ["jupyterhub failed on hub.example.com"]
+
+
 def test_a_program_that_has_taken_an_email_may_deliver_it_when_the_unit_has_ended(placed):
     slow = "#!/bin/sh\ncat >/dev/null\n(sleep 1; touch /tmp/delivered) >/dev/null 2>&1 &\n"
     placed.sh("rm -f /tmp/delivered; mv /usr/sbin/sendmail /var/tmp/sendmail")
