@@ -42,6 +42,9 @@ BAD = {
 
 
 def test_names_that_do_not_do_are_told_all_at_once_and_nothing_is_changed(machine):
+    table = (ROOT / "deploy/users.md").read_text("utf-8").partition("| The list has | Because |")[2].partition("\n\n")[0]
+    assert "with more than 32 letters" in table
+    assert bool(machine.machine.sh(f"useradd {'n' * 33} && userdel {'n' * 33}", check=False).returncode) == (machine.suite == "bookworm")
     machine.machine.sh("mkdir --parents /home/gone", {"/tmp/bad.txt": "fine\n" + "\n".join(BAD) + "\n"})
     before = accounts(machine)
     status, said = script(machine, "add", "/tmp/bad.txt", "/tmp/none.txt")
