@@ -7,6 +7,7 @@ set -eu
 umask 022
 
 python3 -m venv /opt/course
-/opt/course/bin/pip install --upgrade -r requirements.txt
+# Also what these packages need is brought up to date.
+/opt/course/bin/pip install --upgrade --upgrade-strategy eager -r requirements.txt
 # The name in the launcher. Below /usr/local every user's server finds it.
 /opt/course/bin/python -m ipykernel install --prefix /usr/local --name course --display-name Course

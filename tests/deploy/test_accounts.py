@@ -42,6 +42,9 @@ BAD = {
 
 
 def test_names_that_do_not_do_are_told_all_at_once_and_nothing_is_changed(machine):
+    table = (ROOT / "deploy/users.md").read_text("utf-8").partition("| The list has | Because |")[2].partition("\n\n")[0]
+    assert "with more than 32 letters" in table
+    assert bool(machine.machine.sh(f"useradd {'n' * 33} && userdel {'n' * 33}", check=False).returncode) == (machine.suite == "bookworm")
     machine.machine.sh("mkdir --parents /home/gone", {"/tmp/bad.txt": "fine\n" + "\n".join(BAD) + "\n"})
     before = accounts(machine)
     status, said = script(machine, "add", "/tmp/bad.txt", "/tmp/none.txt")
@@ -313,9 +316,18 @@ def test_jobs_are_ended_although_the_hub_cannot_be_asked(machine):
 # The course's environment.
 
 
+# A package that ipykernel needs, by its name and release alone.
+OLDER = """folder=/opt/course/lib/$(basename $(readlink -f /usr/bin/python3))/site-packages/comm-0.2.0.dist-info; mkdir -p $folder
+printf 'Metadata-Version: 2.1\\nName: comm\\nVersion: 0.2.0\\n' >$folder/METADATA; echo pip >$folder/INSTALLER
+for file in METADATA INSTALLER RECORD; do echo comm-0.2.0.dist-info/$file,,; done >$folder/RECORD"""
+
+
 def test_the_environment_of_the_course_is_everybodys_and_what_fails_is_not_passed_over(machine, prove):
+    """What its packages need is as new as it can be: here an older release, which would do, is there already."""
     server, install = machine.machine, "cd /root/course; umask 077; sh install.sh"
-    server.sh(f"rm -rf /opt/course; {install}", people.scripts(), timeout=300)
+    server.sh(f"rm -rf /opt/course; {OLDER}; {install}", people.scripts(), timeout=300)
+    newest = re.search("comm-([0-9.]+)-", server.sh("ls /usr/local/share/wheels").stdout)[1]
+    assert server.sh("/opt/course/bin/pip show comm").stdout.splitlines()[1] == f"Version: {newest}"
     server.sh(
         "set -e; cd /; /opt/course/bin/python -c 'import ipykernel'; cat /usr/local/share/jupyter/kernels/course/kernel.json", user="alice"
     )

@@ -194,6 +194,37 @@ def test_who_comes_while_a_new_hub_still_looks_for_their_server_waits_for_it(beh
         faults.configure(behind, PUBLISHED)
 
 
+# How long JupyterHub 6 waits for an answer is a default of aiohttp's, which is made shorter; an older JupyterHub waits for half a minute.
+HURRIES = "import aiohttp\n\naiohttp.client.DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=40)\nc = get_config()"
+WAITS = {
+    NEWEST: (PUBLISHED.replace(CONFIG, "c = get_config()", HURRIES), "import aiohttp; print(aiohttp.client.DEFAULT_TIMEOUT.total / 60)", 5),
+    OLDER: (PUBLISHED, "from jupyterhub.spawner import Spawner; print(Spawner().http_timeout / 60)", 0.5),
+}
+
+
+@pytest.mark.parametrize("version", WAITS)
+def test_a_new_hub_ends_a_server_that_hangs_for_as_long_as_the_page_says(version):
+    page = (ROOT / "deploy/faults.md").read_text("utf-8")
+    hangs = "it gives no answer for five minutes. With JupyterHub 5, half a minute is enough | files. The hub's log says"
+    (words,) = re.findall(re.escape(hangs) + " `([^…]+) …, shutting it down.`", page)
+    files, limit, minutes = WAITS[version]
+    with faults.booted(version, files) as hub:
+        assert float(hub.machine.exec(deployment.PYTHON, "-c", limit).stdout) == minutes
+        last = hub.check("--keep-server", "--until", "server_spawns", url=BEHIND)[-1]
+        assert last["ok"], last
+        unit = "systemctl show --property ActiveState,InvocationID --value jupyter-alice"
+        before, hang = hub.machine.sh(unit).stdout, "systemctl kill --signal=STOP jupyter-alice"
+        # For eight seconds, and then for ever.
+        hub.machine.sh(f"{hang}; (sleep 8; systemctl kill --signal=CONT jupyter-alice) >/dev/null 2>&1 &")
+        faults.restart(hub)
+        faults.said(hub, "alice still running")
+        assert hub.machine.sh(unit).stdout == before
+        hub.machine.sh(hang)
+        faults.restart(hub)
+        faults.said(hub, words, timeout=90)
+        assert "inactive" in hub.machine.sh(unit).stdout
+
+
 @shared
 def test_without_the_line_the_hub_ends_a_program_that_is_not_its_own(behind):
     strangers = PUBLISHED.replace(UNIT, PROXY_PID, "jupyterhub-proxy.pid")

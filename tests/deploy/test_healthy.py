@@ -15,7 +15,8 @@ from tests.harness.site.following import TABS
 
 NAME, REMOVE = "deploy/look-after.md", "deploy/remove.md"
 PAGE = (ROOT / NAME).read_text("utf-8")
-CARE = "/root/care"
+CARE, UNITS = "/root/care", "/etc/systemd/system"
+TIMERS = "jupyterhub-backup.timer jupyterhub-check.timer"
 pytestmark = pytest.mark.xdist_group("healthy")
 
 
@@ -101,8 +102,10 @@ def back(hub, said, site):
     hub.on_server("settle", BEHIND, "alice")
     notebook = "~alice/lesson.ipynb"
     hub.machine.sh(f"echo '{{\"cells\": []}}' >{notebook}; chown alice: {notebook}")
-    files = {f"{CARE}/{name}": PUBLISHED.read(f"care/{name}") for name in ("backup.sh", "restore.sh")}
-    copy = hub.machine.sh(f"sh {CARE}/backup.sh /var/tmp/copies >/dev/null; base64 /var/tmp/copies/*", files, timeout=60).stdout
+    care = {name.removeprefix("care/"): PUBLISHED.read(name) for name in PUBLISHED.folder("care")}
+    files = {f"{UNITS if name.endswith(('.service', '.timer')) else CARE}/{name}": text for name, text in care.items()}
+    hub.machine.sh(f"systemctl daemon-reload; systemctl enable {TIMERS}", files)
+    copy = hub.machine.sh(f"sh {CARE}/backup.sh /var/tmp/copies >/dev/null; base64 /var/tmp/copies/*", timeout=60).stdout
     with deployment.machine(NEWEST_ON[hub.suite]) as machine:
         # As an installer leaves a machine, but for the programs: those the published scripts have installed, as they do from a copy.
         machine.sh(
@@ -110,21 +113,31 @@ def back(hub, said, site):
         )
         machine.put({"/root/copy.tar.gz": base64.b64decode(copy)})
         pages, proxy = following.Pages.examples(site), dict(EACH_ONCE)[hub.suite]
-        again = following.Reader(machine, pages, TABS[proxy])
-        again.follow(NAME, ["restore-a-copy-on-an-empty-machine"])
-        commands = [step.command for step in pages.steps(REMOVE, again.tab) if getattr(step, "section", "") == "set-it-up-again"]
         other = deployment.Hub(machine, hub.version, hub.passwords, suite=hub.suite)
-        begun = (
-            f"date +@%s.%6N >{deployment.SINCE}; {next(command for command in commands if command == 'cd /root/systemd && sh enable.sh')}"
-        )
-        machine.sh(f"{begun} && until {deployment.IS_UP}; do sleep 0.2; done", timeout=90)
+
+        def programs(machine):
+            steps = pages.steps(REMOVE, TABS[proxy])
+            commands = [step.command for step in steps if getattr(step, "section", "") == "set-it-up-again"]
+            enable = next(command for command in commands if command == "cd /root/systemd && sh enable.sh")
+            begun = f"date +@%s.%6N >{deployment.SINCE}; {enable}"
+            machine.sh(f"{begun} && until {deployment.IS_UP}; do sleep 0.2; done", timeout=90)
+
+        again = following.Reader(machine, pages, TABS[proxy], before={f"systemctl enable --now {TIMERS}": programs})
+        again.follow(NAME, ["restore-a-copy-on-an-empty-machine"])
         yield other, again
 
 
 def test_on_another_machine_alices_notebook_token_password_and_login_are_back(back, prove):
     hub, again = back
-    assert [step.command for step in again.typed] == [f"sh {CARE}/restore.sh /root/copy.tar.gz"]
+    assert again.typed[0].command == f"sh {CARE}/restore.sh /root/copy.tar.gz"
     assert not again.wrong, "\n\n".join(again.wrong)
+    # The next night is copied too.
+    assert hub.machine.sh(f"systemctl is-enabled {TIMERS}; systemctl is-active {TIMERS}", check=False).stdout.split() == [
+        "enabled",
+        "enabled",
+        "active",
+        "active",
+    ]
     assert hub.machine.sh("cat ~/lesson.ipynb", user="alice").stdout == '{"cells": []}\n'
     # Her start leads to the page of her server. A cookie of the server itself ends with each server.
     wanted = {"the hub, by session", "a start, by session", "the hub's API, by token", "the server, by token"}

@@ -185,6 +185,23 @@ def test_with_internal_ssl_a_user_climbs_the_ladder_and_a_restart_finds_the_serv
     assert "the server was running already: its start was not seen" in str(second)
 
 
+def test_with_internal_ssl_new_certificates_end_a_server_that_still_runs(hub):
+    put(hub, TLS)
+    try:
+        last = hub.check("--keep-server", "--until", "server_spawns")[-1]
+        assert last["ok"], f"{last}\n{faults.log(hub)[-3000:]}"
+        ended = faults.log(hub).count("shutting it down")
+        with faults.coming_back(hub):
+            hub.machine.sh("systemctl stop jupyterhub; rm --recursive /var/lib/jupyterhub/internal-ssl; systemctl start jupyterhub")
+        faults.said(hub, "shutting it down", ended + 1)
+        assert hub.machine.sh("systemctl is-active jupyter-alice", check=False).stdout == "inactive\n"
+        # Another start has the new ones.
+        last = hub.check("--until", "kernel_computes")[-1]
+        assert last["ok"], f"{last}\n{faults.log(hub)[-3000:]}"
+    finally:
+        local_users.stopped(hub, "alice")
+
+
 def test_with_internal_ssl_no_name_is_an_option_of_the_command_that_copies_keys_as_root(hub):
     name = 'x" -b $y'
     people.account(hub.machine, name, 3001, "/home/strange")

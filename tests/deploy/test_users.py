@@ -17,6 +17,7 @@ from tests.harness.site.following import TABS
 NAME = "deploy/users.md"
 PAGE = (ROOT / NAME).read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("users")
+SHOWN = re.search(r"(?s)```text\n\$ ssh kim@hub\.example\.com\n(.*?)```", PAGE)[1]
 LIST = re.search(r"(?s)`names.txt`:\n\n```text\n(.*?)```", PAGE)[1]
 CONFIG = "jupyterhub/jupyterhub_config.py"
 # By Debian release, the reverse proxy.
@@ -83,6 +84,13 @@ def test_a_new_user_sets_the_password_by_ssh_logs_in_and_changes_it_in_a_termina
     known(hub, "kim", PASSWORD)
     later = json.dumps([["continue connecting", "yes"], *json.loads(changing(PASSWORD, new))])
     _, said = hub.on_server("in_terminal", BEHIND, "kim", "ssh 127.0.0.1", later)
+    # What is asked at the first login of all is on the page, with what the teacher has handed out.
+    host = SHOWN.partition("kim@hub")[0].replace("hub.example.com", "127.0.0.1").strip().splitlines()
+    assert len(host) == 5
+    for line in host:
+        assert re.search(".*".join(map(re.escape, line.removesuffix("yes").split("…"))), said), (line, said)
+    printed = next(step.command for step in followed.typed if step.command.startswith("ssh-keygen"))
+    assert hub.machine.sh(printed).stdout.split()[1] in said
     assert "passwd: password updated successfully" in said, said
     known(hub, "kim", new)
     assert hub.on_server("let_in", BEHIND, "kim", "") == [302]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.machines import deployment, images
 from tests.harness.machines.deployment import BEHIND, PYTHON, URL
-from tests.harness.manifest import NEWEST_ON, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.manifest import NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VERSIONS
 from tests.harness.measuring import evidence
 from tests.harness.pairs import the_first
 
@@ -170,6 +170,19 @@ def test_an_email_that_cannot_be_sent_is_a_unit_that_failed(placed, lacking):
         placed.sh(f"mv /var/tmp/away {lacking}")
 
 
+def test_after_a_try_that_failed_the_next_is_refused_until_what_the_page_says_is_typed(placed):
+    unit, again = "jupyterhub-alarm@jupyterhub.service", re.search(r"until you type `(systemctl reset-failed [^`]+)`", PAGE)[1]
+    placed.sh("mv /usr/sbin/dma /var/tmp/away")
+    try:
+        assert not started(placed, unit)[0]
+    finally:
+        placed.sh("mv /var/tmp/away /usr/sbin/dma")
+    assert not started(placed, unit)[0]
+    placed.sh(again)
+    assert started(placed, unit)[0]
+    assert [subject for subject, _ in letters(placed)] == ["jupyterhub failed on hub.example.com"]
+
+
 def test_a_program_that_has_taken_an_email_may_deliver_it_when_the_unit_has_ended(placed):
     slow = "#!/bin/sh\ncat >/dev/null\n(sleep 1; touch /tmp/delivered) >/dev/null 2>&1 &\n"
     placed.sh("rm -f /tmp/delivered; mv /usr/sbin/sendmail /var/tmp/sendmail")
@@ -291,10 +304,20 @@ def test_prometheus_asks_the_hub_with_its_token_four_times_a_minute_and_has_the_
 
 
 # What Prometheus would have seen, by the minute; at which minute it is asked; and which alarms it then raises.
-UP, FAILED = 'up{job="jupyterhub"}', 'jupyterhub_server_spawn_duration_seconds_count{status="failure"}'
-WELL, OTHER = 'jupyterhub_server_spawn_duration_seconds_count{status="success"}', 'up{job="other"}'
+UP, OTHER = 'up{job="jupyterhub"}', 'up{job="other"}'
+STARTS = "jupyterhub_server_spawn_duration_seconds_count"
+FAILED, OF_5, TWICE, WELL, MANY = (
+    f"{STARTS}{{{labels}}}"
+    for labels in (
+        'status="error",reason=""',
+        'status="failure"',
+        'status="error",reason="exited"',
+        'status="success",reason=""',
+        'status="failure",reason="throttled"',
+    )
+)
 SLOW = [f'jupyterhub_event_loop_interval_seconds_bucket{{le="{le}"}}' for le in ("0.05", "0.5", "1", "+Inf")]
-LABELS = {"HubDoesNotAnswer": {"job": "jupyterhub"}, "ServersDoNotStart": {"status": "failure"}, "HubIsSlow": {}}
+LABELS = {"HubDoesNotAnswer": {"job": "jupyterhub"}, "ServersDoNotStart": {}, "HubIsSlow": {}}
 CASES = [
     ({UP: "1 1 1 0 0 0 0 0 0"}, "4m", []),
     ({UP: "1 1 1 0 0 0 0 0 0"}, "6m", ["HubDoesNotAnswer"]),
@@ -304,20 +327,66 @@ CASES = [
     (dict(zip(SLOW, ("0+80x40", "0+85x40", "0+100x40", "0+100x40"), strict=True)), "13m", ["HubIsSlow"]),
     (dict(zip(SLOW, ("0+80x40", "0+85x40", "0+100x40", "0+100x40"), strict=True)), "8m", []),
     (dict(zip(SLOW, ("0+80x40", "0+95x40", "0+100x40", "0+100x40"), strict=True)), "13m", []),
+    ({OF_5: "0 0 0 0 0 1 1 1 2 2 3 3 3 3 4 4"}, "15m", ["ServersDoNotStart"]),
+    ({FAILED: "0x4 2x15", OF_5: "0x9 1x9"}, "15m", ["ServersDoNotStart"]),
+    ({FAILED: "0x9 2x9", TWICE: "0x9 2x9", MANY: "0x9 9x9"}, "15m", []),
 ]
 
 
-@pytest.mark.parametrize(("series", "when", "alarms"), CASES)
-def test_an_alarm_comes_when_the_page_says_and_not_before(machine, series, when, alarms):
+def raised(machine, interval, series, when, alarms):
+    """Asserts that Prometheus raises these alarms, and no other, by the published rules."""
     every = re.findall(r"^\| `(\w+)` \|", PAGE.partition("| Alarm |")[2].partition("\n\n")[0], re.M)
     assert set(every) == LABELS.keys()
     wanted = {name: [{"exp_labels": LABELS[name]}] if name in alarms else [] for name in every}
     test = {
-        "interval": "1m",
+        "interval": interval,
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "alert_rule_test": [{"eval_time": when, "alertname": name, "exp_alerts": those} for name, those in wanted.items()],
     }
-    case = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [test]}
+    case = {"rule_files": ["rules.yml"], "evaluation_interval": "1s" if interval == "15s" else "1m", "tests": [test]}
     files = {"/tmp/rules/case.json": json.dumps(case), "/tmp/rules/rules.yml": PUBLISHED.read("care/jupyterhub-rules.yml")}
     done = machine.sh("cd /tmp/rules && promtool test rules case.json", files, check=False)
     assert not done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("series", "when", "alarms"), CASES)
+def test_an_alarm_comes_when_the_page_says_and_not_before(machine, series, when, alarms):
+    raised(machine, "1m", series, when, alarms)
+
+
+@pytest.mark.parametrize(("failed", "alarms"), [("0x20 1x20 2x40", []), ("0x20 1x20 3x40", ["ServersDoNotStart"])])
+def test_between_two_questions_of_prometheus_two_failed_starts_are_not_three(machine, failed, alarms):
+    """Prometheus asks every 15 seconds, and estimates for the 7 after the last."""
+    raised(machine, "15s", {FAILED: failed}, "15m7s", alarms)
+
+
+# A server that ends when the hub has been told that it starts.
+DIES = """
+c.Spawner.cmd = ["/bin/sh", "-c", "sleep 3"]
+c.Spawner.http_timeout = 12
+"""
+# How many starts of that kind raise the alarm.
+ENOUGH = dict(zip(VERSIONS["jupyterhub"], (3, 2), strict=True))
+
+
+def test_starts_that_fail_raise_the_alarm_by_what_the_hub_itself_counts(machine, suite):
+    """One JupyterHub for each Debian that Prometheus comes from."""
+    version = dict(zip(NEWEST_ON, ENOUGH, strict=True))[suite]
+    own, numbers = "0123456789abcdef", []
+    text = PUBLISHED.read("jupyterhub/jupyterhub_config.py") + PUBLISHED.read("care/metrics.py") + DIES
+    ask = f"import requests; print(requests.get('{BEHIND}hub/metrics', headers={{'Authorization': 'Bearer {own}'}}).text)"
+    with deployment.machine(version) as other:
+        hub = deployment.prepare(other, version)
+        other.put({SAVED_AS["jupyterhub/jupyterhub_config.py"]: text, "/etc/jupyterhub/metrics-token": f"{own}\n"})
+        deployment.start(hub)
+        for user in ("", "alice", "bob", "mallory"):
+            if user:
+                last = hub.check("--until", "server_spawns", user=user, url=BEHIND)[-1]
+                assert (last["rung"], last["ok"]) == ("server_spawns", False), last
+                other.until(f'{deployment.SAID} | grep -q "{user}\'s server never showed up"', timeout=30)
+            rows = [line.rsplit(" ", 1) for line in other.exec(PYTHON, "-c", ask).stdout.splitlines() if line.startswith(f"{STARTS}{{")]
+            numbers.append({name: int(float(value)) for name, value in rows})
+    assert numbers[0]
+    for failed in range(1, 4):
+        series = {name: f"{numbers[0].get(name, 0)}x20 {count}x40" for name, count in numbers[failed].items()}
+        raised(machine, "15s", series, "15m7s", ["ServersDoNotStart"] if failed >= ENOUGH[version] else [])

@@ -84,6 +84,27 @@ def test_a_server_inherits_the_variables_that_the_page_names(machine):
     assert sorted(re.findall(r"`(\w+)`", told)) == sorted(kept)
 
 
+LIMITS = """
+import inspect
+from jupyterhub import app, auth
+from jupyterhub.handlers import base
+print(app.JupyterHub().concurrent_spawn_limit, auth.PAMAuthenticator().executor_threads)
+print(inspect.getsource(base.BaseHandler.spawn_single_user))
+"""
+
+
+def test_jupyterhubs_own_limits_are_those_that_the_pages_name(machine):
+    """And the published file changes neither."""
+    numbers, source = machine.sh(f"{BIN}/python -I /root/limits.py", {"/root/limits.py": LIMITS}).stdout.split("\n", 1)
+    limit, answer, words = re.search(
+        r"`c\.JupyterHub\.concurrent_spawn_limit`\) is (\d+), .*? error page (\d+), `([^`]+)`", page("deploy/class.md")
+    ).groups()
+    threads = {"four": "4"}[re.search(r"lets PAM check (\w+) passwords at a time", page("deploy/run-as-a-service.md"))[1]]
+    assert numbers.split() == [limit, threads]
+    assert re.search(rf'{answer},\s+f?"{words}', source)
+    assert not re.search("concurrent_spawn_limit|executor_threads", PUBLISHED.read(CONFIG))
+
+
 ANONYMOUS = """
 from types import SimpleNamespace
 from jupyterhub._xsrf_utils import _anonymous_xsrf_id

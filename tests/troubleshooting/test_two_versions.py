@@ -7,9 +7,10 @@ import pytest
 
 from snippets.check import hubcheck
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import NEWEST, PUBLISHED, VERSIONS, Files
+from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, VERSIONS, Files
 
 OLDER = VERSIONS["jupyterhub"][-1]
+PAGE = (ROOT / "deploy/faults.md").read_text("utf-8")
 HOLDS = "cd /opt/jupyterhub/lib/python3*/site-packages && tar --create --gzip jupyterhub jupyterhub-*.dist-info | base64"
 # Where servers find a JupyterHub before the hub's own.
 PLACE = "/opt/older"
@@ -46,6 +47,24 @@ def test_the_hubs_log_leads_to_the_page_about_other_versions(seen):
     table = hubcheck.known()
     first, *more = hubcheck.answers(hubcheck.found([seen[1]], table), table)
     assert ([page for page, _, _ in first], more) == (["deploy/faults#another-version-of-jupyterhub"], [])
+
+
+SAYS = """
+import logging, sys
+from jupyterhub._version import _check_version
+logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
+for server in sys.argv[2:]:
+    _check_version(sys.argv[1], server, logging.getLogger())
+"""
+
+
+def test_the_hub_says_so_once_and_only_if_the_first_numbers_differ(idle):
+    """As the page about other versions says, with its example."""
+    older, newer = re.search(r"their first numbers differ, as in ([\d.]+) and ([\d.]+),", PAGE).groups()
+    assert (older, newer) == (OLDER, NEWEST)
+    near = f"{NEWEST.split('.')[0]}.0.0"
+    said = idle(NEWEST).exec("/opt/jupyterhub/bin/python", "-c", SAYS, NEWEST, near, OLDER, NEWEST, OLDER).stdout.splitlines()
+    assert [line.split(". ")[0] for line in said] == [f"jupyterhub version {NEWEST} != jupyterhub-singleuser version {OLDER}"]
 
 
 def test_what_users_install_for_themselves_is_no_other_version(seen):
