@@ -12,6 +12,8 @@ SUBNET = "--subnet 10.123.0.0/22 --gateway 10.123.0.1"
 CREATE = (
     f"docker network create {SUBNET} --opt com.docker.network.bridge.name=jupyter --opt com.docker.network.bridge.enable_icc=false jupyter"
 )
+# The hub says why it cannot listen; on a busy machine that takes its time.
+LOST = "until journalctl --quiet --unit jupyterhub --lines 40 --grep 'Cannot assign requested address'; do sleep 0.5; done"
 UP = f"systemctl start jupyterhub; until {deployment.IS_UP}; do sleep 0.5; done"
 STATES = {
     "If you see inactive": State("systemctl stop docker.socket docker.service", RESTART, typed=["systemctl is-active docker.service"]),
@@ -33,7 +35,7 @@ STATES = {
         typed=["docker run --rm --network none jupyter-user jupyter kernelspec list"],
     ),
     "If you see Cannot assign requested address": State(
-        "systemctl stop jupyterhub; docker network rm jupyter; systemctl start jupyterhub; sleep 6",
+        f"systemctl stop jupyterhub; docker network rm jupyter; systemctl start jupyterhub; {LOST}",
         f"systemctl stop jupyterhub; systemctl reset-failed jupyterhub; {CREATE}; {UP}",
     ),
 }

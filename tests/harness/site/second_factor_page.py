@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tests.harness.machines import deployment
 from tests.harness.site.following import State
 
 PAGE = "deploy/second-factor.md"
+START = f"systemctl start jupyterhub.service; until {deployment.IS_UP}; do sleep 0.5; done"
 STATES = {
     "If you see command not found": State(
         "mv /usr/bin/google-authenticator /root/kept-program", "mv /root/kept-program /usr/bin/google-authenticator"
     ),
-    "If you see Connection refused": State("systemctl stop jupyterhub.service", "systemctl start jupyterhub.service; sleep 8", cured=True),
+    "If you see Connection refused": State("systemctl stop jupyterhub.service", START, cured=True),
 }
