@@ -202,13 +202,17 @@ STATES = {
         "groupadd jupyterhub; usermod --append --groups jupyterhub alice",
     ),
     "If you see 0.0.0.0:800 or *:800": changed(CONFIG, "s|^c.JupyterHub.bind_url.*|c.JupyterHub.port = 800|", f"{RESTART}; {UP}"),
-    "If you see the following": State("true", typed=["jupyter kernelspec list"]),
+    "If you see the following": State("true", typed=["jupyter kernelspec list"], seen=["bash: jupyter: command not found"]),
     "If you see drwx------": State(f"chmod 700 {KERNEL}", cure=INSTALLED_AGAIN, cured=True),
     "If you see command not found": away("/usr/sbin/nginx"),
     # It is so on a server on which a hub was set up before: here, by these pages.
     "If you see a name": State("true", seen=["/jupyterhub."]),
     "If you see an r further right": State(
-        f"chmod 644 {VALUES['key']}", f"chmod 600 {VALUES['key']}", typed=[f"ls -lL {VALUES['key']}"], cured=True
+        f"chmod 644 {VALUES['key']}",
+        f"chmod 600 {VALUES['key']}",
+        typed=[f"ls -lL {VALUES['key']}"],
+        seen=["-rw-r--r--"],
+        cured=True,
     ),
     "If you see [emerg]": changed("/etc/nginx/conf.d/jupyterhub.conf", "s/ssl_session_tickets.*/ssl_session_tickets maybe;/"),
     "If you see Another site has the name": State(
@@ -332,7 +336,10 @@ def test_each_thing_that_may_be_seen_instead_is_made_or_listed_with_what_makes_i
     rows = {(row["page"], row["begins"]): row for row in NOT_MADE}
     assert not rows.keys() - said.keys(), "no page says so any more"
     states = dict.fromkeys(ELSEWHERE, ()) | {page.PAGE: page.STATES for page in HAVE_STATES}
-    states |= {f"deploy/{name}.md": proxy.states for name, proxy in FURTHER_PROXIES.items()}
+    states |= {
+        f"deploy/{name}.md": {begins: State(**one) for begins, one in proxy.states.items()} for name, proxy in FURTHER_PROXIES.items()
+    }
+    states[removal.PAGE] = {begins: state for begins, (_, state) in removal.STATES.items()}
     made = {key for key, one in said.items() if one.begins in states.get(one.page, STATES) and one.after}
     assert said.keys() - made - rows.keys() == set()
     assert not made & rows.keys(), "the walk makes it now"
@@ -341,6 +348,8 @@ def test_each_thing_that_may_be_seen_instead_is_made_or_listed_with_what_makes_i
         assert seen or len(row["reason"]) > 30, row
         assert all(place.exists() for place in seen), row
     assert len(NOT_MADE) <= MOST_NOT_MADE
+    blind = [key for key in made if not following.compares(said[key], states.get(key[0], STATES)[key[1]])]
+    assert not blind, "these compare nothing with what the page says"
     links = {(one.page, one.link) for one in said.values() if one.link}
     lost = [
         (page, link) for page, link in links if not (site.html / page).parent.joinpath(link.partition("#")[0] or ".").resolve().exists()

@@ -113,16 +113,25 @@ class State:
     """A state of a machine in which something else is seen than a page says first: scripts of root's that `make` and `undo` it.
 
     `typed` are other commands than the page's, for a state in which a reader has typed something else. `seen` are words that come,
-    beside those of the page. It is `cured` if what undoes it is what the page says to do; `cure` is the section to follow then, if the
-    page has one with the commands.
+    beside those of the page, `never` are words that do not. It is `cured` if what undoes it is what the page says to do; `cure` is the
+    section to follow then, if the page has one with the commands.
     """
 
     make: str
     undo: str = "true"
     typed: Sequence[str] = ()
     seen: Sequence[str] = ()
+    never: Sequence[str] = ()
     cured: bool = False
     cure: str = ""
+
+
+NOTHING = re.compile(r"If you see (?:nothing|none)$")
+
+
+def compares(instead: Instead, state: State) -> bool:
+    """Whether something of the output is compared in a state whose commands are not the page's; a single letter is in any output."""
+    return bool(not state.typed or any(len(word) > 1 for word in instead.words) or state.seen or NOTHING.match(instead.begins))
 
 
 def open_to_others(secret: str) -> State:
@@ -238,7 +247,10 @@ class Reader:
         """Make a state, and type the block of commands after which the page says that it shows; then undo it.
 
         If it has a cure, the block is typed once more, and comes to what the page says of it.
+        Raises ValueError if the state compares nothing with the page.
         """
+        if not compares(instead, state):
+            raise ValueError(f"{instead.page}: {instead.begins}: no words of what is seen then")
         self.say(f"{instead.after}: {instead.begins}")
         who = "root" if commands[-1].who == "root" else self.user
         self.machine.sh(state.make)
@@ -253,8 +265,11 @@ class Reader:
         found = [word in output for word in instead.words]
         as_always = not state.typed and not any(step.wrong(*one) for step, one in zip(commands, seen, strict=True))
         missing = [word for word in state.seen if word not in output]
-        if as_always or missing or not (any(found) if " or " in instead.begins else all(found)):
-            self.wrong.append(f"{instead.after}: {instead.begins}\nmade by: {state.make}\nmissing: {missing}\nseen:\n{output}")
+        more = [word for word in state.never if word in output] or (NOTHING.match(instead.begins) and seen[-1][1].split())
+        if as_always or missing or more or not (any(found) if " or " in instead.begins else all(found)):
+            self.wrong.append(
+                f"{instead.after}: {instead.begins}\nmade by: {state.make}\nmissing: {missing}\ntoo many: {more}\nseen:\n{output}"
+            )
         if state.cured:
             with terminal.opened(self.machine, who, self.answers) as shell:
                 cured = [step.wrong(*shell.type(step.command)) for step in commands]
