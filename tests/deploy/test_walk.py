@@ -1,6 +1,8 @@
 """Every command of the pages, typed on a bare server in the order of the built pages, prints what the page says."""
 
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,12 @@ ELSEWHERE = {
     "deploy/users.md": "tests/deploy/test_users.py",
     "jigsaw/languages.md": "tests/jigsaw/test_languages.py",
 }
+# A section of such a page whose commands yet another test types.
+APART = {("deploy/shares.md", "a-limit-for-each-user-s-disk"): "tests/deploy/test_disk.py"}
+# The page of which each section is followed, whatever its name is.
+EACH_SECTION = removal.PAGE
+# Where a whole page is followed, or all but some of its sections.
+ALL_OF_IT = re.compile(r"\.follow\((?:PAGE|NAME|page)(?:\)|, (?:without|skip)=)")
 HAVE_STATES = (
     apache_sign_on_page,
     balancer_page,
@@ -126,7 +134,7 @@ def long_way(reader, proxy, skip, states):
     reader.follow("deploy/configure-jupyterhub.md", without=started, skip=skip)
     reader.follow("deploy/run-as-a-service.md", without=["stop-everything"], skip=skip)
     reader.follow("deploy/configure-jupyterhub.md", started, skip=skip)
-    reader.follow("deploy/reverse-proxy.md", without=[other], skip=skip)
+    reader.follow("deploy/reverse-proxy.md", skip=skip)
     reader.follow("jigsaw/configure.md", skip=skip)
     reader.follow("deploy/check.md", skip=skip)
     reader.follow("deploy/kernel-discovery.md", without=[INSTALLED_AGAIN] if states else [], skip=skip)
@@ -318,6 +326,23 @@ def test_a_page_that_is_followed_elsewhere_is_named_there():
     for page, test in ELSEWHERE.items():
         further = page.removeprefix("deploy/").removesuffix(".md") in FURTHER_PROXIES
         assert ('f"deploy/{proxy}.md"' if further else page) in (ROOT / test).read_text("utf-8")
+
+
+def test_each_section_with_commands_of_a_page_that_is_followed_elsewhere_is_named_there(site):
+    pages, lost = following.Pages.examples(site), []
+    texts = [
+        path.read_text("utf-8")
+        for path in [*ROOT.glob("tests/*/test_*.py"), *ROOT.glob("tests/harness/site/*.py")]
+        if path != Path(__file__)
+    ]
+    for page, test in ELSEWHERE.items():
+        told = "".join([(ROOT / test).read_text("utf-8"), *(text for text in texts if f'"{page}"' in text)])
+        if page == EACH_SECTION or ALL_OF_IT.search(told):
+            continue
+        sections = {step.section for tab in TABS.values() for step in pages.steps(page, tab) if isinstance(step, Type)}
+        lost += [(page, one) for one in sections if f'"{one}"' not in told and (page, one) not in APART]
+    assert not lost
+    assert all(page in (ROOT / test).read_text("utf-8") for (page, _), test in APART.items())
 
 
 def test_the_list_of_what_is_not_typed_gets_no_longer_and_names_commands_that_are_there(site):

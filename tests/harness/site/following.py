@@ -182,8 +182,11 @@ class Reader:
         """Follow a page, or only some of its sections, or all `without` some.
 
         `skip` says of a command that it is not typed; `mend` does what a page of troubleshooting shows as the cure.
+        Raises ValueError if one of the `sections` has nothing to do on the page.
         """
         only, never, shells = set(sections), set(without), {}
+        if lost := only - {step.section for step in self.pages.steps(name, self.tab) if not isinstance(step, Instead)}:
+            raise ValueError(f"{name}: nothing to do in the sections {sorted(lost)}")
         with contextlib.ExitStack() as stack:
             for step in self.pages.steps(name, self.tab):
                 if isinstance(step, Instead) or step.section in never or (only and step.section not in only):
@@ -233,7 +236,10 @@ class Reader:
         return True
 
     def meet_all(self, name: str, states: Mapping[str, State], section: str = "") -> int:
-        """Make and meet what a page, or one of its sections, says may be seen after a block of commands; how often."""
+        """Make and meet what a page, or one of its sections, says may be seen after a block of commands; how often.
+
+        Raises ValueError if that is never.
+        """
         met = 0
         for one in self.pages.instead(self.tab):
             if one.page == name and one.after and one.begins in states:
@@ -241,6 +247,8 @@ class Reader:
                 if section in ("", commands[-1].section):
                     self.meet(one, commands, states[one.begins])
                     met += 1
+        if not met:
+            raise ValueError(f"{name}: none of the states is met {f'in the section {section}' if section else 'on the page'}")
         return met
 
     def meet(self, instead: Instead, commands: Sequence[Type], state: State) -> None:
