@@ -440,6 +440,26 @@ def test_a_server_may_tell_the_hub_its_port_and_nothing_else(cluster, hub, serve
     assert hub.machine.sh(f"ls {made}", check=False).returncode
 
 
+# Slurm would hand on the hub's own umask to its jobs.
+OTHER = """mkdir -p /run/systemd/system/jupyterhub.service.d
+printf '[Service]\\nUMask=0022\\n' >/run/systemd/system/jupyterhub.service.d/umask.conf
+systemctl daemon-reload; systemctl restart jupyterhub.service"""
+ITS_OWN = "rm /run/systemd/system/jupyterhub.service.d/umask.conf; systemctl daemon-reload; systemctl restart jupyterhub.service"
+
+
+@pytest.fixture
+def another_umask(hub):
+    with deployment.made(hub.machine, OTHER, ITS_OWN):
+        hub.machine.until(deployment.IS_UP)
+        yield
+    hub.machine.until(deployment.IS_UP)
+
+
+def test_new_files_are_their_users_alone_whatever_umask_the_hub_has(another_umask, hub, server):
+    assert hub.on_server("compute", URL, "alice", "open('/home/alice/own.txt', 'w').close(); print(1)", "--keep-server") == "1\n"
+    assert server.sh("stat --format '%a %U' /home/alice/own.txt; rm /home/alice/own.txt").stdout.split() == ["600", "alice"]
+
+
 def test_another_user_of_the_node_finds_nothing_of_a_server(cluster, hub, server):
     secret = token(server)
     assert len(secret) > 20
