@@ -162,6 +162,19 @@ def test_what_a_browser_sends_in_the_header_is_gone(place, followed):
         assert taken_for(place) == "bob"
 
 
+def cookies(place, path):
+    """The names of the module's cookies that alice's browser has for a path once she has logged in."""
+    with place.user("alice") as user:
+        return {one["name"] for one in user.context.cookies(f"{URL}{path}") if one["name"].startswith("mod_auth_openidc")}
+
+
+def test_the_modules_cookies_are_for_the_login_alone(place, followed):
+    assert cookies(place, "hub/login")
+    assert not cookies(place, "user/alice/")
+    with edited(place, CONF, "s,^ *OIDCCookiePath .*,OIDCCookiePath /,"):
+        assert cookies(place, "user/alice/")
+
+
 def received(place):
     """What alice's server receives of the secret, if she asks Apache for all that it might send there."""
     machine = place.hub.machine

@@ -163,12 +163,67 @@ def test_who_takes_more_than_a_share_loses_the_program(place, hub):
     many = "import subprocess\nkept = []\ntry:\n  for _ in range(700): kept.append(subprocess.Popen(['sleep', '60']))\n"
     many += "except OSError: pass\nprint(len(kept))\nfor one in kept: one.kill()"
     assert 300 < int(hub.on_server("compute", BEHIND, "alice", many, "--keep-server")) < 512
-    # Neither the disk of Docker's nor the hub's own programs can be written.
-    write = "import os\nfor path in ('/opt/jupyterhub/x', '/var/x', '/etc/x', '/tmp/x', '/root/x'):\n"
+    # Neither the disk of Docker's nor the hub's own programs can be written. On a disk, /var/tmp is for everybody.
+    write = "import os\nfor path in ('/opt/jupyterhub/x', '/var/x', '/var/tmp/x', '/etc/x', '/tmp/x', '/root/x'):\n"
     write += "  try: open(path, 'w'); print(path)\n  except OSError: pass"
     assert hub.on_server("compute", BEHIND, "alice", write, "--keep-server").split() == ["/tmp/x"]
     powers = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith(('CapEff', 'CapBnd', 'NoNewPrivs'))])"
     assert hub.on_server("compute", BEHIND, "alice", powers, "--keep-server").strip() == "['0000000000000000', '0000000000000000', '1']"
+
+
+SEEN = """import json, os, subprocess, time
+def size(path):
+    about = os.statvfs(path)
+    return about.f_frsize * about.f_blocks >> 20
+left = subprocess.run(["sh", "-c", "sleep 0.1 >/dev/null & echo $!"], capture_output=True, text=True).stdout.strip()
+end = time.monotonic() + 20
+while os.path.exists(f"/proc/{left}") and time.monotonic() < end:
+    time.sleep(0.1)
+(options,) = (line.split()[3] for line in open("/proc/mounts") if line.split()[1] == "/tmp")
+print(json.dumps({
+    "groups": sorted(os.getgroups()),
+    "killed first": open("/proc/self/oom_score_adj").read().strip(),
+    "/tmp": [size("/tmp"), sorted({"nosuid", "nodev", "noexec"} & {*options.split(",")})],
+    "/dev/shm": size("/dev/shm"),
+    "left behind": os.path.exists(f"/proc/{left}"),
+}))"""
+
+
+def test_a_server_has_its_users_groups_and_what_the_file_gives_it(place, hub):
+    started(hub)
+    groups = sorted(map(int, hub.machine.sh("id --groups alice").stdout.split()))
+    assert len(groups) > 1
+    assert json.loads(hub.on_server("compute", BEHIND, "alice", SEEN, "--keep-server")) == {
+        "groups": groups,
+        "killed first": "500",
+        "/tmp": [1024, ["nodev", "nosuid"]],
+        "/dev/shm": 1024,
+        "left behind": False,
+    }
+
+
+def test_what_a_server_writes_into_its_log_fills_no_disk(place, hub):
+    """Some of it is kept; the file is begun anew when it has 10 MB."""
+    started(hub)
+    write = "with open('/proc/1/fd/1', 'w') as log:\n  for _ in range(15_000): print('x' * 1000, file=log)\nprint(1)"
+    assert hub.on_server("compute", BEHIND, "alice", write, "--keep-server") == "1\n"
+    kept = int(hub.machine.sh(f"sleep 2; stat --format %s {place.inspect('{{.LogPath}}')}").stdout)
+    assert 0 < kept < 11_000_000
+
+
+# As after a start of the machine, on which Docker takes longer than the hub.
+ANEW = """systemctl stop jupyterhub.service docker.socket docker.service; ip link delete jupyter
+mkdir /run/systemd/system/docker.service.d
+printf '[Service]\\nExecStartPre=/bin/sleep 20\\n' >/run/systemd/system/docker.service.d/late.conf
+systemctl daemon-reload; systemctl reset-failed docker.service; systemctl start --no-block jupyterhub.service"""
+AS_BEFORE = "rm -r /run/systemd/system/docker.service.d; systemctl daemon-reload; systemctl start docker.socket"
+
+
+def test_the_hub_waits_for_docker_when_the_machine_starts(place, hub):
+    with deployment.made(hub.machine, ANEW, AS_BEFORE):
+        hub.machine.until(deployment.IS_UP, 90)
+        assert hub.machine.sh("systemctl show --property NRestarts --value jupyterhub.service").stdout == "0\n"
+        started(hub)
 
 
 TRY = """import json, os, socket

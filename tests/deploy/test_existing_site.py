@@ -235,7 +235,9 @@ def two(followed):
 
 def test_two_hubs_share_a_host_and_nothing_else(two, prove):
     at_work, hub, proxy = two
-    at_work.meet_all(PAGE, STATES_OF_TWO, TWO)
+    # Apache takes a second location of one name.
+    if proxy == "nginx":
+        at_work.meet_all(PAGE, STATES_OF_TWO, TWO)
     for url in (URL, SECOND, URL):
         rungs = hub.check("--keep-server", "--megabytes", "1", url=url)
         assert rungs[-1]["ok"], tell(rungs[-1])

@@ -1,11 +1,12 @@
-"""No log contains a secret: after a run with faults, all of /var/log is searched for every token, cookie and password of the run."""
+"""No log has a secret: after a run with faults, /var/log and the journal are searched for every token, cookie and password of the run."""
 
 import re
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.harness.machines import deployment
+from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import URL
 from tests.harness.machines.faults import PROXY_PID
 from tests.harness.manifest import FURTHER_PROXIES, PROXIES, PUBLISHED, ROOT, VALUES, VERSIONS, Files
@@ -17,8 +18,10 @@ TOKEN, TYPED, XSRF, SESSION = "a WebSocket's token", "a page's token", "the cook
 # What is left, by reverse proxy, in its logs and in the hub's; and what the page says of it.
 LEFT = {"nginx": {("error.log", TYPED), ("error.log", XSRF)}, "apache": set()}
 # A user reads the journal of their own server.
-HUBS = {("system.journal", SESSION), ("user-1001.journal", SESSION)}
+HUBS = {("system.journal", SESSION), ("user-1001.journal", SESSION), ("journal", SESSION)}
 NAMED = {TYPED: "the address of a page", XSRF: "`_xsrf`", SESSION: "`jupyterhub-session-id`"}
+# The journal of users' servers.
+NAMESPACE = re.search(r'"LogNamespace": "(\w+)"', PUBLISHED.read("jupyterhub/jupyterhub_config.py"))[1]
 
 
 def parts(secret):
@@ -26,12 +29,32 @@ def parts(secret):
     return [secret, *re.findall(r"[A-Za-z0-9]{20,}", secret)]
 
 
-def found(machine, secrets):
-    """Which log of a machine holds what: {(name of the file, what the secret is)}."""
-    names = {part: what for what, secret in secrets.items() for part in parts(secret)}
-    command = "grep -raoFf /root/secrets /var/log"
+# What is in the journal, of all namespaces and with all fields: in its own files, longer texts are compressed.
+JOURNAL = "! command -v journalctl >/dev/null || journalctl --namespace '*' --output export >/root/logs/journal"
+
+
+def found(machine, looked_for):
+    """Which log of a machine holds what: {(name of the file, what the secret is)}; "journal" is what its files hold."""
+    names = {part: what for what, secret in looked_for.items() for part in parts(secret)}
+    # A machine that has no journal says so.
+    machine.sh(f"mkdir -p /root/logs; {JOURNAL}", check=False)
+    command = "grep -raoFf /root/secrets /var/log /root/logs; rm -r /root/logs"
     lines = machine.sh(command, {"/root/secrets": "\n".join(names)}, check=False).stdout.splitlines()
     return {(path.rpartition("/")[2], names[part]) for path, _, part in (line.partition(":") for line in lines)}
+
+
+@newest
+def test_a_secret_in_a_long_line_of_any_journal_is_found(hubs, version):
+    """A control: journald compresses such a line."""
+    machine = hubs(version).machine
+    words = {name: secrets.token_hex(20) for name in ("the system's", "the servers'")}
+    system, servers = (f"{secrets.token_hex(500)}-{word}-{secrets.token_hex(500)}" for word in words.values())
+    machine.sh(f"logger --size 4000 -- {system}; systemd-run --quiet --property LogNamespace={NAMESPACE} echo {servers}")
+
+    def seen():
+        assert {("journal", name) for name in words} <= found(machine, words)
+
+    engine.wait(seen, timeout=20, every=1)
 
 
 # What programs that read logs expect: address, user, time, request, status, bytes and client.
@@ -55,15 +78,15 @@ def requests_in(log):
 def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, version, proxy):
     hub, port = hubs(version), VALUES["hub"].rpartition(":")[2]
     with deployment.in_front(hub, SUITE, proxy) as machine:
-        secrets = deployment.on_server(hub.machine, "log_traces", "use", URL, "alice", port, PROXY_PID)
-        left = found(machine, secrets)
+        known = deployment.on_server(hub.machine, "log_traces", "use", URL, "alice", port, PROXY_PID)
+        left = found(machine, known)
         log = PROXIES[proxy].log
         told = requests_in(machine.exec("setpriv", "--reuid=nobody", "--regid=adm", "--clear-groups", "cat", log).stdout)
         open_to_all = machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
-    assert {"the password", TOKEN, TYPED, XSRF, SESSION, "the cookie jupyterhub-user-alice"} <= secrets.keys()
-    assert any(what.startswith("JUPYTERHUB_API_TOKEN") for what in secrets)
+    assert {"the password", TOKEN, TYPED, XSRF, SESSION, "the cookie jupyterhub-user-alice"} <= known.keys()
+    assert any(what.startswith("JUPYTERHUB_API_TOKEN") for what in known)
     assert left == LEFT[proxy]
-    assert found(hub.machine, secrets) == HUBS
+    assert found(hub.machine, known) == HUBS
     assert not open_to_all, "anybody on the machine reads who was here"
     # By HTTPS, and by plain HTTP.
     for status, client, least in ((200, "hubcheck", 1000), (301, "python-requests", 100)):
@@ -75,9 +98,11 @@ def test_no_log_holds_a_secret_that_the_page_on_security_does_not_name(hubs, ver
     assert [words for words in NAMED.values() if words not in said] == []
     # The one of them that is a cookie of the hub opens nothing by itself.
     name = SESSION.rpartition(" ")[2]
-    assert deployment.on_server(hub.machine, "log_traces", "alone", deployment.BEHIND, name, secrets[SESSION]) == [302, 403]
+    assert deployment.on_server(hub.machine, "log_traces", "alone", deployment.BEHIND, name, known[SESSION]) == [302, 403]
 
 
+# Prints, for who may read it, where it is written that alice's page was asked for.
+WHO_ASKED = "grep -rals /jupyter/user/alice/lab /var/log /run/log; journalctl --quiet | grep --max-count 1 /jupyter/user/alice/lab"
 # A log that is no file is written to one, so that it is searched like the others.
 AS_A_FILE = "for unit in $(systemctl list-units --type service --plain --no-legend | cut -d ' ' -f 1); do journalctl --unit $unit; done"
 
@@ -88,14 +113,15 @@ def test_no_log_of_a_further_proxy_holds_a_secret(hubs, version, proxy):
     """What it has is the path of each page, and that is for root and adm alone."""
     hub, port, row = hubs(version), VALUES["hub"].rpartition(":")[2], FURTHER_PROXIES[proxy]
     with deployment.in_front(hub, row.servers[-1], proxy) as machine:
-        secrets = deployment.on_server(hub.machine, "log_traces", "use", URL, "alice", port, PROXY_PID)
+        known = deployment.on_server(hub.machine, "log_traces", "use", URL, "alice", port, PROXY_PID)
         own = machine.sh(deployment.reading(row.log)).stdout
-        open_to_all = machine.sh("find /var/log/ -type f -name '*jupyterhub*' -readable", check=False, user="nobody").stdout
+        told, open_to_all = (machine.sh(WHO_ASKED, check=False, user=user).stdout for user in ("root", "nobody"))
         machine.sh(f"{{ {AS_A_FILE}; }} >/var/log/journal.txt")
-        left = found(machine, secrets)
-    assert secrets[TOKEN] not in own
+        left = found(machine, known)
+    assert known[TOKEN] not in own
     assert "/jupyter/user/alice/lab" in own, "the log does not say what was asked"
     assert left == set()
+    assert told
     assert not open_to_all, "anybody on the machine reads who was here"
 
 

@@ -362,11 +362,12 @@ def test_after_a_rotation_requests_are_in_the_new_log(behind, proxy):
     hub, front = behind(proxy)
     log = FURTHER_PROXIES[proxy].log
     with front as machine:
-        hub.on_server("redirected", f"https://{HOST}", "/?before")
-        machine.until(f"grep -q python-requests {log}", timeout=10)
-        machine.sh(f"logrotate --force {ROTATION[proxy]}")
-        hub.on_server("redirected", f"https://{HOST}", "/?after")
-        machine.until(f"grep -q python-requests {log}", timeout=10)
+        hub.on_server("redirected", f"https://{HOST}", "/before")
+        machine.until(f"grep -q /before {log}", timeout=10)
+        machine.sh(f"logrotate --force {ROTATION[proxy]}; grep -q /before {log}.1")
+        hub.on_server("redirected", f"https://{HOST}", "/after")
+        machine.until(f"grep -q /after {log}", timeout=10)
+        assert machine.sh(f"cat {log}.1").stdout.count("/after") == machine.sh(f"cat {log}").stdout.count("/before") == 0
 
 
 # Folders in memory

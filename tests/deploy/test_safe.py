@@ -107,6 +107,9 @@ def test_a_user_reaches_nothing_of_another(front, version):
     seen = front.on_server("intrude", URL)
     # What is refused to a stranger is there for its owner.
     assert set(seen["alice"].values()) == {101}
+    assert seen["hers"].keys() == seen["tried"].keys()
+    assert "alice's own" in seen["hers"].values()
+    assert not {tried: status for tried, status in seen["hers"].items() if status != "alice's own" and status // 100 != 2}
     assert set(seen["bob"].values()) <= {403, 404}, seen["bob"]
     assert set(seen["tried"].values()) <= {403, 404}, seen["tried"]
 

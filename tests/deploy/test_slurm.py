@@ -30,6 +30,9 @@ JOB_LOG = "/home/alice/.jupyter-job.log"
 SERVERS = "systemctl list-units --plain --no-legend 'jupyter-*.service'"
 # Says how a connection to an address goes.
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
+# What a server tells the hub to run, and the file by which it is seen.
+TOUCHED = "/run/touched-by-alice"
+PREFIX = f"touch {TOUCHED};"
 pytestmark = pytest.mark.xdist_group("slurm")
 
 
@@ -63,9 +66,9 @@ def a_browser(cluster):
     return user_browser.chromium(cluster.network, {VALUES["host"]: slurm.ADDRESSES["head"]}, user_browser.THRIFTY, windowed=False)
 
 
-@pytest.fixture
-def server(cluster, hub):
-    """The job of alice's server, which runs; the node it is on. Nothing of it is left after the test."""
+@contextlib.contextmanager
+def started(cluster, hub):
+    """The job of alice's server, which runs; the node it is on. Nothing of it is left afterwards."""
     rungs = hub.check("--keep-server", "--until", "server_spawns")
     assert rungs[-1]["ok"], tell(rungs[-1])
     ((user, state, node),) = (job.split() for job in cluster.jobs())
@@ -73,6 +76,12 @@ def server(cluster, hub):
     yield cluster.nodes[node]
     stop(hub)
     gone(cluster)
+
+
+@pytest.fixture
+def server(cluster, hub):
+    with started(cluster, hub) as node:
+        yield node
 
 
 def stop(hub):
@@ -428,16 +437,50 @@ def test_another_version_on_a_node_is_told_by_the_check(cluster, hub):
     gone(cluster)
 
 
-def test_a_server_may_tell_the_hub_its_port_and_nothing_else(cluster, hub, server):
-    """batchspawner's own handler would set what the hub runs as root."""
+def told_to_the_hub(server, **what):
+    """What the hub answers when alice's server tells it something about itself, with its own token."""
     ask = "import json, sys, urllib.request as u; r = u.Request('http://head:881/jupyter/hub/api/batchspawner', sys.argv[2].encode(), "
     ask += "{'Authorization': 'token ' + sys.argv[1]}); print(u.urlopen(r).status)"
-    made = "/run/made-by-alice"
-    asked = json.dumps({"exec_prefix": f"touch {made};"})
-    done = server.exec(PYTHON, "-c", ask, token(server), asked, check=False, user="alice")
-    assert "HTTP Error 400" in done.stderr, done
+    done = server.exec(PYTHON, "-c", ask, token(server), json.dumps(what), check=False, user="alice")
+    return done.stdout.strip() or done.stderr
+
+
+def test_a_server_may_tell_the_hub_its_port_and_nothing_else(cluster, hub, server):
+    """batchspawner's own handler would set what the hub runs as root."""
+    hub.machine.sh(f"rm --force {TOUCHED}")
+    assert "HTTP Error 400" in told_to_the_hub(server, exec_prefix=PREFIX)
+    assert told_to_the_hub(server, port=int(address(hub)[1]), exec_prefix=PREFIX) == "200"
+    # The hub has Slurm asked about the job every 30 seconds.
     hub.machine.sh("sleep 35")
-    assert hub.machine.sh(f"ls {made}", check=False).returncode
+    assert hub.machine.sh(f"ls {TOUCHED}", check=False).returncode
+
+
+def test_with_batchspawners_own_handler_a_server_sets_what_the_hub_runs_as_root(cluster, hub):
+    own = "default_handlers[:] = [(path, PortHandler.__base__ if one is PortHandler else one) for path, one in default_handlers]"
+    with deployment.configured(hub, CONFIG, own), started(cluster, hub) as server:
+        assert told_to_the_hub(server, port=int(address(hub)[1]), exec_prefix=PREFIX) == "200", hub.log()[-6000:]
+        hub.machine.until(f"ls {TOUCHED}", 60)
+        assert hub.machine.sh(f"stat --format %U {TOUCHED}; rm {TOUCHED}").stdout == "root\n"
+
+
+# Slurm would hand on the hub's own umask to its jobs.
+OTHER = """mkdir -p /run/systemd/system/jupyterhub.service.d
+printf '[Service]\\nUMask=0022\\n' >/run/systemd/system/jupyterhub.service.d/umask.conf
+systemctl daemon-reload; systemctl restart jupyterhub.service"""
+ITS_OWN = "rm /run/systemd/system/jupyterhub.service.d/umask.conf; systemctl daemon-reload; systemctl restart jupyterhub.service"
+
+
+@pytest.fixture
+def another_umask(hub):
+    with deployment.made(hub.machine, OTHER, ITS_OWN):
+        hub.machine.until(deployment.IS_UP)
+        yield
+    hub.machine.until(deployment.IS_UP)
+
+
+def test_new_files_are_their_users_alone_whatever_umask_the_hub_has(another_umask, hub, server):
+    assert hub.on_server("compute", URL, "alice", "open('/home/alice/own.txt', 'w').close(); print(1)", "--keep-server") == "1\n"
+    assert server.sh("stat --format '%a %U' /home/alice/own.txt; rm /home/alice/own.txt").stdout.split() == ["600", "alice"]
 
 
 def test_another_user_of_the_node_finds_nothing_of_a_server(cluster, hub, server):

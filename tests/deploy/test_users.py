@@ -148,7 +148,10 @@ def test_who_leaves_while_the_hub_is_down_is_out_when_it_is_back(hub):
 
 def test_of_an_account_that_is_deleted_nothing_is_left_for_who_gets_its_number_or_its_name(hub, followed):
     machine = hub.machine
-    assert machine.sh("find / -xdev -uid $(cat /root/number) -print; find / -xdev -name '*lea.smith*' -not -path '/root/*'").stdout == ""
+    assert (
+        machine.sh("find / /tmp -xdev -uid $(cat /root/number) -print; find / /tmp -xdev -name '*lea.smith*' -not -path '/root/*'").stdout
+        == ""
+    )
     owners = machine.sh("stat --format '%U %G' /srv/hers /srv/hers/* /home/alice/.bashrc").stdout.splitlines()
     assert owners == ["root root"] * 3 + ["alice alice"]
     held = machine.sh("stat --format %a /root/people/lea.smith.tar.gz; tar --list --file /root/people/lea.smith.tar.gz").stdout.split()

@@ -1,6 +1,8 @@
 """Every command of the pages, typed on a bare server in the order of the built pages, prints what the page says."""
 
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,12 @@ ELSEWHERE = {
     "deploy/users.md": "tests/deploy/test_users.py",
     "jigsaw/languages.md": "tests/jigsaw/test_languages.py",
 }
+# A section of such a page whose commands yet another test types.
+APART = {("deploy/shares.md", "a-limit-for-each-user-s-disk"): "tests/deploy/test_disk.py"}
+# The page of which each section is followed, whatever its name is.
+EACH_SECTION = removal.PAGE
+# Where a whole page is followed, or all but some of its sections.
+ALL_OF_IT = re.compile(r"\.follow\((?:PAGE|NAME|page)(?:\)|, (?:without|skip)=)")
 HAVE_STATES = (
     apache_sign_on_page,
     balancer_page,
@@ -126,7 +134,7 @@ def long_way(reader, proxy, skip, states):
     reader.follow("deploy/configure-jupyterhub.md", without=started, skip=skip)
     reader.follow("deploy/run-as-a-service.md", without=["stop-everything"], skip=skip)
     reader.follow("deploy/configure-jupyterhub.md", started, skip=skip)
-    reader.follow("deploy/reverse-proxy.md", without=[other], skip=skip)
+    reader.follow("deploy/reverse-proxy.md", skip=skip)
     reader.follow("jigsaw/configure.md", skip=skip)
     reader.follow("deploy/check.md", skip=skip)
     reader.follow("deploy/kernel-discovery.md", without=[INSTALLED_AGAIN] if states else [], skip=skip)
@@ -202,13 +210,17 @@ STATES = {
         "groupadd jupyterhub; usermod --append --groups jupyterhub alice",
     ),
     "If you see 0.0.0.0:800 or *:800": changed(CONFIG, "s|^c.JupyterHub.bind_url.*|c.JupyterHub.port = 800|", f"{RESTART}; {UP}"),
-    "If you see the following": State("true", typed=["jupyter kernelspec list"]),
+    "If you see the following": State("true", typed=["jupyter kernelspec list"], seen=["bash: jupyter: command not found"]),
     "If you see drwx------": State(f"chmod 700 {KERNEL}", cure=INSTALLED_AGAIN, cured=True),
     "If you see command not found": away("/usr/sbin/nginx"),
     # It is so on a server on which a hub was set up before: here, by these pages.
     "If you see a name": State("true", seen=["/jupyterhub."]),
     "If you see an r further right": State(
-        f"chmod 644 {VALUES['key']}", f"chmod 600 {VALUES['key']}", typed=[f"ls -lL {VALUES['key']}"], cured=True
+        f"chmod 644 {VALUES['key']}",
+        f"chmod 600 {VALUES['key']}",
+        typed=[f"ls -lL {VALUES['key']}"],
+        seen=["-rw-r--r--"],
+        cured=True,
     ),
     "If you see [emerg]": changed("/etc/nginx/conf.d/jupyterhub.conf", "s/ssl_session_tickets.*/ssl_session_tickets maybe;/"),
     "If you see Another site has the name": State(
@@ -315,6 +327,23 @@ def test_a_page_that_is_followed_elsewhere_is_named_there():
         assert ('f"deploy/{proxy}.md"' if further else page) in (ROOT / test).read_text("utf-8")
 
 
+def test_each_section_with_commands_of_a_page_that_is_followed_elsewhere_is_named_there(site):
+    pages, lost = following.Pages.examples(site), []
+    texts = [
+        path.read_text("utf-8")
+        for path in [*ROOT.glob("tests/*/test_*.py"), *ROOT.glob("tests/harness/site/*.py")]
+        if path != Path(__file__)
+    ]
+    for page, test in ELSEWHERE.items():
+        told = "".join([(ROOT / test).read_text("utf-8"), *(text for text in texts if f'"{page}"' in text)])
+        if page == EACH_SECTION or ALL_OF_IT.search(told):
+            continue
+        sections = {step.section for tab in TABS.values() for step in pages.steps(page, tab) if isinstance(step, Type)}
+        lost += [(page, one) for one in sections if f'"{one}"' not in told and (page, one) not in APART]
+    assert not lost
+    assert all(page in (ROOT / test).read_text("utf-8") for (page, _), test in APART.items())
+
+
 def test_the_list_of_what_is_not_typed_gets_no_longer_and_names_commands_that_are_there(site):
     examples = following.Pages.examples(site)
     commands = [(where.partition(":")[0], step.command) for tab in TABS.values() for where, step in examples.commands(tab).items()]
@@ -331,7 +360,10 @@ def test_each_thing_that_may_be_seen_instead_is_made_or_listed_with_what_makes_i
     rows = {(row["page"], row["begins"]): row for row in NOT_MADE}
     assert not rows.keys() - said.keys(), "no page says so any more"
     states = dict.fromkeys(ELSEWHERE, ()) | {page.PAGE: page.STATES for page in HAVE_STATES}
-    states |= {f"deploy/{name}.md": proxy.states for name, proxy in FURTHER_PROXIES.items()}
+    states |= {
+        f"deploy/{name}.md": {begins: State(**one) for begins, one in proxy.states.items()} for name, proxy in FURTHER_PROXIES.items()
+    }
+    states[removal.PAGE] = {begins: state for begins, (_, state) in removal.STATES.items()}
     made = {key for key, one in said.items() if one.begins in states.get(one.page, STATES) and one.after}
     assert said.keys() - made - rows.keys() == set()
     assert not made & rows.keys(), "the walk makes it now"
@@ -340,6 +372,8 @@ def test_each_thing_that_may_be_seen_instead_is_made_or_listed_with_what_makes_i
         assert seen or len(row["reason"]) > 30, row
         assert all(place.exists() for place in seen), row
     assert len(NOT_MADE) <= MOST_NOT_MADE
+    blind = [key for key in made if not following.compares(said[key], states.get(key[0], STATES)[key[1]])]
+    assert not blind, "these compare nothing with what the page says"
     links = {(one.page, one.link) for one in said.values() if one.link}
     lost = [
         (page, link) for page, link in links if not (site.html / page).parent.joinpath(link.partition("#")[0] or ".").resolve().exists()

@@ -216,9 +216,12 @@ def boot_with_old_numbers(hub: deployment.Hub, files: Files) -> list[str]:
 
 
 def rotate(gateway: engine.Container, proxy: str) -> str:
-    """Rotate a reverse proxy's logs as Debian does every night; the log's new place."""
-    gateway.sh(f"logrotate --force /etc/logrotate.d/{SERVICE[proxy]}")
-    return EVERY_PROXY[proxy].log
+    """Rotate a reverse proxy's logs as Debian does every night; the log's new place. RuntimeError if the log has not been rotated."""
+    log = EVERY_PROXY[proxy].log
+    # What is in the journal, systemd rotates.
+    before, after = ("", "") if log.startswith("journalctl ") else (f"rm --force {log}.1; ", f" && test -e {log}.1")
+    gateway.sh(f"{before}logrotate --force /etc/logrotate.d/{SERVICE[proxy]}{after}")
+    return log
 
 
 def replace_certificate(gateway: engine.Container) -> str:

@@ -291,8 +291,17 @@ def sockets(who: hubcheck.Hub, paths: dict[str, str]) -> dict[str, int]:
     return answers
 
 
+def tries(who: hubcheck.Hub, server: str) -> dict[str, int | str]:
+    """What somebody, logged in, gets when they try all of `TRIES` at a server: the status, or "alice's own" with her text."""
+    seen = {}
+    for method, path, body in TRIES:
+        answer = who.fetch(method, who.url + server + path, json=body, headers={"X-XSRFToken": who.xsrf(server)})
+        seen[f"{method} {path}"] = "alice's own" if "alice's own" in answer.text else answer.status_code
+    return seen
+
+
 def intrude(url: str) -> dict[str, dict]:
-    """What bob, logged in, gets of alice's server; and alice herself, of the same sockets. RuntimeError if he changed something."""
+    """What bob, logged in, gets of alice's server, and alice herself of the same. RuntimeError if he changed something."""
     alice, bob = enter(url, "alice"), enter(url, "bob")
     try:
         kernel = alice.json("GET", f"{alice.server}api/kernels")[0]["id"]
@@ -303,14 +312,10 @@ def intrude(url: str) -> dict[str, dict]:
             "terminal": f"{alice.server}terminals/websocket/{terminal}",
             "events": f"{alice.server}api/events/subscribe",
         }
-        tried = {}
-        for method, path, body in TRIES:
-            token = {"X-XSRFToken": bob.xsrf(alice.server)}
-            answer = bob.fetch(method, url + alice.server + path, json=body, headers=token)
-            tried[f"{method} {path}"] = "alice's own" if "alice's own" in answer.text else answer.status_code
-        seen = {"tried": tried, "bob": sockets(bob, paths), "alice": sockets(alice, paths)}
+        seen = {"tried": tries(bob, alice.server), "bob": sockets(bob, paths), "alice": sockets(alice, paths)}
         alice.request("GET", f"{alice.server}api/contents/from-bob.txt", (404,))
-        alice.request("DELETE", f"{alice.server}api/contents/secret.txt", (204,))
+        seen["hers"] = tries(alice, alice.server)
+        alice.request("DELETE", f"{alice.server}api/contents/from-bob.txt", (204,))
     finally:
         leave(bob, alice)
     return seen

@@ -127,16 +127,25 @@ class State:
     """A state of a machine in which something else is seen than a page says first: scripts of root's that `make` and `undo` it.
 
     `typed` are other commands than the page's, for a state in which a reader has typed something else. `seen` are words that come,
-    beside those of the page. It is `cured` if what undoes it is what the page says to do; `cure` is the section to follow then, if the
-    page has one with the commands.
+    beside those of the page, `never` are words that do not. It is `cured` if what undoes it is what the page says to do; `cure` is the
+    section to follow then, if the page has one with the commands.
     """
 
     make: str
     undo: str = "true"
     typed: Sequence[str] = ()
     seen: Sequence[str] = ()
+    never: Sequence[str] = ()
     cured: bool = False
     cure: str = ""
+
+
+NOTHING = re.compile(r"If you see (?:nothing|none)$")
+
+
+def compares(instead: Instead, state: State) -> bool:
+    """Whether something of the output is compared in a state whose commands are not the page's; a single letter is in any output."""
+    return bool(not state.typed or any(len(word) > 1 for word in instead.words) or state.seen or NOTHING.match(instead.begins))
 
 
 def open_to_others(secret: str) -> State:
@@ -189,8 +198,11 @@ class Reader:
         """Follow a page, or only some of its sections, or all `without` some.
 
         `skip` says of a command that it is not typed; `mend` does what a page of troubleshooting shows as the cure.
+        Raises ValueError if one of the `sections` has nothing to do on the page.
         """
         only, never, shells = set(sections), set(without), {}
+        if lost := only - {step.section for step in self.pages.steps(name, self.tab) if not isinstance(step, Instead)}:
+            raise ValueError(f"{name}: nothing to do in the sections {sorted(lost)}")
         with contextlib.ExitStack() as stack:
             for step in self.pages.steps(name, self.tab):
                 if isinstance(step, Instead) or step.section in never or (only and step.section not in only):
@@ -244,7 +256,10 @@ class Reader:
         return True
 
     def meet_all(self, name: str, states: Mapping[str, State], section: str = "") -> int:
-        """Make and meet what a page, or one of its sections, says may be seen after a block of commands; how often."""
+        """Make and meet what a page, or one of its sections, says may be seen after a block of commands; how often.
+
+        Raises ValueError if that is never.
+        """
         met = 0
         for one in self.pages.instead(self.tab):
             if one.page == name and one.after and one.begins in states:
@@ -252,13 +267,18 @@ class Reader:
                 if section in ("", commands[-1].section):
                     self.meet(one, commands, states[one.begins])
                     met += 1
+        if not met:
+            raise ValueError(f"{name}: none of the states is met {f'in the section {section}' if section else 'on the page'}")
         return met
 
     def meet(self, instead: Instead, commands: Sequence[Type], state: State) -> None:
         """Make a state, and type the block of commands after which the page says that it shows; then undo it.
 
         If it has a cure, the block is typed once more, and comes to what the page says of it.
+        Raises ValueError if the state compares nothing with the page.
         """
+        if not compares(instead, state):
+            raise ValueError(f"{instead.page}: {instead.begins}: no words of what is seen then")
         self.say(f"{instead.after}: {instead.begins}")
         who = "root" if commands[-1].who == "root" else self.user
         self.machine.sh(state.make)
@@ -273,8 +293,11 @@ class Reader:
         found = [word in output for word in instead.words]
         as_always = not state.typed and not any(step.wrong(*one) for step, one in zip(commands, seen, strict=True))
         missing = [word for word in state.seen if word not in output]
-        if as_always or missing or not (any(found) if " or " in instead.begins else all(found)):
-            self.wrong.append(f"{instead.after}: {instead.begins}\nmade by: {state.make}\nmissing: {missing}\nseen:\n{output}")
+        more = [word for word in state.never if word in output] or (NOTHING.match(instead.begins) and seen[-1][1].split())
+        if as_always or missing or more or not (any(found) if " or " in instead.begins else all(found)):
+            self.wrong.append(
+                f"{instead.after}: {instead.begins}\nmade by: {state.make}\nmissing: {missing}\ntoo many: {more}\nseen:\n{output}"
+            )
         if state.cured:
             with terminal.opened(self.machine, who, self.answers) as shell:
                 cured = [step.wrong(*shell.type(step.command)) for step in commands]

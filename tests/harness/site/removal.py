@@ -31,9 +31,9 @@ for folder in /var/spool/cron /var/spool/cron/crontabs /var/lib/systemd/linger /
 done
 for name in /srv/shared/work /tmp/hers /var/tmp/hers /var/spool/cron/crontabs/alice /var/lib/systemd/linger/alice; do echo x >$name; done
 chown -R alice: /srv/shared /tmp/hers /var/tmp/hers /var/spool/cron/crontabs/alice"""
-LEFT = (
-    "find / -xdev -uid $(cat /var/tmp/number); stat --format '%U %n' /srv/shared/work; ls /var/lib/systemd/linger /var/spool/cron/crontabs"
-)
+# On Debian 13, /tmp is a file system of its own.
+LEFT = """find / /tmp -xdev -uid $(cat /var/tmp/number); stat --format '%U %n' /srv/shared/work
+ls /var/lib/systemd/linger /var/spool/cron/crontabs"""
 FOLDERS = "rm /srv/shared/work; rmdir $(tac /var/tmp/made); rm /var/tmp/made /var/tmp/number"
 # Names the files of nginx that are no package's.
 STRANGERS = """find /etc/nginx -type f -exec sh -c 'dpkg --search "$1" >/dev/null 2>&1 || echo "$1"' sh {} ';'"""
