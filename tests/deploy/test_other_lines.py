@@ -95,7 +95,7 @@ def test_a_hub_that_is_away_is_told_at_once_and_one_that_ends_a_connection_by_th
 CHALLENGE = "/var/www/html/.well-known/acme-challenge/token"
 
 
-@pytest.mark.parametrize(("proxy", "port"), [("caddy", 0), ("haproxy", 402)])
+@pytest.mark.parametrize(("proxy", "port"), [("caddy", 0), ("haproxy", 402), ("traefik", 402)])
 def test_an_authority_finds_on_port_80_what_it_asked_for(behind, proxy, port):
     """In the folder of certbot's --webroot, or at the port at which certbot waits for it."""
     hub, front = behind(proxy, {CHALLENGE: "asked for"})
