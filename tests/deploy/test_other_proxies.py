@@ -26,7 +26,8 @@ def test_each_command_of_its_page_prints_what_it_says_and_a_user_climbs(site, pr
     page, pages = f"deploy/{proxy}.md", following.Pages.examples(site)
     states = {words: State(**state) for words, state in FURTHER_PROXIES[proxy].states.items()}
     with deployment.hub(NEWEST_ON[suite], network="bridge") as hub:
-        hub.machine.sh("apt-get update", timeout=300)
+        # By root's own umask, nobody else could run what a page has its reader make.
+        hub.machine.sh("echo umask 077 >>/root/.profile; apt-get update", timeout=300)
         at_work = following.Reader(hub.machine, pages, TABS[proxy])
         at_work.follow(page, without=[LETS_ENCRYPT])
         assert not at_work.wrong, "\n\n".join(at_work.wrong)
