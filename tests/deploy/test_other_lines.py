@@ -382,6 +382,19 @@ def test_nobody_else_opens_the_folder_with_the_copy_of_the_key(behind, proxy):
         assert machine.sh(f"stat -c '%a %U' /run/{proxy}/site.*").stdout.split() == ["400", proxy] * 2
 
 
+@pytest.mark.parametrize("proxy", IN_MEMORY)
+def test_at_a_reload_root_follows_no_link_that_the_proxys_user_lays(behind, proxy):
+    """To folders of root's, in the place of the copies."""
+    _, front = behind(proxy)
+    lays = f"cd /run/{proxy}; rm site.*; for one in crt key; do ln -s /srv/$one site.$one; done"
+    with front as machine:
+        machine.sh("mkdir /srv/crt /srv/key")
+        machine.exec("sh", "-c", lays, user=proxy)
+        machine.sh(f"systemctl reload {FURTHER_PROXIES[proxy].service}", check=False)
+        assert machine.sh("find /srv/crt /srv/key -type f").stdout == ""
+        assert machine.sh(f"stat -c '%a %U %F' /run/{proxy}/site.*").stdout.splitlines() == [f"400 {proxy} regular file"] * 2
+
+
 # Rotation
 
 ROTATION = {"caddy": SAVED_AS["caddy/jupyterhub.logrotate"], "traefik": SAVED_AS["traefik/logrotate.conf"]}

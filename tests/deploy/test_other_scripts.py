@@ -216,6 +216,14 @@ def test_the_script_of_traefik_fails_where_the_service_serves_nothing(enabled):
     assert "Traefik does not answer on port 80" in done.stderr
 
 
+def test_the_script_of_caddy_follows_no_link_that_the_user_caddy_lays(enabled):
+    machine = enabled("caddy")
+    machine.sh("mkdir /srv/crt /srv/key")
+    machine.exec("sh", "-c", "cd /run/caddy; rm site.*; for one in crt key; do ln -s /srv/$one site.$one; done", user="caddy")
+    machine.sh("sh /root/caddy/enable.sh")
+    assert machine.sh("find /srv/crt /srv/key -type f").stdout == ""
+
+
 def test_the_folder_of_caddys_log_is_for_the_group_adm(enabled):
     assert enabled("caddy").sh("stat -c '%a %U %G' /var/log/caddy").stdout.split() == ["2750", "caddy", "adm"]
 
