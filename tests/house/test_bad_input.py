@@ -285,6 +285,11 @@ def test_where_another_program_has_a_port_nothing_is_changed(machine, proxy):
         with pytest.raises(deployment.Refused, match="jupyterhub-workers does not exist"):
             deployment.enable(machine, proxy)
         machine.sh(f"mv /root/jupyterhub-workers.conf {workers}")
+        # Nor with a fault: Apache would not start again, for none of its sites.
+        machine.sh(f"sed -i s/ServerLimit/ServersLimit/ {workers}")
+        with pytest.raises(deployment.Refused, match="Invalid command 'ServersLimit'"):
+            deployment.enable(machine, proxy)
+        machine.sh(f"apachectl -t && sed -i s/ServersLimit/ServerLimit/ {workers}")
     # What another site has for this machine alone, or at another port, is in nobody's way.
     machine.sh("a2enmod --quiet ssl")
     for port, address in ((80, "127.0.0.1:80"), (443, "127.0.0.2:8443")):
