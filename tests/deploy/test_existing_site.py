@@ -204,6 +204,8 @@ def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     assert at_work.meet_all(PAGE, STATES, "reload-the-web-server")
     open_to_all = hub.machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
     assert not open_to_all, "anybody on the machine reads who was here"
+    pages = hub.on_server("pages", f"{ROOT}server-status", f"http://{VALUES['host']}/server-status", "http://127.0.0.1/server-status")
+    assert not [page for page in pages if "Server Status" in page]
     last = hub.check("--keep-server", "--megabytes", "1")[-1]
     assert last["ok"], tell(last)
     prove(typed(at_work, hub, proxy))
