@@ -85,6 +85,8 @@ a2ensite --quiet jupyterhub
 # With a site that it does not accept, Apache would not start again, for none of its sites.
 if ! apachectl -t; then
     a2dissite --quiet jupyterhub
+    # The fault may be in the other file.
+    apachectl -t 2>/dev/null || a2disconf --quiet jupyterhub-workers
     echo "Apache does not accept its files, so the hub's site is disabled." >&2
     exit 1
 fi

@@ -50,10 +50,10 @@ done
 # Only the group adm may read Caddy's logs. They show who was here, and the names of their files.
 install -d -o caddy -g adm -m 2750 /var/log/caddy
 # The check runs as the user caddy. As root it could read files that caddy cannot read, and
-# would make a log that caddy cannot write to.
+# would make a log that caddy cannot write to. With -T, root follows no link that caddy made there.
 install -d -o caddy -g caddy -m 700 /run/caddy
-install -o caddy -m 400 /etc/ssl/certs/hub.crt /run/caddy/site.crt
-install -o caddy -m 400 /etc/ssl/private/hub.key /run/caddy/site.key
+install -T -o caddy -m 400 /etc/ssl/certs/hub.crt /run/caddy/site.crt
+install -T -o caddy -m 400 /etc/ssl/private/hub.key /run/caddy/site.key
 said=$(runuser -u caddy -- $caddy validate --adapter caddyfile --config /etc/caddy/jupyterhub.caddyfile 2>&1) || wrong=yes
 echo "$said" | grep -vE '"level":"info"|import glob pattern'
 [ -z "${wrong:-}" ] || stop "Caddy does not accept the site."

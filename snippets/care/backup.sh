@@ -18,9 +18,13 @@ stop() {
 cd /
 set --
 for path in /home /srv /etc/jupyterhub /etc/jupyter /etc/systemd/system/jupyter* /var/lib/jupyterhub \
-    /etc/pam.d/jupyterhub* /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key /etc/nginx/conf.d/jupyterhub.conf \
-    /etc/apache2/sites-available/jupyterhub.conf /etc/apache2/conf-available/jupyterhub-workers.conf \
-    /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/nginx /root/apache /root/check /root/care; do
+    /etc/pam.d/jupyterhub* /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key \
+    /etc/nginx/conf.d/*jupyterhub.conf /etc/nginx/jupyterhub-location.conf \
+    /etc/apache2/*-available/jupyterhub*.conf /etc/apache2/jupyterhub-location.conf \
+    /etc/caddy/jupyterhub.caddyfile /etc/caddy/sites /etc/haproxy/jupyterhub.cfg /etc/traefik \
+    /etc/systemd/system/caddy.service.d /etc/systemd/system/haproxy.service.d /etc/systemd/system/traefik.service \
+    /etc/logrotate.d/caddy /etc/logrotate.d/traefik /root/nginx /root/apache /root/caddy /root/haproxy /root/traefik \
+    /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/check /root/care; do
     if [ -e "$path" ]; then
         [ ! -L "$path" ] || [ ! -d "$path" ] || stop "$path is a link, and the files behind it would not be copied."
         set -- "$@" "${path#/}"

@@ -47,11 +47,21 @@ if [ ! -s /run/nginx.pid ]; then
     exit 1
 fi
 # Debian's nginx.conf gives each of nginx's workers 768 connections. A WebSocket takes
-# two, and each connection takes a file descriptor. Both lines are for every site.
+# two, and each connection takes a file descriptor. Both lines are for every site. If another
+# file names a number of descriptors, that one stays. nginx tries a copy first.
 conf=/etc/nginx/nginx.conf
+new=$(mktemp "$conf.XXXXXX")
+trap 'rm -f "$new"' EXIT
+cp --preserve "$conf" "$new"
+sed -i 's/worker_connections 768;/worker_connections 8192;/' "$new"
+nginx -T 2>/dev/null | grep -q '^[^#]*worker_rlimit_nofile' || sed -i '1i worker_rlimit_nofile 16384;' "$new"
+if ! said=$(nginx -t -c "$new" 2>&1); then
+    echo "$said" >&2
+    echo "nginx does not accept its files. Nothing was changed." >&2
+    exit 1
+fi
 [ -e "$conf.before-jupyterhub" ] || cp --preserve "$conf" "$conf.before-jupyterhub"
-sed -i 's/worker_connections 768;/worker_connections 8192;/' "$conf"
-grep -q worker_rlimit_nofile "$conf" || sed -i '1i worker_rlimit_nofile 16384;' "$conf"
+mv "$new" "$conf"
 cmp --silent "$conf.before-jupyterhub" "$conf" ||
     echo "Changed $conf; as it was: $conf.before-jupyterhub"
 nginx -t

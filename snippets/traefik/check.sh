@@ -4,6 +4,14 @@
 # with copies of the files, on unused ports, and as the user that the service runs as.
 # Run as root.
 set -eu
+refuse() {
+    echo "Traefik does not take its files." >&2
+    exit 1
+}
+# With env, because setpriv itself starts a program with root's rights, also one that is closed to others.
+as_traefik="setpriv --reuid traefik --regid traefik --clear-groups env"
+# The copies would hide whether that user can read the files.
+$as_traefik grep -Rc '' /etc/traefik/traefik.yaml /etc/traefik/sites >/dev/null || refuse
 folder=$(mktemp -d /run/traefik-check.XXXXXX)
 # This one stays root's: in the other, the user traefik could put a link, and root would follow it.
 ours=$(mktemp -d /run/traefik-check.XXXXXX)
@@ -20,7 +28,7 @@ sed -i "s|/run/traefik/|$folder/|" "$folder"/sites/*.yaml
 install -m 400 /etc/ssl/certs/hub.crt "$folder/site.crt"
 install -m 400 /etc/ssl/private/hub.key "$folder/site.key"
 chown -R traefik: "$folder"
-setpriv --reuid traefik --regid traefik --clear-groups /opt/traefik/bin/traefik --configFile="$folder/traefik.yaml" >"$ours/said" 2>&1 &
+$as_traefik /opt/traefik/bin/traefik --configFile="$folder/traefik.yaml" >"$ours/said" 2>&1 &
 pid=$!
 # Wait for the last message about a new configuration, or until this Traefik has ended.
 goes_on="kill -0 $pid && ! grep -q 'Adding route for hub.example.com' $ours/said"
@@ -29,8 +37,9 @@ grep -E ' ERR | FTL |command traefik error' "$ours/said" >"$ours/wrong" || true
 # Traefik silently ignores a misspelt word at the left margin, and everything below it.
 grep -nHE '^[^ #]' /etc/traefik/sites/*.yaml | grep -vE ':(http|tcp|udp|tls):' | sed 's/$/ is no word of Traefik/' >>"$ours/wrong" || true
 if [ -s "$ours/wrong" ] || ! grep -q 'Adding route for hub.example.com' "$ours/said"; then
+    # If Traefik could not even start, none of these words is there.
+    [ -s "$ours/wrong" ] || cp "$ours/said" "$ours/wrong"
     sed "s|$folder/|/etc/traefik/|g; s|^20[^ ]* ||; s|github.com[^ ]* > ||" "$ours/wrong" >&2
-    echo "Traefik does not take its files." >&2
-    exit 1
+    refuse
 fi
 echo "Traefik takes its files."

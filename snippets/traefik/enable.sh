@@ -36,5 +36,6 @@ systemctl enable --quiet traefik.service
 systemctl restart traefik.service
 # Traefik says that it has started before it has read the sites. Wait until it answers.
 perl -MIO::Socket::INET -e '$SIG{PIPE} = "IGNORE"; for (1 .. 100) { $s = IO::Socket::INET->new("127.0.0.1:80")
-    and print $s "GET / HTTP/1.0\r\n\r\n" and <$s> =~ / 301 / and exit; select undef, undef, undef, 0.1 }'
+    and print $s "GET / HTTP/1.0\r\n\r\n" and <$s> =~ / 301 / and exit; select undef, undef, undef, 0.1 }
+    die "Traefik does not answer on port 80. See why: journalctl --unit traefik\n"'
 systemctl --no-pager --lines 0 status traefik.service

@@ -1,12 +1,13 @@
 """The steps of deploy/certificate.md, typed from the page: a certificate is fetched, served, and renewed while a notebook is open."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
 
 from tests.harness.machines import engine, faults
 from tests.harness.machines.faults import SERVICE
-from tests.harness.manifest import NEWEST_ON
+from tests.harness.manifest import FURTHER_PROXIES, NEWEST_ON, VALUES
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import WHEREVER, the_first
 from tests.harness.site import certificate, following
@@ -16,6 +17,8 @@ from tests.harness.site.following import TABS
 
 PROXY_PAGE = "deploy/reverse-proxy.md"
 FETCH, PLACE, TRY, OLD = "fetch-the-certificate", "enter-the-certificate-s-path", "try-the-renewal", "if-browsers-get-the-old-certificate"
+# Of the pages of the further reverse proxies.
+LETS_ENCRYPT, AWAY, FOR_A_WEEK = "a-certificate-from-let-s-encrypt", "take-this-away-again", "openssl "
 pytestmark = pytest.mark.xdist_group("certificate")
 
 
@@ -55,6 +58,15 @@ def renewed(machine, before):
     return now, served
 
 
+def served(machine, serial):
+    """Wait until a certificate is in the file, and is what new connections get. A reload may end before."""
+
+    def seen():
+        assert certificate.serial(machine) == (serial, serial)
+
+    engine.wait(seen, timeout=10, every=0.5)
+
+
 def test_the_certificate_is_fetched_and_served_and_the_ladder_is_climbed(fetched):
     at_work, hub, _ = fetched
     assert not at_work.wrong, "\n\n".join(at_work.wrong)
@@ -69,12 +81,8 @@ def test_debians_timer_renews_it_under_an_open_notebook_and_new_connections_get_
     before, _ = certificate.serial(hub.machine)
     with faults.watching(hub) as told:
         now, _ = renewed(hub.machine, before)
-
-        def served_anew():
-            assert certificate.serial(hub.machine) == (now, now)
-
         # The old workers of a reload end when they have nothing more to do.
-        engine.wait(served_anew, timeout=10, every=0.5)
+        served(hub.machine, now)
     assert set(told["lived"].values()) == {True}, told
 
 
@@ -95,3 +103,26 @@ def test_without_the_hook_the_old_one_is_served_until_the_page_was_followed(fetc
     last, served = renewed(hub.machine, now)
     assert served == last, "the script of the page reloads from then on"
     prove(*at_work.proof(hub.suite, proxy))
+
+
+@pytest.mark.parametrize(("proxy", "suite"), [*zip(FURTHER_PROXIES, itertools.cycle(NEWEST_ON))])
+def test_a_further_reverse_proxy_serves_while_debians_timer_renews_its_certificate(site, prove, proxy, suite):
+    """By the commands of its own page, on a server that has no certificate before."""
+    page, pages = f"deploy/{proxy}.md", following.Pages.examples(site)
+    places = f"{VALUES['certificate']} {VALUES['key']} /var/www/html"
+    with certificate.hub(NEWEST_ON[suite], "bridge") as hub:
+        machine = hub.machine
+        machine.sh(f"rm -rf {places}; apt-get update", timeout=300)
+        at_work = following.Reader(machine, pages, TABS[proxy], answers=ANSWERS)
+        at_work.follow(page, [LETS_ENCRYPT], skip=lambda step: not step.command.startswith(FOR_A_WEEK))
+        at_work.follow(page, without=[LETS_ENCRYPT, AWAY])
+        at_work.follow(page, [LETS_ENCRYPT], skip=lambda step: step.command.startswith(FOR_A_WEEK))
+        assert not at_work.wrong, "\n\n".join(at_work.wrong)
+        before, _ = certificate.serial(machine)
+        served(machine, before)
+        certificate.trusted(machine)
+        with faults.watching(hub) as told:
+            now, _ = renewed(machine, before)
+            served(machine, now)
+    assert set(told["lived"].values()) == {True}, told
+    prove(*at_work.proof(suite, proxy))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.harness.manifest import NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VALUES
+from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import syntax
 from tests.harness.pairs import the_first
 
@@ -25,13 +25,12 @@ FILES = {
     SAVED_AS["systemd/jupyter.slice"]: "644 root",
     "/etc/systemd/system/jupyterhub.service.d/override.conf": "644 root",
     SAVED_AS["logins/jupyterhub-pam"]: "644 root",
-    SAVED_AS["nginx/jupyterhub.conf"]: "644 root",
-    SAVED_AS["apache/jupyterhub.conf"]: "644 root",
-    SAVED_AS["apache/jupyterhub-workers.conf"]: "644 root",
+    **{SAVED_AS[name]: "644 root" for folder in (*EVERY_PROXY, "beside") for name in PUBLISHED.folder(folder) if name in SAVED_AS},
+    **{f"/etc/{proxy}/sites/lab": "644 root" for proxy in ("caddy", "traefik")},
     "/etc/letsencrypt/archive/key.pem": "600 root",
     VALUES["certificate"]: "644 root",
     VALUES["key"]: "600 root",
-    **{f"/root/{name}/own.txt": "600 root" for name in ("jupyterhub", "kernel", "jigsaw", "systemd", "nginx", "apache", "check", "care")},
+    **{f"/root/{name}/own.txt": "600 root" for name in ("jupyterhub", "kernel", "jigsaw", "systemd", *EVERY_PROXY, "check", "care")},
 }
 DATABASE = f"""{PYTHON} -c '
 import sqlite3

@@ -169,7 +169,7 @@ def machine(request):
         yield hub
 
 
-SAVE, TWO = "save-the-files-and-include-them", "a-second-hub-on-the-same-host"
+SAVE, TWO, AWAY = "save-the-files-and-include-them", "a-second-hub-on-the-same-host", "take-this-away-again"
 
 
 @pytest.fixture(scope="module", params=PROXIES)
@@ -186,7 +186,7 @@ def followed(request, machine, site):
     try:
         at_work.follow(PAGE, [SAVE])
         hub.machine.put({place: existing_site.included(proxy)[1][place]})
-        at_work.follow(PAGE, without=[SAVE, TWO])
+        at_work.follow(PAGE, without=[SAVE, TWO, AWAY])
         yield at_work, hub, proxy
     finally:
         hub.machine.sh(f"systemctl stop {SERVICE[proxy]}")
@@ -203,6 +203,8 @@ def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     assert at_work.meet_all(PAGE, STATES, "reload-the-web-server")
     open_to_all = hub.machine.sh("find /var/log/nginx /var/log/apache2 -type f -readable 2>/dev/null", check=False, user="nobody").stdout
     assert not open_to_all, "anybody on the machine reads who was here"
+    pages = hub.on_server("pages", f"{ROOT}server-status", f"http://{VALUES['host']}/server-status", "http://127.0.0.1/server-status")
+    assert not [page for page in pages if "Server Status" in page]
     last = hub.check("--keep-server", "--megabytes", "1")[-1]
     assert last["ok"], tell(last)
     prove(typed(at_work, hub, proxy))
@@ -256,6 +258,16 @@ def test_with_the_same_name_for_both_units_a_server_at_one_hub_ends_that_at_the_
     with faults.watching(hub) as told:
         hub.check("--keep-server", "--until", "server_spawns", url=SECOND)
     assert not told["lived"]["variable"], told
+
+
+def test_without_the_hubs_files_the_site_is_as_it_was(followed, prove):
+    at_work, hub, proxy = followed
+    hub.machine.put({existing_site.LATER[proxy]: existing_site.site(proxy)})
+    at_work.follow(PAGE, [AWAY])
+    assert hub.machine.sh(f"find /etc/{SERVICE[proxy]} /var/log/{SERVICE[proxy]} -name '*jupyterhub*'").stdout == ""
+    answers = hub.on_server("redirected", ROOT, "", "jupyter/hub/login")
+    assert [status for status, _ in answers.values()] == [200, 200 if proxy == "nginx" else 404]
+    prove(typed(at_work, hub, proxy))
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

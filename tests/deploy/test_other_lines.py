@@ -95,7 +95,7 @@ def test_a_hub_that_is_away_is_told_at_once_and_one_that_ends_a_connection_by_th
 CHALLENGE = "/var/www/html/.well-known/acme-challenge/token"
 
 
-@pytest.mark.parametrize(("proxy", "port"), [("caddy", 0), ("haproxy", 402)])
+@pytest.mark.parametrize(("proxy", "port"), [("caddy", 0), ("haproxy", 402), ("traefik", 402)])
 def test_an_authority_finds_on_port_80_what_it_asked_for(behind, proxy, port):
     """In the folder of certbot's --webroot, or at the port at which certbot waits for it."""
     hub, front = behind(proxy, {CHALLENGE: "asked for"})
@@ -381,6 +381,19 @@ def test_nobody_else_opens_the_folder_with_the_copy_of_the_key(behind, proxy):
         said = machine.exec("ls", f"/run/{proxy}", user="nobody", check=False)
         assert "Permission denied" in said.stderr
         assert machine.sh(f"stat -c '%a %U' /run/{proxy}/site.*").stdout.split() == ["400", proxy] * 2
+
+
+@pytest.mark.parametrize("proxy", IN_MEMORY)
+def test_at_a_reload_root_follows_no_link_that_the_proxys_user_lays(behind, proxy):
+    """To folders of root's, in the place of the copies."""
+    _, front = behind(proxy)
+    lays = f"cd /run/{proxy}; rm site.*; for one in crt key; do ln -s /srv/$one site.$one; done"
+    with front as machine:
+        machine.sh("mkdir /srv/crt /srv/key")
+        machine.exec("sh", "-c", lays, user=proxy)
+        machine.sh(f"systemctl reload {FURTHER_PROXIES[proxy].service}", check=False)
+        assert machine.sh("find /srv/crt /srv/key -type f").stdout == ""
+        assert machine.sh(f"stat -c '%a %U %F' /run/{proxy}/site.*").stdout.splitlines() == [f"400 {proxy} regular file"] * 2
 
 
 # Rotation

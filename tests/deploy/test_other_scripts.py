@@ -193,6 +193,37 @@ def test_the_script_of_traefik_says_what_was_checked_and_what_systemd_says_and_l
     assert "traefik-check" not in said
 
 
+def test_the_check_of_traefik_says_why_it_cannot_begin(enabled):
+    machine = enabled("traefik")
+    with deployment.made(machine, "chmod 700 /opt/traefik", "chmod 755 /opt/traefik"):
+        done = machine.sh("sh /root/traefik/check.sh", check=False)
+    assert done.returncode
+    assert re.search("^env: .*/opt/traefik/bin/traefik.*: Permission denied\n", done.stderr), done.stderr
+
+
+# What systemd keeps from the service, and not from the script that checks the files.
+CLOSED = "/run/systemd/system/traefik.service.d/closed.conf"
+
+
+def test_the_script_of_traefik_fails_where_the_service_serves_nothing(enabled):
+    machine = enabled("traefik")
+    make = f"install -D /dev/stdin {CLOSED}; systemctl daemon-reload"
+    make = f"printf '[Service]\\nInaccessiblePaths=/etc/traefik/sites\\n' | {make}"
+    with deployment.made(machine, make, f"rm {CLOSED}; systemctl daemon-reload; systemctl restart traefik"):
+        done = machine.sh("sh /root/traefik/enable.sh", check=False)
+    assert "Traefik takes its files." in done.stdout
+    assert done.returncode
+    assert "Traefik does not answer on port 80" in done.stderr
+
+
+def test_the_script_of_caddy_follows_no_link_that_the_user_caddy_lays(enabled):
+    machine = enabled("caddy")
+    machine.sh("mkdir /srv/crt /srv/key")
+    machine.exec("sh", "-c", "cd /run/caddy; rm site.*; for one in crt key; do ln -s /srv/$one site.$one; done", user="caddy")
+    machine.sh("sh /root/caddy/enable.sh")
+    assert machine.sh("find /srv/crt /srv/key -type f").stdout == ""
+
+
 def test_the_folder_of_caddys_log_is_for_the_group_adm(enabled):
     assert enabled("caddy").sh("stat -c '%a %U %G' /var/log/caddy").stdout.split() == ["2750", "caddy", "adm"]
 

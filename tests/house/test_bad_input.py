@@ -163,14 +163,30 @@ def test_the_script_keeps_what_it_changes_of_every_site(machine):
     assert changed == f"Changed {CONF}; as it was: {KEPT}"
     assert "\n".join(["```text", changed, *rest, "```"]) in page
     assert about(KEPT) == before != about(CONF)
+    assert about(CONF)[0].split()[:3] == before[0].split()[:3]
     machine.until(OPEN_FILES.format(16384), timeout=5)
     machine.exec("cp", CONF, KEPT)
     assert again() == rest, "it says that it has changed what it has not"
-    # Where nginx does not accept what the script has changed, it says so once and is not told to read it.
-    machine.sh(f"sed -i /worker_rlimit_nofile/d {CONF}", {"/etc/nginx/modules-enabled/x.conf": "worker_rlimit_nofile 1024;"})
+    # What another file says of open files holds. A word in a comment says nothing.
+    own = "/etc/nginx/modules-enabled/x.conf"
+    machine.sh(f"sed -i /worker_rlimit_nofile/d {CONF}", {own: "worker_rlimit_nofile 20000;"})
+    again()
+    machine.until(OPEN_FILES.format(20000), timeout=5)
+    machine.sh(f"sed -i '1i # worker_rlimit_nofile 1024;' {CONF}; rm {own}")
+    again()
+    machine.until(OPEN_FILES.format(16384), timeout=5)
+    # Where nginx does not accept what the script would change, it says so once, and all is as it was. Only nginx sees that this # begins no
+    # comment.
+    machine.sh(
+        f"sed -i '/^worker_rlimit_nofile/d; s/ 8192;/ 768;/' {CONF}; rm {KEPT}", {own: "env COLOUR=a#b; worker_rlimit_nofile 20000;"}
+    )
+    before = about(CONF), machine.sh("find /etc/nginx").stdout
     with pytest.raises(deployment.Refused) as refused:
         deployment.enable(machine, "nginx")
     assert str(refused.value).count("is duplicate") == 1, refused.value
+    assert f"is duplicate in {own}:1\n" in str(refused.value)
+    assert HALF_DONE["nginx"][0] in str(refused.value)
+    assert (about(CONF), machine.sh("find /etc/nginx").stdout) == before
 
 
 DEFAULT, PAGES = "/etc/apache2/sites-available/000-default.conf", "/var/www/html"
@@ -269,6 +285,11 @@ def test_where_another_program_has_a_port_nothing_is_changed(machine, proxy):
         with pytest.raises(deployment.Refused, match="jupyterhub-workers does not exist"):
             deployment.enable(machine, proxy)
         machine.sh(f"mv /root/jupyterhub-workers.conf {workers}")
+        # Nor with a fault: Apache would not start again, for none of its sites.
+        machine.sh(f"sed -i s/ServerLimit/ServersLimit/ {workers}")
+        with pytest.raises(deployment.Refused, match="Invalid command 'ServersLimit'"):
+            deployment.enable(machine, proxy)
+        machine.sh(f"apachectl -t && sed -i s/ServersLimit/ServerLimit/ {workers}")
     # What another site has for this machine alone, or at another port, is in nobody's way.
     machine.sh("a2enmod --quiet ssl")
     for port, address in ((80, "127.0.0.1:80"), (443, "127.0.0.2:8443")):

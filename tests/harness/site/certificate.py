@@ -50,7 +50,7 @@ systemd-run --quiet --unit pebble --setenv PEBBLE_VA_NOSLEEP=1 --setenv PEBBLE_W
 
 
 @contextlib.contextmanager
-def hub(name: str) -> Iterator[deployment.Hub]:
+def hub(name: str, network: str = "none") -> Iterator[deployment.Hub]:
     """A booted hub of a kind in `HUBS`: with both web servers, neither of them running, with certbot, and an authority that it asks."""
     chain, key = deployment.certificate("127.0.0.1")
     files = {
@@ -62,7 +62,7 @@ def hub(name: str) -> Iterator[deployment.Hub]:
         # Debian's timer starts certbot without what a shell has told it.
         "/etc/systemd/system/certbot.service.d/tests.conf": "[Service]\nEnvironment=REQUESTS_CA_BUNDLE=/root/pebble/ca.pem\n",
     }
-    with deployment.hub(name, image=images.certified) as made:
+    with deployment.hub(name, network=network, image=images.certified) as made:
         made.machine.sh(f"{START}echo export REQUESTS_CA_BUNDLE=/root/pebble/ca.pem >>/root/.profile; systemctl daemon-reload", files)
         made.machine.until("bash -c '</dev/tcp/127.0.0.1/15000'")
         yield made
