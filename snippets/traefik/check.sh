@@ -8,7 +8,7 @@ refuse() {
     echo "Traefik does not take its files." >&2
     exit 1
 }
-# With env, because setpriv itself starts a program with root's rights, also one that is closed to others.
+# With env: setpriv itself could still start a program that is closed to that user.
 as_traefik="setpriv --reuid traefik --regid traefik --clear-groups env"
 # The copies would hide whether that user can read the files.
 $as_traefik grep -Rc '' /etc/traefik/traefik.yaml /etc/traefik/sites >/dev/null || refuse
