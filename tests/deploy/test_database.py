@@ -110,7 +110,7 @@ def test_each_row_is_moved_and_the_source_stays(moved):
     assert seen["sum"] == seen["sum_after"]
     assert seen["rows"].keys() == seen["after"].keys()
     assert {name: len(there) for name, there in seen["rows"].items()} == {name: len(there) for name, there in seen["after"].items()}
-    # Of the services, which the hub makes anew at each start, move.py alone compares what is in the rows.
+    # The hub writes the services of its configuration again at each start: move.py alone compares what is in their rows.
     assert {name for name, there in seen["rows"].items() if there != seen["after"][name]} <= {"services"}
     assert not [name for name in ("users", "api_tokens", "spawners", "roles", "user_role_map", "alembic_version") if not seen["rows"][name]]
 

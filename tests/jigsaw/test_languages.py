@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.harness.browsers import user_browser
 from tests.harness.browsers.blocks import begin, only, printing, saved
 from tests.harness.browsers.user_browser import APPLICATIONS
-from tests.harness.machines import deployment, images
+from tests.harness.machines import beside, deployment, images
 from tests.harness.machines.deployment import URL
 from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, VALUES
 from tests.harness.measuring import evidence, other_kernels
@@ -207,6 +207,14 @@ def test_the_kernel_does_what_the_table_says(desk, prove):
     only(editor)
     does["blocks"] = True
     prove(evidence.kernel(desk.hub, "lupa", release, "Lua", program, does, "lua"))
+
+
+def test_the_kernel_runs_no_program_of_the_notebooks_folder(desk):
+    machine = desk.hub.machine
+    beside.folder(machine, "/srv/shared", "lua_metakernel", "lupa")
+    machine.sh("ln -sfn /srv/shared /home/bob/shared")
+    [told] = deployment.on_server(machine, "kernel_actions", "beside", URL, "bob", "lua", "shared/n.ipynb", LUPA.steps["computes"])
+    assert (told["status"], beside.ran(machine, "bob")) == ("ok", set()), told
 
 
 def test_the_files_and_the_kernel_can_be_removed_and_brought_back(followed):
