@@ -70,6 +70,7 @@ fifth = ["trixie"]
 # In which files each further reverse proxy has tests that nobody has to write for it.
 TRIED_IN = {
     "test_accepted",
+    "test_certificate",
     "test_fast",
     "test_faults",
     "test_jigsaw",

@@ -270,8 +270,10 @@ def alone(tmp_path, monkeypatch):
         monkeypatch.setattr(witness, "look", look)
         return witness.main()
 
+    before = signal.getsignal(signal.SIGINT)
     yield command
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, before)
 
 
 def found(job, say):
@@ -292,6 +294,7 @@ def written():
 def test_a_run_that_is_interrupted_leaves_what_it_has_found(alone, capsys, monkeypatch, number):
     """GitHub sends the one, and 7.5 seconds later the other, where a job has taken too long."""
     signal.signal(signal.SIGTERM, lambda *_: pytest.fail("it would have ended without a word"))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     ended = threading.Event()
     monkeypatch.setattr(witness, "end_all", ended.set)
 

@@ -432,8 +432,9 @@ def main() -> int:
     def tell(line: str) -> None:
         print(line, flush=True)
 
-    # As Ctrl-C: GitHub sends both to what has taken too long.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # As Ctrl-C: GitHub sends both to what has taken too long. A shell has what it starts in the background ignore the first.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         todo = wanted(asked.only, asked.since)
         with engine.running(tell):
