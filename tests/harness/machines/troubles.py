@@ -9,6 +9,10 @@ from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, Files
 # The first command that a page has typed when a new certificate and its key are in place.
 COMPARES = "diff <(openssl x509 -noout -pubkey -in {certificate}) <(openssl pkey -pubout -in {key})".format_map(VALUES)
 RELOAD = {"nginx": "nginx -t && nginx -s reload", "apache": "apachectl -t && systemctl reload apache2"}
+# Apache reads its files some time after systemctl has come back, and ends if the next fault is in them by then.
+RESUMED = "grep -c 'resuming normal operations' /var/log/apache2/error.log"
+WAITS = f"for _ in $(seq 150); do [ $({RESUMED}) -gt $before ] && break; sleep 0.2; done"
+READ_ANEW = RELOAD | {"apache": f"before=$({RESUMED} || true); {RELOAD['apache']} && {WAITS}"}
 # What takes a hub's new configuration, or its unit's: it may not come up.
 RESTART = "systemctl daemon-reload; systemctl restart jupyterhub.service"
 
@@ -26,7 +30,7 @@ def make(machine: engine.Container, proxy: str, files: Files, script: str = "", 
         put |= dict(zip((VALUES["certificate"], VALUES["key"]), certificate, strict=True))
     account = f"usermod --login {WHOSE} {WHOSE.title()}; id {WHOSE} || useradd --create-home --groups jupyterhub {WHOSE}"
     again = RESTART if script or _of_the_hub(files) else ""
-    machine.sh(f"{account}; cd /root; {ONES}\n{again}\n{RELOAD[proxy]} || true", put | {SCRIPT: script}, check=False)
+    machine.sh(f"{account}; cd /root; {ONES}\n{again}\n{READ_ANEW[proxy]} || true", put | {SCRIPT: script}, check=False)
 
 
 def mend(machine: engine.Container, files: Files, script: str = "", certificate: bool = False) -> None:
@@ -42,7 +46,8 @@ def settle(machine: engine.Container, proxy: str, files: Files, script: str = ""
     """Have the hub and the reverse proxy read what is there now; `script` made the fault."""
     service, again = SERVICE[proxy], RESTART if script or _of_the_hub(files) else ""
     machine.sh(
-        f"{again}\nsystemctl is-active {service} || systemctl start {service}\n{RELOAD[proxy]}", {SAVED_AS[CONFIG]: PUBLISHED.read(CONFIG)}
+        f"{again}\nsystemctl is-active {service} || systemctl start {service}\n{READ_ANEW[proxy]}",
+        {SAVED_AS[CONFIG]: PUBLISHED.read(CONFIG)},
     )
 
 
