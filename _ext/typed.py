@@ -39,8 +39,10 @@ def number(app, suite):
 
 def say(app, doctree):
     """At the end of a page that has commands: how many of them were typed, where, and when."""
+    if not app.env.docname.startswith(PAGES):
+        return
     source = Path(app.env.doc2path(app.env.docname)).read_text("utf-8")
-    if not app.env.docname.startswith(PAGES) or not (of_the_page := [name for block in keys(source) for name in block]):
+    if not (of_the_page := [name for block in keys(source) for name in block]):
         return
     # This page is read again when what counts has changed.
     app.env.note_dependency("snippets/manifest.toml")

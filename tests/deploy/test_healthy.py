@@ -120,7 +120,7 @@ def back(hub, said, site):
             commands = [step.command for step in steps if getattr(step, "section", "") == "set-it-up-again"]
             enable = next(command for command in commands if command == "cd /root/systemd && sh enable.sh")
             begun = f"date +@%s.%6N >{deployment.SINCE}; {enable}"
-            machine.sh(f"{begun} && until {deployment.IS_UP}; do sleep 0.2; done", timeout=90)
+            machine.sh(f"{begun} && {deployment.COMES_UP}", timeout=90)
 
         again = following.Reader(machine, pages, TABS[proxy], before={f"systemctl enable --now {TIMERS}": programs})
         again.follow(NAME, ["restore-a-copy-on-an-empty-machine"])

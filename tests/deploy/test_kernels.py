@@ -135,21 +135,20 @@ def test_the_guides_own_kernel_asks_completes_helps_and_shows_errors(hubs):
 def shared(hubs):
     """A hub on which bob's home has a link to a folder of mallory's."""
     hub = hubs(NEWEST)
-    beside.folder(hub.machine, "/srv/shared", KERNEL)
-    hub.machine.sh("ln -sfn /srv/shared /home/bob/shared")
+    beside.shared(hub.machine, KERNEL)
     return hub
 
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
 @pytest.mark.parametrize("kernel", [KERNEL, "python3"])
 def test_a_kernel_starts_without_a_file_of_the_notebooks_folder_and_its_cells_import_from_there(shared, kernel):
-    act = (shared.machine, "kernel_actions", "beside", deployment.BEHIND, "bob", kernel, "shared/n.ipynb")
+    act = (shared.machine, "kernel_actions", "beside", deployment.BEHIND, "bob", kernel, beside.NOTEBOOK)
     # A kernel whose program is another's does not answer.
     with contextlib.suppress(RuntimeError):
         deployment.on_server(*act)
     assert beside.ran(shared.machine, "bob") == set()
     [told] = deployment.on_server(*act, "import helper, os; print(helper.answer, os.getcwd())")
-    assert told["said"].split() == ["42", "/srv/shared"], told
+    assert told["said"].split() == ["42", beside.FOLDER], told
     assert beside.ran(shared.machine, "bob") == set()
 
 
@@ -157,7 +156,9 @@ def test_a_kernel_starts_without_a_file_of_the_notebooks_folder_and_its_cells_im
 def test_a_kernel_that_a_user_starts_outside_the_hub_leaves_the_kernel_of_the_folder_alone(shared):
     """By -P in its kernelspec. MetaKernel's settings it does read there: no server of the hub has started it."""
     for option, runs in (("", True), ("-P", False)):
-        shared.machine.sh(f"cd /srv/shared; HOME=/home/bob timeout 20 {BIN}/python {option} -m {KERNEL} --version", user="bob", check=False)
+        shared.machine.sh(
+            f"cd {beside.FOLDER}; HOME=/home/bob timeout 20 {BIN}/python {option} -m {KERNEL} --version", user="bob", check=False
+        )
         assert (f"{KERNEL}.py" in beside.ran(shared.machine, "bob")) is runs
     spec = json.loads(shared.machine.read(f"{SPEC}/kernel.json"))
     assert spec["argv"][1:3] == ["-P", "-m"]
@@ -170,5 +171,5 @@ def test_a_kernel_of_a_python_without_jupyters_packages_starts_too(shared):
     start = shlex.quote(re.search(r'(?s)START = """(.*?)"""', text)[1])
     with pytest.raises(RuntimeError, match="No module named 'traitlets'"):
         shared.machine.exec("/usr/bin/python3", "-S", "-c", "import traitlets")
-    said = shared.machine.sh(f"cd /srv/shared; /usr/bin/python3 -S -c {start} base64 -t", check=False)
+    said = shared.machine.sh(f"cd {beside.FOLDER}; /usr/bin/python3 -S -c {start} base64 -t", check=False)
     assert said.stdout.startswith("b'Aladdin:open sesame'"), said.stderr

@@ -63,12 +63,11 @@ def test_a_kernel_does_what_the_page_says(desk, prove, name):
 def test_a_kernel_starts_without_a_program_of_the_notebooks_folder(desk, name):
     """A classmate's, in a folder that several share."""
     module = KERNELS[name].package.replace("-", "_")
-    beside.folder(desk.hub.machine, "/srv/shared", module)
-    desk.hub.machine.sh("ln -sfn /srv/shared /home/bob/shared")
+    beside.shared(desk.hub.machine, module)
     with contextlib.suppress(RuntimeError):
-        act(desk, "beside", name, "shared/n.ipynb")
+        act(desk, "beside", name, beside.NOTEBOOK)
     assert beside.ran(desk.hub.machine, "bob") == set()
-    [told] = act(desk, "beside", name, "shared/n.ipynb", KERNELS[name].steps["computes"])
+    [told] = act(desk, "beside", name, beside.NOTEBOOK, KERNELS[name].steps["computes"])
     assert told["status"] == "ok", told
 
 
@@ -159,9 +158,8 @@ def test_each_command_of_the_page_prints_what_it_says(desk, site, prove):
     assert ["42" in one[0]["said"] for one in (old, new)] == [True, True]
     assert ("/opt/octave-old" in old[1]["said"], "/opt/jupyterhub" in new[1]["said"]) == (True, True)
     # It, too, runs no file of a folder in which others write.
-    beside.folder(desk.hub.machine, "/srv/shared", "octave_kernel")
-    desk.hub.machine.sh("ln -sfn /srv/shared /home/bob/shared")
-    [told] = act(desk, "beside", "octave-old", "shared/n.ipynb", "6*7")
+    beside.shared(desk.hub.machine, "octave_kernel")
+    [told] = act(desk, "beside", "octave-old", beside.NOTEBOOK, "6*7")
     assert ("42" in told["said"], beside.ran(desk.hub.machine, "bob")) == (True, set())
     prove(*reader.proof(HUBS[-1].split()[-1], "nginx"))
 

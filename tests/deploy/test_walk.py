@@ -172,7 +172,7 @@ ENVIRONMENT, KERNEL = VALUES["environment"], f"{VALUES['environment']}/share/jup
 UNIT, CONFIG = "/etc/systemd/system/jupyterhub.service", "/etc/jupyterhub/jupyterhub_config.py"
 RESTART = "systemctl daemon-reload; systemctl restart jupyterhub.service"
 # A hub that is stopped before it is up leaves its proxy behind.
-UP = f"until {deployment.IS_UP}; do sleep 0.3; done"
+UP = deployment.COMES_UP
 
 
 def away(path, **more):

@@ -211,9 +211,8 @@ def test_the_kernel_does_what_the_table_says(desk, prove):
 
 def test_the_kernel_runs_no_program_of_the_notebooks_folder(desk):
     machine = desk.hub.machine
-    beside.folder(machine, "/srv/shared", "lua_metakernel", "lupa")
-    machine.sh("ln -sfn /srv/shared /home/bob/shared")
-    [told] = deployment.on_server(machine, "kernel_actions", "beside", URL, "bob", "lua", "shared/n.ipynb", LUPA.steps["computes"])
+    beside.shared(machine, "lua_metakernel", "lupa")
+    [told] = deployment.on_server(machine, "kernel_actions", "beside", URL, "bob", "lua", beside.NOTEBOOK, LUPA.steps["computes"])
     assert (told["status"], beside.ran(machine, "bob")) == ("ok", set()), told
 
 

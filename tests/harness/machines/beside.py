@@ -21,13 +21,16 @@ OTHERS = {
 SETTINGS = ("ipython_config", "ipython_kernel_config", "metakernel_config", "jupyter_config")
 
 
-def folder(machine: engine.Container, path: str, *modules: str) -> str:
-    """Put such a folder on a machine, with some more modules; a notebook in it."""
+# Where the folder is, which is mallory's, and what bob opens there.
+FOLDER, NOTEBOOK = "/srv/shared", "shared/n.ipynb"
+
+
+def shared(machine: engine.Container, *modules: str) -> None:
+    """Put such a folder on a machine, with some more modules, and a link to it into bob's home."""
     names = {*MODULES, *SETTINGS, *modules}
-    files = {f"{path}/{name}.py": PROGRAM for name in names} | {f"{path}/{name}": text for name, text in OTHERS.items()}
-    machine.put(files | {f"{path}/helper.py": "answer = 42\n"})
-    machine.sh(f"chown -R mallory: {path}; chmod -R a+rX {path}")
-    return f"{path}/n.ipynb"
+    files = {f"{FOLDER}/{name}.py": PROGRAM for name in names} | {f"{FOLDER}/{name}": text for name, text in OTHERS.items()}
+    machine.put(files | {f"{FOLDER}/helper.py": "answer = 42\n"})
+    machine.sh(f"chown -R mallory: {FOLDER}; chmod -R a+rX {FOLDER}; ln -sfn {FOLDER} /home/bob/shared")
 
 
 def ran(machine: engine.Container, user: str) -> set[str]:

@@ -66,6 +66,8 @@ class Refused(Exception):
 UP, UNIT = "JupyterHub is now running", "systemd/jupyterhub.service"
 # Whether the hub that systemd has started last is up.
 IS_UP = f"journalctl --quiet _SYSTEMD_INVOCATION_ID=$(systemctl show --property InvocationID --value jupyterhub) --grep '{UP}'"
+# Waits until it is.
+COMES_UP = f"until {IS_UP}; do sleep 0.5; done"
 # When the hub was last asked to start; what it and users' servers have said since.
 SINCE = "/run/hub-asked-to-start"
 SAID = f"journalctl --namespace '*' --no-pager --output cat --since $(cat {SINCE}) --unit jupyterhub --unit 'jupyter-*'"

@@ -11,7 +11,7 @@ COMPARES = "diff <(openssl x509 -noout -pubkey -in {certificate}) <(openssl pkey
 RELOAD = {"nginx": "nginx -t && nginx -s reload", "apache": "apachectl -t && systemctl reload apache2"}
 # Apache reads its files some time after systemctl has come back, and ends if the next fault is in them by then.
 RESUMED = "grep -c 'resuming normal operations' /var/log/apache2/error.log"
-WAITS = f"for _ in $(seq 150); do [ $({RESUMED}) -gt $before ] && break; sleep 0.2; done"
+WAITS = f"for _ in $(seq 150); do [ $({RESUMED}) -gt $before ] && break; sleep 0.2; done; [ $({RESUMED}) -gt $before ]"
 READ_ANEW = RELOAD | {"apache": f"before=$({RESUMED} || true); {RELOAD['apache']} && {WAITS}"}
 # What takes a hub's new configuration, or its unit's: it may not come up.
 RESTART = "systemctl daemon-reload; systemctl restart jupyterhub.service"

@@ -7,10 +7,11 @@ from tests.harness.site.following import State, open_to_others
 
 PAGE = "deploy/apache-sign-on.md"
 SECRETS = "/etc/jupyterhub/sign-on-secrets"
-UP = f"until {deployment.IS_UP}; do sleep 0.5; done"
 STATES = {
     "If you see SIGN_ON_COOKIES last": State(f"sed -i.kept /CLIENT/d {SECRETS}", f"mv {SECRETS}.kept {SECRETS}", cured=True),
-    "If you see Connection refused": State("systemctl stop jupyterhub.service", f"systemctl start jupyterhub.service; {UP}", cured=True),
+    "If you see Connection refused": State(
+        "systemctl stop jupyterhub.service", f"systemctl start jupyterhub.service; {deployment.COMES_UP}", cured=True
+    ),
     "If you see Invalid command": State("a2dismod --quiet auth_openidc", "a2enmod --quiet auth_openidc", cured=True),
     "If you see can be read by others": open_to_others(SECRETS),
 }

@@ -14,7 +14,7 @@ NIGHTLY = SAVED_AS["database/backup.conf"]
 CREATE = "runuser --login postgres --command='createdb --owner=root --encoding=UTF8 --template=template0 {}'"
 DROP = "runuser --login postgres --command='dropdb {}'"
 RENAME = "runuser --login postgres --command=\"psql --command='ALTER DATABASE {} RENAME TO {}'\""
-STOP, START = "systemctl stop jupyterhub", f"systemctl start jupyterhub; until {deployment.IS_UP}; do sleep 0.5; done"
+STOP, START = "systemctl stop jupyterhub", f"systemctl start jupyterhub; {deployment.COMES_UP}"
 ROLE = "runuser --login postgres --command=\"psql --command='ALTER ROLE {} RENAME TO {}'\""
 STATES = {
     'If you see role "root" does not exist': State(

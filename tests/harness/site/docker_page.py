@@ -14,7 +14,7 @@ CREATE = (
 )
 # The hub says why it cannot listen; on a busy machine that takes its time.
 LOST = "until journalctl --quiet --unit jupyterhub --lines 40 --grep 'Cannot assign requested address'; do sleep 0.5; done"
-UP = f"systemctl start jupyterhub; until {deployment.IS_UP}; do sleep 0.5; done"
+UP = f"systemctl start jupyterhub; {deployment.COMES_UP}"
 STATES = {
     "If you see inactive": State("systemctl stop docker.socket docker.service", RESTART, typed=["systemctl is-active docker.service"]),
     "If you see false": State(

@@ -6,7 +6,7 @@ from tests.harness.machines import deployment
 from tests.harness.site.following import State
 
 PAGE = "deploy/second-factor.md"
-START = f"systemctl start jupyterhub.service; until {deployment.IS_UP}; do sleep 0.5; done"
+START = f"systemctl start jupyterhub.service; {deployment.COMES_UP}"
 STATES = {
     "If you see command not found": State(
         "mv /usr/bin/google-authenticator /root/kept-program", "mv /root/kept-program /usr/bin/google-authenticator"

@@ -12,7 +12,7 @@ NGINX, APACHE = "/etc/nginx/conf.d/jupyterhub.conf", "/etc/apache2/sites-availab
 # Where a test puts a certificate that is for the hub's name alone.
 NARROW = "/root/narrow.crt"
 # The hub's own proxy ends with it, and comes with it.
-STOP, START = "systemctl stop jupyterhub.service", f"systemctl start jupyterhub.service; until {deployment.IS_UP}; do sleep 0.5; done"
+STOP, START = "systemctl stop jupyterhub.service", f"systemctl start jupyterhub.service; {deployment.COMES_UP}"
 KEPT = f"cp {CERTIFICATE} /root/kept.crt; cp {VALUES['key']} /root/kept.key"
 BACK = f"cp /root/kept.crt {CERTIFICATE}; cp /root/kept.key {VALUES['key']}"
 RELOAD = "if pidof nginx >/dev/null; then nginx -s reload; else apachectl graceful; fi; sleep 2"

@@ -15,6 +15,7 @@ What a page says of a command's output is compared by a small closed set of rule
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -134,12 +135,17 @@ class _Page:
     def __init__(self, name: str, page: Tag, tab: str):
         self.name, self.tab = name, tab
         self.main = page.select_one("article") or page
-        source = (ROOT / name).read_text("utf-8")
+        self.source = (ROOT / name).read_text("utf-8")
         # Each block of the page stands in its source, in the same order.
-        self.fences = [source.count("\n", 0, match.end()) for match in FENCE.finditer(source)]
+        self.fences = [self.source.count("\n", 0, match.end()) for match in FENCE.finditer(self.source)]
         self.consoles = self.main.select(".highlight-console")
         if len(self.fences) != len(self.consoles):
             raise Unclear(f"{name}: {len(self.fences)} console blocks in its source, {len(self.consoles)} on the page")
+
+    @functools.cached_property
+    def keys(self) -> list[list[str]]:
+        """By console block, the names of its commands in the evidence."""
+        return keys(self.source)
 
     def steps(self) -> Iterator[Save | Type | Mend | Instead]:
         made: list[Type] = []
@@ -207,7 +213,7 @@ class _Page:
         at = self.fences[number] + 1
         try:
             made = commands(block.pre.get_text())
-            names = keys((ROOT / self.name).read_text("utf-8"))[number]
+            names = self.keys[number]
         except ValueError as error:
             raise Unclear(f"{self.name}:{at}: {error}") from None
         # A reader's own values are on the page, and not in its source.
