@@ -115,6 +115,20 @@ def test_reverse_proxies_take_turns_and_are_made_once(server):
     assert met[0] == met[-1]
 
 
+# A kernel's answers
+
+
+def test_behind_a_configuration_that_refuses_some_addresses_answers_are_measured_too(monkeypatch):
+    """The original guide's Apache refuses a WebSocket whose address holds a question mark. The check ends there; the bench goes on."""
+    monkeypatch.setattr(bench, "NEAR", "0:1:1:1")
+    monkeypatch.setattr(bench, "FAR_AWAY", ["40:1:1:1"])
+    with bench._bench() as server:
+        seen = bench.replies(server, WAYS["Apache, original guide"])
+    assert sorted(seen) == ["0", "40"]
+    assert all(all(found[what] for what in ("answers", "echoes", "outputs")) for found in seen.values()), seen
+    assert min(min(seen["40"]["answers"])) >= 40
+
+
 # Open notebooks
 
 
