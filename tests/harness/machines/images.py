@@ -335,7 +335,13 @@ def validator() -> Image:
 @cache
 def own_kernel() -> Image:
     """The newest hub's machine with a Linux kernel of its own; its base is another of these images."""
-    return Image("own-kernel", hub(NEWEST).tag, "own-kernel.Containerfile")
+    return Image("own-kernel", hub(NEWEST).tag, "own-kernel.Containerfile", {"PACKAGES": "quota"})
+
+
+@cache
+def slurm_own_kernel(name: str) -> Image:
+    """A machine of a kind in `HUBS` with a Linux kernel of its own, which is Slurm's controller and its node; its base is another image."""
+    return Image(_beside("slurm-own-kernel", name), slurm_node(name).tag, "own-kernel.Containerfile", {"PACKAGES": "slurmctld slurm-client"})
 
 
 @cache

@@ -56,13 +56,16 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(megabytes: int) -> Iterator[Machine]:
-    """A hub's machine that is switched off, for the length of a `with` block; its disk, /dev/ubda, is of ext4 and empty."""
-    image = images.own_kernel()
+def machine(megabytes: int, name: str = NEWEST, image: images.Image | None = None) -> Iterator[Machine]:
+    """A hub's machine that is switched off, for the length of a `with` block; its disk, /dev/ubda, is of ext4 and empty.
+
+    `name` is its kind in `HUBS`, and `image` another one than the hub's.
+    """
+    image = image or images.own_kernel()
     images.prepare(wanted=[image])
     with engine.run(image.tag, options=(*NEEDS, *deployment.NAMED)) as container:
         container.sh(f"truncate --size {megabytes}M {DISK} && mkfs.ext4 -q {DISK}")
-        yield Machine(deployment.prepare(container, NEWEST, PUBLISHED))
+        yield Machine(deployment.prepare(container, name, PUBLISHED))
 
 
 def climb(user: str, *options: str) -> str:
