@@ -26,7 +26,7 @@ if sites | grep -qiF '"hub.example.com"'; then
 fi
 # "auto_https off" is for every site. One without a line "tls" has no certificate then. One without
 # an address http:// has nothing on port 80, and its visitors are sent to the hub.
-lacking=$(sites | /opt/caddy/bin/python -c '
+lacking=$(sites | /opt/caddy/bin/python -I -c '
 import json, sys
 servers = json.loads(sys.stdin.read() or "{}").get("apps", {}).get("http", {}).get("servers", {}).values()
 def names(port): return {name for server in servers if server["listen"][0].endswith(port)

@@ -114,6 +114,17 @@ def test_caddy_that_runs_goes_on_while_something_is_missing(enabled, what):
     refused(enabled("caddy"), "caddy", MISSING[what])
 
 
+# In the folder where somebody starts the script, a file by which it can be seen that root has read it.
+READ = "open('/root/read', 'w')"
+
+
+def test_the_script_of_caddy_runs_nothing_that_lies_where_it_is_started(enabled):
+    machine = enabled("caddy")
+    done = machine.sh("cd /srv/bait; sh /root/caddy/enable.sh", {"/srv/bait/json.py": READ}, check=False)
+    assert machine.sh("ls /root/read", check=False).stdout == ""
+    assert not done.returncode, done.stderr
+
+
 def test_somebodys_changes_to_haproxys_own_file_are_told_and_stay(enabled):
     machine = enabled("haproxy")
     words = "Somebody has changed /etc/haproxy/haproxy.cfg. It stays as it is"
