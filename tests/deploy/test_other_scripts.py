@@ -114,6 +114,22 @@ def test_caddy_that_runs_goes_on_while_something_is_missing(enabled, what):
     refused(enabled("caddy"), "caddy", MISSING[what])
 
 
+# Sites that use a part of the hub's own file, and the beginning of what is said of them.
+LAB = "/etc/caddy/sites/lab.caddyfile"
+PARTS = {
+    "no line tls": ("lab.example.com", "These sites need a line tls and a block for http://: lab.example.com."),
+    "the hub's name": ("http://hub.example.com", f"Another site has the name hub.example.com already: {LAB}."),
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_a_site_of_caddys_that_uses_a_part_of_the_hubs_file_is_looked_at_like_any_other(enabled, what):
+    name, words = PARTS[what]
+    make = f"install -d /etc/caddy/sites; printf '{name} {{\n\timport log\n}}\n' >{LAB}"
+    _, before, after = refused(enabled("caddy"), "caddy", {"make": make, "undo": f"rm {LAB}", "seen": [words]})
+    assert after == before
+
+
 # In the folder where somebody starts the script, a file by which it can be seen that root has read it.
 READ = "open('/root/read', 'w')"
 
