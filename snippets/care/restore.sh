@@ -21,8 +21,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 tar --extract --file "$copy" --directory "$work" hub 2>/dev/null || stop "$copy is no copy that backup.sh has made."
 # What each file system gets has to have room there. tar says at which block of 512 bytes a file
-# begins in the copy. On a disk, a file takes whole blocks of 4096 bytes.
-tar --list --block-number --file "$copy" | awk -F '[ :/]+' '
+# begins in the copy, here always in English. On a disk, a file takes whole blocks of 4096 bytes.
+LC_ALL=C tar --list --block-number --file "$copy" | awk -F '[ :/]+' '
     folder ~ /[a-z]/ { need[folder] += int(($2 - at + 7) / 8) * 4096 }
     { at = $2; folder = $3 == "hub" ? "var" : $3 }
     END { for (folder in need) printf "%.0f %s\n", need[folder], folder }' >"$work/need"

@@ -1,6 +1,7 @@
 """backup.sh and restore.sh of deploy/look-after.md: what a backup contains, when they refuse, and what they never touch."""
 
 import re
+import struct
 
 import pytest
 
@@ -379,16 +380,43 @@ def test_where_a_restore_cannot_end_well_it_does_not_begin(machine, name):
     assert machine.sh(f"ls -A /home /srv {VALUES['key']}", check=False).stdout.split() == ["/home:", "/srv:"]
 
 
+# By language, the words of tar's own translation for where a file begins in a copy, and where the last one ends.
+WORDS = {
+    "ko": {"block %s: ": "%s 블록: ", "block %s: ** Block of NULs **\n": "%s 블록: ** 널 블록 **\n"},
+    "zh_CN": {"block %s: ": "块 %s\uff1a", "block %s: ** Block of NULs **\n": "块 %s\uff1a** 空块 **\n"},
+}
+
+
+def catalogue(words):
+    """A translation as programs read it."""
+    pairs = sorted(({"": "Content-Type: text/plain; charset=UTF-8\n"} | words).items())
+    tables, texts, at = b"", b"", 28 + 16 * len(pairs)
+    for column in (0, 1):
+        for pair in pairs:
+            text = pair[column].encode()
+            tables += struct.pack("<2I", len(text), at + len(texts))
+            texts += text + b"\0"
+    return struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0) + tables + texts
+
+
 def test_each_file_system_has_room_for_what_it_gets_or_the_restore_does_not_begin(machine):
-    """Homes on a small disk of their own, on a machine whose other disk has room, and which has no /srv."""
+    """Homes on a small disk of their own, on a machine whose other disk has room, and which has no /srv; in any language of root's."""
     machine.sh("head -c 3M /dev/urandom >~alice/large")
     copy = moved(machine)
     machine.sh("rmdir /home /srv; mkdir -p /dev/shm/home; ln -s /dev/shm/home /home")
     before = lines(machine)
     try:
         machine.sh("head -c $(($(df --output=avail --block-size=1 /dev/shm | tail -n 1) - 1000000)) /dev/zero >/dev/shm/full")
-        done = restore(machine, copy)
-        assert refused(done, "restore.sh", "The files for /dev/shm need 3", " bytes, and ")
+        for language, words in {"C": {}, **WORDS}.items():
+            spoken = f"/usr/lib/locale/{language}.utf8"
+            machine.sh(
+                f"[ -e {spoken} ] || cp -r /usr/lib/locale/C.utf8 {spoken}",
+                {f"/usr/share/locale/{language}/LC_MESSAGES/tar.mo": catalogue(words)},
+            )
+            told = f"LANG={language}.UTF-8 tar --list --block-number --file {copy} | head -n 1"
+            assert machine.sh(told).stdout.startswith(words.get("block %s: ", "block %s: ") % "0")
+            done = restore(machine, copy, before=f"export LANG={language}.UTF-8")
+            assert refused(done, "restore.sh", "The files for /dev/shm need 3", " bytes, and ")
         assert lines(machine) == before
         assert machine.sh("ls -A /home/").stdout == ""
         machine.sh("rm /dev/shm/full")
