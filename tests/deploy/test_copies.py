@@ -320,6 +320,8 @@ FAILS = {
     "a disk that is full": ("tar", '*--skip-old-files*) /usr/bin/tar "$@"; : >/home/alice/first.ipynb; exit 2'),
     "somebody who ends it": ("tar", '*--skip-old-files*) /usr/bin/tar "$@"; kill -TERM $PPID; exit'),
     "accounts that cannot be added": ("awk", "*here*) exit 2"),
+    "passwords that cannot be added": ("awk", "*here*/etc/shadow*) exit 2"),
+    "passwords that are added by half": ("cat", '*/shadow.new) [ $# -gt 1 ] || { head -c 9 "$1"; exit 1; }'),
 }
 
 
@@ -329,17 +331,30 @@ def test_a_restore_that_is_not_whole_takes_back_what_it_did_and_can_begin_again(
     files, copy, (program, does) = about(machine), moved(machine), FAILS[fails]
     machine.put({f"/root/standins/{program}": f'#!/bin/sh\ncase "$*" in {does} ;; esac\nexec /usr/bin/{program} "$@"\n'})
     machine.sh(f"touch /srv/own.txt; ln -s nowhere {VALUES['certificate']}")
-    before = lines(machine)
+    owned = "stat --format '%a %u %g %i %n' /etc/passwd /etc/shadow /etc/group /etc/gshadow"
+    before, whose = lines(machine), machine.sh(owned).stdout
     done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
+    assert lines(machine) == before
+    assert machine.sh(owned).stdout == whose
     assert refused(done, "restore.sh", "Those that were are taken away again.")
     assert "in their places" not in done.stdout
-    assert lines(machine) == before
     places = f"/home /srv {STATE} /etc/letsencrypt {VALUES['key']} /tmp/tmp.*"
     assert machine.sh(f"ls -A {places}", check=False).stdout.split() == ["/home:", "/srv:", "own.txt"]
     assert machine.sh(f"readlink {VALUES['certificate']}; rm {VALUES['certificate']}").stdout == "nowhere\n"
     done = restore(machine, copy)
     assert (done.returncode, done.stderr) == (0, "")
     assert about(machine) == files
+
+
+def test_what_somebody_else_adds_to_the_accounts_meanwhile_stays_when_a_restore_takes_back(machine):
+    copy = moved(machine)
+    other = "echo other:x:5000: >>/etc/group"
+    machine.put({"/root/standins/awk": f'#!/bin/sh\ncase "$*" in *here*/etc/shadow*) {other}; exit 2 ;; esac\nexec /usr/bin/awk "$@"\n'})
+    before = lines(machine)
+    assert refused(restore(machine, copy, before="export PATH=/root/standins:$PATH"), "restore.sh", "taken away again.")
+    after = lines(machine)
+    assert "other:x:5000:\n" in after.pop("group")
+    assert after.items() <= before.items()
 
 
 @pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
