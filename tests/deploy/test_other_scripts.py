@@ -177,6 +177,19 @@ def test_the_script_puts_a_site_to_work_and_does_so_again(proxy):
         assert machine.sh(f"systemctl is-enabled {row.service}").stdout.strip() == "enabled"
 
 
+# Files that only root can read: what Traefik would take of them, and one that it does not take, whatever is in it.
+CLOSED_FILES = {"lab.yaml": "", "lab.yml": "", "lab.toml": "", "jupyterhub.yaml.bak": "[no site"}
+
+
+@pytest.mark.parametrize("name", CLOSED_FILES)
+def test_a_closed_file_stops_the_check_of_traefik_only_if_traefik_takes_it(enabled, name):
+    machine, file = enabled("traefik"), f"/etc/traefik/sites/{name}"
+    with deployment.made(machine, f"install -m 600 /dev/null {file}; printf '{CLOSED_FILES[name]}' >{file}", f"rm {file}"):
+        done = machine.sh("sh /root/traefik/check.sh", check=False)
+    assert (f"{file}: Permission denied" in done.stderr) == (not CLOSED_FILES[name])
+    assert bool(done.returncode) == (not CLOSED_FILES[name]), done.stderr
+
+
 def test_the_check_of_traefik_does_nothing_without_a_folder_of_its_own(enabled):
     """As when /run is full. What follows would be done in the root's folder."""
     with_full = "mkdir /root/full; ln -s /bin/false /root/full/mktemp; PATH=/root/full:$PATH sh /root/traefik/check.sh 2>&1"
