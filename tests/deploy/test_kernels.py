@@ -1,9 +1,12 @@
 """Who sees a kernel, depending on how it was installed: the table of the install page, and the page on kernel discovery."""
 
+import ast
 import contextlib
 import json
+import os
 import re
 import shlex
+from types import SimpleNamespace
 
 import pytest
 
@@ -150,6 +153,35 @@ def test_a_kernel_starts_without_a_file_of_the_notebooks_folder_and_its_cells_im
     [told] = deployment.on_server(*act, "import helper, os; print(helper.answer, os.getcwd())")
     assert told["said"].split() == ["42", beside.FOLDER], told
     assert beside.ran(shared.machine, "bob") == set()
+
+
+# Commands of kernelspecs: of a Python's module, in whose place the start stands, and all others, which stay as they are.
+COMMANDS = {
+    "a module": ("/x/python3 -m kernel -f file", "/x/python3 -c START kernel -f file"),
+    "an option before": ("/x/python3 -P -m kernel -m other", "/x/python3 -P -c START kernel -m other"),
+    "a script": ("/x/python3 /x/kernel.py -m other", "/x/python3 /x/kernel.py -m other"),
+    "a script alone": ("/x/python3 /x/kernel.py", "/x/python3 /x/kernel.py"),
+    "another program": ("/x/R -m kernel", "/x/R -m kernel"),
+    "none": ("", ""),
+}
+
+
+@pytest.mark.parametrize("what", COMMANDS)
+def test_of_all_commands_of_kernelspecs_the_server_changes_those_of_a_pythons_modules(what):
+    """The published class alone, on a class that stands in for Jupyter Server's."""
+    written, started = (command.split() for command in COMMANDS[what])
+
+    class Manager:
+        def pre_start_kernel(self, kernel_name, kwargs):
+            return SimpleNamespace(kernel_spec=SimpleNamespace(argv=written)), kernel_name, "1"
+
+    name = "BusyKernelManager"
+    parts = ast.parse(PUBLISHED.read("jupyter/jupyter_server_config.py")).body
+    known = {"AsyncMappingKernelManager": Manager, "START": "START", "os": os}
+    exec(compile(ast.Module([part for part in parts if getattr(part, "name", "") == name], []), name, "exec"), known)
+    manager, *names = known[name]().pre_start_kernel("kernel", {})
+    assert names == ["kernel", "1"]
+    assert manager.kernel_spec.argv == started
 
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
