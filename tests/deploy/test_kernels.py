@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.harness.machines import beside, deployment
-from tests.harness.manifest import HUBS, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import HUBS, PUBLISHED, ROOT, VALUES, VERSIONS
 from tests.harness.measuring import syntax
 
 BIN = f"{VALUES['environment']}/bin"
@@ -194,6 +194,19 @@ def test_a_kernel_that_a_user_starts_outside_the_hub_leaves_the_kernel_of_the_fo
         assert (f"{KERNEL}.py" in beside.ran(shared.machine, "bob")) is runs
     spec = json.loads(shared.machine.read(f"{SPEC}/kernel.json"))
     assert spec["argv"][1:3] == ["-P", "-m"]
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_a_notebook_that_is_executed_in_a_terminal_starts_a_kernel_with_a_file_of_its_folder(shared):
+    """As deploy/users.md warns: no server of the hub has started it."""
+    assert "`jupyter nbconvert --execute` in a terminal looks there first" in (ROOT / "deploy/users.md").read_text("utf-8")
+    cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": [], "source": "1"}
+    book = {"cells": [cell], "metadata": {"kernelspec": {"name": "python3", "display_name": ""}}, "nbformat": 4, "nbformat_minor": 5}
+    execute = f"HOME=/home/bob {BIN}/jupyter nbconvert --execute --to notebook --stdout"
+    for folder, ran in (("/home/bob", set()), (beside.FOLDER, {"ipykernel_launcher.py"})):
+        shared.machine.sh("true", {f"{folder}/own.ipynb": json.dumps(book)})
+        done = shared.machine.sh(f"cd /home/bob; {execute} {folder}/own.ipynb", user="bob", check=False)
+        assert beside.ran(shared.machine, "bob") == ran, done.stderr
 
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
