@@ -37,7 +37,7 @@ if grep -q '^<VirtualHost' /etc/apache2/sites-available/jupyterhub.conf; then
 fi
 # Apache chooses by address first, and by name only among sites of the same address. So a site that
 # has an address of its own would get the hub's requests, unless the hub's site has it too.
-if ! grep -q '^<VirtualHost [^*]' /etc/apache2/sites-available/jupyterhub.conf; then
+if ! grep -qE '^<VirtualHost (.* )?[^*>]' /etc/apache2/sites-available/jupyterhub.conf; then
     others=$(apachectl -S 2>/dev/null | awk '
         /^[^ ]/ { own = $1 ~ /^([1-9]|\[).*:(80|443|0|[*])$/ && $1 !~ /^(127[.]0[.]0[.]1|\[::1?\]):/ }
         own && match($0, /\(\/.*\)/) { print substr($0, RSTART + 1, RLENGTH - 2) }' | sort -u | paste -s -d ' ')
@@ -67,10 +67,28 @@ for port in 80 443; do
         fi
     done
 done
+# What is enabled now stays enabled if the fault is in somebody else's file.
+site=$(ls $sites/jupyterhub.conf 2>/dev/null || true)
+workers=$(ls /etc/apache2/conf-enabled/jupyterhub-workers.conf 2>/dev/null || true)
 # proxy_http also enables proxy. Without it, "apachectl -t" may find no fault, and still
 # every request ends in an error 500.
 a2enmod --quiet ssl headers proxy_http deflate
 a2enconf --quiet jupyterhub-workers
+a2ensite --quiet jupyterhub
+# With a site that it does not accept, Apache would not start again, for none of its sites.
+if ! apachectl -t; then
+    a2dissite --quiet jupyterhub
+    # The fault may be in the other file, or in somebody else's.
+    apachectl -t 2>/dev/null || a2disconf --quiet jupyterhub-workers
+    if apachectl -t 2>/dev/null; then
+        echo "Apache does not accept its files, so the hub's site is disabled. Mend them, and run this again." >&2
+    else
+        [ -z "$site" ] || a2ensite --quiet jupyterhub
+        [ -z "$workers" ] || a2enconf --quiet jupyterhub-workers
+        echo "The fault is not in the hub's files. Mend it, and run this again." >&2
+    fi
+    exit 1
+fi
 if [ "$default" ]; then
     a2dissite --quiet 000-default
     echo "Disabled 000-default. To have it back: a2ensite 000-default"
@@ -80,15 +98,6 @@ fi
 if [ -e /etc/apache2/mods-enabled/status.load ]; then
     a2dismod --quiet status
     echo "Disabled the status page. To have it back: a2enmod status"
-fi
-a2ensite --quiet jupyterhub
-# With a site that it does not accept, Apache would not start again, for none of its sites.
-if ! apachectl -t; then
-    a2dissite --quiet jupyterhub
-    # The fault may be in the other file.
-    apachectl -t 2>/dev/null || a2disconf --quiet jupyterhub-workers
-    echo "Apache does not accept its files, so the hub's site is disabled." >&2
-    exit 1
 fi
 # A restart, because a reload keeps the old number of workers.
 service apache2 restart

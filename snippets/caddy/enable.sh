@@ -15,9 +15,10 @@ if [ -s $theirs ]; then
     dpkg-query --show --showformat='${Conffiles}' caddy | grep -qF "$theirs $sum" ||
         stop "Somebody uses $theirs: move its sites to files such as /etc/caddy/sites/lab.caddyfile, and empty it."
 fi
-# Caddy itself lists all sites, because files can include others.
+# Caddy itself lists all sites, because files can include others, and use parts of the hub's own file.
+# The hub's own site has another name here, so that it is told from them.
 sites() {
-    echo 'import /etc/caddy/sites/*.caddyfile' | $caddy adapt --adapter caddyfile --config /dev/stdin 2>/dev/null
+    sed 's/hub.example.com/hub.invalid/g' /etc/caddy/jupyterhub.caddyfile | $caddy adapt --adapter caddyfile --config /dev/stdin 2>/dev/null
 }
 # If two sites have the same name, Caddy takes the one that also names the port.
 if sites | grep -qiF '"hub.example.com"'; then
@@ -26,14 +27,14 @@ if sites | grep -qiF '"hub.example.com"'; then
 fi
 # "auto_https off" is for every site. One without a line "tls" has no certificate then. One without
 # an address http:// has nothing on port 80, and its visitors are sent to the hub.
-lacking=$(sites | /opt/caddy/bin/python -c '
+lacking=$(sites | /opt/caddy/bin/python -I -c '
 import json, sys
 servers = json.loads(sys.stdin.read() or "{}").get("apps", {}).get("http", {}).get("servers", {}).values()
 def names(port): return {name for server in servers if server["listen"][0].endswith(port)
 for route in server["routes"] for match in route.get("match", []) for name in match.get("host", [])}
 tls = {name for server in servers for policy in server.get("tls_connection_policies", [])
 for name in policy.get("match", {}).get("sni", [])}
-print(*sorted(names(":443") - (names(":80") & tls)))
+print(*sorted(names(":443") - (names(":80") & tls) - {"hub.invalid"}))
 ')
 [ -z "$lacking" ] || stop "These sites need a line tls and a block for http://: $lacking."
 # Two programs cannot share a port. (The kernel writes port 80 as 0050. 0A means that a program

@@ -21,8 +21,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 tar --extract --file "$copy" --directory "$work" hub 2>/dev/null || stop "$copy is no copy that backup.sh has made."
 # What each file system gets has to have room there. tar says at which block of 512 bytes a file
-# begins in the copy. On a disk, a file takes whole blocks of 4096 bytes.
-tar --list --block-number --file "$copy" | awk -F '[ :/]+' '
+# begins in the copy, here always in English. On a disk, a file takes whole blocks of 4096 bytes.
+LC_ALL=C tar --list --block-number --file "$copy" | awk -F '[ :/]+' '
     folder ~ /[a-z]/ { need[folder] += int(($2 - at + 7) / 8) * 4096 }
     { at = $2; folder = $3 == "hub" ? "var" : $3 }
     END { for (folder in need) printf "%.0f %s\n", need[folder], folder }' >"$work/need"
@@ -44,8 +44,9 @@ for file in group passwd; do
 done
 add() {
     awk -F : 'FILENAME == ARGV[1] { here[$1] } FILENAME == ARGV[2] { people[$1] }
-        FILENAME == ARGV[3] && $1 in people && !($1 in here)' "/etc/$1" "$work/$2" "$work/hub/$1" >"$work/new"
-    cat "$work/new" >>"/etc/$1"
+        FILENAME == ARGV[3] && $1 in people && !($1 in here)' "/etc/$1" "$work/$2" "$work/hub/$1" >"$work/$1.new"
+    cp "/etc/$1" "$work/$1.was"
+    cat "$work/$1.new" >>"/etc/$1"
 }
 tar --list --quoting-style literal --file "$copy" --anchored --exclude hub | while IFS= read -r name; do
     if [ ! -e "/$name" ] && [ ! -L "/$name" ]; then
@@ -58,6 +59,12 @@ echo /var/lib/jupyterhub/jupyterhub.sqlite >>"$work/put"
 undo() {
     # A folder comes before its files in the list. It goes after them, if it is empty then.
     tac "$work/put" | xargs --delimiter '\n' rm --force --dir 2>/dev/null || true
+    # An account file is cut to its former length, unless somebody else has changed it meanwhile.
+    for file in group gshadow passwd shadow; do
+        [ -e "$work/$file.was" ] || continue
+        cat "$work/$file.was" "$work/$file.new" | cmp --silent --bytes "$(stat --format %s "/etc/$file")" - "/etc/$file" || continue
+        truncate --size "<$(stat --format %s "$work/$file.was")" "/etc/$file" 2>/dev/null || true
+    done
     rm -rf "$work"
     stop "Not all files could be put in their places. Those that were are taken away again."
 }

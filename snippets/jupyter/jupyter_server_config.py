@@ -85,8 +85,9 @@ class BusyKernelManager(AsyncMappingKernelManager):
         """Have each kernel of a Python's start without files of the notebook's folder."""
         manager, *names = super().pre_start_kernel(kernel_name, kwargs)
         command = manager.kernel_spec.argv
-        if os.path.basename(command[0]).startswith("python") and "-m" in command:
-            at = command.index("-m")
+        at = command.index("-m") if "-m" in command else 0
+        # Before it there may be options of Python's. After the name of a program, -m is that program's own.
+        if at and os.path.basename(command[0]).startswith("python") and all(word.startswith("-") for word in command[1:at]):
             command[at : at + 1] = ["-c", START]
         return manager, *names
 

@@ -53,8 +53,8 @@ class AccountAuthenticator(GenericOAuthenticator):
                 return False
             # Refuses an expired account. leave.sh, for example, locks an account by letting it expire.
             pamela.check_account(name, "login")
-        except subprocess.CalledProcessError:
-            self.log.warning("%s has no account on this machine", name)
+        except (KeyError, subprocess.CalledProcessError):
+            self.log.warning("%s has no account on this machine, or there is no Unix group %s", name, UNIX_GROUP)
             return False
         except pamela.PAMError as error:
             self.log.warning("%s has an account that may not log in: %s", name, error)

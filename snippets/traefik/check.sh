@@ -10,8 +10,8 @@ refuse() {
 }
 # With env: setpriv itself could still start a program that is closed to that user.
 as_traefik="setpriv --reuid traefik --regid traefik --clear-groups env"
-# The copies would hide whether that user can read the files.
-$as_traefik grep -Rc '' /etc/traefik/traefik.yaml /etc/traefik/sites >/dev/null || refuse
+# The copies would hide whether that user can read the files. Traefik ignores those with another ending.
+$as_traefik grep -Rc '' --include '*.yaml' --include '*.yml' --include '*.toml' /etc/traefik/traefik.yaml /etc/traefik/sites >/dev/null || refuse
 folder=$(mktemp -d /run/traefik-check.XXXXXX)
 # This one stays root's: in the other, the user traefik could put a link, and root would follow it.
 ours=$(mktemp -d /run/traefik-check.XXXXXX)

@@ -1,6 +1,7 @@
 """backup.sh and restore.sh of deploy/look-after.md: what a backup contains, when they refuse, and what they never touch."""
 
 import re
+import struct
 
 import pytest
 
@@ -319,6 +320,8 @@ FAILS = {
     "a disk that is full": ("tar", '*--skip-old-files*) /usr/bin/tar "$@"; : >/home/alice/first.ipynb; exit 2'),
     "somebody who ends it": ("tar", '*--skip-old-files*) /usr/bin/tar "$@"; kill -TERM $PPID; exit'),
     "accounts that cannot be added": ("awk", "*here*) exit 2"),
+    "passwords that cannot be added": ("awk", "*here*/etc/shadow*) exit 2"),
+    "passwords that are added by half": ("cat", '*/shadow.new) [ $# -gt 1 ] || { head -c 9 "$1"; exit 1; }'),
 }
 
 
@@ -328,17 +331,30 @@ def test_a_restore_that_is_not_whole_takes_back_what_it_did_and_can_begin_again(
     files, copy, (program, does) = about(machine), moved(machine), FAILS[fails]
     machine.put({f"/root/standins/{program}": f'#!/bin/sh\ncase "$*" in {does} ;; esac\nexec /usr/bin/{program} "$@"\n'})
     machine.sh(f"touch /srv/own.txt; ln -s nowhere {VALUES['certificate']}")
-    before = lines(machine)
+    owned = "stat --format '%a %u %g %i %n' /etc/passwd /etc/shadow /etc/group /etc/gshadow"
+    before, whose = lines(machine), machine.sh(owned).stdout
     done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
+    assert lines(machine) == before
+    assert machine.sh(owned).stdout == whose
     assert refused(done, "restore.sh", "Those that were are taken away again.")
     assert "in their places" not in done.stdout
-    assert lines(machine) == before
     places = f"/home /srv {STATE} /etc/letsencrypt {VALUES['key']} /tmp/tmp.*"
     assert machine.sh(f"ls -A {places}", check=False).stdout.split() == ["/home:", "/srv:", "own.txt"]
     assert machine.sh(f"readlink {VALUES['certificate']}; rm {VALUES['certificate']}").stdout == "nowhere\n"
     done = restore(machine, copy)
     assert (done.returncode, done.stderr) == (0, "")
     assert about(machine) == files
+
+
+def test_what_somebody_else_adds_to_the_accounts_meanwhile_stays_when_a_restore_takes_back(machine):
+    copy = moved(machine)
+    other = "echo other:x:5000: >>/etc/group"
+    machine.put({"/root/standins/awk": f'#!/bin/sh\ncase "$*" in *here*/etc/shadow*) {other}; exit 2 ;; esac\nexec /usr/bin/awk "$@"\n'})
+    before = lines(machine)
+    assert refused(restore(machine, copy, before="export PATH=/root/standins:$PATH"), "restore.sh", "taken away again.")
+    after = lines(machine)
+    assert "other:x:5000:\n" in after.pop("group")
+    assert after.items() <= before.items()
 
 
 @pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
@@ -379,16 +395,43 @@ def test_where_a_restore_cannot_end_well_it_does_not_begin(machine, name):
     assert machine.sh(f"ls -A /home /srv {VALUES['key']}", check=False).stdout.split() == ["/home:", "/srv:"]
 
 
+# By language, the words of tar's own translation for where a file begins in a copy, and where the last one ends.
+WORDS = {
+    "ko": {"block %s: ": "%s 블록: ", "block %s: ** Block of NULs **\n": "%s 블록: ** 널 블록 **\n"},
+    "zh_CN": {"block %s: ": "块 %s\uff1a", "block %s: ** Block of NULs **\n": "块 %s\uff1a** 空块 **\n"},
+}
+
+
+def catalogue(words):
+    """A translation as programs read it."""
+    pairs = sorted(({"": "Content-Type: text/plain; charset=UTF-8\n"} | words).items())
+    tables, texts, at = b"", b"", 28 + 16 * len(pairs)
+    for column in (0, 1):
+        for pair in pairs:
+            text = pair[column].encode()
+            tables += struct.pack("<2I", len(text), at + len(texts))
+            texts += text + b"\0"
+    return struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0) + tables + texts
+
+
 def test_each_file_system_has_room_for_what_it_gets_or_the_restore_does_not_begin(machine):
-    """Homes on a small disk of their own, on a machine whose other disk has room, and which has no /srv."""
+    """Homes on a small disk of their own, on a machine whose other disk has room, and which has no /srv; in any language of root's."""
     machine.sh("head -c 3M /dev/urandom >~alice/large")
     copy = moved(machine)
     machine.sh("rmdir /home /srv; mkdir -p /dev/shm/home; ln -s /dev/shm/home /home")
     before = lines(machine)
     try:
         machine.sh("head -c $(($(df --output=avail --block-size=1 /dev/shm | tail -n 1) - 1000000)) /dev/zero >/dev/shm/full")
-        done = restore(machine, copy)
-        assert refused(done, "restore.sh", "The files for /dev/shm need 3", " bytes, and ")
+        for language, words in {"C": {}, **WORDS}.items():
+            spoken = f"/usr/lib/locale/{language}.utf8"
+            machine.sh(
+                f"[ -e {spoken} ] || cp -r /usr/lib/locale/C.utf8 {spoken}",
+                {f"/usr/share/locale/{language}/LC_MESSAGES/tar.mo": catalogue(words)},
+            )
+            told = f"LANG={language}.UTF-8 tar --list --block-number --file {copy} | head -n 1"
+            assert machine.sh(told).stdout.startswith(words.get("block %s: ", "block %s: ") % "0")
+            done = restore(machine, copy, before=f"export LANG={language}.UTF-8")
+            assert refused(done, "restore.sh", "The files for /dev/shm need 3", " bytes, and ")
         assert lines(machine) == before
         assert machine.sh("ls -A /home/").stdout == ""
         machine.sh("rm /dev/shm/full")

@@ -1,14 +1,17 @@
 """Who sees a kernel, depending on how it was installed: the table of the install page, and the page on kernel discovery."""
 
+import ast
 import contextlib
 import json
+import os
 import re
 import shlex
+from types import SimpleNamespace
 
 import pytest
 
 from tests.harness.machines import beside, deployment
-from tests.harness.manifest import HUBS, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import HUBS, PUBLISHED, ROOT, VALUES, VERSIONS
 from tests.harness.measuring import syntax
 
 BIN = f"{VALUES['environment']}/bin"
@@ -152,6 +155,35 @@ def test_a_kernel_starts_without_a_file_of_the_notebooks_folder_and_its_cells_im
     assert beside.ran(shared.machine, "bob") == set()
 
 
+# Commands of kernelspecs: of a Python's module, in whose place the start stands, and all others, which stay as they are.
+COMMANDS = {
+    "a module": ("/x/python3 -m kernel -f file", "/x/python3 -c START kernel -f file"),
+    "an option before": ("/x/python3 -P -m kernel -m other", "/x/python3 -P -c START kernel -m other"),
+    "a script": ("/x/python3 /x/kernel.py -m other", "/x/python3 /x/kernel.py -m other"),
+    "a script alone": ("/x/python3 /x/kernel.py", "/x/python3 /x/kernel.py"),
+    "another program": ("/x/R -m kernel", "/x/R -m kernel"),
+    "none": ("", ""),
+}
+
+
+@pytest.mark.parametrize("what", COMMANDS)
+def test_of_all_commands_of_kernelspecs_the_server_changes_those_of_a_pythons_modules(what):
+    """The published class alone, on a class that stands in for Jupyter Server's."""
+    written, started = (command.split() for command in COMMANDS[what])
+
+    class Manager:
+        def pre_start_kernel(self, kernel_name, kwargs):
+            return SimpleNamespace(kernel_spec=SimpleNamespace(argv=written)), kernel_name, "1"
+
+    name = "BusyKernelManager"
+    parts = ast.parse(PUBLISHED.read("jupyter/jupyter_server_config.py")).body
+    known = {"AsyncMappingKernelManager": Manager, "START": "START", "os": os}
+    exec(compile(ast.Module([part for part in parts if getattr(part, "name", "") == name], []), name, "exec"), known)
+    manager, *names = known[name]().pre_start_kernel("kernel", {})
+    assert names == ["kernel", "1"]
+    assert manager.kernel_spec.argv == started
+
+
 @pytest.mark.xdist_group(f"hub-{NEWEST}")
 def test_a_kernel_that_a_user_starts_outside_the_hub_leaves_the_kernel_of_the_folder_alone(shared):
     """By -P in its kernelspec. MetaKernel's settings it does read there: no server of the hub has started it."""
@@ -162,6 +194,19 @@ def test_a_kernel_that_a_user_starts_outside_the_hub_leaves_the_kernel_of_the_fo
         assert (f"{KERNEL}.py" in beside.ran(shared.machine, "bob")) is runs
     spec = json.loads(shared.machine.read(f"{SPEC}/kernel.json"))
     assert spec["argv"][1:3] == ["-P", "-m"]
+
+
+@pytest.mark.xdist_group(f"hub-{NEWEST}")
+def test_a_notebook_that_is_executed_in_a_terminal_starts_a_kernel_with_a_file_of_its_folder(shared):
+    """As deploy/users.md warns: no server of the hub has started it."""
+    assert "`jupyter nbconvert --execute` in a terminal looks there first" in (ROOT / "deploy/users.md").read_text("utf-8")
+    cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": [], "source": "1"}
+    book = {"cells": [cell], "metadata": {"kernelspec": {"name": "python3", "display_name": ""}}, "nbformat": 4, "nbformat_minor": 5}
+    execute = f"HOME=/home/bob {BIN}/jupyter nbconvert --execute --to notebook --stdout"
+    for folder, ran in (("/home/bob", set()), (beside.FOLDER, {"ipykernel_launcher.py"})):
+        shared.machine.sh("true", {f"{folder}/own.ipynb": json.dumps(book)})
+        done = shared.machine.sh(f"cd /home/bob; {execute} {folder}/own.ipynb", user="bob", check=False)
+        assert beside.ran(shared.machine, "bob") == ran, done.stderr
 
 
 @pytest.mark.xdist_group(f"hub-{NEWEST}")

@@ -163,6 +163,13 @@ def test_nobody_becomes_root(there):
     assert "root is not in the Unix group" in said
 
 
+def test_a_misspelt_unix_group_lets_nobody_in_and_is_told(there):
+    with logins.changed(there.hub, f"sed -i.kept 's/^UNIX_GROUP = .*/UNIX_GROUP = \"jupiterhub\"/' {FILE}", f"mv {FILE}.kept {FILE}"):
+        shown, said = there.refused("alice")
+    told("There is no such account.", shown, said)
+    assert "or there is no Unix group jupiterhub" in said
+
+
 # As the published file was without the step by which a letter beyond a to z becomes none of them.
 AS_TEXT = f"""sed -i.kept 's/.encode("ascii", "replace")//; s/.lower().decode()/.lower()/' {FILE}; ! cmp --quiet {FILE} {FILE}.kept"""
 

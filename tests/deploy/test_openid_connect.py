@@ -141,6 +141,13 @@ def test_nobody_becomes_root(place, front):
     assert "root is not in the Unix group" in said
 
 
+def test_a_misspelt_unix_group_lets_nobody_in_and_is_told(place, front):
+    with logins.changed(place.hub, f"sed -i.kept 's/^UNIX_GROUP = .*/UNIX_GROUP = \"jupiterhub\"/' {FILE}", f"mv {FILE}.kept {FILE}"):
+        shown, said = place.refused("alice")
+    told("There is no such account.", shown, said)
+    assert "or there is no Unix group jupiterhub" in said
+
+
 @pytest.mark.parametrize(
     ("row", "callback"),
     [

@@ -114,6 +114,33 @@ def test_caddy_that_runs_goes_on_while_something_is_missing(enabled, what):
     refused(enabled("caddy"), "caddy", MISSING[what])
 
 
+# Sites that use a part of the hub's own file, and the beginning of what is said of them.
+LAB = "/etc/caddy/sites/lab.caddyfile"
+PARTS = {
+    "no line tls": ("lab.example.com", "These sites need a line tls and a block for http://: lab.example.com."),
+    "the hub's name": ("http://hub.example.com", f"Another site has the name hub.example.com already: {LAB}."),
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_a_site_of_caddys_that_uses_a_part_of_the_hubs_file_is_looked_at_like_any_other(enabled, what):
+    name, words = PARTS[what]
+    make = f"install -d /etc/caddy/sites; printf '{name} {{\n\timport log\n}}\n' >{LAB}"
+    _, before, after = refused(enabled("caddy"), "caddy", {"make": make, "undo": f"rm {LAB}", "seen": [words]})
+    assert after == before
+
+
+# In the folder where somebody starts the script, a file by which it can be seen that root has read it.
+READ = "open('/root/read', 'w')"
+
+
+def test_the_script_of_caddy_runs_nothing_that_lies_where_it_is_started(enabled):
+    machine = enabled("caddy")
+    done = machine.sh("cd /srv/bait; sh /root/caddy/enable.sh", {"/srv/bait/json.py": READ}, check=False)
+    assert machine.sh("ls /root/read", check=False).stdout == ""
+    assert not done.returncode, done.stderr
+
+
 def test_somebodys_changes_to_haproxys_own_file_are_told_and_stay(enabled):
     machine = enabled("haproxy")
     words = "Somebody has changed /etc/haproxy/haproxy.cfg. It stays as it is"
@@ -148,6 +175,19 @@ def test_the_script_puts_a_site_to_work_and_does_so_again(proxy):
         # WebSockets live on where a reload is enough.
         assert (machine.sh(runs(row.service)).stdout == process) == (proxy == "haproxy")
         assert machine.sh(f"systemctl is-enabled {row.service}").stdout.strip() == "enabled"
+
+
+# Files that only root can read: what Traefik would take of them, and one that it does not take, whatever is in it.
+CLOSED_FILES = {"lab.yaml": "", "lab.yml": "", "lab.toml": "", "jupyterhub.yaml.bak": "[no site"}
+
+
+@pytest.mark.parametrize("name", CLOSED_FILES)
+def test_a_closed_file_stops_the_check_of_traefik_only_if_traefik_takes_it(enabled, name):
+    machine, file = enabled("traefik"), f"/etc/traefik/sites/{name}"
+    with deployment.made(machine, f"install -m 600 /dev/null {file}; printf '{CLOSED_FILES[name]}' >{file}", f"rm {file}"):
+        done = machine.sh("sh /root/traefik/check.sh", check=False)
+    assert (f"{file}: Permission denied" in done.stderr) == (not CLOSED_FILES[name])
+    assert bool(done.returncode) == (not CLOSED_FILES[name]), done.stderr
 
 
 def test_the_check_of_traefik_does_nothing_without_a_folder_of_its_own(enabled):

@@ -190,7 +190,7 @@ def test_the_script_keeps_what_it_changes_of_every_site(machine):
 
 
 DEFAULT, PAGES = "/etc/apache2/sites-available/000-default.conf", "/var/www/html"
-ENABLED = "ls /etc/apache2/sites-enabled /etc/apache2/mods-enabled"
+ENABLED = "ls /etc/apache2/sites-enabled /etc/apache2/mods-enabled /etc/apache2/conf-enabled"
 
 
 @pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
@@ -290,6 +290,20 @@ def test_where_another_program_has_a_port_nothing_is_changed(machine, proxy):
         with pytest.raises(deployment.Refused, match="Invalid command 'ServersLimit'"):
             deployment.enable(machine, proxy)
         machine.sh(f"apachectl -t && sed -i s/ServersLimit/ServerLimit/ {workers}")
+        # Another's fault is told, and takes away nothing that was enabled, before the hub is and after.
+        own = "/etc/apache2/sites-enabled/zz.conf"
+        for enabled in (False, True):
+            if enabled:
+                deployment.enable(machine, proxy)
+            before = machine.sh(ENABLED).stdout
+            assert all((name in before.split()) == enabled for name in ("jupyterhub.conf", "jupyterhub-workers.conf"))
+            machine.sh("true", {own: "Foo bar"})
+            with pytest.raises(deployment.Refused) as refused:
+                deployment.enable(machine, proxy)
+            machine.sh(f"rm {own}")
+            assert machine.sh(ENABLED).stdout == before
+            assert str(refused.value).endswith("The fault is not in the hub's files. Mend it, and run this again.\n"), refused.value
+            assert f"line 1 of {own}:" in str(refused.value)
     # What another site has for this machine alone, or at another port, is in nobody's way.
     machine.sh("a2enmod --quiet ssl")
     for port, address in ((80, "127.0.0.1:80"), (443, "127.0.0.2:8443")):
@@ -297,7 +311,7 @@ def test_where_another_program_has_a_port_nothing_is_changed(machine, proxy):
         deployment.enable(machine, proxy)
     # Nor is an address that the hub's site has too.
     site, star = f"{proxy}/jupyterhub.conf", STARS[proxy][443]
-    same = star.replace("443", "127.0.0.2:443").replace("*:127", "127")
+    same = {"nginx": "listen 127.0.0.2:443", "apache": "*:443 127.0.0.2:443"}[proxy]
     machine.put(deployment.placed(proxy, PUBLISHED.replace(site, star, same)) | with_an_address(proxy, 443, "127.0.0.2:443")[0])
     deployment.enable(machine, proxy)
 

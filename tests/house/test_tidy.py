@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.manifest import ROOT
+from tests.harness.manifest import PUBLISHED, ROOT, snippets
 from tests.harness.measuring import evidence
 
 BIN = Path(sys.executable).parent
@@ -54,6 +54,26 @@ def test_no_file_names_a_folder_of_one_machine():
         if home.search(line)
     ]
     assert not found, "\n".join(found)
+
+
+# Python looks for modules where it is started, unless -I stands before them.
+LOOKS = re.compile(r"""python3?["']? +-(?!I)""")
+# A script that reads its other files from there too has to be started in a folder of root's.
+BELONGS = re.compile(r"in the folder that holds ")
+
+
+def test_no_published_script_has_python_look_for_modules_where_it_is_started():
+    scripts = [name for name in snippets() if name.endswith(".sh")]
+    found = []
+    for name in scripts:
+        lines = PUBLISHED.read(name).splitlines()
+        comments = [line for line in lines if line.startswith("#")]
+        if BELONGS.search(" ".join(line.strip("# ") for line in comments)):
+            continue
+        moves = next((number for number, line in enumerate(lines, 1) if line.startswith("cd ")), len(lines))
+        found += [f"{name}:{number}: {line}" for number, line in enumerate(lines[:moves], 1) if LOOKS.search(line)]
+    assert scripts
+    assert not found
 
 
 def test_the_lock_holds_hashes_and_no_addresses():
