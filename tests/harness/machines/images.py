@@ -341,7 +341,12 @@ def own_kernel() -> Image:
 @cache
 def slurm_own_kernel(name: str) -> Image:
     """A machine of a kind in `HUBS` with a Linux kernel of its own, which is Slurm's controller and its node; its base is another image."""
-    return Image(_beside("slurm-own-kernel", name), slurm_node(name).tag, "own-kernel.Containerfile", {"PACKAGES": "slurmctld slurm-client"})
+    return Image(
+        _beside("slurm-own-kernel", name),
+        slurm_node(name).tag,
+        "own-kernel.Containerfile",
+        {"PACKAGES": "dbus iproute2 slurmctld slurm-client"},
+    )
 
 
 @cache
