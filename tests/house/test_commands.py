@@ -1,5 +1,6 @@
 """The commands of this repository: what is given wrongly ends at once, in one line, before anything is started."""
 
+import contextlib
 import os
 import re
 import runpy
@@ -11,7 +12,7 @@ import warnings
 import pytest
 
 from tests.harness.manifest import ROOT
-from tests.harness.measuring import durations, mutants, witness
+from tests.harness.measuring import arrivals, durations, mutants, witness
 
 
 def run(*command, **environment):
@@ -98,6 +99,33 @@ def test_witness_takes_what_there_is(monkeypatch, capsys, options, words):
     assert re.search(rf"error: ({words})", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("x 60", "argument USERS: x is no number from 1 on"),
+        ("30 0", "argument SECONDS: 0 is no number from 1 on"),
+        ("2", "argument USERS: 2 of them have a browser, so there are 3 at least"),
+    ],
+)
+def test_a_class_takes_numbers_of_users_and_seconds(monkeypatch, capsys, given, words):
+    monkeypatch.setattr(arrivals.engine, "ensure", lambda say: pytest.fail("an engine is started"))
+    with pytest.raises(SystemExit, match="2"):
+        arrivals.main(given.split())
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"arrivals: error: {words}")
+
+
+@pytest.mark.parametrize(("given", "comes"), [("", (30, 60)), ("7", (7, 60)), ("7 5", (7, 5))])
+def test_a_class_is_as_large_and_comes_as_fast_as_it_is_told(monkeypatch, given, comes):
+    seen = []
+    monkeypatch.setattr(arrivals.engine, "running", contextlib.nullcontext)
+    monkeypatch.setattr(arrivals.images, "prepare", lambda wanted: None)
+    monkeypatch.setattr(arrivals, "room", contextlib.nullcontext)
+    answer = {"users": [{}], "browsers": [], "spent": {}}
+    monkeypatch.setattr(arrivals, "arrive", lambda users, setting, span: seen.append((users, span)) or answer)
+    arrivals.main(given.split())
+    assert set(seen) == {comes}
+
+
 def test_make_clean_says_that_measurements_go():
     assert "measured" in next(line for line in run("make", "help").stdout.splitlines() if line.startswith("clean "))
 
@@ -111,6 +139,7 @@ MODULES = [
     ),
     ("site.vendor", "nosuch.js nosuch@1", "usage: .*"),
     ("site.vendor", "minisearch.js minisearch@7.2.0", "error: no container engine answers: .*"),
+    ("measuring.arrivals", "7 5", "error: no container engine answers: .*"),
     ("measuring.notebooks", "nosuch", r"usage: .*\.notebooks \[NAME\.\.\.\]; the names are .*\bfirst-blocks\b.*"),
     ("measuring.known", "nosuch", r"usage: python -m tests\.harness\.measuring\.known"),
     ("measuring.durations", "nosuch", "usage: .*"),
