@@ -11,8 +11,10 @@ import warnings
 
 import pytest
 
-from tests.harness.manifest import ROOT
+from tests.harness.machines import images
+from tests.harness.manifest import NEWEST, ROOT
 from tests.harness.measuring import arrivals, durations, mutants, witness
+from tests.harness.site import vendor
 
 
 def run(*command, **environment):
@@ -124,6 +126,20 @@ def test_a_class_is_as_large_and_comes_as_fast_as_it_is_told(monkeypatch, given,
     monkeypatch.setattr(arrivals, "arrive", lambda users, setting, span: seen.append((users, span)) or answer)
     arrivals.main(given.split())
     assert set(seen) == {comes}
+
+
+def test_the_image_in_which_a_script_is_built_again_is_there_first(monkeypatch, tmp_path):
+    """Where the tests have never run, there is none."""
+    there, needed = [], images.hub(NEWEST)
+    monkeypatch.setattr(vendor.engine, "running", contextlib.nullcontext)
+    monkeypatch.setattr(vendor.images, "prepare", lambda wanted: there.extend(wanted))
+    monkeypatch.setattr(vendor, "made", lambda name, given: f"{needed in there}, {given.package}\n")
+    (tmp_path / "_static/vendor").mkdir(parents=True)
+    (tmp_path / "_static/vendor/minisearch.js").write_bytes((vendor.FOLDER / "minisearch.js").read_bytes())
+    monkeypatch.setattr(vendor, "FOLDER", tmp_path / "_static/vendor")
+    monkeypatch.setattr(vendor, "ROOT", tmp_path)
+    vendor.main(["minisearch.js", "minisearch@8.0.0"])
+    assert (vendor.FOLDER / "minisearch.js").read_text("utf-8") == "True, minisearch@8.0.0\n"
 
 
 def test_make_clean_says_that_measurements_go():
