@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import pytest
 
 from tests.harness.machines import images
 from tests.harness.manifest import NEWEST, ROOT
 from tests.harness.measuring import arrivals, durations, mutants, witness
-from tests.harness.site import vendor
+from tests.harness.site import paper, vendor
 
 
 def run(*command, **environment):
@@ -140,6 +141,22 @@ def test_the_image_in_which_a_script_is_built_again_is_there_first(monkeypatch, 
     monkeypatch.setattr(vendor, "ROOT", tmp_path)
     vendor.main(["minisearch.js", "minisearch@8.0.0"])
     assert (vendor.FOLDER / "minisearch.js").read_text("utf-8") == "True, minisearch@8.0.0\n"
+
+
+def test_a_printed_file_without_places_is_told_in_one_line(tmp_path, monkeypatch):
+    """As another Chromium might print it."""
+    (tmp_path / "index.html").touch()
+    page = SimpleNamespace(**dict.fromkeys(("route", "goto", "add_style_tag"), lambda *_, **_more: None))
+    page.evaluate, page.pdf = lambda script: ["document-rest"], lambda **how: b"%PDF-1.4"
+    monkeypatch.setattr(paper.engine, "running", contextlib.nullcontext)
+    monkeypatch.setattr(paper.engine, "network", contextlib.nullcontext)
+    monkeypatch.setattr(paper.images, "prepare", lambda wanted: None)
+    chromium = SimpleNamespace(new_page=lambda **how: page)
+    monkeypatch.setattr(paper.user_browser, "chromium", lambda network, names: contextlib.nullcontext(chromium))
+    monkeypatch.setattr("sys.argv", ["paper", str(tmp_path), str(tmp_path / "book.pdf")])
+    with pytest.raises(SystemExit, match=r"^error: the printed file names no places$"), warnings.catch_warnings(action="ignore"):
+        runpy.run_module("tests.harness.site.paper", run_name="__main__")
+    assert not (tmp_path / "book.pdf").exists()
 
 
 def test_make_clean_says_that_measurements_go():
