@@ -351,9 +351,17 @@ def replace(path: Path, value: object) -> None:
     os.replace(new, path)
 
 
-if __name__ == "__main__":
-    # What another run has proved, as publish.yml adds what the weekly run has.
+def main(arguments: list[str]) -> None:
+    """Add what another run has proved, as publish.yml adds what the weekly run has."""
+    if len(arguments) != 1:
+        sys.exit("usage: python -m tests.harness.measuring.evidence FILE")
+    if not (file := Path(arguments[0])).is_file():
+        sys.exit(f"error: {file}: no such file")
     try:
-        merge(read(Path(sys.argv[1])))
+        merge(read(file))
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
