@@ -106,6 +106,12 @@ class FromFile(SphinxDirective):
     def manifest(self):
         return manifest.read(Path(self.env.srcdir) / "snippets")
 
+    def one_of(self, shown, at=0):
+        """The directive's first argument, or the one after so many others: one of what can be `shown`."""
+        if (what := "".join(self.arguments[at : at + 1])) not in shown:
+            raise self.error(f"{' '.join([self.name, *self.arguments[:at]])} shows {', '.join(shown)}, and not {what!r}")
+        return what
+
     def read(self, name):
         path = Path(self.env.doc2path(self.env.docname)).parent / name
         # A file that is not there would count as changed each time.
@@ -158,6 +164,8 @@ class Atlas(FromFile):
     required_arguments = 1
 
     def run(self):
+        shows = {"shown": self.shown, "lines": self.lines, "check": self.check, "tree": self.tree}
+        what = self.one_of([*shows, "strangers"])
         folder = Path(self.env.srcdir) / "troubleshooting"
         here = "" if self.env.docname.startswith("troubleshooting/") else "../troubleshooting/"
         entries = []
@@ -166,12 +174,11 @@ class Atlas(FromFile):
             for name in ("index.md", "symptom.txt"):
                 self.env.note_dependency(str(page.parent / name))
             entries.append((page.parent.name, title, about, symptoms(page.parent / "symptom.txt")))
-        if self.arguments[0] == "strangers":
+        if what == "strangers":
             # The manifest is among the snippets: so this page is read again when what counts has changed.
             self.env.note_dependency("snippets/manifest.toml")
             return self.parse_text_to_nodes(strangers([row for row in self.env.evidence if row["kind"] == "stranger"]))
-        made = {"shown": self.shown, "lines": self.lines, "check": self.check, "tree": self.tree}[self.arguments[0]](entries, here)
-        return self.parse_text_to_nodes(made, allow_section_headings=True)
+        return self.parse_text_to_nodes(shows[what](entries, here), allow_section_headings=True)
 
     def by_place(self, entries):
         """The entries of each place, in the order of the rungs that break and then of their titles: (label, [(title, folder, rung)])."""

@@ -80,7 +80,7 @@ class Bench(FromFile):
     has_content = True
 
     def run(self):
-        found, what = self.env.bench, self.arguments[0]
+        found, what = self.env.bench, self.one_of(SHOWN)
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(found) else []
         if what != "about" and not found["stages"].get(what):
@@ -205,6 +205,7 @@ class Bench(FromFile):
         return self.parse_text_to_nodes(words + measured.told(found["since"]))
 
 
+SHOWN = ("with", "without", "replies", "pages", "calls", "sockets", "lines", "crowd", "arrivals", "first_loads", "about")
 NAMES = {
     "jupyterhub": "JupyterHub",
     "jupyterlab": "JupyterLab",

@@ -349,11 +349,9 @@ class Growth(FromFile):
     has_content = True
 
     def run(self):
-        found, what = self.env.growth, self.arguments[0]
+        found, what = self.env.growth, self.one_of(SHOWN)
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(found) else []
-        if what not in SHOWN:
-            raise self.error(f"growth shows {', '.join(SHOWN)}, and not {what}")
         return getattr(self, what)(found)
 
     def table(self, head, rows):

@@ -195,7 +195,7 @@ class Witness(FromFile):
     def run(self):
         # The manifest is among the snippets: so this page is read again when what counts has changed.
         self.env.note_dependency("snippets/manifest.toml")
-        seen, what = self.env.witness, self.arguments[0]
+        seen, what = self.env.witness, self.one_of(("with", "without", "files"))
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(seen["files"]) else []
         return self.files(seen)

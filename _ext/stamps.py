@@ -155,9 +155,6 @@ class Tested(FromFile):
     def run(self):
         # The manifest is among the snippets: so this page is read again when what counts has changed.
         self.env.note_dependency("snippets/manifest.toml")
-        rows, (what, *names) = self.env.evidence, self.arguments
-        if what in ("with", "without"):
-            return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
         tables = {
             "climbs": self.climbs,
             "climbs-of": self.climbs_of,
@@ -169,8 +166,12 @@ class Tested(FromFile):
             "kernels": self.kernels,
             "browsers": self.browsers,
             "attacks": self.attacks,
+            "archive": self.archive,
         }
-        return (tables | {"archive": self.archive})[what](rows, *names)
+        rows, what = self.env.evidence, self.one_of(["with", "without", *tables])
+        if what in ("with", "without"):
+            return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
+        return tables[what](rows, *self.arguments[1:])
 
     def table(self, head, rows):
         lines = [head, ["---"] * len(head), *rows]
