@@ -118,3 +118,9 @@ def test_each_file_of_the_tests_says_what_it_is_in_its_first_line():
     files = [path for path in (ROOT / "tests").rglob("*.py") if path.read_text("utf-8") and path.parent.name != "bench"]
     assert not [str(path.relative_to(ROOT)) for path in files if not path.read_text("utf-8").startswith('"""')]
     assert {path.name for path in HARNESS.iterdir() if path.is_dir() and path.name != "__pycache__"} == MAY_IMPORT.keys()
+
+
+def test_the_harness_never_asserts():
+    """Nor does it if Python leaves assertions out."""
+    trees = {path.relative_to(ROOT): ast.walk(ast.parse(path.read_text("utf-8"))) for path in HARNESS.rglob("*.py")}
+    assert [f"{path}:{node.lineno}" for path, nodes in trees.items() for node in nodes if isinstance(node, ast.Assert)] == []

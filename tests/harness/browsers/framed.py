@@ -192,7 +192,8 @@ class InChromium:
             page.goto(f"https://{host}/trap.html", wait_until="networkidle")
             if not where:
                 box = frame.get_by_role("button", name="Stop My Server").bounding_box()
-                assert box
+                if not box:
+                    raise RuntimeError("the button that stops the server is nowhere on the page")
                 where = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
             page.mouse.click(*where)
             page.wait_for_timeout(4000)
