@@ -73,7 +73,7 @@ def saved(proxy: str, *folders: str) -> list[str]:
 
 
 def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
-    """What it proves that a machine accepted the published files; the arguments are as in `accept.everything`."""
+    """What it proves that a machine accepted the published files; the arguments are as in `syntax.everything`."""
     if what in EVERY_PROXY:
         # Of its other files, some are read by systemd and logrotate, and scripts by the shell.
         own = sorted({*saved(what, "/")} - {*saved(what, ROTATED, BY_SYSTEMD)})
