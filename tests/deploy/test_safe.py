@@ -71,7 +71,7 @@ PATHS = ["", "hub/login?next=%2Fjupyter%2Fuser%2Fbob%2Flab%2Ftree%2Fa%2520b", "u
 def test_plain_http_is_sent_to_the_same_address_by_https_for_good(front, version):
     said = front.on_server("redirected", URL.replace("https:", "http:"), *PATHS)
     # Apache decodes a slash on its way, which Jupyter takes for the same.
-    assert {path: [said[0], said[1].replace("d/e", "d%2Fe")] for path, said in said.items()} == {path: [301, URL + path] for path in PATHS}
+    assert {path: [code, to.replace("d/e", "d%2Fe")] for path, (code, to) in said.items()} == {path: [301, URL + path] for path in PATHS}
 
 
 def reached(files, *options):
@@ -147,9 +147,9 @@ def arrives(idle, proxy, kind, files=PUBLISHED):
     """What the hub would get of TOLD and ALWAYS; a client has made up all headers of TOLD, the second time to have them dropped too."""
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy, files):
-        reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
+        got = hub.on_server("forwarded", URL, CLIENT, *TOLD)
     # A header's name may come in capitals or not.
-    heard = [{name.lower(): value for name, value in headers.items()} for headers in reached]
+    heard = [{name.lower(): value for name, value in headers.items()} for headers in got]
     return [{name: headers.get(name.lower()) for name in TOLD | ALWAYS} for headers in heard]
 
 
