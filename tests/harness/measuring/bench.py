@@ -27,11 +27,12 @@ from playwright.sync_api import Browser, BrowserContext
 from _ext.evidence import digest
 from _ext.measured import digest_of_lines
 from tests.harness.browsers import user_browser
+from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, engine, images, ready_scripts
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
 from tests.harness.manifest import BUILD, PROXIES, PUBLISHED, SNIPPETS, VALUES, VERSIONS, Files, snippets
 from tests.harness.measuring import arrivals
-from tests.harness.measuring.evidence import replace, reported
+from tests.harness.measuring.evidence import reported
 
 HERE = Path(__file__).resolve().parents[2] / "bench"
 FILE = BUILD / "bench.json"
@@ -649,7 +650,7 @@ def measure(say: Callable[[str], None], again: bool = False, only: str = "") -> 
             start = time.monotonic()
             found["stages"].setdefault(stage, {})[key(item)] = STAGES[stage][0](bench, item)
             found["seconds"] = round(before + time.monotonic() - began)
-            replace(FILE, found)
+            write_json(FILE, found)
             done = sum(map(len, found["stages"].values()))
             say(f"{done:2d} of {total}  {stage}: {key(item)}  {time.monotonic() - start:.0f} s")
     say(f"{FILE.relative_to(BUILD.parent)}: measured in {found['seconds'] // 60} min {found['seconds'] % 60} s")

@@ -7,14 +7,13 @@ the run ends. A deployment of which any file was changed proves nothing.
 from __future__ import annotations
 
 import datetime
-import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from _ext.evidence import digest, key, read, standing
+from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, engine
 from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files, home, snippets
 
@@ -324,7 +323,7 @@ def merge(rows: list[dict]) -> None:
     of: dict[tuple, dict] = {}
     for one in sorted((row for row in [*before, *rows] if standing([row], SNIPPETS)), key=lambda row: row["date"]):
         of[key(one)] = joined(of[key(one)], one) if key(one) in of and one["kind"] in TOGETHER else one
-    replace(FILE, [of[each] for each in sorted(of)])
+    write_json(FILE, [of[each] for each in sorted(of)])
 
 
 def unproven(rows: list[dict]) -> list[str]:
@@ -341,14 +340,6 @@ def joined(earlier: dict, later: dict) -> dict:
         "dates": {name: row["dates"][name] for name, row in last.items()},
     }
     return later | both | {"files": earlier["files"] | later["files"]}
-
-
-def replace(path: Path, value: object) -> None:
-    """Write JSON. Whoever builds the site at this moment finds one file or the other, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(value, indent=1), "utf-8")
-    os.replace(new, path)
 
 
 def main(arguments: list[str]) -> None:

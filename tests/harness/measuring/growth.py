@@ -28,10 +28,10 @@ from typing import Any
 
 from _ext.evidence import digest
 from _ext.measured import digest_of_lines
+from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, engine, images, slurm
 from tests.harness.machines.deployment import BEHIND, CHECK, PYTHON
 from tests.harness.manifest import BUILD, HUBS, PUBLISHED, SAVED_AS, SNIPPETS, Files, snippets
-from tests.harness.measuring.evidence import replace
 
 FILE = BUILD / "growth.json"
 KIND = HUBS[-1]  # the newest Debian
@@ -535,7 +535,7 @@ def measure(say: Callable[[str], None], plan: Sequence[Real | Standing], seconds
         found["steps"][step.key] = row
         found["date"] = datetime.date.today().isoformat()
         found["seconds"] = round(before + time.monotonic() - began)
-        replace(FILE, found)
+        write_json(FILE, found)
         say(f"{sum(it.key in found['steps'] for it in plan):2d} of {len(plan)}  {step.key}  {time.monotonic() - start:.0f} s")
 
     jobs = [step for step in left if isinstance(step, Real)]
