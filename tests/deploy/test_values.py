@@ -13,7 +13,7 @@ from tests.harness.machines.deployment import in_front
 from tests.harness.manifest import MANIFEST, PROXIES, SNIPPETS, VALUES, VERSIONS, snippets
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.pairs import WHOLE
-from tests.harness.site.guide import attempt, copy, type_in
+from tests.harness.site.guide import attempt, click_copy, type_in
 
 pytestmark = pytest.mark.xdist_group("site-values")
 
@@ -116,7 +116,7 @@ def page(reader):
 
 
 def copied(site, page, name):
-    return copy(page, site.copies[name][1])
+    return click_copy(page, site.copies[name][1])
 
 
 def copied_there(site, reader, page, name):
