@@ -234,10 +234,6 @@ class Container:
             done = subprocess.run([_named(), "exec", "-i", self.id, *loads], stdin=saved.stdout, capture_output=True, timeout=timeout)
         _told([_named(), "save", image], saved.returncode or done.returncode, done.stdout, done.stderr, check=True)
 
-    def logs(self) -> str:
-        done = cli("logs", self.id, check=False)
-        return done.stdout + done.stderr
-
     def address(self) -> str:
         """The container's IPv4 address on its first network."""
         networks = json.loads(cli("inspect", self.id).stdout)[0]["NetworkSettings"]["Networks"]
