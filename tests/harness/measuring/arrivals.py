@@ -186,7 +186,7 @@ def arrive(room: Room, setting: Setting, span: float = SPAN, browsers: int = BRO
     plan = {"users": {name: when[name] for name in others}, "paths": paths, "cell": CELL, "patience": PATIENCE}
     program = [PYTHON, f"{CHECK}/newcomers.py", BEHIND, f"{CHECK}/alice.txt"]
     before, began = spent(room), time.monotonic()
-    command = [engine.answering() or "docker", "exec", "-i", room.hub.machine.id, *program]
+    command = [engine.named(), "exec", "-i", room.hub.machine.id, *program]
     crowd = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         crowd.stdin.write(json.dumps(plan))  # type: ignore[union-attr]

@@ -347,7 +347,7 @@ def opened(server: Turns, way: Way, sizes: Sequence[int] = SIZES) -> list[dict]:
     with server.behind(way) as proxy:
         base = way.url if proxy else deployment.BEHIND
         engine.wait(lambda: machine.exec(PYTHON, f"{CHECK}/client.py", "page", f"{base}page"), timeout=20)
-        command = [engine.answering() or "docker", "exec", "-i", machine.id, PYTHON, f"{CHECK}/client.py", "idle", base, str(PATIENCE)]
+        command = [engine.named(), "exec", "-i", machine.id, PYTHON, f"{CHECK}/client.py", "idle", base, str(PATIENCE)]
         asking = subprocess.Popen([*command, *map(str, sizes)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             for line in asking.stdout:  # type: ignore[union-attr]

@@ -253,7 +253,7 @@ def crowd(machine: engine.Container, token: str) -> Iterator[Crowd]:
     """Users on the hub's machine for the length of a `with` block; afterwards all have closed what they had open."""
     machine.put({f"{CHECK}/{path.name}": path.read_text("utf-8") for path in TOOLS[1:]})
     run = f"exec env TOKEN={token} {PYTHON} {CHECK}/many_users.py {BEHIND} {CHECK}/alice.txt 2>{CHECK}/users.log"
-    command = [engine.answering() or "docker", "exec", "-i", machine.id, "sh", "-c", run]
+    command = [engine.named(), "exec", "-i", machine.id, "sh", "-c", run]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Crowd(machine, process)

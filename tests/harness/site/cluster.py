@@ -70,7 +70,7 @@ def show(html: Path, say: Callable[[str], None], until: Callable[[], object]) ->
                     url=deployment.URL,
                     authority=AUTHORITY,
                     users="".join(f"  user {name}, password {password}\n" for name, password in cluster.hub.passwords.items()),
-                    machines="".join(f"  {engine.answering()} exec -it {box.id[:12]} bash    # {name}\n" for name, box in boxes.items()),
+                    machines="".join(f"  {engine.named()} exec -it {box.id[:12]} bash    # {name}\n" for name, box in boxes.items()),
                 )
             )
             until()
