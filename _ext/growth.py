@@ -17,7 +17,7 @@ from html import escape
 from docutils import nodes
 
 from _ext import measured
-from _ext.atlas import FromFile
+from _ext.showing import FromFile, table
 
 PAGES = ("deploy/growing",)
 # Of the way from the least to the most that was measured, how far a line may be from it, in the quadratic mean. What grows with the
@@ -357,10 +357,8 @@ class Growth(FromFile):
     def table(self, head, rows):
         if not rows:
             return self.parse_text_to_nodes("The last measurement did not include this.")
-        lines = [head, ["---"] * len(head), *rows]
-        text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         # A narrow column would put a unit below its number.
-        return self.parse_text_to_nodes(re.sub(r"(?<=\d) (?=%|(?:m?s|[kM]B)\b)", "\N{NO-BREAK SPACE}", text))
+        return self.parse_text_to_nodes(re.sub(r"(?<=\d) (?=%|(?:m?s|[kM]B)\b)", "\N{NO-BREAK SPACE}", table(head, rows)))
 
     def real(self, found):
         head = [

@@ -6,7 +6,7 @@
 """
 
 from _ext import manifest
-from _ext.atlas import FromFile
+from _ext.showing import FromFile, table
 
 # What a reverse proxy in front of a hub has to do.
 PARTS = {
@@ -61,7 +61,7 @@ class Proxies(FromFile):
             return self.parse_text_to_nodes("\n".join(told))
         head = ["What it has to do", *(facts["label"] for facts in every.values())]
         rows = [[words, *(cell(facts["parts"][part]) for facts in every.values())] for part, words in PARTS.items()]
-        made = self.parse_text_to_nodes("\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]))
+        made = self.parse_text_to_nodes(table(head, rows))
         # Wider than a page's text: see _static/site.css.
         made[0]["classes"].append("parts")
         return made

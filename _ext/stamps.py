@@ -11,13 +11,13 @@
 import re
 from pathlib import Path
 
-from atlas import FromFile, code, listed
 from docutils import nodes
 from evidence import read, renewed, standing
 from sphinx import addnodes
 from sphinx.util import logging
 
 from _ext.manifest import LABELS
+from _ext.showing import FromFile, code, listed, table
 
 log = logging.getLogger(__name__)
 
@@ -174,9 +174,7 @@ class Tested(FromFile):
         return tables[what](rows, *self.arguments[1:])
 
     def table(self, head, rows):
-        lines = [head, ["---"] * len(head), *rows]
-        text = "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else "None in this run."
-        return self.parse_text_to_nodes(text)
+        return self.parse_text_to_nodes(table(head, rows) if rows else "None in this run.")
 
     def climbs(self, rows):
         """A tab for each reverse proxy."""
@@ -201,8 +199,8 @@ class Tested(FromFile):
                 for row in climbed
             ],
         )
-        for table in made:
-            table["classes"].append("rungs")
+        for shown in made:
+            shown["classes"].append("rungs")
         return made
 
     def blocks(self, rows):
@@ -260,8 +258,8 @@ class Tested(FromFile):
             ["Slurm", "On", "Behind", "JupyterHub", *(code(rung) for rung in ladder), "Blocks", "Oldest run on"],
             [[*key, *(seconds(took, rung) for rung in [*ladder, "blocks_run"]), date] for key, (took, date) in of.items()],
         )
-        for table in made:
-            table["classes"].append("rungs")
+        for shown in made:
+            shown["classes"].append("rungs")
         return made
 
     def kernels(self, rows):

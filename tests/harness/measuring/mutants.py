@@ -51,6 +51,7 @@ NEEDED = [
     "releases.toml",
     "_ext/atlas.py",
     "_ext/manifest.py",
+    "_ext/showing.py",
     "requirements.txt",
 ]
 # A mutant that waits for ever is given twice the time of its tests, and some seconds.
