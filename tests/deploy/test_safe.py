@@ -4,12 +4,11 @@ import pytest
 
 from tests.harness.machines import deployment, engine, existing_site
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, VALUES
 from tests.harness.measuring.tls import offered
 from tests.harness.on_server import raw_client
 from tests.harness.pairs import changed, further_weekly, the_first
 
-NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
 each = pytest.mark.parametrize("proxy", further_weekly(EVERY_PROXY))
 

@@ -30,9 +30,8 @@ from tests.harness.browsers.attacks import (
 )
 from tests.harness.browsers.user_browser import URL
 from tests.harness.machines import deployment
-from tests.harness.manifest import PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES
 
-NEWEST = VERSIONS["jupyterhub"][0]
 HOST = VALUES["host"]
 APPLICATION = "Notebook 7"
 

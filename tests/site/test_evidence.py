@@ -18,11 +18,11 @@ from _ext.evidence import standing
 from _ext.measured import digest_of_lines
 from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, faults
-from tests.harness.manifest import EVERY_PROXY, MANIFEST, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
+from tests.harness.manifest import EVERY_PROXY, MANIFEST, NEWEST, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site.guide import small, sphinx
 
-NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
+OLDER = VERSIONS["jupyterhub"][-1]
 CONF = "nginx/jupyterhub.conf"
 STAMP = "Accepted by nginx 1.9 and 1.31 · runs with JupyterHub 6.1 · 2026-11-23, for jupyterhub.conf"
 

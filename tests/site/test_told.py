@@ -5,10 +5,9 @@ from collections import Counter
 
 import pytest
 
-from tests.harness.manifest import HUBS, PUBLISHED, ROOT, VALUES, VERSIONS
+from tests.harness.manifest import HUBS, NEWEST, PUBLISHED, ROOT, VALUES
 
 BIN = f"{VALUES['environment']}/bin"
-NEWEST = VERSIONS["jupyterhub"][0]
 CONFIG = "jupyterhub/jupyterhub_config.py"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from _ext.atlas import SHOWN, USUALLY
 from tests.harness.machines import deployment
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, ROOT, VERSIONS
+from tests.harness.manifest import EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, ROOT
 from tests.harness.measuring import atlas
 from tests.harness.measuring.atlas import Entry, Seen, Unclear, entries
 from tests.harness.measuring.ladder import LADDER
@@ -205,7 +205,7 @@ def test_what_is_said_to_break_the_hub_does_not(stages, proxy, name, line, inste
     files = PUBLISHED.replace(name, line, instead)
     with contextlib.ExitStack() as stack:
         if name.startswith("jupyter"):
-            hub = stack.enter_context(deployment.hub(VERSIONS["jupyterhub"][0], files, stages("atlas-1").network()))
+            hub = stack.enter_context(deployment.hub(NEWEST, files, stages("atlas-1").network()))
         else:
             hub = stages("atlas-shared").hub
         stack.enter_context(deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, files))
@@ -220,7 +220,7 @@ def test_the_hubs_own_settings_lift_no_frame(stages):
     files = blank.replace("jupyterhub/jupyterhub_config.py", "c = get_config()", settings)
     with contextlib.ExitStack() as stack:
         stage = stages("atlas-1")
-        hub = stack.enter_context(deployment.hub(VERSIONS["jupyterhub"][0], files, stage.network()))
+        hub = stack.enter_context(deployment.hub(NEWEST, files, stage.network()))
         stack.enter_context(deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", files))
         last = hub.check("--megabytes", "1")[-1]
     assert (last["rung"], last["ok"]) == ("blocks_shown", False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from _ext.evidence import digest, key, read, standing
 from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files, home, snippets
+from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, NEWEST, PUBLISHED, SAVED_AS, SNIPPETS, Files, home, snippets
 
 if TYPE_CHECKING:
     from tests.harness.browsers.drivers import Driver
@@ -164,7 +164,7 @@ def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: lis
         return None
     used = [*PUBLISHED.folder(proxy), *PUBLISHED.folder("check"), *DEPLOYED]
     # An older hub was installed with another pin than the published one. No user sees a log rotated.
-    lacking = saved(proxy, ROTATED) if hub.version == VERSIONS["jupyterhub"][0] else [PINS, *saved(proxy, ROTATED)]
+    lacking = saved(proxy, ROTATED) if hub.version == NEWEST else [PINS, *saved(proxy, ROTATED)]
     proves = [name for name in used if name not in lacking]
     took = {rung["rung"]: rung["seconds"] for rung in rungs}
     return row("climbed", proxy, version, [*used, UNIT], proves, on=kind, home=hub.suite, jupyterhub=hub.version, rungs=took)
