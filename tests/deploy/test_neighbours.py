@@ -7,8 +7,7 @@ import pytest
 
 from tests.harness.machines import deployment, faults, people
 from tests.harness.machines.deployment import BEHIND, URL
-from tests.harness.machines.faults import CONFIG
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, SAVED_AS, VERSIONS
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT, SAVED_AS, VERSIONS
 from tests.harness.measuring import local_users
 
 SERVER, NGINX = "jupyter/jupyter_server_config.py", "nginx/jupyterhub.conf"

@@ -4,9 +4,8 @@ import pytest
 
 from tests.harness.machines import deployment
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT
 
-CONFIG = "jupyterhub/jupyterhub_config.py"
 PAGE = (ROOT / "deploy/configure-jupyterhub.md").read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("people")
 # carol's account is not in the group.

@@ -4,7 +4,7 @@ import pytest
 
 from tests.harness.machines import deployment, engine, existing_site
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, VALUES
+from tests.harness.manifest import CONFIG, EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, VALUES
 from tests.harness.measuring.tls import offered
 from tests.harness.on_server import raw_client
 from tests.harness.pairs import changed, further_weekly, the_first
@@ -96,9 +96,8 @@ def test_another_machine_reaches_the_reverse_proxy_and_no_port_of_the_hub():
 
 
 def test_with_the_base_url_alone_another_machine_reaches_the_hub_past_the_reverse_proxy():
-    config = "jupyterhub/jupyterhub_config.py"
     bound = 'c.JupyterHub.bind_url = "http://127.0.0.1:800/jupyter/"'
-    assert reached(PUBLISHED.replace(config, bound, 'c.JupyterHub.base_url = "/jupyter/"'))[1]["8000"] == "open"
+    assert reached(PUBLISHED.replace(CONFIG, bound, 'c.JupyterHub.base_url = "/jupyter/"'))[1]["8000"] == "open"
 
 
 @newest
@@ -209,8 +208,8 @@ def test_beside_a_site_of_another_name_both_answer_and_an_authority_finds_on_por
 
 
 def test_with_the_public_address_cookies_are_secure_whatever_the_headers_say():
-    config, site = "jupyterhub/jupyterhub_config.py", "nginx/jupyterhub.conf"
-    known = PUBLISHED.replace(config, "c = get_config()", f'c = get_config()\nc.JupyterHub.public_url = "{URL}"')
+    site = "nginx/jupyterhub.conf"
+    known = PUBLISHED.replace(CONFIG, "c = get_config()", f'c = get_config()\nc.JupyterHub.public_url = "{URL}"')
     silent = PUBLISHED.replace(site, "proxy_set_header X-Scheme").replace(site, "proxy_set_header X-Forwarded-Proto")
     with deployment.hub(NEWEST, known) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", silent):
         last = hub.check("--until", "login_works")[-1]

@@ -5,10 +5,9 @@ from collections import Counter
 
 import pytest
 
-from tests.harness.manifest import HUBS, NEWEST, PUBLISHED, ROOT, VALUES
+from tests.harness.manifest import CONFIG, HUBS, NEWEST, PUBLISHED, ROOT, VALUES
 
 BIN = f"{VALUES['environment']}/bin"
-CONFIG = "jupyterhub/jupyterhub_config.py"
 
 
 # The hub's machine, on each Debian that it may have.

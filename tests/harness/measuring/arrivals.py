@@ -25,10 +25,10 @@ from tests.harness.arguments import from_one_on
 from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import BEHIND, CHECK, PYTHON, UNIT
-from tests.harness.manifest import NEWEST, PUBLISHED, SAVED_AS, VALUES, Files
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, SAVED_AS, VALUES, Files
 
 HERE = Path(__file__).resolve().parents[2] / "bench"
-CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
+SERVER = "jupyter/jupyter_server_config.py"
 PLAIN = f"http://{VALUES['host']}:{VALUES['hub'].rpartition(':')[2]}{VALUES['base_url']}"  # past any reverse proxy, from another machine
 USERS, SPAN = 30, 60  # a class, and the seconds within which it comes
 BROWSERS = 2  # of these users have a real one

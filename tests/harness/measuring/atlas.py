@@ -33,7 +33,7 @@ from tests.harness.browsers import logins, user_browser
 from tests.harness.browsers.user_browser import APPLICATIONS, PATIENCE
 from tests.harness.machines import balancer, deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
-from tests.harness.manifest import EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, Files
+from tests.harness.manifest import CONFIG, EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, Files
 from tests.harness.pairs import WHOLE
 
 ATLAS = ROOT / "troubleshooting"
@@ -371,8 +371,7 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
     files = entry.files
     if entry.script("fault.sh") and entry.rung == "server_spawns":
         # A server that ends at once is waited for as long as one that starts slowly, half a minute; one that does not begin, a whole one.
-        config = "jupyterhub/jupyterhub_config.py"
-        files = Files(files.changed | {config: f"{files.read(config)}\nc.Spawner.http_timeout = c.Spawner.start_timeout = {GIVES_UP}\n"})
+        files = Files(files.changed | {CONFIG: f"{files.read(CONFIG)}\nc.Spawner.http_timeout = c.Spawner.start_timeout = {GIVES_UP}\n"})
     with deployment.machine(NEWEST, stage.network(), (), _image(entry)) as machine:
         hub = deployment.prepare(machine, NEWEST, files)
         if entry.at_a_provider:

@@ -31,11 +31,10 @@ from _ext.measured import digest_of_lines
 from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, engine, images, slurm
 from tests.harness.machines.deployment import BEHIND, CHECK, PYTHON
-from tests.harness.manifest import BUILD, HUBS, PUBLISHED, SAVED_AS, SNIPPETS, Files, snippets
+from tests.harness.manifest import BUILD, CONFIG, HUBS, PUBLISHED, SAVED_AS, SNIPPETS, Files, snippets
 
 FILE = BUILD / "growth.json"
 KIND = HUBS[-1]  # the newest Debian
-CONFIG = "jupyterhub/jupyterhub_config.py"
 SQLITE = "/var/lib/jupyterhub/jupyterhub.sqlite"
 ON_SERVER = Path(__file__).parents[1] / "on_server"
 NEWCOMERS = Path(__file__).parents[2] / "bench/newcomers.py"
