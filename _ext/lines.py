@@ -11,12 +11,13 @@ import re
 from html import escape
 from pathlib import Path
 
-from atlas import FromFile, code
 from docutils import nodes
 from evidence import digest, renewed
 from sphinx import addnodes
 from sphinx.util import logging
 from witness import DELETED, read
+
+from _ext.showing import FromFile, code, table
 
 log = logging.getLogger(__name__)
 
@@ -195,19 +196,20 @@ class Witness(FromFile):
     def run(self):
         # The manifest is among the snippets: so this page is read again when what counts has changed.
         self.env.note_dependency("snippets/manifest.toml")
-        seen, what = self.env.witness, self.arguments[0]
+        seen, what = self.env.witness, self.one_of(("with", "without", "files"))
         if what in ("with", "without"):
             return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(seen["files"]) else []
         return self.files(seen)
 
     def files(self, seen):
         saved = self.manifest["saved_as"]
-        rows = [["File", "Deleted lines", "Changed values", "Argued", "Open", "Run on"], ["---", *["--:"] * 4, "---"]]
+        rows = []
         for name, changes in sorted(seen["files"].items()):
             lines, broken, values, wrong, others = counted(changes)
             cells = [f"{broken} of {lines}", f"{wrong} of {values}" if values else "—", str(others.pop("exempt"))]
             rows.append([code(saved.get(name, name)), *cells, str(sum(others.values())), seen["date"]])
-        return self.parse_text_to_nodes("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        head = ["File", "Deleted lines", "Changed values", "Argued", "Open", "Run on"]
+        return self.parse_text_to_nodes(table(head, rows, ["---", *["--:"] * 4, "---"]))
 
 
 def setup(app):

@@ -9,6 +9,8 @@ import json
 
 from sphinx.util import logging
 
+from _ext.evidence import renewed
+
 log = logging.getLogger(__name__)
 HERE, KEPT = "build", "measured"
 
@@ -58,8 +60,6 @@ def connect(app, name, pages, read):
     """
 
     def outdated(app, env, added, changed, removed):
-        was, now = getattr(env, name, None), read(app)
-        setattr(env, name, now)
-        return [] if now == was else [page for page in env.found_docs if page in pages]
+        return renewed(env, name, read(app), pages)
 
     app.connect("env-get-outdated", outdated)

@@ -6,11 +6,11 @@ The file: `files` are the script and its SHA-256, `mutmut` is its version, `all`
 became of those that were tried. `survivors` are the mutants that no test notices: {"line", "function", "became"}.
 """
 
-from atlas import FromFile, code
 from docutils import nodes
 
 from _ext import measured
 from _ext.evidence import digest
+from _ext.showing import FromFile, code, table
 
 # What became of a mutant, by mutmut's word, and what the page says of so many of them.
 BECAME = {
@@ -48,12 +48,12 @@ class Mutants(FromFile):
             f"[mutmut](https://mutmut.readthedocs.io/) {found['mutmut']} makes {found['all']} mutants of it, "
             f"each with one small change, and {some} on {found['date']}. **The tests notice {found['share']}% of them**:\n\n{told}"
         )
-        rows = "\n".join(f"| {it['line']} | {code(it['function'])} | {code(it['became'])} |" for it in found["survivors"])
-        table = self.parse_text_to_nodes(f"| Line | In | What it becomes |\n|---|---|---|\n{rows}") if rows else []
-        if table:
-            summary = f"<details><summary>The {len(found['survivors'])} changes that no test notices</summary>"
-            table = [nodes.raw("", summary, format="html"), *table, nodes.raw("", "</details>", format="html")]
-        return [*self.parse_text_to_nodes(words), *table]
+        made = self.parse_text_to_nodes(words)
+        if rows := [[f"{it['line']}", code(it["function"]), code(it["became"])] for it in found["survivors"]]:
+            summary = f"<details><summary>The {len(rows)} changes that no test notices</summary>"
+            survivors = self.parse_text_to_nodes(table(["Line", "In", "What it becomes"], rows))
+            made += [nodes.raw("", summary, format="html"), *survivors, nodes.raw("", "</details>", format="html")]
+        return made
 
 
 def setup(app):

@@ -5,11 +5,8 @@
 - `{proxies} parts`: what a reverse proxy has to do, and by which words of its files each does it.
 """
 
-from pathlib import Path
-
-from sphinx.util.docutils import SphinxDirective
-
 from _ext import manifest
+from _ext.showing import FromFile, table
 
 # What a reverse proxy in front of a hub has to do.
 PARTS = {
@@ -43,19 +40,18 @@ def cannot(facts, indent=""):
     return "\n".join(f"{indent}- {words}" for words in facts["cannot"].values())
 
 
-class Proxies(SphinxDirective):
+class Proxies(FromFile):
     required_arguments, optional_arguments = 1, 1
 
     def run(self):
-        table = manifest.read(Path(self.env.srcdir) / "snippets")
-        further, debian = table["further_proxies"], table["debian"]
-        every = table["proxies"] | further
+        what = self.one_of(("which", "cannot", "parts"))
+        further, debian = self.manifest["further_proxies"], self.manifest["debian"]
+        every = self.manifest["proxies"] | further
         for name in every:
             self.env.note_dependency(f"snippets/{name}/{manifest.FACTS}")
         self.env.note_dependency(f"snippets/{manifest.MANIFEST}")
-        what, *names = self.arguments
         if what == "cannot":
-            return self.parse_text_to_nodes(cannot(further[names[0]]))
+            return self.parse_text_to_nodes(cannot(further[self.one_of(further, 1)]))
         if what == "which":
             told = []
             for name, facts in further.items():
@@ -65,7 +61,7 @@ class Proxies(SphinxDirective):
             return self.parse_text_to_nodes("\n".join(told))
         head = ["What it has to do", *(facts["label"] for facts in every.values())]
         rows = [[words, *(cell(facts["parts"][part]) for facts in every.values())] for part, words in PARTS.items()]
-        made = self.parse_text_to_nodes("\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]))
+        made = self.parse_text_to_nodes(table(head, rows))
         # Wider than a page's text: see _static/site.css.
         made[0]["classes"].append("parts")
         return made

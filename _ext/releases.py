@@ -8,11 +8,11 @@ import posixpath
 import tomllib
 from pathlib import Path
 
-from atlas import FromFile
 from evidence import digest
 from sphinx.util import logging
 
 from _ext import manifest
+from _ext.showing import FromFile, table
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +68,10 @@ class Released(FromFile):
             place = self.manifest["saved_as"].get(name, f"/root/{name}")
             if still:
                 self.env.note_dependency(str(Path(self.env.srcdir) / "snippets" / name))
-                made.append(f"| {{download}}`{name} </snippets/{name}>` | `/root/new{place}` | {'changed' if was else 'new'} |")
+                made.append([f"{{download}}`{name} </snippets/{name}>`", f"`/root/new{place}`", "changed" if was else "new"])
             else:
-                made.append(f"| {name} | | no longer used: remove `{place}` |")
-        return "| File | Save it as | What it is |\n|---|---|---|\n" + "\n".join(made) + "\n" if made else NONE
+                made.append([name, "", f"no longer used: remove `{place}`"])
+        return f"{table(['File', 'Save it as', 'What it is'], made)}\n" if made else NONE
 
 
 def redirects(app, config):

@@ -11,13 +11,13 @@
 import re
 from pathlib import Path
 
-from atlas import FromFile, code, listed
 from docutils import nodes
 from evidence import read, renewed, standing
 from sphinx import addnodes
 from sphinx.util import logging
 
 from _ext.manifest import LABELS
+from _ext.showing import FromFile, code, listed, table
 
 log = logging.getLogger(__name__)
 
@@ -155,9 +155,6 @@ class Tested(FromFile):
     def run(self):
         # The manifest is among the snippets: so this page is read again when what counts has changed.
         self.env.note_dependency("snippets/manifest.toml")
-        rows, (what, *names) = self.env.evidence, self.arguments
-        if what in ("with", "without"):
-            return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
         tables = {
             "climbs": self.climbs,
             "climbs-of": self.climbs_of,
@@ -169,13 +166,15 @@ class Tested(FromFile):
             "kernels": self.kernels,
             "browsers": self.browsers,
             "attacks": self.attacks,
+            "archive": self.archive,
         }
-        return (tables | {"archive": self.archive})[what](rows, *names)
+        rows, what = self.env.evidence, self.one_of(["with", "without", *tables])
+        if what in ("with", "without"):
+            return self.parse_content_to_nodes(allow_section_headings=True) if (what == "with") == bool(rows) else []
+        return tables[what](rows, *self.arguments[1:])
 
     def table(self, head, rows):
-        lines = [head, ["---"] * len(head), *rows]
-        text = "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else "None in this run."
-        return self.parse_text_to_nodes(text)
+        return self.parse_text_to_nodes(table(head, rows) if rows else "None in this run.")
 
     def climbs(self, rows):
         """A tab for each reverse proxy."""
@@ -200,8 +199,8 @@ class Tested(FromFile):
                 for row in climbed
             ],
         )
-        for table in made:
-            table["classes"].append("rungs")
+        for shown in made:
+            shown["classes"].append("rungs")
         return made
 
     def blocks(self, rows):
@@ -259,8 +258,8 @@ class Tested(FromFile):
             ["Slurm", "On", "Behind", "JupyterHub", *(code(rung) for rung in ladder), "Blocks", "Oldest run on"],
             [[*key, *(seconds(took, rung) for rung in [*ladder, "blocks_run"]), date] for key, (took, date) in of.items()],
         )
-        for table in made:
-            table["classes"].append("rungs")
+        for shown in made:
+            shown["classes"].append("rungs")
         return made
 
     def kernels(self, rows):

@@ -6,7 +6,6 @@ proxy (`application`) of the machine. What was typed, and printed what the page 
 
 from pathlib import Path
 
-from atlas import listed
 from docutils import nodes
 from evidence import keys
 from sphinx import addnodes
@@ -14,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from _ext import manifest
 from _ext.manifest import LABELS
+from _ext.showing import listed
 
 PAGES = ("index", "deploy/", "jigsaw/", "troubleshooting/")
 # Their pages are one row of the table.

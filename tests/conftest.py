@@ -8,7 +8,7 @@ import pytest
 from tests.harness import pairs, spending
 from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import BUILD, EVERY_PROXY, VERSIONS
+from tests.harness.manifest import BUILD, EVERY_PROXY, NEWEST
 from tests.harness.measuring import durations, evidence, syntax
 from tests.harness.site import guide, one_download
 
@@ -174,7 +174,7 @@ def front(request, hubs):
 
     A test with a parameter of its own, (proxy, options of `deployment.in_front`), gets that one.
     """
-    hub, (proxy, options) = hubs(VERSIONS["jupyterhub"][0]), request.param
+    hub, (proxy, options) = hubs(NEWEST), request.param
     with deployment.in_front(hub, EVERY_PROXY[proxy].servers[-1], proxy, **options):
         yield hub
 

@@ -8,10 +8,9 @@ import pytest
 
 from tests.harness.machines import deployment, people, terminal
 from tests.harness.machines.people import ADMIN, OUT, PASSWORD, changing, script, ssh
-from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.manifest import CONFIG, HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.measuring import evidence
 
-CONFIG = "jupyterhub/jupyterhub_config.py"
 pytestmark = pytest.mark.xdist_group("accounts")
 
 

@@ -8,11 +8,11 @@ from bs4 import BeautifulSoup
 
 from tests.harness.machines import deployment
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, VALUES, Files
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT, VALUES, Files
 from tests.harness.measuring import arrivals, bench
 from tests.harness.site.guide import small, sphinx
 
-CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
+SERVER = "jupyter/jupyter_server_config.py"
 PAGE = (ROOT / "deploy/class.md").read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("class")
 USERS = ("alice", "bob", "mallory")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import NEWEST_ON, PUBLISHED
+from tests.harness.manifest import CONFIG, NEWEST_ON, PUBLISHED
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
 from tests.harness.site.following import TABS
@@ -15,7 +15,6 @@ SECTIONS = {
     "deploy/shares.md": ["see-how-much-each-user-takes", "change-a-share"],
 }
 # In place of hours and minutes, seconds: so that there is a line about a server that was ended.
-CONFIG = "jupyterhub/jupyterhub_config.py"
 AT_ONCE = PUBLISHED.replace(CONFIG, "sleep 600", "sleep 1").replace(
     CONFIG, "--timeout=21600 --cull-every=600", "--timeout=2 --cull-every=1"
 )

@@ -4,11 +4,10 @@ import pytest
 
 from tests.harness.machines import deployment
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import EVERY_PROXY, VALUES, VERSIONS
+from tests.harness.manifest import EVERY_PROXY, NEWEST, VALUES
 from tests.harness.measuring import bench
 from tests.harness.pairs import changed, further_weekly
 
-NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
 
 

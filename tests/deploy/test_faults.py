@@ -7,8 +7,8 @@ import pytest
 
 from tests.harness.machines import deployment, engine, faults
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.machines.faults import CONFIG, PROXY_PID, SERVICE, UNIT
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, ROOT, VERSIONS
+from tests.harness.machines.faults import PROXY_PID, SERVICE, UNIT
+from tests.harness.manifest import CONFIG, EVERY_PROXY, PROXIES, PUBLISHED, ROOT, VERSIONS
 from tests.harness.measuring import evidence
 from tests.harness.pairs import further_weekly
 

@@ -4,9 +4,9 @@ import pytest
 
 from tests.harness.machines import deployment
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import PUBLISHED, SAVED_AS, VERSIONS, Files
+from tests.harness.manifest import NEWEST, PUBLISHED, SAVED_AS, Files
 
-NAME, NEWEST = "jupyter/jupyter_server_config.py", VERSIONS["jupyterhub"][0]
+NAME = "jupyter/jupyter_server_config.py"
 WITHOUT = Files({NAME: ""})
 pytestmark = pytest.mark.xdist_group(f"hub-{NEWEST}")
 

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 from _ext import growth as shown
 from tests.harness.machines import engine, slurm
-from tests.harness.manifest import PUBLISHED, ROOT, SNIPPETS
+from tests.harness.manifest import CONFIG, PUBLISHED, ROOT, SNIPPETS
 from tests.harness.measuring import growth
 from tests.harness.on_server import head_figures
 from tests.harness.site.guide import small, sphinx
@@ -96,7 +96,7 @@ def test_the_files_for_more_nodes_are_the_published_ones_with_their_names():
 def test_the_configuration_of_the_stand_ins_is_python():
     text = growth.configuration("secret", growth.STAND_IN.format(port=1))
     compile(text, "jupyterhub_config.py", "exec")
-    assert text.startswith(PUBLISHED.read(growth.CONFIG))
+    assert text.startswith(PUBLISHED.read(CONFIG))
     assert '"api_token": "secret"' in text
 
 

@@ -7,9 +7,9 @@ import pytest
 from tests.harness.machines import deployment, faults
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.machines.people import OUT
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, VALUES, Files
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT, VALUES, Files
 
-CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
+SERVER = "jupyter/jupyter_server_config.py"
 PAGE = (ROOT / "deploy/class.md").read_text("utf-8")
 # The commands of the page, in its order: what runs, who was ended, whether the service runs, how long starts took.
 RUNS, ENDED, SERVICE, TOOK = re.findall(r"^# (\S.*)$", "\n".join(re.findall(r"^```console\n(.*?)^```", PAGE, re.M | re.S)), re.M)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.harness.machines import install_scripts
 from tests.harness.machines.reader_values import OFFLINE
-from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, PUBLISHED, VALUES
 from tests.harness.measuring import syntax
 
 KERNEL = VALUES["kernel"]
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("install")
 
 @pytest.fixture(scope="module")
 def machine():
-    with syntax.machine(VERSIONS["jupyterhub"][0]) as machine:
+    with syntax.machine(NEWEST) as machine:
         yield machine
 
 

@@ -11,14 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from tests.harness.machines import beside, deployment
-from tests.harness.manifest import HUBS, PUBLISHED, ROOT, VALUES, VERSIONS
+from tests.harness.manifest import HUBS, NEWEST, PUBLISHED, ROOT, VALUES
 from tests.harness.measuring import syntax
 
 BIN = f"{VALUES['environment']}/bin"
 KERNEL = VALUES["kernel"]
 SPEC = f"{VALUES['environment']}/share/jupyter/kernels/{KERNEL}"
 INSTALL = f"{BIN}/python -m {KERNEL} install"
-NEWEST = VERSIONS["jupyterhub"][0]
 
 
 @pytest.fixture(params=[NEWEST])

@@ -5,12 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VERSIONS, Files
+from tests.harness.manifest import EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, Files
 from tests.harness.measuring import slow_clients
 from tests.harness.on_server import raw_client
 from tests.harness.pairs import further_weekly
 
-NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
 published = pytest.mark.parametrize("proxy", further_weekly(EVERY_PROXY))
 

@@ -6,14 +6,14 @@ The faults that people complain of are in the atlas (test_atlas.py).
 import pytest
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, VALUES, VERSIONS
 from tests.harness.measuring import syntax
 from tests.harness.measuring.bench import KEPT
 from tests.harness.measuring.ladder import climb, tell
 from tests.harness.pairs import further_weekly
 
 NO_ANSWER = 0
-NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
+OLDER = VERSIONS["jupyterhub"][-1]
 
 # (proxy, JupyterHub, in the line, what comes instead of it ("" for the whole line), rung, words seen, words of the advice)
 LINES = [

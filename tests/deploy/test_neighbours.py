@@ -7,11 +7,9 @@ import pytest
 
 from tests.harness.machines import deployment, faults, people
 from tests.harness.machines.deployment import BEHIND, URL
-from tests.harness.machines.faults import CONFIG
-from tests.harness.manifest import PUBLISHED, ROOT, SAVED_AS, VERSIONS
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT, SAVED_AS, VERSIONS
 from tests.harness.measuring import local_users
 
-NEWEST = VERSIONS["jupyterhub"][0]
 SERVER, NGINX = "jupyter/jupyter_server_config.py", "nginx/jupyterhub.conf"
 # What a user finds, and the words of the page for it.
 OPEN = {

@@ -4,9 +4,8 @@ import pytest
 
 from tests.harness.machines import deployment
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import PUBLISHED, ROOT, VERSIONS
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT
 
-CONFIG = "jupyterhub/jupyterhub_config.py"
 PAGE = (ROOT / "deploy/configure-jupyterhub.md").read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("people")
 # carol's account is not in the group.
@@ -23,7 +22,7 @@ def published(*lines):
 
 @pytest.fixture(scope="module")
 def hub():
-    with deployment.hub(VERSIONS["jupyterhub"][0], published(ADMIN)) as hub:
+    with deployment.hub(NEWEST, published(ADMIN)) as hub:
         yield hub
 
 

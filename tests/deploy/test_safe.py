@@ -4,12 +4,11 @@ import pytest
 
 from tests.harness.machines import deployment, engine, existing_site
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import CONFIG, EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, VALUES
 from tests.harness.measuring.tls import offered
 from tests.harness.on_server import raw_client
 from tests.harness.pairs import changed, further_weekly, the_first
 
-NEWEST = VERSIONS["jupyterhub"][0]
 newest = pytest.mark.parametrize("version", [NEWEST])
 each = pytest.mark.parametrize("proxy", further_weekly(EVERY_PROXY))
 
@@ -71,7 +70,7 @@ PATHS = ["", "hub/login?next=%2Fjupyter%2Fuser%2Fbob%2Flab%2Ftree%2Fa%2520b", "u
 def test_plain_http_is_sent_to_the_same_address_by_https_for_good(front, version):
     said = front.on_server("redirected", URL.replace("https:", "http:"), *PATHS)
     # Apache decodes a slash on its way, which Jupyter takes for the same.
-    assert {path: [said[0], said[1].replace("d/e", "d%2Fe")] for path, said in said.items()} == {path: [301, URL + path] for path in PATHS}
+    assert {path: [code, to.replace("d/e", "d%2Fe")] for path, (code, to) in said.items()} == {path: [301, URL + path] for path in PATHS}
 
 
 def reached(files, *options):
@@ -97,9 +96,8 @@ def test_another_machine_reaches_the_reverse_proxy_and_no_port_of_the_hub():
 
 
 def test_with_the_base_url_alone_another_machine_reaches_the_hub_past_the_reverse_proxy():
-    config = "jupyterhub/jupyterhub_config.py"
     bound = 'c.JupyterHub.bind_url = "http://127.0.0.1:800/jupyter/"'
-    assert reached(PUBLISHED.replace(config, bound, 'c.JupyterHub.base_url = "/jupyter/"'))[1]["8000"] == "open"
+    assert reached(PUBLISHED.replace(CONFIG, bound, 'c.JupyterHub.base_url = "/jupyter/"'))[1]["8000"] == "open"
 
 
 @newest
@@ -147,9 +145,9 @@ def arrives(idle, proxy, kind, files=PUBLISHED):
     """What the hub would get of TOLD and ALWAYS; a client has made up all headers of TOLD, the second time to have them dropped too."""
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy, files):
-        reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
+        got = hub.on_server("forwarded", URL, CLIENT, *TOLD)
     # A header's name may come in capitals or not.
-    heard = [{name.lower(): value for name, value in headers.items()} for headers in reached]
+    heard = [{name.lower(): value for name, value in headers.items()} for headers in got]
     return [{name: headers.get(name.lower()) for name in TOLD | ALWAYS} for headers in heard]
 
 
@@ -210,8 +208,8 @@ def test_beside_a_site_of_another_name_both_answer_and_an_authority_finds_on_por
 
 
 def test_with_the_public_address_cookies_are_secure_whatever_the_headers_say():
-    config, site = "jupyterhub/jupyterhub_config.py", "nginx/jupyterhub.conf"
-    known = PUBLISHED.replace(config, "c = get_config()", f'c = get_config()\nc.JupyterHub.public_url = "{URL}"')
+    site = "nginx/jupyterhub.conf"
+    known = PUBLISHED.replace(CONFIG, "c = get_config()", f'c = get_config()\nc.JupyterHub.public_url = "{URL}"')
     silent = PUBLISHED.replace(site, "proxy_set_header X-Scheme").replace(site, "proxy_set_header X-Forwarded-Proto")
     with deployment.hub(NEWEST, known) as hub, deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", silent):
         last = hub.check("--until", "login_works")[-1]

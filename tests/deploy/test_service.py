@@ -8,11 +8,11 @@ import time
 import pytest
 
 from tests.harness.machines import deployment, engine, faults
-from tests.harness.manifest import HUBS, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS, Files
+from tests.harness.manifest import CONFIG, HUBS, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS, Files
 from tests.harness.measuring import evidence
 
 UNIT, SLICE = "systemd/jupyterhub.service", "systemd/jupyter.slice"
-CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
+SERVER = "jupyter/jupyter_server_config.py"
 ENABLE = "sh /root/systemd/enable.sh"
 PAGE = (ROOT / "deploy/run-as-a-service.md").read_text("utf-8")
 

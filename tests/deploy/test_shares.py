@@ -5,10 +5,9 @@ import re
 import pytest
 
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import HUBS, NEWEST, PUBLISHED, ROOT
+from tests.harness.manifest import CONFIG, HUBS, NEWEST, PUBLISHED, ROOT
 
 PAGE = (ROOT / "deploy/shares.md").read_text("utf-8")
-CONFIG = "jupyterhub/jupyterhub_config.py"
 pytestmark = pytest.mark.xdist_group("shares")
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.harness.machines import deployment, people
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.machines.people import OUT, PASSWORD, changing, script, ssh
-from tests.harness.manifest import HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.manifest import CONFIG, HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
 from tests.harness.site.following import TABS
@@ -19,7 +19,6 @@ PAGE = (ROOT / NAME).read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("users")
 SHOWN = re.search(r"(?s)```text\n\$ ssh kim@hub\.example\.com\n(.*?)```", PAGE)[1]
 LIST = re.search(r"(?s)`names.txt`:\n\n```text\n(.*?)```", PAGE)[1]
-CONFIG = "jupyterhub/jupyterhub_config.py"
 # By Debian release, the reverse proxy.
 IN_FRONT = dict(EACH_ONCE)
 

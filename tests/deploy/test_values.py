@@ -10,10 +10,10 @@ from playwright.sync_api import expect
 
 from tests.harness.machines import reader_values
 from tests.harness.machines.deployment import in_front
-from tests.harness.manifest import MANIFEST, PROXIES, SNIPPETS, VALUES, VERSIONS, snippets
+from tests.harness.manifest import MANIFEST, NEWEST, PROXIES, SNIPPETS, VALUES, snippets
 from tests.harness.measuring.ladder import LADDER, tell
 from tests.harness.pairs import WHOLE
-from tests.harness.site.guide import attempt, copy, type_in
+from tests.harness.site.guide import attempt, click_copy, type_in
 
 pytestmark = pytest.mark.xdist_group("site-values")
 
@@ -116,7 +116,7 @@ def page(reader):
 
 
 def copied(site, page, name):
-    return copy(page, site.copies[name][1])
+    return click_copy(page, site.copies[name][1])
 
 
 def copied_there(site, reader, page, name):
@@ -500,7 +500,7 @@ def test_an_odd_set_climbs_the_whole_ladder(site, reader, odd, proxy):
         copies |= tried(site, page, {}, *(name for name, (where, _) in site.copies.items() if where == path))[1]
     if WHOLE and odd == next(iter(ODD)):  # and by mouse
         assert copies == {name: copied_there(site, reader, page, name) for name in sorted(copies)}
-    with reader_values.hub(VERSIONS["jupyterhub"][0], copies, ODD[odd]) as (hub, files):
+    with reader_values.hub(NEWEST, copies, ODD[odd]) as (hub, files):
         with in_front(hub, PROXIES[proxy].servers[-1], proxy, files):
             rungs = hub.check("--megabytes", "1")
         assert rungs[-1]["ok"], tell(rungs[-1])

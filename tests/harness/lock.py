@@ -31,7 +31,7 @@ def locks() -> list[Path]:
     return [ROOT / "requirements.txt", *(hub(version) for version in VERSIONS["jupyterhub"])]
 
 
-def compile(asked: str, lock: Path, *options: str) -> None:
+def write_lock(asked: str, lock: Path, *options: str) -> None:
     """Write a lock for the text of a requirements file; ends with uv's own words if there is none."""
     uv = shutil.which("uv", path=Path(sys.executable).parent) or shutil.which("uv") or sys.exit("error: uv is needed to make a lock")
     command = [uv, *COMPILE, *PLAIN, *options, "-", "-o", str(lock)]
@@ -53,10 +53,10 @@ def main(options: list[str]) -> None:
         sys.exit("usage: python -m tests.harness.lock [--upgrade] [--hubs]")
     upgrade = [option for option in options if option == "--upgrade"]
     if "--hubs" not in options:
-        compile((ROOT / "requirements.in").read_text("utf-8"), ROOT / "requirements.txt", *upgrade)
+        write_lock((ROOT / "requirements.in").read_text("utf-8"), ROOT / "requirements.txt", *upgrade)
     asked = ASKED.read_text("utf-8")
     for version in VERSIONS["jupyterhub"]:
-        compile(re.sub(r"(?m)^jupyterhub==\S+", f"jupyterhub=={version}", asked), hub(version), *WHEELS, *upgrade)
+        write_lock(re.sub(r"(?m)^jupyterhub==\S+", f"jupyterhub=={version}", asked), hub(version), *WHEELS, *upgrade)
 
 
 if __name__ == "__main__":

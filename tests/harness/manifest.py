@@ -14,6 +14,8 @@ MANIFEST = manifest.read(SNIPPETS)
 VALUES = MANIFEST["values"]
 VERSIONS = MANIFEST["versions"]
 SAVED_AS = MANIFEST["saved_as"]
+# The hub's configuration.
+CONFIG = "jupyterhub/jupyterhub_config.py"
 # What pages offer to download, and are too long to show.
 NOT_SHOWN = ("jupyterhub/requirements.txt",)
 HOMES = VERSIONS["homes"]

@@ -39,7 +39,11 @@ class Part(NamedTuple):
 def part(name: str, before: Sequence[str]) -> Part:
     """A part, which may import from those `before` it. Raises `Unfit`."""
     text = (PACKAGE / f"{name}.py").read_text("utf-8")
-    lines, tree = text.splitlines(), ast.parse(text, f"hubcheck/{name}.py")
+    try:
+        compile(text, name, "exec")
+    except SyntaxError as wrong:
+        raise Unfit(f"hubcheck/{name}.py:{wrong.lineno}: {wrong.msg}") from None
+    lines, tree = text.splitlines(), ast.parse(text)
     docstring, *body = tree.body
     imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
     own = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.harness.machines import deployment, engine, existing_site, images, terminal
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VALUES, VERSIONS
 from tests.harness.measuring import syntax, witness
 from tests.harness.site import following
 from tests.harness.site.walk import Type
@@ -340,7 +340,7 @@ MISSPELT = [
 @pytest.mark.parametrize(("name", "line", "instead", "words"), MISSPELT)
 def test_a_misspelt_option_is_refused_by_file_and_line(idle, name, line, instead, words):
     with pytest.raises(deployment.Refused) as refused:
-        syntax.python(idle(VERSIONS["jupyterhub"][0]), PUBLISHED.replace(name, line, instead))
+        syntax.python(idle(NEWEST), PUBLISHED.replace(name, line, instead))
     assert f"snippets/{name}:{line_of(name, line)}: " in str(refused.value)
     assert words in str(refused.value)
 
@@ -455,7 +455,7 @@ def test_a_failing_deployment_leaves_nothing_running():
     with engine.network() as network:
         with (
             pytest.raises(RuntimeError, match=r"(?s)JupyterHub .* does not come up:.*nowhere"),
-            deployment.hub(VERSIONS["jupyterhub"][0], broken, network=network),
+            deployment.hub(NEWEST, broken, network=network),
         ):
             pass
         assert not engine.cli("ps", "--quiet", "--all", "--filter", f"network={network}").stdout
@@ -485,7 +485,7 @@ def test_a_command_that_waits_for_input_is_told_by_page_and_line_and_ends_its_pa
     pages = SimpleNamespace(files=dict, steps=lambda name, tab: steps)
     type_for_long = terminal.Terminal.type
     monkeypatch.setattr(terminal.Terminal, "type", lambda self, command: type_for_long(self, command, timeout=2))
-    machine = idle(VERSIONS["jupyterhub"][0])
+    machine = idle(NEWEST)
     reader = following.Reader(machine, pages, "nginx")
     reader.follow("a.md")
     assert reader.wrong == ["a.md:3: read -p 'Your name: ': not over after 2 s; so far:\nYour name: "]

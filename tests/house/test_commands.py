@@ -1,5 +1,6 @@
 """The commands of this repository: what is given wrongly ends at once, in one line, before anything is started."""
 
+import contextlib
 import os
 import re
 import runpy
@@ -7,11 +8,14 @@ import shutil
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import pytest
 
-from tests.harness.manifest import ROOT
-from tests.harness.measuring import durations, mutants, witness
+from tests.harness.machines import images
+from tests.harness.manifest import NEWEST, ROOT
+from tests.harness.measuring import arrivals, durations, mutants, witness
+from tests.harness.site import paper, vendor
 
 
 def run(*command, **environment):
@@ -98,6 +102,63 @@ def test_witness_takes_what_there_is(monkeypatch, capsys, options, words):
     assert re.search(rf"error: ({words})", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("x 60", "argument USERS: x is no number from 1 on"),
+        ("30 0", "argument SECONDS: 0 is no number from 1 on"),
+        ("2", "argument USERS: 2 of them have a browser, so there are 3 at least"),
+    ],
+)
+def test_a_class_takes_numbers_of_users_and_seconds(monkeypatch, capsys, given, words):
+    monkeypatch.setattr(arrivals.engine, "ensure", lambda say: pytest.fail("an engine is started"))
+    with pytest.raises(SystemExit, match="2"):
+        arrivals.main(given.split())
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"arrivals: error: {words}")
+
+
+@pytest.mark.parametrize(("given", "comes"), [("", (30, 60)), ("7", (7, 60)), ("7 5", (7, 5))])
+def test_a_class_is_as_large_and_comes_as_fast_as_it_is_told(monkeypatch, given, comes):
+    seen = []
+    monkeypatch.setattr(arrivals.engine, "running", contextlib.nullcontext)
+    monkeypatch.setattr(arrivals.images, "prepare", lambda wanted: None)
+    monkeypatch.setattr(arrivals, "room", contextlib.nullcontext)
+    answer = {"users": [{}], "browsers": [], "spent": {}}
+    monkeypatch.setattr(arrivals, "arrive", lambda users, setting, span: seen.append((users, span)) or answer)
+    arrivals.main(given.split())
+    assert set(seen) == {comes}
+
+
+def test_the_image_in_which_a_script_is_built_again_is_there_first(monkeypatch, tmp_path):
+    """Where the tests have never run, there is none."""
+    there, needed = [], images.hub(NEWEST)
+    monkeypatch.setattr(vendor.engine, "running", contextlib.nullcontext)
+    monkeypatch.setattr(vendor.images, "prepare", lambda wanted: there.extend(wanted))
+    monkeypatch.setattr(vendor, "made", lambda name, given: f"{needed in there}, {given.package}\n")
+    (tmp_path / "_static/vendor").mkdir(parents=True)
+    (tmp_path / "_static/vendor/minisearch.js").write_bytes((vendor.FOLDER / "minisearch.js").read_bytes())
+    monkeypatch.setattr(vendor, "FOLDER", tmp_path / "_static/vendor")
+    monkeypatch.setattr(vendor, "ROOT", tmp_path)
+    vendor.main(["minisearch.js", "minisearch@8.0.0"])
+    assert (vendor.FOLDER / "minisearch.js").read_text("utf-8") == "True, minisearch@8.0.0\n"
+
+
+def test_a_printed_file_without_places_is_told_in_one_line(tmp_path, monkeypatch):
+    """As another Chromium might print it."""
+    (tmp_path / "index.html").touch()
+    page = SimpleNamespace(**dict.fromkeys(("route", "goto", "add_style_tag"), lambda *_, **_more: None))
+    page.evaluate, page.pdf = lambda script: ["document-rest"], lambda **how: b"%PDF-1.4"
+    monkeypatch.setattr(paper.engine, "running", contextlib.nullcontext)
+    monkeypatch.setattr(paper.engine, "network", contextlib.nullcontext)
+    monkeypatch.setattr(paper.images, "prepare", lambda wanted: None)
+    chromium = SimpleNamespace(new_page=lambda **how: page)
+    monkeypatch.setattr(paper.user_browser, "chromium", lambda network, names: contextlib.nullcontext(chromium))
+    monkeypatch.setattr("sys.argv", ["paper", str(tmp_path), str(tmp_path / "book.pdf")])
+    with pytest.raises(SystemExit, match=r"^error: the printed file names no places$"), warnings.catch_warnings(action="ignore"):
+        runpy.run_module("tests.harness.site.paper", run_name="__main__")
+    assert not (tmp_path / "book.pdf").exists()
+
+
 def test_make_clean_says_that_measurements_go():
     assert "measured" in next(line for line in run("make", "help").stdout.splitlines() if line.startswith("clean "))
 
@@ -111,13 +172,18 @@ MODULES = [
     ),
     ("site.vendor", "nosuch.js nosuch@1", "usage: .*"),
     ("site.vendor", "minisearch.js minisearch@7.2.0", "error: no container engine answers: .*"),
+    ("measuring.arrivals", "7 5", "error: no container engine answers: .*"),
     ("measuring.notebooks", "nosuch", r"usage: .*\.notebooks \[NAME\.\.\.\]; the names are .*\bfirst-blocks\b.*"),
+    ("measuring.evidence", "", r"usage: python -m tests\.harness\.measuring\.evidence FILE"),
+    ("measuring.evidence", "nosuch", "error: nosuch: no such file"),
     ("measuring.known", "nosuch", r"usage: python -m tests\.harness\.measuring\.known"),
     ("measuring.durations", "nosuch", "usage: .*"),
     ("browsers.policies", "nosuch", "usage: .*"),
     ("browsers.policies_elsewhere", "nosuch", r"usage: .*\.policies_elsewhere \[BROWSER\.\.\.\]; the browsers are .*"),
     ("browsers.pictures", "nosuch", "usage: .*"),
     ("one_script", "nosuch", "usage: .*"),
+    ("site.cluster", "", r"usage: python -m tests\.harness\.site\.cluster FOLDER; .*"),
+    ("site.cluster", "nosuch", "usage: .*"),
     ("site.reading", "nosuch", r"error: nosuch is no commit of this working copy"),
     ("releases", "", r"usage: python -m tests\.harness\.releases COMMIT"),
 ]

@@ -151,6 +151,8 @@ UNFIT = {
     "another name": ("the_second", "PARTS, wait", "PARTS as P, wait", "the_second.py:11: parts import from those before"),
     "a late import": ("first", "  # in all\n", "  # in all\nimport sys\n", "first.py:8: all imports come first"),
     "an inner import": ("the_second", "    wait()", "    from .first import wait\n    wait()", "the_second.py:16: all imports come first"),
+    "no Python": ("first", "def wait():", "def wait()", "first.py:10: expected ':'"),
+    "nor to a compiler": ("the_second", "def do", "return\n\n\ndef do", "the_second.py:14: 'return' outside function"),
     "a function twice": ("first", "def wait", "def do():\n    pass\n\n\ndef wait", "the_second.py: do is a name in first.py too"),
     "a constant twice": ("first", "PARTS = 3", "PARTS, do = 3, 4", "the_second.py: do is a name in first.py too"),
 }

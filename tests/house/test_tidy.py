@@ -1,5 +1,6 @@
 """The linters find nothing, and no file depends on one machine."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -94,10 +95,19 @@ MAY_IMPORT = {
 HARNESS = ROOT / "tests/harness"
 
 
+def imported(file):
+    """The modules that a file imports, anywhere in it, with the names that it takes out of each: "tests.harness.machines.engine"."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{one.name}" for one in node.names)
+
+
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_parts_of_the_harness_import_as_the_picture_shows(package):
-    files = sorted((HARNESS / package).glob("*.py"))
-    used = {found for file in files for found in re.findall(r"^ *from tests\.harness\.(\w+)[. ]", file.read_text("utf-8"), re.M)}
+    modules = {name for file in (HARNESS / package).glob("*.py") for name in imported(file)}
+    used = {name.split(".")[2] for name in modules if name.startswith("tests.harness.")}
     assert used - {package} - {path.stem for path in HARNESS.glob("*.py")} == MAY_IMPORT[package]
     picture = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     shown = re.findall(rf"^ +{package}(?:\[.*?\])? --> (.*)$", picture, re.M)
@@ -108,3 +118,9 @@ def test_each_file_of_the_tests_says_what_it_is_in_its_first_line():
     files = [path for path in (ROOT / "tests").rglob("*.py") if path.read_text("utf-8") and path.parent.name != "bench"]
     assert not [str(path.relative_to(ROOT)) for path in files if not path.read_text("utf-8").startswith('"""')]
     assert {path.name for path in HARNESS.iterdir() if path.is_dir() and path.name != "__pycache__"} == MAY_IMPORT.keys()
+
+
+def test_the_harness_never_asserts():
+    """Nor does it if Python leaves assertions out."""
+    trees = {path.relative_to(ROOT): ast.walk(ast.parse(path.read_text("utf-8"))) for path in HARNESS.rglob("*.py")}
+    assert [f"{path}:{node.lineno}" for path, nodes in trees.items() for node in nodes if isinstance(node, ast.Assert)] == []

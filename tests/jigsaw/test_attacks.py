@@ -30,9 +30,8 @@ from tests.harness.browsers.attacks import (
 )
 from tests.harness.browsers.user_browser import URL
 from tests.harness.machines import deployment
-from tests.harness.manifest import PUBLISHED, ROOT, SAVED_AS, VALUES, VERSIONS
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES
 
-NEWEST = VERSIONS["jupyterhub"][0]
 HOST = VALUES["host"]
 APPLICATION = "Notebook 7"
 
@@ -234,8 +233,8 @@ def test_nothing_in_a_proxy_keeps_another_users_page_from_a_window_that_it_opens
 
 def one_host_name_each(files):
     """The same files, but for a hub that gives each user a host name of their own."""
-    hub, begin, name = "jupyterhub/jupyterhub_config.py", "c = get_config()", f"server_name {HOST}"
-    files = files.replace(hub, begin, f'{begin}\nc.JupyterHub.subdomain_host = "https://{HOST}"')
+    begin, name = "c = get_config()", f"server_name {HOST}"
+    files = files.replace(CONFIG, begin, f'{begin}\nc.JupyterHub.subdomain_host = "https://{HOST}"')
     files = files.replace("apache/jupyterhub.conf", f"ServerName {HOST}", f"ServerName {HOST}\n    ServerAlias *.{HOST}")
     return files.replace("nginx/jupyterhub.conf", name, f"{name} *.{HOST}")
 

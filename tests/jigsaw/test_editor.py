@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import PUBLISHED, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, PUBLISHED, VALUES, VERSIONS
 
 # Under a umask that keeps new files from others.
 INSTALL = "cd /root/jigsaw && umask 077 && sh install.sh"
@@ -72,7 +72,7 @@ KNOWN["versions"][VERSIONS["blockly"]]["dist"] = {"tarball": f"{REGISTRY}/{PACKA
 @pytest.fixture
 def with_npm(idle):
     """A machine whose npm reaches a registry, with install.sh in /root/bare and no package beside it; and the command of its reader."""
-    machine = idle(VERSIONS["jupyterhub"][0])
+    machine = idle(NEWEST)
     serve = (
         f"{deployment.PYTHON} -m http.server --bind 127.0.0.1 --directory /root/registry 4873 >/dev/null 2>&1 & echo $! >/root/registry.pid"
     )

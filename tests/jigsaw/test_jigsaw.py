@@ -10,13 +10,13 @@ from tests.harness.browsers.blocks import hello
 from tests.harness.browsers.user_browser import APPLICATIONS
 from tests.harness.machines import engine, existing_site
 from tests.harness.machines.deployment import BEHIND
-from tests.harness.manifest import FURTHER_PROXIES, PROXIES, VALUES, VERSIONS
+from tests.harness.manifest import FURTHER_PROXIES, NEWEST, PROXIES, VALUES, VERSIONS
 from tests.harness.measuring import evidence
 from tests.harness.pairs import marks, pairs
 
 CELL = "%jigsaw Python --workspace first-blocks"
 # Where blocks are seen to come back after a restart and a reload: each application and reverse proxy once.
-BACK = {("JupyterLab", "apache", VERSIONS["jupyterhub"][0]), ("Notebook 7", "nginx", VERSIONS["jupyterhub"][0])}
+BACK = {("JupyterLab", "apache", NEWEST), ("Notebook 7", "nginx", NEWEST)}
 
 
 # Where the server's files begin, if the page says so.
@@ -25,7 +25,7 @@ BEGINS = "() => JSON.parse(document.getElementById('jupyter-config-data').textCo
 # Each further reverse proxy in one of them, weekly.
 ROWS = [
     *pairs([*itertools.product(APPLICATIONS, PROXIES, VERSIONS["jupyterhub"])]),
-    *(pytest.param("JupyterLab", proxy, VERSIONS["jupyterhub"][0], marks=marks(proxy)) for proxy in FURTHER_PROXIES),
+    *(pytest.param("JupyterLab", proxy, NEWEST, marks=marks(proxy)) for proxy in FURTHER_PROXIES),
 ]
 
 
@@ -67,7 +67,7 @@ def test_blocks_run_and_come_back(desks, prove, version, proxy, application):
 
 def test_in_notebook_7_the_editor_comes_before_jupyterlab_has_been_opened(desks):
     """What Notebook 7's page lacks until then, JupyterLab's has."""
-    desk = desks(VERSIONS["jupyterhub"][0])
+    desk = desks(NEWEST)
     with desk.behind(next(iter(PROXIES))):
         user = desk.user()
         desk.hub.on_server("anew", BEHIND, "alice")
@@ -80,7 +80,7 @@ def test_in_notebook_7_the_editor_comes_before_jupyterlab_has_been_opened(desks)
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_blocks_run_where_the_hub_is_included_in_another_site(desks, proxy):
     """That site has headers by which a browser would keep the editor out of its frame, and a rule for scripts."""
-    desk = desks(VERSIONS["jupyterhub"][0])
+    desk = desks(NEWEST)
     files, extra = existing_site.included(proxy)
     with desk.behind(proxy, files=files, extra=extra):
         notebook = desk.user().open("JupyterLab", desk.notebook(f"beside-{proxy}/first.ipynb", CELL))

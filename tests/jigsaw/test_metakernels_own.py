@@ -12,10 +12,9 @@ from tests.harness.browsers import policies
 from tests.harness.browsers.other_web import CALYSTO
 from tests.harness.browsers.user_browser import APPLICATIONS, PATIENCE, Notebook
 from tests.harness.machines import beside, deployment, engine
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, VALUES
 from tests.harness.measuring import syntax
 
-NEWEST = VERSIONS["jupyterhub"][0]
 OWN, OURS = "metakernels-own", "this-guides"  # folders of alice's home: the one has MetaKernel's own magic
 CELL = "%jigsaw Python --workspace blocks"
 BLOCKS = (

@@ -16,12 +16,13 @@ from bs4 import BeautifulSoup
 
 from _ext.evidence import standing
 from _ext.measured import digest_of_lines
+from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, faults
-from tests.harness.manifest import EVERY_PROXY, MANIFEST, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
+from tests.harness.manifest import EVERY_PROXY, MANIFEST, NEWEST, PUBLISHED, ROOT, SAVED_AS, SNIPPETS, VERSIONS, snippets
 from tests.harness.measuring import evidence
 from tests.harness.site.guide import small, sphinx
 
-NEWEST, OLDER = VERSIONS["jupyterhub"][0], VERSIONS["jupyterhub"][-1]
+OLDER = VERSIONS["jupyterhub"][-1]
 CONF = "nginx/jupyterhub.conf"
 STAMP = "Accepted by nginx 1.9 and 1.31 · runs with JupyterHub 6.1 · 2026-11-23, for jupyterhub.conf"
 
@@ -510,7 +511,7 @@ def test_what_several_tests_have_seen_has_the_date_of_the_oldest(tree):
 
     days = {"logs in": "2026-11-21", "uploads": "2026-11-23"}
     with saying(tree, "# Browsers\n\n```{tested} browsers\n```\n\n```{tested} attacks\n```\n"):
-        evidence.replace(tree / "build/evidence.json", [])
+        write_json(tree / "build/evidence.json", [])
         rows = [seen(made, what, day) for made in (used, attacked) for what, day in days.items()]
         joined = [evidence.joined(*rows[:2]), evidence.joined(*rows[2:]), seen(used, "logs in", "2026-11-25", newer)]
         written(tree, *joined)

@@ -285,6 +285,29 @@ def test_a_page_that_includes_a_missing_file_fails_by_page_and_line(tmp_path):
     assert "snippets/nginx/gone.conf" in said[0]
 
 
+# A directive that is misspelt, and what is said of what it shows.
+MISSPELT = {
+    "atlas typo": "atlas shows shown, lines, .*, and not 'typo'",
+    "bench typo": "bench shows with, without, replies, .*, and not 'typo'",
+    "growth typo": "growth shows with, without, real, .*, and not 'typo'",
+    "proxies typo": "proxies shows which, cannot, parts, and not 'typo'",
+    "proxies cannot typo": "proxies cannot shows caddy, .*, and not 'typo'",
+    "proxies cannot": "proxies cannot shows caddy, .*, and not ''",
+    "tested typo": "tested shows with, without, climbs, .*, and not 'typo'",
+    "witness typo": "witness shows with, without, files, and not 'typo'",
+}
+
+
+def test_what_a_directive_cannot_show_fails_by_page_and_line(tmp_path):
+    tree = small_copy_of_the_tree(tmp_path / "tree")
+    text = "\n".join("```{{{}}} {}\n```".format(*written.partition(" ")[::2]) for written in MISSPELT)
+    (tree / "index.md").write_text(f"# A guide\n\n{text}\n", "utf-8")
+    built = sphinx(tree, tmp_path, "dummy")
+    assert built.returncode
+    said = [rf"{tree}/index\.md:{3 + 2 * number}: ERROR: {words} \[docutils\]" for number, words in enumerate(MISSPELT.values())]
+    assert re.fullmatch("\n".join(said), built.stderr.strip()), built.stderr
+
+
 VALIDATE = "java -Xss4m -jar /opt/vnu.jar --errors-only --format gnu --stdout"
 
 

@@ -5,15 +5,13 @@ from collections import Counter
 
 import pytest
 
-from tests.harness.manifest import HUBS, PUBLISHED, ROOT, VALUES, VERSIONS
+from tests.harness.manifest import CONFIG, HUBS, NEWEST, PUBLISHED, ROOT, VALUES
 
 BIN = f"{VALUES['environment']}/bin"
-NEWEST = VERSIONS["jupyterhub"][0]
-CONFIG = "jupyterhub/jupyterhub_config.py"
 
 
 # The hub's machine, on each Debian that it may have.
-HOMES = [hub for hub in HUBS if hub.startswith(NEWEST)]
+MACHINES = [hub for hub in HUBS if hub.startswith(NEWEST)]
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ def machine(request, idle):
     return idle(getattr(request, "param", NEWEST))
 
 
-on_each = pytest.mark.parametrize("machine", HOMES, indirect=True)
+on_each = pytest.mark.parametrize("machine", MACHINES, indirect=True)
 
 
 def page(name):

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from _ext.atlas import SHOWN, USUALLY
+from snippets.check import hubcheck
 from tests.harness.machines import deployment
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, ROOT, VERSIONS
-from tests.harness.measuring import atlas
+from tests.harness.manifest import EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, ROOT
+from tests.harness.measuring import atlas, captures
 from tests.harness.measuring.atlas import Entry, Seen, Unclear, entries
 from tests.harness.measuring.ladder import LADDER
 from tests.harness.pairs import WHOLE, in_turn, marks
@@ -81,9 +82,7 @@ def test_the_fault_breaks_its_rung_and_shows_its_symptom(stages, entry, proxy):
 @pytest.mark.parametrize(("proxy", "rung"), [("nginx", "upload_lands"), ("apache", "blocks_shown")])
 def test_a_good_deployment_shows_no_symptom(stages, tmp_path, proxy, rung):
     """What stands in a symptom.txt is telling: none of its lines is seen where nothing is wrong."""
-    (tmp_path / "good").mkdir()
-    (tmp_path / "good/index.md").write_text(f"---\nrung: {rung}\n---\n", "utf-8")
-    seen = atlas.reproduce(stages("atlas-shared"), Entry(tmp_path / "good"), proxy)
+    seen = atlas.reproduce(stages("atlas-shared"), captures.good(tmp_path, rung), proxy)
     assert not seen.broken, seen.places["check"]
     false = [
         f"troubleshooting/{entry.name}/symptom.txt:{number}: seen without the fault, in [{place}]: {line}"
@@ -95,8 +94,7 @@ def test_a_good_deployment_shows_no_symptom(stages, tmp_path, proxy, rung):
 
 
 def test_the_rungs_are_those_of_the_check():
-    inside = re.search(r"^INSIDE = \{(.*?)^\}", PUBLISHED.read("check/hubcheck.py"), re.M | re.S)
-    assert re.findall(r'"(\w+)":', inside[1]) == LADDER
+    assert list(hubcheck.INSIDE) == LADDER
     assert list(USUALLY) == RUNGS, "_ext/atlas.py: USUALLY says of each rung where it shows"
 
 
@@ -205,7 +203,7 @@ def test_what_is_said_to_break_the_hub_does_not(stages, proxy, name, line, inste
     files = PUBLISHED.replace(name, line, instead)
     with contextlib.ExitStack() as stack:
         if name.startswith("jupyter"):
-            hub = stack.enter_context(deployment.hub(VERSIONS["jupyterhub"][0], files, stages("atlas-1").network()))
+            hub = stack.enter_context(deployment.hub(NEWEST, files, stages("atlas-1").network()))
         else:
             hub = stages("atlas-shared").hub
         stack.enter_context(deployment.in_front(hub, PROXIES[proxy].servers[-1], proxy, files))
@@ -220,7 +218,7 @@ def test_the_hubs_own_settings_lift_no_frame(stages):
     files = blank.replace("jupyterhub/jupyterhub_config.py", "c = get_config()", settings)
     with contextlib.ExitStack() as stack:
         stage = stages("atlas-1")
-        hub = stack.enter_context(deployment.hub(VERSIONS["jupyterhub"][0], files, stage.network()))
+        hub = stack.enter_context(deployment.hub(NEWEST, files, stage.network()))
         stack.enter_context(deployment.in_front(hub, PROXIES["nginx"].servers[-1], "nginx", files))
         last = hub.check("--megabytes", "1")[-1]
     assert (last["rung"], last["ok"]) == ("blocks_shown", False)

@@ -9,12 +9,11 @@ import pytest
 from snippets.check import hubcheck
 from tests.harness.machines import deployment, engine
 from tests.harness.machines.deployment import CHECK, PYTHON
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, Files
+from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, Files
 from tests.harness.measuring.ladder import LADDER
 from tests.harness.measuring.recordings import token
 
 HUBCHECK = (SNIPPETS / "check/hubcheck.py").read_text("utf-8")
-NEWEST = VERSIONS["jupyterhub"][0]
 # Answers each request with what its path is named after; on 9002 nobody answers; once asked, 9003 closes the connection and 9004 resets it.
 OTHER = """
 import http.server, socket, struct, threading, time

@@ -10,9 +10,9 @@ import pytest
 
 from snippets.check import hubcheck
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, VALUES
+from tests.harness.manifest import CONFIG, NEWEST, PROXIES, PUBLISHED, ROOT, VALUES
 
-CONFIG, PORT = "jupyterhub/jupyterhub_config.py", 8888
+PORT = 8888
 HUB = 'c.JupyterHub.hub_bind_url = f"{scheme}://127.0.0.1:881"'
 # Instead of systemd, somebody reads from the hub's log what a server needs, and starts it elsewhere.
 SPAWNER = """

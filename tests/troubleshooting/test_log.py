@@ -4,11 +4,14 @@ What was seen is kept in captured.json.xz, which `python -m tests.harness.measur
 """
 
 import re
+import runpy
+import warnings
 
 import pytest
 
 from _ext.atlas import CHECKED
 from snippets.check import hubcheck
+from tests.harness import one_script
 from tests.harness.manifest import PROXIES, VALUES
 from tests.harness.measuring import atlas, captures, evidence, known
 
@@ -160,6 +163,35 @@ def test_what_other_programs_print_leads_nowhere():
 
 def test_the_table_is_what_the_pages_publish():
     assert known.TABLE.search(known.PART.read_text("utf-8"))[0] == known.table(), "python -m tests.harness.measuring.known writes it"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {"index.md": "## Elsewhere in this guide\n| `a` | [no page](b) |\n"},
+            r"pages/index\.md: this row has no line and one link to a page: \| `a` \| \[no page\]\(b\) \|",
+        ),
+        ({"one/symptom.txt": "", "one/index.md": "# One\n"}, r".*/pages/one/index\.md:1: no front matter with a rung"),
+        ({"one/index.md": "---\nrung: hub_answers\n---\n"}, r".*No such file or directory: '.*/pages/one/symptom\.txt'"),
+    ],
+    ids=["a row", "an entry", "no file"],
+)
+def test_a_page_of_which_no_line_can_be_had_is_named_and_nothing_is_written(tmp_path, monkeypatch, capsys, files, words):
+    part = tmp_path / "known_lines.py"
+    part.write_text('KNOWN = r"""\n"""\n', "utf-8")
+    for name, text in files.items():
+        page = tmp_path / "pages" / name
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(text, "utf-8")
+    monkeypatch.setattr(one_script, "PACKAGE", tmp_path)
+    monkeypatch.setattr(atlas, "ATLAS", tmp_path / "pages")
+    monkeypatch.setattr("sys.argv", ["known"])
+    with pytest.raises(SystemExit) as ended, warnings.catch_warnings(action="ignore"):
+        runpy.run_module("tests.harness.measuring.known", run_name="__main__")
+    assert re.fullmatch(f"error: {words}", str(ended.value.code))
+    assert capsys.readouterr().out == ""
+    assert part.read_text("utf-8") == 'KNOWN = r"""\n"""\n'
 
 
 def test_nearly_every_entry_was_captured_and_is_in_the_table():

@@ -5,10 +5,9 @@ import re
 import pytest
 
 from tests.harness.machines import deployment
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, Files
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT, Files
 
 PAGE = (ROOT / "troubleshooting/no-such-file-jupyterhub-singleuser/index.md").read_text("utf-8")
-CONFIG = "jupyterhub/jupyterhub_config.py"
 COURSE = "/opt/course/bin/jupyterhub-singleuser"
 SOON = "c.Spawner.http_timeout = c.Spawner.start_timeout = 12"
 NO_PATH = 'c.Spawner.environment = {"PATH": "/usr/bin"}'

@@ -6,11 +6,10 @@ import pytest
 
 from _ext.atlas import source
 from _ext.atlas import strangers as told_on_the_page
-from tests.harness.manifest import PROXIES, PUBLISHED, ROOT, VALUES, VERSIONS
+from tests.harness.manifest import NEWEST, PROXIES, PUBLISHED, ROOT, VALUES
 from tests.harness.measuring import evidence, strangers
 from tests.harness.measuring.ladder import LADDER
 
-NEWEST = VERSIONS["jupyterhub"][0]
 ALL = strangers.strangers()
 WEEKLY = pytest.mark.weekly("another set-up, each time, sees that the check is right of those of others")
 pytestmark = pytest.mark.xdist_group(f"hub-{NEWEST}")

@@ -7,7 +7,7 @@ import pytest
 
 from snippets.check import hubcheck
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import NEWEST, PUBLISHED, ROOT, VERSIONS, Files
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT, VERSIONS, Files
 
 OLDER = VERSIONS["jupyterhub"][-1]
 PAGE = (ROOT / "deploy/faults.md").read_text("utf-8")
@@ -20,8 +20,7 @@ OWN = "/opt/jupyterhub/bin/python -c 'import site; print(site.ENABLE_USER_SITE)'
 @pytest.fixture(scope="module")
 def seen():
     """What a check says of a server with an older JupyterHub, the hub's log, and whether users' own packages count: (rungs, log, words)."""
-    config = "jupyterhub/jupyterhub_config.py"
-    files = Files({config: f"{PUBLISHED.read(config)}\nc.Spawner.environment = {{'PYTHONPATH': '{PLACE}'}}\n"})
+    files = Files({CONFIG: f"{PUBLISHED.read(CONFIG)}\nc.Spawner.environment = {{'PYTHONPATH': '{PLACE}'}}\n"})
     images.prepare(wanted=[images.hub(OLDER)])
     with engine.run(images.hub(OLDER).tag) as machine:
         package = base64.b64decode(machine.sh(HOLDS).stdout)

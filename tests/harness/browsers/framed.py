@@ -18,9 +18,9 @@ from tests.harness.browsers.attacks import BLOCKS
 from tests.harness.browsers.other_browsers import FOCUSED, IDLE
 from tests.harness.machines import deployment, differences, engine
 from tests.harness.machines.deployment import URL
-from tests.harness.manifest import BUILD, EVERY_PROXY, NEWEST, PUBLISHED, SAVED_AS, SNIPPETS, VALUES
+from tests.harness.manifest import BUILD, CONFIG, EVERY_PROXY, NEWEST, PUBLISHED, SAVED_AS, SNIPPETS, VALUES
 
-HUB, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
+SERVER = "jupyter/jupyter_server_config.py"
 LMS = "https://lms.example.org"
 # Platforms: one of another site, and one whose host a browser takes for the hub's own site. Then others, which the hub does not know.
 FAR, NEAR = other_web.UNRELATED, f"bob.{VALUES['host']}"
@@ -192,7 +192,8 @@ class InChromium:
             page.goto(f"https://{host}/trap.html", wait_until="networkidle")
             if not where:
                 box = frame.get_by_role("button", name="Stop My Server").bounding_box()
-                assert box
+                if not box:
+                    raise RuntimeError("the button that stops the server is nowhere on the page")
                 where = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
             page.mouse.click(*where)
             page.wait_for_timeout(4000)
@@ -310,7 +311,7 @@ class Platform:
             return
         deployment.end(self.hub)
         allowed = f"https://{FAR} https://{NEAR}"
-        hub, server, more = PUBLISHED.read(HUB), PUBLISHED.read(SERVER), dict.fromkeys([SAVED_AS["framed/framed.py"]], "c = get_config()\n")
+        hub, server, more = PUBLISHED.read(CONFIG), PUBLISHED.read(SERVER), {SAVED_AS["framed/framed.py"]: "c = get_config()\n"}
         if state != "published":
             framed, ending = ((SNIPPETS / "framed" / name).read_text("utf-8").replace(LMS, allowed) for name in ("framed.py", "server.py"))
             if state == "SameSite=None":
@@ -318,7 +319,7 @@ class Platform:
             hub += f'load_subconfig("{SAVED_AS["framed/framed.py"]}")\n'
             server += ending
             more = {SAVED_AS["framed/framed.py"]: framed}
-        self.hub.machine.sh("systemctl stop 'jupyter-*'", {SAVED_AS[HUB]: hub, SAVED_AS[SERVER]: server} | more, check=False)
+        self.hub.machine.sh("systemctl stop 'jupyter-*'", {SAVED_AS[CONFIG]: hub, SAVED_AS[SERVER]: server} | more, check=False)
         name = EVERY_PROXY[self.kind].site_file
         site = differences.changed(name, f"framed/{self.kind}.diff") if state == "partitioned" else PUBLISHED.read(name)
         self.proxy.put({SAVED_AS[name]: site})

@@ -355,7 +355,7 @@ def told(message: ConsoleMessage) -> str:
 
 
 def fallen(user: User, said: str) -> None:
-    """What is done when a script of a user's pages ends with an error."""
+    """What is done when a script of a user's pages ends with an error; `witness_worker` puts another function in its place."""
     user.console.append(said)
 
 
@@ -385,7 +385,7 @@ def log_in(browser: Browser, name: str, password: str, keep: bool = False, **opt
 class Desk:
     """A hub, a browser that reaches it, and the web outside, all on one network.
 
-    `outside` is the machine of `outside.outside`. Whoever logs in needs a proxy: `with desk.behind("nginx"): ...`
+    `outside` is the machine of `other_web.outside`. Whoever logs in needs a proxy: `with desk.behind("nginx"): ...`
     """
 
     hub: deployment.Hub

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -157,8 +159,8 @@ def wait(state: Callable[[], Any], timeout: float = 30, every: float = 0.05) -> 
 _engine: str | None = None
 
 
-def _named() -> str:
-    """The engine that answers. Raises `Trouble` where none does."""
+def named() -> str:
+    """The engine that answers, which is asked for once. Raises `Trouble` where none does."""
     global _engine
     _engine = _engine or answering()
     if not _engine:
@@ -172,8 +174,8 @@ def cli(*args: str, check: bool = True, input: str | bytes | None = None, timeou
         input = input.encode()
     # Who presses Ctrl-C again while things are removed stops none of that.
     group = 0 if "rm" in args[:2] else None
-    done = subprocess.run([_named(), *args], capture_output=True, input=input, timeout=timeout, process_group=group)
-    return _told([_named(), *args], done.returncode, done.stdout, done.stderr, check)
+    done = subprocess.run([named(), *args], capture_output=True, input=input, timeout=timeout, process_group=group)
+    return _told([named(), *args], done.returncode, done.stdout, done.stderr, check)
 
 
 def _told(args: list[str], status: int, output: bytes, errors: bytes, check: bool) -> subprocess.CompletedProcess:
@@ -198,13 +200,13 @@ class Container:
         given = input.encode() if isinstance(input, str) else input
         done = None
         # An agent that had gone has run nothing.
-        with contextlib.suppress(Gone), agents.borrowed(_named(), self.id) as agent:
+        with contextlib.suppress(Gone), agents.borrowed(named(), self.id) as agent:
             try:
                 done = agent and agent.run(command, user or "", given, timeout)
             except TimeoutError:
                 raise subprocess.TimeoutExpired(asked, timeout) from None
         if done:
-            return _told([_named(), *asked], *done, check)
+            return _told([named(), *asked], *done, check)
         return cli(*asked, check=check, input=input, timeout=timeout)
 
     def sh(self, script: str, files: dict[str, str | bytes] | None = None, **options: Any):
@@ -230,13 +232,9 @@ class Container:
 
     def hand(self, image: str, *loads: str, timeout: float = 120) -> None:
         """Give an image of this engine's to a program inside that `loads` it, such as that of another engine. Raises RuntimeError."""
-        with subprocess.Popen([_named(), "save", image], stdout=subprocess.PIPE) as saved:
-            done = subprocess.run([_named(), "exec", "-i", self.id, *loads], stdin=saved.stdout, capture_output=True, timeout=timeout)
-        _told([_named(), "save", image], saved.returncode or done.returncode, done.stdout, done.stderr, check=True)
-
-    def logs(self) -> str:
-        done = cli("logs", self.id, check=False)
-        return done.stdout + done.stderr
+        with subprocess.Popen([named(), "save", image], stdout=subprocess.PIPE) as saved:
+            done = subprocess.run([named(), "exec", "-i", self.id, *loads], stdin=saved.stdout, capture_output=True, timeout=timeout)
+        _told([named(), "save", image], saved.returncode or done.returncode, done.stdout, done.stderr, check=True)
 
     def address(self) -> str:
         """The container's IPv4 address on its first network."""
@@ -250,9 +248,6 @@ class Container:
 
 def archive(files: dict[str, str | bytes], modes: dict[str, int] | None = None) -> bytes:
     """A tar file of `files` (path: content). Scripts (first line #!) are executable, private keys 0600, the rest 0644."""
-    import io
-    import tarfile
-
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, content in files.items():
@@ -295,7 +290,7 @@ def known(names: dict[str, str]) -> tuple[str, ...]:
 def _booting() -> tuple[str, ...]:
     """What systemd needs inside a container: its own /run, and the machine's control groups; and a small disk, which is soon full."""
     small = ("--tmpfs", "/mnt/small:rw,exec,size=64m,mode=755")
-    if answering() == "podman":
+    if named() == "podman":
         return (*small, "--systemd=always")
     # Of version 1 or 2: with all of it, limits of memory, processes and processor hold as on a real machine.
     groups = ("--cgroupns=host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw")

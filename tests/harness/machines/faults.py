@@ -14,10 +14,9 @@ from typing import Any
 
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, UNIT, URL
-from tests.harness.manifest import EVERY_PROXY, FURTHER_PROXIES, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files
+from tests.harness.manifest import CONFIG, EVERY_PROXY, FURTHER_PROXIES, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files
 
 SERVICE = {name: proxy.service for name, proxy in EVERY_PROXY.items()}
-CONFIG = "jupyterhub/jupyterhub_config.py"
 STATE, PROXY_PID = "/var/lib/jupyterhub", "/run/jupyterhub-proxy.pid"
 # Small disks, which can be filled: {what: (folder, whose)}.
 DISKS = {"home": ("/home/bob", "bob"), "state": (STATE, "root")}

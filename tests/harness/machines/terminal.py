@@ -82,7 +82,7 @@ def opened(machine: engine.Container, user: str = "root", answers: Mapping[str, 
     """A terminal on which a user has just logged in."""
     shell = "cd; exec bash --login --noediting" if user == "root" else f"exec su --login --pty {user}"
     command = ["exec", "--interactive", "--tty", machine.id, "sh", "-c", f"stty -echo cols {COLUMNS}; {shell}"]
-    child = pexpect.spawn(engine.answering() or "docker", command, encoding="utf-8", codec_errors="replace", echo=False)
+    child = pexpect.spawn(engine.named(), command, encoding="utf-8", codec_errors="replace", echo=False)
     prompt = f"<{secrets.token_hex(4)}>"
     try:
         # Written in two parts, so that a terminal that repeats what is typed does not show the prompt.

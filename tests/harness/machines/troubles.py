@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.harness.machines import deployment, engine
-from tests.harness.machines.faults import CONFIG, SERVICE
-from tests.harness.manifest import PUBLISHED, SAVED_AS, VALUES, Files
+from tests.harness.machines.faults import SERVICE
+from tests.harness.manifest import CONFIG, PUBLISHED, SAVED_AS, VALUES, Files
 
 # The first command that a page has typed when a new certificate and its key are in place.
 COMPARES = "diff <(openssl x509 -noout -pubkey -in {certificate}) <(openssl pkey -pubout -in {key})".format_map(VALUES)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -20,13 +21,14 @@ from typing import Any
 
 from playwright.sync_api import Browser, Error
 
+from tests.harness.arguments import from_one_on
 from tests.harness.browsers import user_browser
 from tests.harness.machines import deployment, engine, images
 from tests.harness.machines.deployment import BEHIND, CHECK, PYTHON, UNIT
-from tests.harness.manifest import NEWEST, PUBLISHED, SAVED_AS, VALUES, Files
+from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, SAVED_AS, VALUES, Files
 
 HERE = Path(__file__).resolve().parents[2] / "bench"
-CONFIG, SERVER = "jupyterhub/jupyterhub_config.py", "jupyter/jupyter_server_config.py"
+SERVER = "jupyter/jupyter_server_config.py"
 PLAIN = f"http://{VALUES['host']}:{VALUES['hub'].rpartition(':')[2]}{VALUES['base_url']}"  # past any reverse proxy, from another machine
 USERS, SPAN = 30, 60  # a class, and the seconds within which it comes
 BROWSERS = 2  # of these users have a real one
@@ -184,7 +186,7 @@ def arrive(room: Room, setting: Setting, span: float = SPAN, browsers: int = BRO
     plan = {"users": {name: when[name] for name in others}, "paths": paths, "cell": CELL, "patience": PATIENCE}
     program = [PYTHON, f"{CHECK}/newcomers.py", BEHIND, f"{CHECK}/alice.txt"]
     before, began = spent(room), time.monotonic()
-    command = [engine.answering() or "docker", "exec", "-i", room.hub.machine.id, *program]
+    command = [engine.named(), "exec", "-i", room.hub.machine.id, *program]
     crowd = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         crowd.stdin.write(json.dumps(plan))  # type: ignore[union-attr]
@@ -209,13 +211,18 @@ def quantiles(rows: list[dict], step: str) -> tuple[float, float]:
     return statistics.median(times), statistics.quantiles(times * 2 if len(times) < 2 else times, n=20, method="inclusive")[-1]
 
 
-def main(given: list[str]) -> None:
-    users, span = (int(given[0]), float(given[1])) if given[1:] else (USERS, SPAN)
+def main(given: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.harness.measuring.arrivals", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("users", type=from_one_on, nargs="?", default=USERS, metavar="USERS", help=f"how many come ({USERS})")
+    parser.add_argument("span", type=from_one_on, nargs="?", default=SPAN, metavar="SECONDS", help=f"within how long ({SPAN})")
+    asked = parser.parse_args(given)
+    if asked.users <= BROWSERS:
+        parser.error(f"argument USERS: {BROWSERS} of them have a browser, so there are {BROWSERS + 1} at least")
     with engine.running():
         images.prepare(wanted=[images.hub(NEWEST), images.browser()])
-        with room(users) as made:
+        with room(asked.users) as made:
             for setting in [*SETTINGS, *SETTINGS[::-1]]:
-                seen = arrive(made, setting, span)
+                seen = arrive(made, setting, asked.span)
                 print(setting.name, json.dumps(seen), flush=True)
                 for step in ("login", "server", "page", "files", "cell", "editor"):
                     print(f"  {step:8}", *(f"{value:7.2f}" for value in quantiles(seen["users"], step)))
@@ -229,4 +236,7 @@ def main(given: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main()
+    except engine.Trouble as trouble:
+        sys.exit(f"error: {trouble}")

@@ -33,11 +33,10 @@ from tests.harness.browsers import logins, user_browser
 from tests.harness.browsers.user_browser import APPLICATIONS, PATIENCE
 from tests.harness.machines import balancer, deployment, engine, images
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, VERSIONS, Files
+from tests.harness.manifest import CONFIG, EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, ROOT, SNIPPETS, VALUES, Files
 from tests.harness.pairs import WHOLE
 
 ATLAS = ROOT / "troubleshooting"
-VERSION = VERSIONS["jupyterhub"][0]
 KEYS = {
     "rung",
     "shown",
@@ -251,12 +250,12 @@ def stage(published: bool, provider: bool = False) -> Iterator[Stage]:
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(engine.network())
         names = {logins.PROVIDER: stack.enter_context(logins.provider(network)).machine.address()} if provider else {}
-        place = stack.enter_context(engine.run(images.hub(VERSION).tag, network=network, options=deployment.NAMED))
+        place = stack.enter_context(engine.run(images.hub(NEWEST).tag, network=network, options=deployment.NAMED))
         hosts = dict.fromkeys((VALUES["host"], logins.OTHER), place.address())
         chromium = stack.enter_context(user_browser.chromium(network, hosts | names))
         made = Stage(place, chromium)
         if published:
-            made.hub = stack.enter_context(deployment.hub(VERSION, network=made.network()))
+            made.hub = stack.enter_context(deployment.hub(NEWEST, network=made.network()))
         yield made
 
 
@@ -372,10 +371,9 @@ def _hub(stage: Stage, entry: Entry) -> Iterator[deployment.Hub]:
     files = entry.files
     if entry.script("fault.sh") and entry.rung == "server_spawns":
         # A server that ends at once is waited for as long as one that starts slowly, half a minute; one that does not begin, a whole one.
-        config = "jupyterhub/jupyterhub_config.py"
-        files = Files(files.changed | {config: f"{files.read(config)}\nc.Spawner.http_timeout = c.Spawner.start_timeout = {GIVES_UP}\n"})
-    with deployment.machine(VERSION, stage.network(), (), _image(entry)) as machine:
-        hub = deployment.prepare(machine, VERSION, files)
+        files = Files(files.changed | {CONFIG: f"{files.read(CONFIG)}\nc.Spawner.http_timeout = c.Spawner.start_timeout = {GIVES_UP}\n"})
+    with deployment.machine(NEWEST, stage.network(), (), _image(entry)) as machine:
+        hub = deployment.prepare(machine, NEWEST, files)
         if entry.at_a_provider:
             logins.ready(hub)
         if entry.script("fault.sh"):

@@ -27,16 +27,16 @@ from playwright.sync_api import Browser, BrowserContext
 from _ext.evidence import digest
 from _ext.measured import digest_of_lines
 from tests.harness.browsers import user_browser
+from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, engine, images, ready_scripts
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
-from tests.harness.manifest import BUILD, PROXIES, PUBLISHED, SNIPPETS, VALUES, VERSIONS, Files, snippets
+from tests.harness.manifest import BUILD, NEWEST, PROXIES, PUBLISHED, SNIPPETS, VALUES, Files, snippets
 from tests.harness.measuring import arrivals
-from tests.harness.measuring.evidence import replace, reported
+from tests.harness.measuring.evidence import reported
 
 HERE = Path(__file__).resolve().parents[2] / "bench"
 FILE = BUILD / "bench.json"
 KIND = "bookworm"  # one system for all: what is compared is what stands in the files
-VERSION = VERSIONS["jupyterhub"][0]
 PLAIN = URL.replace("https", "http")
 DEFAULTS = (HERE / "defaults.py").read_text("utf-8")
 LINK = f"{CHECK}/link.json"  # what relay.py reads
@@ -157,7 +157,7 @@ def _bench() -> Iterator[Bench]:
     files = PUBLISHED.replace("jupyterhub/jupyterhub_config.py", bind, bind.replace("127.0.0.1", ""))
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(engine.network())
-        hub = stack.enter_context(deployment.hub(VERSION, files, network))
+        hub = stack.enter_context(deployment.hub(NEWEST, files, network))
         # Jupyter cuts a cell's output at a million characters a second. Here all of it is to be seen.
         unlimited = "c = get_config()\nc.ZMQChannelsWebsocketConnection.limit_rate = False\n"
         for user, text in (("alice", unlimited), ("mallory", DEFAULTS + unlimited)):
@@ -165,7 +165,7 @@ def _bench() -> Iterator[Bench]:
             hub.machine.exec("sh", "-c", write.replace("~", f"/home/{user}"), user=user, input=text)
         hub.machine.put(_tools())
         here = engine.known({VALUES["host"]: "127.0.0.1"})
-        link = stack.enter_context(engine.run(images.hub(VERSION).tag, network=network, options=here))
+        link = stack.enter_context(engine.run(images.hub(NEWEST).tag, network=network, options=here))
         link.put(_tools() | {f"{CHECK}/{user}.txt": password for user, password in hub.passwords.items()})
         beyond = hub.machine.address()
         ports = [f"443={beyond}:443", f"80={beyond}:{VALUES['hub'].rpartition(':')[2]}"]
@@ -331,12 +331,12 @@ PATIENCE = 3  # seconds for an answer, or for a WebSocket to open
 def without_hub(*stand_in: str) -> Iterator[Turns]:
     """A server with JupyterHub's own proxy, and a stand-in for the users' servers behind it: a program there, or client.py's."""
     with contextlib.ExitStack() as stack:
-        machine = stack.enter_context(engine.run(images.hub(VERSION).tag, options=deployment.NAMED))
+        machine = stack.enter_context(engine.run(images.hub(NEWEST).tag, options=deployment.NAMED))
         machine.put(_tools())
         path = f"PATH={VALUES['environment']}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         for command in (PROXY.split(), stand_in or [PYTHON, f"{CHECK}/client.py", "stand_in"]):
             engine.cli("exec", "--detach", "--env", path, machine.id, *command)
-        yield Turns(deployment.Hub(machine, VERSION, {}), stack)
+        yield Turns(deployment.Hub(machine, NEWEST, {}), stack)
 
 
 def opened(server: Turns, way: Way, sizes: Sequence[int] = SIZES) -> list[dict]:
@@ -346,7 +346,7 @@ def opened(server: Turns, way: Way, sizes: Sequence[int] = SIZES) -> list[dict]:
     with server.behind(way) as proxy:
         base = way.url if proxy else deployment.BEHIND
         engine.wait(lambda: machine.exec(PYTHON, f"{CHECK}/client.py", "page", f"{base}page"), timeout=20)
-        command = [engine.answering() or "docker", "exec", "-i", machine.id, PYTHON, f"{CHECK}/client.py", "idle", base, str(PATIENCE)]
+        command = [engine.named(), "exec", "-i", machine.id, PYTHON, f"{CHECK}/client.py", "idle", base, str(PATIENCE)]
         asking = subprocess.Popen([*command, *map(str, sizes)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             for line in asking.stdout:  # type: ignore[union-attr]
@@ -649,7 +649,7 @@ def measure(say: Callable[[str], None], again: bool = False, only: str = "") -> 
             start = time.monotonic()
             found["stages"].setdefault(stage, {})[key(item)] = STAGES[stage][0](bench, item)
             found["seconds"] = round(before + time.monotonic() - began)
-            replace(FILE, found)
+            write_json(FILE, found)
             done = sum(map(len, found["stages"].values()))
             say(f"{done:2d} of {total}  {stage}: {key(item)}  {time.monotonic() - start:.0f} s")
     say(f"{FILE.relative_to(BUILD.parent)}: measured in {found['seconds'] // 60} min {found['seconds'] % 60} s")

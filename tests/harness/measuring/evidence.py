@@ -7,16 +7,15 @@ the run ends. A deployment of which any file was changed proves nothing.
 from __future__ import annotations
 
 import datetime
-import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from _ext.evidence import digest, key, read, standing
+from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, PUBLISHED, SAVED_AS, SNIPPETS, VERSIONS, Files, home, snippets
+from tests.harness.manifest import BUILD, EVERY_PROXY, MANIFEST, NEWEST, PUBLISHED, SAVED_AS, SNIPPETS, Files, home, snippets
 
 if TYPE_CHECKING:
     from tests.harness.browsers.drivers import Driver
@@ -73,7 +72,7 @@ def saved(proxy: str, *folders: str) -> list[str]:
 
 
 def accepted(what: str, where: str, machine: engine.Container) -> list[dict]:
-    """What it proves that a machine accepted the published files; the arguments are as in `accept.everything`."""
+    """What it proves that a machine accepted the published files; the arguments are as in `syntax.everything`."""
     if what in EVERY_PROXY:
         # Of its other files, some are read by systemd and logrotate, and scripts by the shell.
         own = sorted({*saved(what, "/")} - {*saved(what, ROTATED, BY_SYSTEMD)})
@@ -165,7 +164,7 @@ def climbed(hub: deployment.Hub, proxy: str, kind: str, version: str, rungs: lis
         return None
     used = [*PUBLISHED.folder(proxy), *PUBLISHED.folder("check"), *DEPLOYED]
     # An older hub was installed with another pin than the published one. No user sees a log rotated.
-    lacking = saved(proxy, ROTATED) if hub.version == VERSIONS["jupyterhub"][0] else [PINS, *saved(proxy, ROTATED)]
+    lacking = saved(proxy, ROTATED) if hub.version == NEWEST else [PINS, *saved(proxy, ROTATED)]
     proves = [name for name in used if name not in lacking]
     took = {rung["rung"]: rung["seconds"] for rung in rungs}
     return row("climbed", proxy, version, [*used, UNIT], proves, on=kind, home=hub.suite, jupyterhub=hub.version, rungs=took)
@@ -324,7 +323,7 @@ def merge(rows: list[dict]) -> None:
     of: dict[tuple, dict] = {}
     for one in sorted((row for row in [*before, *rows] if standing([row], SNIPPETS)), key=lambda row: row["date"]):
         of[key(one)] = joined(of[key(one)], one) if key(one) in of and one["kind"] in TOGETHER else one
-    replace(FILE, [of[each] for each in sorted(of)])
+    write_json(FILE, [of[each] for each in sorted(of)])
 
 
 def unproven(rows: list[dict]) -> list[str]:
@@ -343,17 +342,17 @@ def joined(earlier: dict, later: dict) -> dict:
     return later | both | {"files": earlier["files"] | later["files"]}
 
 
-def replace(path: Path, value: object) -> None:
-    """Write JSON. Whoever builds the site at this moment finds one file or the other, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(value, indent=1), "utf-8")
-    os.replace(new, path)
+def main(arguments: list[str]) -> None:
+    """Add what another run has proved, as publish.yml adds what the weekly run has."""
+    if len(arguments) != 1:
+        sys.exit("usage: python -m tests.harness.measuring.evidence FILE")
+    if not (file := Path(arguments[0])).is_file():
+        sys.exit(f"error: {file}: no such file")
+    try:
+        merge(read(file))
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
-    # What another run has proved, as publish.yml adds what the weekly run has.
-    try:
-        merge(read(Path(sys.argv[1])))
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+    main(sys.argv[1:])

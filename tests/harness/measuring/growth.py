@@ -28,14 +28,13 @@ from typing import Any
 
 from _ext.evidence import digest
 from _ext.measured import digest_of_lines
+from tests.harness.json_files import write_json
 from tests.harness.machines import deployment, engine, images, slurm
 from tests.harness.machines.deployment import BEHIND, CHECK, PYTHON
-from tests.harness.manifest import BUILD, HUBS, PUBLISHED, SAVED_AS, SNIPPETS, Files, snippets
-from tests.harness.measuring.evidence import replace
+from tests.harness.manifest import BUILD, CONFIG, HUBS, PUBLISHED, SAVED_AS, SNIPPETS, Files, snippets
 
 FILE = BUILD / "growth.json"
 KIND = HUBS[-1]  # the newest Debian
-CONFIG = "jupyterhub/jupyterhub_config.py"
 SQLITE = "/var/lib/jupyterhub/jupyterhub.sqlite"
 ON_SERVER = Path(__file__).parents[1] / "on_server"
 NEWCOMERS = Path(__file__).parents[2] / "bench/newcomers.py"
@@ -253,7 +252,7 @@ def crowd(machine: engine.Container, token: str) -> Iterator[Crowd]:
     """Users on the hub's machine for the length of a `with` block; afterwards all have closed what they had open."""
     machine.put({f"{CHECK}/{path.name}": path.read_text("utf-8") for path in TOOLS[1:]})
     run = f"exec env TOKEN={token} {PYTHON} {CHECK}/many_users.py {BEHIND} {CHECK}/alice.txt 2>{CHECK}/users.log"
-    command = [engine.answering() or "docker", "exec", "-i", machine.id, "sh", "-c", run]
+    command = [engine.named(), "exec", "-i", machine.id, "sh", "-c", run]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Crowd(machine, process)
@@ -535,7 +534,7 @@ def measure(say: Callable[[str], None], plan: Sequence[Real | Standing], seconds
         found["steps"][step.key] = row
         found["date"] = datetime.date.today().isoformat()
         found["seconds"] = round(before + time.monotonic() - began)
-        replace(FILE, found)
+        write_json(FILE, found)
         say(f"{sum(it.key in found['steps'] for it in plan):2d} of {len(plan)}  {step.key}  {time.monotonic() - start:.0f} s")
 
     jobs = [step for step in left if isinstance(step, Real)]

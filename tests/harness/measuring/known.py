@@ -16,7 +16,7 @@ from tests.harness import one_script
 from tests.harness.arguments import takes_nothing
 from tests.harness.manifest import ROOT, VALUES
 from tests.harness.measuring import captures
-from tests.harness.measuring.atlas import ATLAS, entries
+from tests.harness.measuring.atlas import ATLAS, Unclear, entries
 
 PART = one_script.PACKAGE / "known_lines.py"
 TABLE = re.compile(r'(?<=^KNOWN = r"""\n).*?(?=^"""$)', re.M | re.S)
@@ -119,4 +119,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     takes_nothing("measuring.known")
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (Unclear, OSError, ValueError) as trouble:
+        sys.exit(f"error: {trouble}")

@@ -24,8 +24,8 @@ from pathlib import Path
 from _ext.evidence import digest
 from _ext.manifest import FACTS
 from tests.harness.arguments import from_one_on
+from tests.harness.json_files import write_json
 from tests.harness.manifest import BUILD, EVERY_PROXY, ROOT
-from tests.harness.measuring.evidence import replace
 
 FILE = BUILD / "mutants.json"
 # mutmut works in a folder of its own, with what the tests need and nothing else.
@@ -51,6 +51,7 @@ NEEDED = [
     "releases.toml",
     "_ext/atlas.py",
     "_ext/manifest.py",
+    "_ext/showing.py",
     "requirements.txt",
 ]
 # A mutant that waits for ever is given twice the time of its tests, and some seconds.
@@ -137,7 +138,7 @@ def write() -> dict:
         "counts": dict(counts.most_common()),
         "survivors": sorted(survivors, key=lambda it: (it["line"], it["became"])),
     }
-    replace(FILE, told)
+    write_json(FILE, told)
     return told
 
 

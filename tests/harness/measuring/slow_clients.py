@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.harness.machines import deployment, engine, images
-from tests.harness.manifest import EVERY_PROXY, PROXIES, PUBLISHED, VALUES, VERSIONS, Files
+from tests.harness.manifest import EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, VALUES, Files
 from tests.harness.on_server import raw_client
 
 ELSEWHERE = 8443
@@ -101,7 +101,7 @@ def beyond(limit: float, seconds: float, files: Files = PUBLISHED) -> dict[str, 
 
     The hub's own proxy, behind either newest server in turn, allows a request `limit` seconds in place of Node's five minutes.
     """
-    version, path = VERSIONS["jupyterhub"][0], f"{VALUES['environment']}/bin"
+    version, path = NEWEST, f"{VALUES['environment']}/bin"
     with engine.run(images.hub(version).tag, options=deployment.NAMED) as machine:
         put = {"/root/limited.js": LIMITED.format(round(1000 * limit)), "/root/taker.py": TAKER}
         put[f"{deployment.CHECK}/ca.pem"] = deployment.authority().cert_pem.bytes()

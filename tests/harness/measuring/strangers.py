@@ -50,7 +50,6 @@ class Stranger:
     beside: bool = True
     starts: bool = False
     port: int = 443
-    note: str = ""
     missed: str = ""
 
     @property

@@ -92,7 +92,7 @@ def place(proxy: str) -> Iterator[tuple[deployment.Hub, engine.Container]]:
 def tabs(hub: deployment.Hub, patience: float) -> Iterator[Any]:
     """`ask(come=[...])` and `ask(leave=[...])`: what users do, and what they see of it. At the end all tabs are closed."""
     program = (PYTHON, f"{CHECK}/open_tabs.py", URL, f"{CHECK}/ca.pem", str(patience))
-    command = [engine.answering() or "docker", "exec", "-i", hub.machine.id, *program]
+    command = [engine.named(), "exec", "-i", hub.machine.id, *program]
     users = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(**what: list[int]) -> Any:

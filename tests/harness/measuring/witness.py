@@ -29,11 +29,11 @@ from typing import Any
 
 from _ext.evidence import digest
 from tests.harness.arguments import from_one_on
+from tests.harness.json_files import write_json
 from tests.harness.machines import engine, images
 from tests.harness.manifest import BUILD, EVERY_PROXY, FURTHER_PROXIES, ROOT, SNIPPETS
 from tests.harness.measuring import durations
 from tests.harness.measuring.changes import Change, Unknown, changes, directives, files
-from tests.harness.measuring.evidence import replace
 
 FILE = BUILD / "witness.json"
 RECORD = ROOT / "tests/witnesses.json"
@@ -372,7 +372,7 @@ def run(todo: dict[str, list[Change]], again: bool, jobs: int) -> dict[str, Any]
             count += 1
             with one_at_a_time:
                 if time.monotonic() - written > EVERY:
-                    replace(FILE, table())
+                    write_json(FILE, table())
                     written = time.monotonic()
             _, text, what = row["key"]
             by = row.get("test", "").rpartition("::")[2] or row.get("why", "")
@@ -413,7 +413,7 @@ def run(todo: dict[str, list[Change]], again: bool, jobs: int) -> dict[str, Any]
             end_all()
             # Whoever interrupts may not wait until all workers have cleared up.
             with one_at_a_time:
-                replace(FILE, table())
+                write_json(FILE, table())
             raise
     return table()
 
@@ -447,7 +447,7 @@ def main() -> int:
     except (engine.Trouble, Unknown, ValueError, RuntimeError) as trouble:
         print(f"error: {trouble}", file=sys.stderr)
         return 2
-    replace(FILE, told)
+    write_json(FILE, told)
     if asked.keep:
         keep(told)
     print(summary(told))

@@ -70,7 +70,7 @@ def show(html: Path, say: Callable[[str], None], until: Callable[[], object]) ->
                     url=deployment.URL,
                     authority=AUTHORITY,
                     users="".join(f"  user {name}, password {password}\n" for name, password in cluster.hub.passwords.items()),
-                    machines="".join(f"  {engine.answering()} exec -it {box.id[:12]} bash    # {name}\n" for name, box in boxes.items()),
+                    machines="".join(f"  {engine.named()} exec -it {box.id[:12]} bash    # {name}\n" for name, box in boxes.items()),
                 )
             )
             until()
@@ -84,14 +84,16 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main(html: str) -> int:
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or not Path(arguments[0], PAGE).is_file():
+        sys.exit(f"usage: python -m tests.harness.site.cluster FOLDER; FOLDER holds the {PAGE} that `make html` made")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
         with engine.running(lambda line: print(line, flush=True)):
             engine.sweep()
             try:
-                show(Path(html), lambda line: print(line, flush=True), signal.pause)
+                show(Path(arguments[0]), lambda line: print(line, flush=True), signal.pause)
             finally:
                 AUTHORITY.unlink(missing_ok=True)
                 # What was being started just then.
@@ -105,4 +107,4 @@ def main(html: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

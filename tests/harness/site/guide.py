@@ -255,7 +255,7 @@ def attempt(page: Page, values: dict[str, str], downloads: list[str]) -> tuple[d
     return refused, copied
 
 
-def copy(page: Page, download: str) -> str:
+def click_copy(page: Page, download: str) -> str:
     """What a click on the copy button of a snippet, known by the address of its download, puts into the clipboard.
 
     In a tab that is not shown, the tab is chosen first.

@@ -140,5 +140,5 @@ def main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except engine.Trouble as trouble:
+    except (engine.Trouble, Unnumbered) as trouble:
         sys.exit(f"error: {trouble}")

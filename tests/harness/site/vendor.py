@@ -59,6 +59,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"usage: python -m tests.harness.site.vendor FILE PACKAGE@VERSION; the files are {', '.join(RECIPES)}")
     name, package = arguments
     with engine.running():
+        images.prepare(wanted=[images.hub(NEWEST)])
         text = made(name, origin(name)._replace(package=package))
     (FOLDER / name).write_text(text, "utf-8")
     print(f"{FOLDER.relative_to(ROOT)}/{name}: written. Compare its licence with that of {package}.")
