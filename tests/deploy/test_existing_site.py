@@ -11,6 +11,7 @@ from tests.harness.manifest import NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
 from tests.harness.manifest import ROOT as GUIDE
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
+from tests.harness.measuring.local_users import NO_RULES, RULES, ruled
 from tests.harness.pairs import the_first
 from tests.harness.site import following
 from tests.harness.site.existing_site_page import PAGE, STATES, STATES_OF_TWO
@@ -119,7 +120,10 @@ def test_no_users_program_has_nginx_send_what_the_site_keeps_from_visitors(alone
             url: deployment.on_server(hub.machine, "door_actions", "led", url, "X-Accel-Redirect", "/private/list.txt")
             for url in (f"{ROOT}own/", f"{URL}user/alice/api")
         }
+        rules = [ruled(hub.machine, url) for url in (f"{ROOT}own/", f"{URL}user/mallory/api/")]
     assert [*asked.values()] == [[200, "not for visitors"], [200, "from the hub"]]
+    # Nor does it say for browsers what holds for the whole host, with the site's own pages.
+    assert rules == [{status: [*RULES] for status in NO_RULES}, NO_RULES]
 
 
 @nginx
@@ -157,9 +161,12 @@ def test_where_apache_sends_every_address_to_one_page_it_passes_the_hubs_on(alon
     hub, front = alone("apache", kind, "RewriteEngine On\n    RewriteRule ^ /index.html [L]", REWRITE)
     with front:
         answers = hub.on_server("redirected", ROOT, "any/page", "jupyter", "jupyter/hub/login", "jupyter/user/alice/files/a%2Fb")
+        rules = ruled(hub.machine, f"{URL}user/mallory/api/")
     # Nobody is there for the hub's pages.
     away = [503, ""]
     assert [*answers.values()] == [[200, ""], [301, URL], away, away]
+    # Apache sends on the answer to a WebSocket with all its headers.
+    assert rules == NO_RULES | {"101": [*RULES]}, "a user's program says it for the whole host"
 
 
 @pytest.fixture(scope="module", params=NEWEST_ON)
