@@ -30,8 +30,9 @@ ON_PAPER = (1000, 3000, 10_000)
 LOOKS, STARTING = 30, 100
 # Seconds between two reports of a server, and between two looks of the hub at all routes.
 EACH_TURN = 300
-# Files that systemd lets a service have open: at first, and where it asks for more (DefaultLimitNOFILE in systemd-system.conf).
-AT_FIRST, ALLOWED = 1024, 524_288
+# Files that systemd lets a service have open: at first, and where it asks for more (DefaultLimitNOFILE in systemd-system.conf). The hub
+# does not ask for more than its unit gives it at first.
+AT_FIRST, ALLOWED, HUBS_OWN = 1024, 524_288, 65_536
 # A class or a campus that comes, in seconds.
 COMING = 600
 MEGA, GIGA = 2**20, 2**30
@@ -203,7 +204,7 @@ def walls(found):
 def _files(rows, program, name):
     """A program that asks for more than it is given at first may have as many as systemd allows."""
     measured = max(taken(row, program, "limit") or 0 for row in rows)
-    limit = measured if measured <= AT_FIRST else ALLOWED
+    limit = measured if measured <= AT_FIRST else HUBS_OWN if program == "hub" else ALLOWED
 
     def why(line):
         words = f"{short(line.slope)} for each user"

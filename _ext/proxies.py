@@ -25,6 +25,7 @@ PARTS = {
     "compression": "Compress scripts, but no page",
     "paths": "Pass on encoded paths unchanged",
     "events": "Pass on the stream of events at once",
+    "rules": "No rules for the whole host from a user's program",
     "log": "A log without queries",
 }
 NOTHING = "by itself"

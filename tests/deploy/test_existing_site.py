@@ -4,13 +4,14 @@ import re
 
 import pytest
 
-from tests.harness.machines import deployment, existing_site, faults, images
+from tests.harness.machines import deployment, engine, existing_site, faults, images
 from tests.harness.machines.deployment import URL, in_front
 from tests.harness.machines.faults import SERVICE
-from tests.harness.manifest import NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
+from tests.harness.manifest import HOMES, NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
 from tests.harness.manifest import ROOT as GUIDE
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
+from tests.harness.measuring.local_users import NO_RULES, RULES, ruled
 from tests.harness.pairs import the_first
 from tests.harness.site import following
 from tests.harness.site.existing_site_page import PAGE, STATES, STATES_OF_TWO
@@ -119,7 +120,28 @@ def test_no_users_program_has_nginx_send_what_the_site_keeps_from_visitors(alone
             url: deployment.on_server(hub.machine, "door_actions", "led", url, "X-Accel-Redirect", "/private/list.txt")
             for url in (f"{ROOT}own/", f"{URL}user/alice/api")
         }
+        rules = [ruled(hub.machine, url) for url in (f"{ROOT}own/", f"{URL}user/mallory/api/")]
     assert [*asked.values()] == [[200, "not for visitors"], [200, "from the hub"]]
+    # Nor does it say for browsers what holds for the whole host, with the site's own pages.
+    assert rules == [{status: [*RULES] for status in NO_RULES}, NO_RULES]
+
+
+# What a shell reads of the uploads that nginx has open.
+OPEN_FILES = "find /proc/[0-9]*/fd -lname '/var/lib/nginx/body/*' -exec head --bytes 200 {} + 2>/dev/null"
+
+
+@pytest.mark.parametrize("kind", HOMES)
+def test_a_program_of_the_sites_own_user_reads_what_nginx_keeps_of_an_upload(alone, kind):
+    """As PHP-FPM runs on Debian, whose user nginx has too. The file has no name any more, but is open."""
+    assert "run as `www-data`" in (GUIDE / PAGE).read_text("utf-8")
+    hub, front = alone("nginx", kind)
+    with front as machine, faults.meanwhile(hub, "half_sent", f"{URL}user/alice/api/contents/n", "alice's own", module="door_actions"):
+
+        def read(user):
+            return machine.sh(f"{OPEN_FILES}; true", user=user).stdout
+
+        engine.wait(lambda: read("www-data").index("alice's own"), timeout=10)
+        assert "alice's own" not in read("nobody")
 
 
 @nginx
@@ -157,9 +179,12 @@ def test_where_apache_sends_every_address_to_one_page_it_passes_the_hubs_on(alon
     hub, front = alone("apache", kind, "RewriteEngine On\n    RewriteRule ^ /index.html [L]", REWRITE)
     with front:
         answers = hub.on_server("redirected", ROOT, "any/page", "jupyter", "jupyter/hub/login", "jupyter/user/alice/files/a%2Fb")
+        rules = ruled(hub.machine, f"{URL}user/mallory/api/")
     # Nobody is there for the hub's pages.
     away = [503, ""]
     assert [*answers.values()] == [[200, ""], [301, URL], away, away]
+    # Apache sends on the answer to a WebSocket with all its headers.
+    assert rules == NO_RULES | {"101": [*RULES]}, "a user's program says it for the whole host"
 
 
 @pytest.fixture(scope="module", params=NEWEST_ON)

@@ -5,6 +5,7 @@ import pytest
 from tests.harness.machines import deployment, engine, existing_site
 from tests.harness.machines.deployment import URL
 from tests.harness.manifest import CONFIG, EVERY_PROXY, NEWEST, PROXIES, PUBLISHED, VALUES
+from tests.harness.measuring.local_users import NO_RULES, RULES, ruled
 from tests.harness.measuring.tls import offered
 from tests.harness.on_server import raw_client
 from tests.harness.pairs import changed, further_weekly, the_first
@@ -126,6 +127,8 @@ def test_what_a_client_says_of_itself_is_not_believed(front, version):
     assert "elsewhere.example" not in said
 
 
+# What sends on the answer to a WebSocket with all its headers.
+AS_IT_IS = ("apache", "traefik")
 # By name what a reverse proxy tells of a client at this address; what else the client says is dropped.
 CLIENT = "127.0.0.7"
 TOLD = {
@@ -142,13 +145,17 @@ ALWAYS = {"Connection": "close", "version": "HTTP/1.1"}
 
 
 def arrives(idle, proxy, kind, files=PUBLISHED):
-    """What the hub would get of TOLD and ALWAYS; a client has made up all headers of TOLD, the second time to have them dropped too."""
+    """What the hub would get of TOLD and ALWAYS; a client has made up all headers of TOLD, the second time to have them dropped too.
+
+    Third, what comes in the other direction: which headers of RULES a browser gets from a user's program.
+    """
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy, files):
-        got = hub.on_server("forwarded", URL, CLIENT, *TOLD)
+        reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
+        rules = ruled(hub.machine, f"{URL}user/mallory/api/")
     # A header's name may come in capitals or not.
-    heard = [{name.lower(): value for name, value in headers.items()} for headers in got]
-    return [{name: headers.get(name.lower()) for name in TOLD | ALWAYS} for headers in heard]
+    heard = [{name.lower(): value for name, value in headers.items()} for headers in reached]
+    return [*({name: headers.get(name.lower()) for name in TOLD | ALWAYS} for headers in heard), rules]
 
 
 OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for kind in (proxy.servers[0], proxy.servers[-1])]
@@ -156,17 +163,30 @@ OLDEST_AND_NEWEST = [(proxy.name, kind) for proxy in EVERY_PROXY.values() for ki
 
 @pytest.mark.parametrize(("proxy", "kind"), further_weekly(OLDEST_AND_NEWEST))
 def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_up(idle, proxy, kind):
+    """Nor does a browser get from a user's program what would hold for the whole host."""
     own = {name: value.format(host=VALUES["host"]) or None for name, value in EVERY_PROXY[proxy].tells.items()}
-    first, second = arrives(idle, proxy, kind)
+    first, second, rules = arrives(idle, proxy, kind)
     assert first == TOLD | ALWAYS | own
     # HAProxy passes on what a client says of the connection.
     assert second | {"Connection": first["Connection"]} == first
+    assert rules == NO_RULES | ({"101": [*RULES]} if proxy in AS_IT_IS else {}), "a user's program says it for the whole host"
 
 
 @each
 def test_without_the_lines_each_made_up_header_reaches_the_hub(idle, proxy):
-    believed, _ = arrives(idle, proxy, EVERY_PROXY[proxy].servers[-1], EVERY_PROXY[proxy].changed("headers"))
+    believed, *_ = arrives(idle, proxy, EVERY_PROXY[proxy].servers[-1], EVERY_PROXY[proxy].changed("headers"))
     assert [name for name in TOLD if f"made-up-{name}" not in (believed[name] or "")] == []
+
+
+@each
+def test_without_the_lines_a_users_program_says_what_browsers_follow_for_the_whole_host(idle, proxy):
+    """But for what a reverse proxy keeps by itself: most put their own Strict-Transport-Security first, and Caddy has its own Alt-Svc."""
+    row = EVERY_PROXY[proxy]
+    published, changed = (files.read(row.site_file).splitlines() for files in (PUBLISHED, row.changed("rules")))
+    gone = "\n".join(set(published) - set(changed))
+    *_, rules = arrives(idle, proxy, row.servers[-1], row.changed("rules"))
+    assert rules["200"] == rules["404"] == [name for name in RULES if name in gone]
+    assert "Service-Worker-Allowed" in gone
 
 
 @newest

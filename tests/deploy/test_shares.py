@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.harness.machines import deployment, engine
+from tests.harness.machines import deployment, engine, faults
 from tests.harness.manifest import CONFIG, HUBS, NEWEST, PUBLISHED, ROOT
 
 PAGE = (ROOT / "deploy/shares.md").read_text("utf-8")
@@ -134,6 +134,43 @@ def test_a_user_who_opens_files_without_end_gets_an_error_and_others_open_theirs
     assert told == {"alice": "Too many open files", "bob": "True"}
 
 
+def test_a_user_who_holds_connections_to_the_hub_keeps_nobody_from_the_login_and_a_kernel(hub):
+    """Each is an open file of the hub's; what systemd lets a program have at first, a thousand of them use up."""
+    assert hub.on_server("held_up", deployment.BEHIND, "bob", "2000") == "42"
+
+
+# What the page says that the hub takes.
+LARGEST = int(re.search(r"requests of up to ([\d,]+) bytes", PAGE)[1].replace(",", ""))
+
+
+def test_the_hub_keeps_no_large_body_in_memory_of_somebody_whom_it_does_not_know(hub):
+    """By its own port, past every reverse proxy. What is not too large is refused because it has no token."""
+    assert hub.on_server("posted", str(LARGEST), str(LARGEST + 1)) == [403, 403, 400, 400]
+
+
+def test_the_page_counts_tokens_whose_notes_are_as_long_as_their_user_likes(hub):
+    """SQLite keeps all of a note, whatever the hub's own table says of its length."""
+    (count,) = re.findall(r"`(/opt/jupyterhub/bin/python -c '[^`]*')`", (ROOT / "deploy/security.md").read_text("utf-8"))
+
+    def noted():
+        counted = re.findall(r"\('mallory', (\d+), (\d+)\)", hub.machine.sh(count).stdout)
+        return [int(number) for row in counted for number in row] or [0, 0]
+
+    tokens, letters = noted()
+    hub.on_server("token", deployment.BEHIND, "mallory", "900000")
+    assert noted() == [tokens + 1, letters + 900000]
+
+
+def test_a_hub_that_many_requests_have_filled_starts_anew_and_nobody_loses_a_variable(hub):
+    """By force at a smaller number: nobody could take a seventh of a machine on which other tests run."""
+    with faults.watching(hub, url=deployment.BEHIND) as told, faults.coming_back(hub):
+        hub.machine.sh("systemctl set-property --runtime jupyterhub MemoryMax=400M")
+        sent = hub.on_server("stuffed", "1000", str(LARGEST))
+        hub.machine.sh("systemctl set-property --runtime jupyterhub MemoryMax=15%; systemctl revert jupyterhub")
+    assert 100 < sent < 1000
+    assert told["lived"]["variable"], told
+
+
 FULL = "kept = open('/tmp/large', 'wb', buffering=0)\nwhile kept.write(bytes(1 << 20)): pass"
 
 
@@ -173,6 +210,8 @@ def test_all_users_together_leave_a_fifth_of_memory_and_more_of_the_processes(hu
         "systemctl show --property MemoryMax --property MemorySwapMax --property TasksMax --property CPUWeight jupyter.slice"
     ).stdout
     limits = dict(line.split("=") for line in shown.split())
+    hubs_own = hub.machine.sh("systemctl show --property MemoryMax --value jupyterhub").stdout
+    assert 0.14 < int(hubs_own) / total < 0.16
     assert 0.79 < int(limits["MemoryMax"]) / total < 0.81
     assert limits["CPUWeight"] == "50"
     # What systemd was told: not every machine that runs the tests has swap, and none with control groups of version 1 keeps to it.

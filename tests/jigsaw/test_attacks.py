@@ -23,6 +23,7 @@ from tests.harness.browsers.attacks import (
     POPUPS,
     POST,
     REACH,
+    REGISTER,
     SERVER,
     header,
     message,
@@ -229,6 +230,36 @@ def test_nothing_in_a_proxy_keeps_another_users_page_from_a_window_that_it_opens
         assert window.evaluate("opener !== null")
         assert reach(page, alice, "opened.txt") == "Home: 201"
     assert written(prepared, alice, "opened.txt") == "mallory's words"
+
+
+def test_without_the_line_another_users_worker_answers_for_the_hubs_login_and_goes_on_when_the_line_is_there(prepared):
+    """In a browser that has met nobody before; nobody has to be logged in."""
+    base = VALUES["base_url"]
+    without = PUBLISHED.replace("nginx/jupyterhub.conf", "proxy_hide_header Service-Worker-Allowed")
+    page = prepared.browser.new_context().new_page()
+    page.set_default_timeout(user_browser.PATIENCE)
+
+    def registered():
+        page.goto(f"{URL}user/mallory/static/page.html")
+        return page.evaluate(REGISTER, base)
+
+    def title():
+        page.goto(f"{URL}hub/login")
+        return page.title()
+
+    with prepared.behind("nginx"):
+        assert f"The path of the provided scope ('{base}') is not under the max scope allowed" in registered()
+        assert title() == "JupyterHub"
+    with prepared.behind("nginx", files=without):
+        assert registered() == URL
+        assert title() == "mallory's login"
+    with prepared.behind("nginx"):
+        assert title() == "mallory's login"
+        # As who clears what the browser has kept of the site.
+        page.context.close()
+        page = prepared.browser.new_context().new_page()
+        assert title() == "JupyterHub"
+        page.context.close()
 
 
 def one_host_name_each(files):

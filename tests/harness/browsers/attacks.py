@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tests.harness.browsers import other_web, policies
 from tests.harness.machines import deployment, engine
-from tests.harness.manifest import PUBLISHED, ROOT, Files
+from tests.harness.manifest import PUBLISHED, ROOT, VALUES, Files
 
 
 class Desk(Protocol):
@@ -96,9 +96,23 @@ def other_site(outside: engine.Container) -> None:
     outside.put({f"{other_web.PAGES}/frame.html": framing, f"{other_web.PAGES}/page.html": "<!DOCTYPE html><p>page</p>"})
 
 
+# What mallory's own server says of everything that it shows.
+ALLOWED = {"Service-Worker-Allowed": VALUES["base_url"]}
+# It answers in place of the hub's login page.
+WORKER = """
+addEventListener("install", () => skipWaiting());
+addEventListener("fetch", (event) => {
+  if (!new URL(event.request.url).pathname.endsWith("/hub/login")) return;
+  event.respondWith(new Response("<title>mallory's login</title>", { headers: { "Content-Type": "text/html" } }));
+});
+"""
+
+
 def mallorys(desk: Desk) -> None:
-    """mallory's own server is to show everybody a page of his, by a line of his own configuration."""
-    desk.put(".jupyter/jupyter_server_config.py", "c.ServerApp.extra_static_paths = ['~/public']\n", "mallory")
+    """mallory's own server is to show everybody a page of his and a worker, by lines of his own configuration."""
+    lines = f"c.ServerApp.extra_static_paths = ['~/public']\nc.ServerApp.tornado_settings = {{'headers': {ALLOWED}}}\n"
+    desk.put(".jupyter/jupyter_server_config.py", lines, "mallory")
+    desk.put("public/worker.js", WORKER, "mallory")
     desk.put("public/page.html", "<!DOCTYPE html><title>mallory's</title><p>Welcome</p>", "mallory")
 
 
@@ -126,6 +140,17 @@ REACH = """async (file) => {
     const body = JSON.stringify({ type: "file", format: "text", content: "mallory's words" });
     const answer = await held.fetch(file, { method: "PUT", headers, body });
     return `${title}: ${answer.status}`;
+  } catch (error) {
+    return error.message;
+  }
+}"""
+# It asks the browser to have a script of its own answer for a part of the host: for which part it does so then, or why not.
+REGISTER = """async (scope) => {
+  try {
+    const worker = await navigator.serviceWorker.register("worker.js", { scope });
+    const script = worker.installing ?? worker.waiting ?? worker.active;
+    while (script.state !== "activated") await new Promise((changed) => { script.onstatechange = changed; });
+    return worker.scope;
   } catch (error) {
     return error.message;
   }

@@ -11,6 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.harness.machines import deployment, engine, faults
 from tests.harness.machines.deployment import CHECK, PYTHON, URL
 
+# What browsers follow for the whole host, whichever of its pages sends it.
+RULES = (
+    "Service-Worker-Allowed",
+    "Clear-Site-Data",
+    "NEL",
+    "Report-To",
+    "Reporting-Endpoints",
+    "Alt-Svc",
+    "Strict-Transport-Security",
+)
+# By the status of an answer, that none of them reaches a browser.
+NO_RULES: dict[str, list[str]] = {"200": [], "404": [], "101": []}
 # Where programs of the tests lie so that another user may run them.
 TOOLS = "/usr/local/lib/tests"
 
@@ -101,3 +113,8 @@ def moved(hub: deployment.Hub, user: str, home: str) -> Iterator[None]:
     finally:
         ended = f"pkill -KILL -u {user}; while pgrep -u {user} >/dev/null; do sleep 0.1; done"
         hub.machine.sh(f"{ended}; usermod --home /home/{user} --move-home {user}")
+
+
+def ruled(machine: engine.Container, url: str) -> dict[str, list[str]]:
+    """By the status of its answer, which headers of RULES reach a browser from a user's program at an address, where no hub runs."""
+    return deployment.on_server(machine, "door_actions", "ruled", url, *RULES)

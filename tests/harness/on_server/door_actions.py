@@ -22,6 +22,8 @@ from user_actions import CA, CHECK
 # A megabyte of an upload in pieces.
 PIECE = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
 HELD = CHECK / "held"
+# A WebSocket's question and its answer. Without the answer, HAProxy takes it for no WebSocket's.
+KEY, ACCEPTED = "AAAAAAAAAAAAAAAAAAAAAA==", "ICX+Yqv66kxgM0FcWaLWlFLwTAI="
 
 
 @contextmanager
@@ -148,6 +150,37 @@ def led(url: str, header: str, place: str) -> list:
         return [said.status_code, said.text]
 
 
+def ruled(url: str, *names: str) -> dict[str, list[str]]:
+    """By the status of its answer, which of these headers reach a browser from a user's program that sends all of them.
+
+    101 is the answer to a WebSocket.
+    """
+    parts, context, seen = urlsplit(url), ssl.create_default_context(cafile=CA), {}
+    made_up = "".join(f"{name}: made-up\r\n" for name in names)
+    opening = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": KEY}
+
+    def answer(connection: socket.socket) -> None:
+        # The path ends in the status.
+        status = connection.recv(65536).split()[1][-3:].decode()
+        opened = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPTED}\r\n"
+        rest = opened if status == "101" else "Content-Length: 0\r\nConnection: close\r\n"
+        connection.sendall(f"HTTP/1.1 {status} As asked\r\n{made_up}{rest}\r\n".encode())
+        connection.close()
+
+    with taking(800, answer):
+        for status, headers in {"200": {}, "404": {}, "101": opening}.items():
+            way = http.client.HTTPSConnection(parts.hostname or "", 443, timeout=10, context=context)
+            way.request("GET", f"{parts.path}{status}", headers=headers)
+            told = way.getresponse()
+            if told.status != int(status):
+                raise RuntimeError(told.status)
+            # Of a header that comes twice, browsers take the first.
+            first = {name.lower(): value for name, value in reversed(told.getheaders())}
+            seen[status] = [name for name in names if first.get(name.lower()) == "made-up"]
+            way.close()
+    return seen
+
+
 def in_turn(url: str) -> list[list]:
     """Two clients ask for the same: by whose request each is answered, and how long a browser is told to keep it, or None."""
     with user_actions.standing_in():
@@ -225,8 +258,7 @@ def hold(url: str, seconds: str) -> float:
         asked = b""
         while b"\r\n\r\n" not in asked:
             asked += connection.recv(65536)
-        # Without the key's answer, HAProxy takes it for no WebSocket's.
-        head = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI="
+        head = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPTED}"
         connection.sendall(f"HTTP/1.1 101 Switching Protocols\r\n{head}\r\n\r\n".encode())
         with suppress(OSError):
             while connection.recv(65536):
@@ -235,7 +267,7 @@ def hold(url: str, seconds: str) -> float:
     HELD.unlink(missing_ok=True)
     with taking(800, accept), socket.create_connection((parts.hostname, 443)) as plain:
         way = ssl.create_default_context(cafile=CA).wrap_socket(plain, server_hostname=parts.hostname)
-        words = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+        words = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}"
         way.sendall(f"GET {parts.path}hub/ HTTP/1.1\r\nHost: {parts.hostname}\r\n{words}\r\n\r\n".encode())
         if b" 101 " not in (said := way.recv(65536)):
             raise RuntimeError(said)
@@ -246,6 +278,18 @@ def hold(url: str, seconds: str) -> float:
             while way.recv(65536):
                 pass
         return time.monotonic() - began
+
+
+def half_sent(url: str, words: str) -> None:
+    """An upload that begins with words, of which a part has been sent, until somebody says that it is over."""
+    parts, over = urlsplit(url), CHECK / "over"
+    with secured(parts.hostname or "") as way:
+        way.sendall(
+            f"PUT {parts.path} HTTP/1.1\r\nHost: {parts.hostname}\r\nContent-Length: 1000000\r\n\r\n{words}".encode() + b"x" * 200000
+        )
+        (CHECK / "watched").touch()
+        while not over.exists():
+            time.sleep(0.1)
 
 
 def nothing(host: str) -> None:

@@ -12,6 +12,7 @@ import json
 import pathlib
 import pickle
 import re
+import resource
 import socket
 import ssl
 import statistics
@@ -428,6 +429,56 @@ def overtake(url: str, user: str, other: str, gigabytes: str) -> dict[str, str]:
         leave(neighbour, hog, kept)
 
 
+# What the hub gets on its own port, from a program of its machine.
+LOGIN = "POST /jupyter/hub/login HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def connect() -> socket.socket:
+    """A connection to the hub's own port."""
+    return socket.create_connection(("127.0.0.1", 881), timeout=20)
+
+
+def held_up(url: str, user: str, count: str) -> str:
+    """What a user who comes anew computes, while a program of the machine holds so many connections to the hub's own port."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    held = []
+    # Where the hub takes no more, the system keeps some waiting, and lets the others wait outside.
+    with suppress(TimeoutError):
+        for _ in range(int(count)):
+            held.append(connect())
+    hub = enter(url, user, "--kernel", "python3")
+    try:
+        return hubcheck.execute(hub, "6 * 7")
+    finally:
+        leave(hub)
+
+
+def posted(*sizes: str) -> list[int]:
+    """The status by which the hub answers a body of so many bytes, then one in pieces, of a length that is not said before."""
+    said = []
+    for size in map(int, sizes):
+        body = b"x" * size
+        in_pieces = b"%x\r\n" % size + body + b"\r\n0\r\n\r\n"
+        for head, sent in ((f"Content-Length: {size}", body), ("Transfer-Encoding: chunked", in_pieces)):
+            with connect() as way:
+                # Who is refused is cut off before the end.
+                with suppress(ConnectionError):
+                    way.sendall(f"{LOGIN}{head}\r\n\r\n".encode() + sent)
+                said.append(int(way.recv(64).split()[1]))
+    return said
+
+
+def stuffed(count: str, size: str) -> int:
+    """Bodies of so many bytes that never end, for the hub's own port, until it hangs up: how many were sent before."""
+    held = []
+    with suppress(OSError):
+        for _ in range(int(count)):
+            held.append(connect())
+            held[-1].sendall(f"{LOGIN}Content-Length: {size}\r\n\r\n".encode() + b"x" * (int(size) - 1))
+    return len(held)
+
+
 # As many processes as are asked for, each with a processor's time as its only work; in the end, the seconds that all had, and each.
 BURN = """
 import multiprocessing, time
@@ -625,11 +676,11 @@ def outlast(url: str, user: str) -> dict[str, list[str]]:
     return told
 
 
-def token(url: str, user: str) -> str:
-    """A token of a user's own that never expires."""
+def token(url: str, user: str, letters: str = "5") -> str:
+    """A token of a user's own that never expires, with a note of so many letters."""
     hub = visitor(url, user)
     list(hubcheck.log_in(hub))
-    return hub.json("POST", f"{in_api(user)}/tokens", (201,), json={"note": "check"})["token"]
+    return hub.json("POST", f"{in_api(user)}/tokens", (201,), json={"note": "check".ljust(int(letters), "!")})["token"]
 
 
 def keep_browser(url: str, user: str) -> None:
