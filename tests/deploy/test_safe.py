@@ -151,10 +151,10 @@ def arrives(idle, proxy, kind, files=PUBLISHED):
     """
     hub = deployment.prepare(idle(NEWEST), NEWEST)
     with deployment.in_front(hub, kind, proxy, files):
-        reached = hub.on_server("forwarded", URL, CLIENT, *TOLD)
+        got = hub.on_server("forwarded", URL, CLIENT, *TOLD)
         rules = ruled(hub.machine, f"{URL}user/mallory/api/")
     # A header's name may come in capitals or not.
-    heard = [{name.lower(): value for name, value in headers.items()} for headers in reached]
+    heard = [{name.lower(): value for name, value in headers.items()} for headers in got]
     return [*({name: headers.get(name.lower()) for name in TOLD | ALWAYS} for headers in heard), rules]
 
 
