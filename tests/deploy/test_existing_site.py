@@ -367,8 +367,8 @@ def test_beside_the_littlest_jupyterhub_the_second_hub_is_this_guides(littlest, 
     commands = steps[: 1 + next(at for at, command in enumerate(steps) if command.startswith("systemctl daemon-reload"))]
     (left_out,) = (command for command in commands if command.endswith(">second.service"))
     hub.machine.sh("\n".join(["set -e", *(command for command in commands if command != left_out)]))
-    hub.machine.until(UP, timeout=60)
     assert f"ExecStart={VALUES['environment']}/bin/jupyterhub " in hub.machine.read("/etc/systemd/system/second.service")
+    hub.machine.until(UP, timeout=60)
     assert hub.machine.read(UNIT) == UNIT_OF_ITS_OWN
     assert hub.machine.sh("systemctl is-active jupyterhub second").stdout == "active\nactive\n"
     assert not reader.wrong, "\n\n".join(reader.wrong)
