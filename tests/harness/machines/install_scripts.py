@@ -30,7 +30,7 @@ def run(machine: engine.Container, script: str, standins: set[str], failing: str
     own = " ".join(f"{BIN}/{name}" for name in standins & ENVIRONMENTS)
     swap = f"for path in {own}; do mv $path $path.own; cp {STANDINS}/apt-get $path; done"
     put = {f"{STANDINS}/{name}": STANDIN for name in {"apt-get"} | standins & SYSTEMS}
-    machine.sh(f"rm -f {CALLED} {UMASKS}; {swap}", put | {FAILING: failing})
+    machine.sh(f"rm -f {UMASKS}; : >{CALLED}; {swap}", put | {FAILING: failing})
     try:
         done = machine.sh(f"cd /root/{script} && umask 077 && PATH={STANDINS}:$PATH sh install.sh", check=False)
     finally:
