@@ -51,12 +51,23 @@ source.backup(copy)
 END
 cp /etc/passwd /etc/shadow /etc/group /etc/gshadow "$work/hub"
 # Of a file with holes, only what it holds is copied: a few such files could fill any disk. Status 1
-# means that a file has changed while tar read it. That is normal while people work.
-tar --create --gzip --sparse --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" --directory "$work" hub ||
-    [ $? = 1 ] || stop "tar cannot write $name."
+# means that a file has changed while tar read it. That is normal while people work. What cannot be
+# read is left out and named: otherwise one user, by such a file, could keep everybody from a copy.
+status=0
+LC_ALL=C tar --create --gzip --sparse --ignore-failed-read --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" \
+    --directory "$work" hub 2>"$work/said" || status=$?
+cat "$work/said" >&2
+[ "$status" -le 1 ] || stop "tar cannot write $name."
+for path in "$@"; do
+    ! grep --quiet "^tar: $path: Warning: " "$work/said" || stop "tar cannot read /$path."
+done
 mv "$name.part" "$name"
 echo "$name"
 find -H "$folder" -maxdepth 1 -type f -name 'jupyterhub-????-??-??-??????.tar.gz' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
     rm "$old"
     echo "$old is deleted."
 done
+! grep --quiet "^tar: .*: Warning: " "$work/said" || {
+    echo "backup.sh: The copy lacks what tar names above." >&2
+    exit 1
+}

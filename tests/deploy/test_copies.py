@@ -175,6 +175,27 @@ def test_a_copy_in_which_a_file_has_changed_meanwhile_is_a_copy_and_one_that_is_
     assert len(copies(machine)) == 1, "nothing unfinished stays"
 
 
+def test_what_cannot_be_read_is_left_out_and_named_and_all_else_is_copied(machine):
+    """By a root who is refused what others keep to themselves, as the kernel does with somebody's FUSE mount; in Germany."""
+    german = '#!/bin/bash\n[ "$LC_ALL" = C ] || exec 2>/dev/null\nexec -a tar /usr/bin/tar "$@"\n'
+    machine.put({"/root/standins/tar": german})
+    refusing = f"cd /tmp; export PATH=/root/standins:$PATH; setpriv --bounding-set -dac_override,-dac_read_search sh {CARE}/backup.sh"
+    done = machine.sh(refusing, check=False)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 1), done.stderr
+    assert "tar: home/alice: Warning: Cannot open: Permission denied\n" in done.stderr
+    assert done.stderr.splitlines()[-1] == "backup.sh: The copy lacks what tar names above."
+    held = set(machine.sh(f"tar --list --file {done.stdout.strip()}").stdout.split())
+    assert {name.lstrip("/") for name in FILES} - held == {"home/alice/first.ipynb", "home/alice/hub/own.txt", "srv/course/sheet.txt"}
+    machine.sh("chown alice: /srv; chmod 700 /srv")
+    try:
+        refused = machine.sh(refusing, check=False)
+        assert refused.returncode
+        assert refused.stderr.splitlines()[-1] == "backup.sh: tar cannot read /srv. No copy was made."
+        assert copies(machine) == [done.stdout.strip().rpartition("/")[2]], "that a whole folder is unreadable is no user's work"
+    finally:
+        machine.sh("chown root: /srv; chmod 755 /srv")
+
+
 # In place of tar: it does its work, and then the script that runs it is ended, as by systemd or Ctrl-C.
 ENDED = '#!/bin/sh\n/usr/bin/tar "$@"\ncase "$*" in *{0}*) kill -{1} $PPID ;; esac\n'
 
