@@ -19,12 +19,15 @@ cd /
 set --
 for path in /home /srv /etc/jupyterhub /etc/jupyter /etc/systemd/system/jupyter* /var/lib/jupyterhub \
     /etc/pam.d/jupyterhub* /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key \
-    /etc/nginx/conf.d/*jupyterhub.conf /etc/nginx/jupyterhub-location.conf \
-    /etc/apache2/*-available/jupyterhub*.conf /etc/apache2/jupyterhub-location.conf \
+    /etc/nginx/conf.d/*jupyterhub.conf /etc/nginx/jupyterhub-location.conf /etc/nginx/jupyterhub.d \
+    /etc/apache2/*-available/jupyterhub*.conf /etc/apache2/jupyterhub-location.conf /etc/apache2/jupyterhub.d \
     /etc/caddy/jupyterhub.caddyfile /etc/caddy/sites /etc/haproxy/jupyterhub.cfg /etc/traefik \
     /etc/systemd/system/caddy.service.d /etc/systemd/system/haproxy.service.d /etc/systemd/system/traefik.service \
-    /etc/logrotate.d/caddy /etc/logrotate.d/traefik /root/nginx /root/apache /root/caddy /root/haproxy /root/traefik \
-    /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/check /root/care; do
+    /etc/logrotate.d/caddy /etc/logrotate.d/traefik /etc/sssd /etc/slurm /etc/systemd/system/hub-* \
+    /etc/ssh/sshd_config.d/jupyterhub.conf /root/nginx /root/apache /root/caddy /root/haproxy /root/traefik \
+    /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/check /root/care /root/people /root/course \
+    /root/balancer /root/database /root/docker /root/domain /root/faster /root/framed /root/hosts /root/kernels \
+    /root/ldap /root/logins /root/lti /root/lua /root/slurm /root/two-proxies; do
     if [ -e "$path" ]; then
         [ ! -L "$path" ] || [ ! -d "$path" ] || stop "$path is a link, and the files behind it would not be copied."
         set -- "$@" "${path#/}"
