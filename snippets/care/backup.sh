@@ -42,6 +42,14 @@ flock --nonblock 9 || stop "Another copy is being made."
 name=$folder/jupyterhub-$(date +%Y-%m-%d-%H%M%S).tar.gz
 # An unfinished copy is deleted, also one that was left when the machine lost power.
 rm -f "$folder"/jupyterhub-????-??-??-??????.tar.gz.part
+# The older copies, the newest first, each as find prints it.
+older() {
+    find -H "$folder" -maxdepth 1 -type f -name 'jupyterhub-????-??-??-??????.tar.gz' ! -name "${name##*/}" -printf "$1\n" | sort -r
+}
+# Without room for a copy like the newest and a tenth more, the disk would be full before tar says so.
+need=$(older "%f %s" | awk 'NR == 1 { printf "%.0f", $2 * 1.1 }')
+free=$(($(df --output=avail --block-size=1 "$folder" | tail -n 1)))
+[ "${need:-0}" -lt "$free" ] || stop "A copy may need $need bytes, and $free are free."
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$name.part"' EXIT
 trap 'echo "backup.sh: Something has ended it." >&2; exit 1' HUP INT TERM
@@ -66,7 +74,7 @@ for path in "$@"; do
 done
 mv "$name.part" "$name"
 echo "$name"
-find -H "$folder" -maxdepth 1 -type f -name 'jupyterhub-????-??-??-??????.tar.gz' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
+older %p | tail -n "+$keep" | while read -r old; do
     rm "$old"
     echo "$old is deleted."
 done

@@ -234,6 +234,41 @@ def test_where_there_is_no_room_the_copies_before_stay_and_nothing_else(machine)
         machine.sh("rm -rf /dev/shm/copies /dev/shm/full")
 
 
+def test_a_disk_without_room_for_one_more_like_the_newest_is_not_filled(machine):
+    """Where other programs would have no room until tar notices. What was copied before is 3 megabytes, and what would be now is less."""
+    old = [f"{FOLDER}/jupyterhub-2026-01-0{day}-040000.tar.gz" for day in (1, 2)]
+    made = f"mkdir -p {FOLDER}; echo older >{old[0]}; head -c 3000000 /dev/zero >{old[1]}"
+    free = "#!/bin/sh\necho Avail\ncat /tmp/free\n"
+    machine.sh(made, {"/root/standins/df": free, "/tmp/free": " 3300000\n"})
+    with_it = "export PATH=/root/standins:$PATH"
+    assert refused(backup(machine, before=with_it), "backup.sh", "A copy may need 3300000 bytes, and 3300000 are free.")
+    assert len(copies(machine)) == 2
+    machine.put({"/tmp/free": " 3300001\n"})
+    assert not backup(machine, before=with_it).returncode
+
+
+def test_a_copy_that_was_made_while_the_clock_was_ahead_does_not_outlive_the_next(machine):
+    ahead = f"{FOLDER}/jupyterhub-2099-01-01-040000.tar.gz"
+    machine.put({ahead: "then"})
+    done = backup(machine, FOLDER, "1")
+    assert done.stdout.splitlines()[1:] == [f"{ahead} is deleted."]
+    assert [f"{FOLDER}/{name}" for name in copies(machine)] == done.stdout.splitlines()[:1]
+
+
+def test_one_user_gets_one_file_of_a_copy_and_nothing_that_is_not_theirs(machine):
+    """By the command of the page; also where the user had a link to somebody else's file, or one stands in the way now."""
+    (command,) = re.findall(r"^# (tar --extract --to-stdout .*)$", PAGE, re.M)
+    machine.sh("cd ~alice; mv first.ipynb was; echo mine >first.ipynb; ln -s /etc/shadow link; chown -h alice: first.ipynb link")
+    copy = copied(machine)
+    command = command.replace('"$(ls /var/backups/jupyterhub/*.tar.gz | tail --lines=1)"', copy)
+    machine.sh(f"rm ~alice/first.ipynb; {command}")
+    assert machine.sh("cat ~alice/first-before.ipynb; stat --format %U ~alice/first-before.ipynb").stdout == "mine\nalice\n"
+    machine.sh(f"cd ~alice; mv first-before.ipynb own; {command.replace('first.ipynb', 'link')}", check=False)
+    assert machine.sh("cat ~alice/first-before.ipynb", check=False).stdout == ""
+    machine.sh(f"cd ~alice; ln -sf /home/mallory/taken first-before.ipynb; chmod 777 ~mallory; {command}", check=False)
+    assert machine.sh("ls ~mallory/taken", check=False).returncode
+
+
 @pytest.mark.parametrize(
     ("arguments", "before", "words"),
     [

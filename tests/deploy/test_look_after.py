@@ -68,7 +68,9 @@ def reader(tended, site):
         kept = deployment.on_server(machine, "user_actions", "token", BEHIND, "bob")
         machine.put({TOKEN: kept, "/etc/systemd/system/jupyterhub-check.service.d/tests.conf": TRUSTED})
 
-    before = {f"chmod 600 {TOKEN}": token}
+    # The file that the page gives back to its user.
+    mine = "runuser -u alice -- touch /home/alice/first.ipynb"
+    before = {f"chmod 600 {TOKEN}": token, "sh /root/care/backup.sh": lambda machine: machine.sh(mine)}
     reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy], before=before)
     reader.follow(NAME, STEPS)
     return reader
