@@ -9,7 +9,7 @@ import pytest
 from tests.harness import releases
 from tests.harness.machines import bare, deployment, engine, faults
 from tests.harness.machines.deployment import BEHIND, CHECK, PYTHON
-from tests.harness.manifest import MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
+from tests.harness.manifest import HOMES, MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE, WHEREVER
 from tests.harness.site import following
@@ -34,13 +34,14 @@ READERS = {f"/etc/systemd/system/{name}.service": READ.format(name) for name in 
 ASK = "import requests, sys; print(requests.get(sys.argv[1], headers={'Authorization': f'token {sys.argv[2]}'}).status_code)"
 BEFORE = "/root/before"
 COMPARE = r"find * -type f -exec diff --unified --new-file /{} {} \;"
-SAVE, STOP, INSTALL, START, CHECK_IT, BACK = (
+SAVE, STOP, INSTALL, START, CHECK_IT, BACK, DEBIAN = (
     "save-the-new-files-and-compare",
     "stop-the-hub-and-keep-a-copy",
     "put-the-new-files-in-place-and-install",
     "start-it-again",
     "check-it",
     "undo-the-upgrade",
+    "upgrade-debian-on-the-same-machine",
 )
 # What the page says may be seen instead of silence as the copy is made.
 STATES = {
@@ -189,3 +190,31 @@ def test_the_copy_leads_back_and_users_keep_what_they_have(server, upgraded, pro
     last = hub.check("--until", "kernel_computes", user="bob")[-1]
     assert last["ok"], tell(last)
     prove(*at_work.proof(hub.suite, proxy))
+
+
+def test_a_newer_debian_runs_the_hub_when_its_programs_are_installed_anew(site, prove):
+    """All of Debian's packages are upgraded; the machine is not booted again."""
+    old, new = HOMES
+    with faults.booted(NEWEST_ON[old], network="bridge") as hub:
+        names = [name for name in on_the_server() if not name.startswith((*OTHERWISE, *(f"{proxy}/" for proxy in PROXIES)))]
+        hub.machine.put({place(name): PUBLISHED.read(name) for name in names if name.split("/")[0] in ("jupyterhub", "kernel", "jigsaw")})
+        token = hub.on_server("token", BEHIND, "alice")
+        fails = []
+
+        def debian(machine):
+            apt = "export DEBIAN_FRONTEND=noninteractive; apt-get --yes -o Dpkg::Options::=--force-confold"
+            machine.sh(f"find /etc/apt -name '*.sources' -o -name '*.list' | xargs sed --in-place s/{old}/{new}/g; apt-get update")
+            machine.sh(f"{apt} full-upgrade && {apt.partition('; ')[2]} autoremove", timeout=1200)
+            fails.append(machine.sh(f"{PYTHON} -c 'import jupyterhub'", check=False).stderr)
+
+        before = {"rm --recursive /opt/jupyterhub": debian}
+        reader = following.Reader(hub.machine, following.Pages.examples(site), TABS["nginx"], before=before, saved={*names})
+        with faults.coming_back(hub):
+            reader.follow(NAME, [DEBIAN])
+        assert not reader.wrong, "\n\n".join(reader.wrong)
+        assert "No module named 'jupyterhub'" in fails[0], "the environment of the old Python is of use to nobody"
+        assert hub.machine.sh(". /etc/os-release; echo $VERSION_CODENAME").stdout.strip() == new
+        assert int(hub.machine.exec(PYTHON, "-c", ASK, f"{BEHIND}hub/api/user", token).stdout) == 200
+        last = hub.check("--until", "kernel_computes", url=BEHIND)[-1]
+        assert last["ok"], tell(last)
+        prove(*reader.proof(new, "nginx"))
