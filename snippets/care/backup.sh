@@ -19,12 +19,15 @@ cd /
 set --
 for path in /home /srv /etc/jupyterhub /etc/jupyter /etc/systemd/system/jupyter* /var/lib/jupyterhub \
     /etc/pam.d/jupyterhub* /etc/letsencrypt /etc/ssl/certs/hub.crt /etc/ssl/private/hub.key \
-    /etc/nginx/conf.d/*jupyterhub.conf /etc/nginx/jupyterhub-location.conf \
-    /etc/apache2/*-available/jupyterhub*.conf /etc/apache2/jupyterhub-location.conf \
+    /etc/nginx/conf.d/*jupyterhub.conf /etc/nginx/jupyterhub-location.conf /etc/nginx/jupyterhub.d \
+    /etc/apache2/*-available/jupyterhub*.conf /etc/apache2/jupyterhub-location.conf /etc/apache2/jupyterhub.d \
     /etc/caddy/jupyterhub.caddyfile /etc/caddy/sites /etc/haproxy/jupyterhub.cfg /etc/traefik \
     /etc/systemd/system/caddy.service.d /etc/systemd/system/haproxy.service.d /etc/systemd/system/traefik.service \
-    /etc/logrotate.d/caddy /etc/logrotate.d/traefik /root/nginx /root/apache /root/caddy /root/haproxy /root/traefik \
-    /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/check /root/care; do
+    /etc/logrotate.d/caddy /etc/logrotate.d/traefik /etc/sssd /etc/slurm /etc/systemd/system/hub-* \
+    /etc/ssh/sshd_config.d/jupyterhub.conf /root/nginx /root/apache /root/caddy /root/haproxy /root/traefik \
+    /root/jupyterhub /root/kernel /root/jigsaw /root/systemd /root/check /root/care /root/people /root/course \
+    /root/balancer /root/database /root/docker /root/domain /root/faster /root/framed /root/hosts /root/kernels \
+    /root/ldap /root/logins /root/lti /root/lua /root/slurm /root/two-proxies; do
     if [ -e "$path" ]; then
         [ ! -L "$path" ] || [ ! -d "$path" ] || stop "$path is a link, and the files behind it would not be copied."
         set -- "$@" "${path#/}"
@@ -39,6 +42,14 @@ flock --nonblock 9 || stop "Another copy is being made."
 name=$folder/jupyterhub-$(date +%Y-%m-%d-%H%M%S).tar.gz
 # An unfinished copy is deleted, also one that was left when the machine lost power.
 rm -f "$folder"/jupyterhub-????-??-??-??????.tar.gz.part
+# The older copies, the newest first, each as find prints it.
+older() {
+    find -H "$folder" -maxdepth 1 -type f -name 'jupyterhub-????-??-??-??????.tar.gz' ! -name "${name##*/}" -printf "$1\n" | sort -r
+}
+# Without room for a copy like the newest and a tenth more, the disk would be full before tar says so.
+need=$(older "%f %s" | awk 'NR == 1 { printf "%.0f", $2 * 1.1 }')
+free=$(($(df --output=avail --block-size=1 "$folder" | tail -n 1)))
+[ "${need:-0}" -lt "$free" ] || stop "A copy may need $need bytes, and $free are free."
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$name.part"' EXIT
 trap 'echo "backup.sh: Something has ended it." >&2; exit 1' HUP INT TERM
@@ -51,12 +62,23 @@ source.backup(copy)
 END
 cp /etc/passwd /etc/shadow /etc/group /etc/gshadow "$work/hub"
 # Of a file with holes, only what it holds is copied: a few such files could fill any disk. Status 1
-# means that a file has changed while tar read it. That is normal while people work.
-tar --create --gzip --sparse --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" --directory "$work" hub ||
-    [ $? = 1 ] || stop "tar cannot write $name."
+# means that a file has changed while tar read it. That is normal while people work. What cannot be
+# read is left out and named: otherwise one user, by such a file, could keep everybody from a copy.
+status=0
+LC_ALL=C tar --create --gzip --sparse --ignore-failed-read --file "$name.part" --anchored --exclude "var/lib/jupyterhub/jupyterhub.sqlite*" "$@" \
+    --directory "$work" hub 2>"$work/said" || status=$?
+cat "$work/said" >&2
+[ "$status" -le 1 ] || stop "tar cannot write $name."
+for path in "$@"; do
+    ! grep --quiet "^tar: $path: Warning: " "$work/said" || stop "tar cannot read /$path."
+done
 mv "$name.part" "$name"
 echo "$name"
-find -H "$folder" -maxdepth 1 -type f -name 'jupyterhub-????-??-??-??????.tar.gz' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
+older %p | tail -n "+$keep" | while read -r old; do
     rm "$old"
     echo "$old is deleted."
 done
+! grep --quiet "^tar: .*: Warning: " "$work/said" || {
+    echo "backup.sh: The copy lacks what tar names above." >&2
+    exit 1
+}

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VALUES
+from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VALUES, on_the_server
 from tests.harness.measuring import syntax
 from tests.harness.pairs import the_first
 
@@ -13,25 +13,29 @@ CARE, FOLDER, STATE = "/root/care", "/var/backups/jupyterhub", "/var/lib/jupyter
 PYTHON = f"{VALUES['environment']}/bin/python"
 PAGE = (ROOT / "deploy/look-after.md").read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("copies")
+# Where readers save published files on the hub's machine, but for what the page says is in no copy.
+LACKING = re.findall(r"`(/[^`]+)`", re.search(r"(?s)The copy does not contain:\n\n.*?\n\n", PAGE)[0])
+PLACES = {SAVED_AS.get(name, f"/root/{name}") for name in (*on_the_server(), *SAVED_AS, *(f"{proxy}/enable.sh" for proxy in EVERY_PROXY))}
+PLACES = sorted(path for path in PLACES if not path.startswith(tuple(LACKING)))
 # What makes a hub, each file with its mode and its owner.
 FILES = {
+    **{path: "644 root" for path in PLACES if not path.startswith("/root/")},
+    **{
+        f"{folder}/own.txt": "600 root"
+        for folder in sorted({"/".join(path.split("/")[:3]) for path in PLACES if path.startswith("/root/")})
+    },
     "/home/alice/first.ipynb": "600 alice",
     "/home/alice/hub/own.txt": "600 alice",
     "/home/mallory/.bashrc-own": "644 mallory",
     "/srv/course/sheet.txt": "640 mallory",
     f"{STATE}/jupyterhub_cookie_secret": "600 root",
     SAVED_AS["jupyterhub/jupyterhub_config.py"]: "600 root",
-    SAVED_AS["jupyter/jupyter_server_config.py"]: "644 root",
-    SAVED_AS["systemd/jupyterhub.service"]: "644 root",
-    SAVED_AS["systemd/jupyter.slice"]: "644 root",
     "/etc/systemd/system/jupyterhub.service.d/override.conf": "644 root",
-    SAVED_AS["logins/jupyterhub-pam"]: "644 root",
-    **{SAVED_AS[name]: "644 root" for folder in (*EVERY_PROXY, "beside") for name in PUBLISHED.folder(folder) if name in SAVED_AS},
+    "/etc/ssh/sshd_config.d/jupyterhub.conf": "644 root",
     **{f"/etc/{proxy}/sites/lab": "644 root" for proxy in ("caddy", "traefik")},
     "/etc/letsencrypt/archive/key.pem": "600 root",
     VALUES["certificate"]: "644 root",
     VALUES["key"]: "600 root",
-    **{f"/root/{name}/own.txt": "600 root" for name in ("jupyterhub", "kernel", "jigsaw", "systemd", *EVERY_PROXY, "check", "care")},
 }
 DATABASE = f"""{PYTHON} -c '
 import sqlite3
@@ -176,6 +180,27 @@ def test_a_copy_in_which_a_file_has_changed_meanwhile_is_a_copy_and_one_that_is_
     assert len(copies(machine)) == 1, "nothing unfinished stays"
 
 
+def test_what_cannot_be_read_is_left_out_and_named_and_all_else_is_copied(machine):
+    """By a root who is refused what others keep to themselves, as the kernel does with somebody's FUSE mount; in Germany."""
+    german = '#!/bin/bash\n[ "$LC_ALL" = C ] || exec 2>/dev/null\nexec -a tar /usr/bin/tar "$@"\n'
+    machine.put({"/root/standins/tar": german})
+    refusing = f"cd /tmp; export PATH=/root/standins:$PATH; setpriv --bounding-set -dac_override,-dac_read_search sh {CARE}/backup.sh"
+    done = machine.sh(refusing, check=False)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 1), done.stderr
+    assert "tar: home/alice: Warning: Cannot open: Permission denied\n" in done.stderr
+    assert done.stderr.splitlines()[-1] == "backup.sh: The copy lacks what tar names above."
+    held = set(machine.sh(f"tar --list --file {done.stdout.strip()}").stdout.split())
+    assert {name.lstrip("/") for name in FILES} - held == {"home/alice/first.ipynb", "home/alice/hub/own.txt", "srv/course/sheet.txt"}
+    machine.sh("chown alice: /srv; chmod 700 /srv")
+    try:
+        refused = machine.sh(refusing, check=False)
+        assert refused.returncode
+        assert refused.stderr.splitlines()[-1] == "backup.sh: tar cannot read /srv. No copy was made."
+        assert copies(machine) == [done.stdout.strip().rpartition("/")[2]], "that a whole folder is unreadable is no user's work"
+    finally:
+        machine.sh("chown root: /srv; chmod 755 /srv")
+
+
 # In place of tar: it does its work, and then the script that runs it is ended, as by systemd or Ctrl-C.
 ENDED = '#!/bin/sh\n/usr/bin/tar "$@"\ncase "$*" in *{0}*) kill -{1} $PPID ;; esac\n'
 
@@ -208,6 +233,41 @@ def test_where_there_is_no_room_the_copies_before_stay_and_nothing_else(machine)
         assert copies(machine, "/dev/shm/copies") == [earlier.rpartition("/")[2]]
     finally:
         machine.sh("rm -rf /dev/shm/copies /dev/shm/full")
+
+
+def test_a_disk_without_room_for_one_more_like_the_newest_is_not_filled(machine):
+    """Where other programs would have no room until tar notices. What was copied before is 3 megabytes, and what would be now is less."""
+    old = [f"{FOLDER}/jupyterhub-2026-01-0{day}-040000.tar.gz" for day in (1, 2)]
+    made = f"mkdir -p {FOLDER}; echo older >{old[0]}; head -c 3000000 /dev/zero >{old[1]}"
+    free = "#!/bin/sh\necho Avail\ncat /tmp/free\n"
+    machine.sh(made, {"/root/standins/df": free, "/tmp/free": " 3300000\n"})
+    with_it = "export PATH=/root/standins:$PATH"
+    assert refused(backup(machine, before=with_it), "backup.sh", "A copy may need 3300000 bytes, and 3300000 are free.")
+    assert len(copies(machine)) == 2
+    machine.put({"/tmp/free": " 3300001\n"})
+    assert not backup(machine, before=with_it).returncode
+
+
+def test_a_copy_that_was_made_while_the_clock_was_ahead_does_not_outlive_the_next(machine):
+    ahead = f"{FOLDER}/jupyterhub-2099-01-01-040000.tar.gz"
+    machine.put({ahead: "then"})
+    done = backup(machine, FOLDER, "1")
+    assert done.stdout.splitlines()[1:] == [f"{ahead} is deleted."]
+    assert [f"{FOLDER}/{name}" for name in copies(machine)] == done.stdout.splitlines()[:1]
+
+
+def test_one_user_gets_one_file_of_a_copy_and_nothing_that_is_not_theirs(machine):
+    """By the command of the page; also where the user had a link to somebody else's file, or one stands in the way now."""
+    (command,) = re.findall(r"^# (tar --extract --to-stdout .*)$", PAGE, re.M)
+    machine.sh("cd ~alice; mv first.ipynb was; echo mine >first.ipynb; ln -s /etc/shadow link; chown -h alice: first.ipynb link")
+    copy = copied(machine)
+    command = command.replace('"$(ls /var/backups/jupyterhub/*.tar.gz | tail --lines=1)"', copy)
+    machine.sh(f"rm ~alice/first.ipynb; {command}")
+    assert machine.sh("cat ~alice/first-before.ipynb; stat --format %U ~alice/first-before.ipynb").stdout == "mine\nalice\n"
+    machine.sh(f"cd ~alice; mv first-before.ipynb own; {command.replace('first.ipynb', 'link')}", check=False)
+    assert machine.sh("cat ~alice/first-before.ipynb", check=False).stdout == ""
+    machine.sh(f"cd ~alice; ln -sf /home/mallory/taken first-before.ipynb; chmod 777 ~mallory; {command}", check=False)
+    assert machine.sh("ls ~mallory/taken", check=False).returncode
 
 
 @pytest.mark.parametrize(

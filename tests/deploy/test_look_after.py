@@ -33,7 +33,9 @@ pytestmark = pytest.mark.xdist_group("look-after")
 @contextlib.contextmanager
 def watched(suite, proxy):
     """A booted hub with the programs that the page installs, behind a reverse proxy, which has no user yet."""
-    with deployment.machine(NEWEST_ON[suite], "bridge", image=images.watched) as machine:
+    # Root of a real machine sees what users' programs use.
+    sees = (*deployment.NAMED, "--cap-add=SYS_PTRACE")
+    with deployment.machine(NEWEST_ON[suite], "bridge", sees, image=images.watched) as machine:
         # On a real machine systemd does so itself: else no unit finds its credentials.
         machine.sh("mount --make-rshared /")
         hub = deployment.prepare(machine, NEWEST_ON[suite])
@@ -68,7 +70,9 @@ def reader(tended, site):
         kept = deployment.on_server(machine, "user_actions", "token", BEHIND, "bob")
         machine.put({TOKEN: kept, "/etc/systemd/system/jupyterhub-check.service.d/tests.conf": TRUSTED})
 
-    before = {f"chmod 600 {TOKEN}": token}
+    # The file that the page gives back to its user.
+    mine = "runuser -u alice -- touch /home/alice/first.ipynb"
+    before = {f"chmod 600 {TOKEN}": token, "sh /root/care/backup.sh": lambda machine: machine.sh(mine)}
     reader = following.Reader(hub.machine, following.Pages.examples(site), TABS[proxy], before=before)
     reader.follow(NAME, STEPS)
     return reader
@@ -79,6 +83,27 @@ def test_each_command_does_what_the_page_says(tended, reader, prove):
     assert {step.section for step in reader.typed} == {*STEPS}
     assert not reader.wrong, "\n\n".join(reader.wrong)
     prove(*reader.proof(hub.suite, proxy))
+
+
+def test_needrestart_names_users_servers_and_restarts_none(hub, reader):
+    """When a library has been replaced that they use, as by an update; and everything that it has chosen is restarted."""
+    hub.on_server("settle", BEHIND, "alice")
+    pid = "systemctl show --property MainPID --value {}"
+    library = hub.machine.sh(f"awk '/libz.so/ {{ print $6; exit }}' /proc/$({pid.format('jupyter-alice')})/maps").stdout.strip()
+    install = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends needrestart"
+    hub.machine.sh(f"{install} && cp {library} {library}.new && mv {library}.new {library}", timeout=300)
+    pids = [pid.format(unit) for unit in ("jupyter-alice", "jupyterhub")]
+    before = [hub.machine.sh(one).stdout for one in pids]
+    try:
+        assert "NEEDRESTART-SVC: jupyter-alice.service\n" in hub.machine.sh("needrestart -b -r l").stdout
+        hub.machine.sh("needrestart -q -r a", timeout=300, check=False)
+        after = [hub.machine.sh(one).stdout for one in pids]
+        hub.machine.sh("rm /etc/needrestart/conf.d/jupyterhub.conf; needrestart -q -r a", timeout=300, check=False)
+        without = hub.machine.sh(pids[0]).stdout
+    finally:
+        hub.machine.until(deployment.IS_UP)
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
+    assert without != before[0], "without the line the page would be of no use"
 
 
 def letters(hub, subject):

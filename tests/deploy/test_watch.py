@@ -135,6 +135,18 @@ def test_a_copy_that_fails_is_told_root(placed, suite, prove):
     prove(evidence.units("care", placed, suite))
 
 
+def test_a_renewal_of_the_certificate_that_fails_is_told_root(placed):
+    """By the commands of deploy/certificate.md, with a unit in the place of Debian's."""
+    (block,) = re.findall(r"```console\n([^`]*certbot\.service\.d[^`]*)```", (ROOT / "deploy/certificate.md").read_text("utf-8"))
+    fails = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo no answer; exit 1'\n"
+    placed.sh(block.replace("# ", ""), {f"{UNITS}/certbot.service": fails})
+    try:
+        assert started(placed, "certbot.service") == (False, "no answer\n")
+        assert letters(placed) == [("certbot failed on hub.example.com", "no answer")]
+    finally:
+        placed.sh(f"rm -r {UNITS}/certbot.service*; systemctl daemon-reload")
+
+
 def test_a_copy_that_hangs_is_ended_and_told_root(placed):
     """After five hours; here, after a second."""
     unit = PUBLISHED.read("care/jupyterhub-backup.service").replace("=5h", "=1s")
