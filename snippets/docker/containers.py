@@ -33,8 +33,10 @@ class HomeSpawner(DockerSpawner):
     will_resume = False
 
     def get_env(self):
-        # The shell of terminals. Without this they get a shell in which you cannot edit a line.
-        return {"SHELL": "/bin/bash"} | super().get_env()
+        user = pwd.getpwnam(self.user.name)
+        # Docker looks the home up in the container's /etc/passwd, which has no users of a directory. SHELL is the
+        # shell of terminals: without it they get one in which you cannot edit a line.
+        return {"HOME": user.pw_dir, "USER": user.pw_name, "SHELL": "/bin/bash"} | super().get_env()
 
     async def create_object(self):
         user = pwd.getpwnam(self.user.name)

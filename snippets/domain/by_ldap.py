@@ -1,6 +1,8 @@
 # At the end of jupyterhub_config.py, instead of domain.py: the hub itself asks a domain controller.
 import ssl
 
+import pamela
+
 c.JupyterHub.authenticator_class = "ldapauthenticator.LDAPAuthenticator"
 c.LDAPAuthenticator.server_address = "dc.example.com"
 # TLS from the first byte on, with a controller whose certificate this machine trusts.
@@ -14,3 +16,16 @@ c.LDAPAuthenticator.user_attribute = "sAMAccountName"
 # Only members of this group are found, and whoever is found may log in.
 c.LDAPAuthenticator.search_filter = "(&(sAMAccountName={username})(memberOf=CN=Jupyter Users,CN=Users,DC=example,DC=com))"
 c.LDAPAuthenticator.allow_all = True
+
+
+def has_account(authenticator, handler, auth_model):
+    """Refuse an account that this machine lets nobody use: leave.sh, for example, locks one by letting it expire. No controller knows."""
+    try:
+        pamela.check_account(auth_model["name"], "login")
+    except pamela.PAMError as error:
+        authenticator.log.warning("%s has no account that may log in: %s", auth_model["name"], error)
+        return None
+    return auth_model
+
+
+c.Authenticator.post_auth_hook = has_account

@@ -52,9 +52,11 @@ c.ServerApp.kernel_websocket_connection_class = PromptConnection
 
 # What a kernel's Python runs in the place of "-m MODULE". That would look for the module in the notebook's folder, where files may
 # be somebody else's: one that is shared, or unpacked. MetaKernel also reads settings there, which are programs.
+# Without debugpy, JupyterLab's debugger is off. It opens a port at which every user of the machine can run code in the kernel.
 START = """
 import sys
 sys.path[:] = filter(None, sys.path)
+sys.modules["debugpy"] = None
 import os, runpy
 try:
     from traitlets.config import Application

@@ -63,9 +63,11 @@ class UnitSpawner(SystemdSpawner):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # A character that a unit's name cannot contain is written as its code.
+        # A character that a unit's name cannot contain is written as its code, and so is the dot of a kind of
+        # unit: the server of a user alice.service would be that of alice.
         names = f"{self.user.name}/{self.name}".removesuffix("/")
-        self.unit_name = "jupyter-" + re.sub("[^a-z0-9.-]", lambda letter: "_" + letter[0].encode().hex(), names)
+        kinds = "automount|device|mount|path|scope|service|slice|socket|swap|target|timer"
+        self.unit_name = "jupyter-" + re.sub(f"[^a-z0-9.-]|[.](?=({kinds})$)", lambda letter: "_" + letter[0].encode().hex(), names)
 
     async def start(self):
         """Return once the server listens: the hub, which looks next, looks again up to five seconds later."""

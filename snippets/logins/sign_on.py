@@ -14,12 +14,12 @@ c = get_config()
 
 # alice@example.com logs in as the account alice. If your Apache sends names without @, write "" here.
 DOMAIN = "example.com"
-SECRETS = "/etc/jupyterhub/sign-on-secrets"
+HEADER = "/etc/jupyterhub/sign-on-header"
 
-if os.stat(SECRETS).st_mode & 0o077:
-    sys.exit(f"{SECRETS} can be read by others: chmod 600 {SECRETS}")
-with open(SECRETS) as file:
-    (SECRET,) = re.findall(r"^Define SIGN_ON_HUB (\w{32,})$", file.read(), re.MULTILINE)
+if os.stat(HEADER).st_mode & 0o077:
+    sys.exit(f"{HEADER} can be read by others: chmod 600 {HEADER}")
+with open(HEADER) as file:
+    (SECRET,) = re.findall(r'^RequestHeader set Authorization "Apache (\w{32,})"$', file.read(), re.MULTILINE)
 
 
 class ApacheAuthenticator(PAMAuthenticator):

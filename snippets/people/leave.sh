@@ -59,8 +59,17 @@ elif user:
     hub.db.commit()
 END
 }
+# The numbers under which the user's programs run: the account's own, and those of /etc/subuid, which
+# containers of the user's own have. What runs as another account stays.
+numbers() {
+    printf %s "$uid"
+    for number in $(ps -eo uid= | sort --unique); do
+        getent passwd "$number" >/dev/null || NAME=$name awk -F : -v uid="$uid" -v number="$number" \
+            '($1 == ENVIRON["NAME"] || $1 == uid) && $2 <= number && number < $2 + $3 { printf ",%s", number }' /etc/subuid
+    done
+}
 # Waits until the user's jobs of Slurm have ended. While its controller does not answer, nobody knows.
-jobs() {
+jobs_ended() {
     command -v squeue >/dev/null || return 0
     for _ in $(seq 10); do
         left=$(squeue --noheader --user="$uid" --format="job %i") || return
@@ -72,14 +81,14 @@ jobs() {
 }
 # Tries again: a hub or a server may be starting, and programs may start others.
 for _ in $(seq 5); do
-    pkill --signal KILL --uid "$uid" || true
+    pkill --signal KILL --uid "$(numbers)" || true
     # Jobs that run or wait, also those submitted by hand. Without Slurm there is no such program.
     scancel --user="$uid" 2>/dev/null || true
-    if said=$(forget 2>&1) && said=$(jobs 2>&1) && ! pgrep --uid "$uid" >/dev/null; then
+    if said=$(forget 2>&1) && said=$(jobs_ended 2>&1) && ! pgrep --uid "$(numbers)" >/dev/null; then
         echo "leave.sh: $name is out. $end"
         exit
     fi
 done
 # The last error message of the hub or of Slurm, or a job, and the programs that still run.
-left=$({ echo "$said" | tail -n 1; pgrep --list-name --uid "$uid"; } | grep . | paste --serial --delimiters ,)
+left=$({ echo "$said" | tail -n 1; pgrep --list-name --uid "$(numbers)"; } | grep . | paste --serial --delimiters ,)
 stop "$name is locked out of the machine, but not of all: $left. Run this again."

@@ -15,7 +15,7 @@ from tests.harness.manifest import MANIFEST, NEWEST_ON, ROOT, SAVED_AS, VALUES
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
 from tests.harness.site import following
-from tests.harness.site.apache_sign_on_page import PAGE, SECRETS, STATES
+from tests.harness.site.apache_sign_on_page import HEADER, MODULE, PAGE, STATES
 from tests.harness.site.following import TABS
 
 TEXT = (ROOT / PAGE).read_text("utf-8")
@@ -78,9 +78,9 @@ def place(request):
 @pytest.fixture(scope="module")
 def followed(place, site):
     """A reader who has followed the page."""
-    looks = 'stat --format "%A %U" ' + SECRETS
+    looks = 'stat --format "%A %U %n" sign-on-*'
     before = {
-        looks: lambda machine: machine.sh(f"echo 'Define SIGN_ON_CLIENT \"{SECRET}\"' >>{SECRETS}"),
+        looks: lambda machine: machine.sh(f"echo 'OIDCClientSecret \"{SECRET}\"' >>{MODULE}"),
         "apachectl -t && systemctl reload apache2": lambda machine: machine.put(
             {SITE: ready_scripts.site("apache").read("apache/jupyterhub.conf")}
         ),
@@ -124,7 +124,7 @@ def computed(user, place, code):
 
 
 def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
-    assert len(followed.typed) == 11
+    assert len(followed.typed) == 14
     assert not followed.wrong, "\n\n".join(followed.wrong)
     met = followed.meet_all(PAGE, STATES)
     assert not followed.wrong, "\n\n".join(followed.wrong)
@@ -178,7 +178,7 @@ def test_the_modules_cookies_are_for_the_login_alone(place, followed):
 def received(place):
     """What alice's server receives of the secret, if she asks Apache for all that it might send there."""
     machine = place.hub.machine
-    secret = re.search(r"SIGN_ON_HUB (\w+)", machine.read(SECRETS))[1]
+    secret = re.search(r"Apache (\w+)", machine.read(HEADER))[1]
     machine.sh("systemctl stop jupyter-alice; rm -f /home/alice/received")
     machine.exec("sh", "-c", f"mkdir -p $(dirname {OWN}) && cat >{OWN}", input=LISTEN, user="alice")
     deployment.end(place.hub)
@@ -217,7 +217,7 @@ def test_the_check_climbs_with_a_token_and_not_if_apache_asks_everywhere(place, 
     assert all(rung["ok"] for rung in rungs), tell(rungs[-1])
     assert [rung["rung"] for rung in rungs][-1] == "blocks_shown"
 
-    with edited(place, CONF, f"s|<Location .*|<Location {VALUES['base_url']}>|; /ProxyPass/d; /Authorization/d"):
+    with edited(place, CONF, f"s|<Location .*|<Location {VALUES['base_url']}>|; /ProxyPass/d; /sign-on-header/d"):
         last = place.hub.check(token=token)[-1]
     assert not last["ok"]
     assert "A login in front of the hub comes first" in last["cause"], tell(last)
@@ -258,15 +258,15 @@ def test_a_header_that_holds_null(place, followed):
 
 def test_apache_and_the_hub_have_two_secrets(place, followed):
     machine = place.hub.machine
-    machine.sh(f"cp -a {SECRETS} /root/kept; sed -i 's/^Define SIGN_ON_HUB .*/Define SIGN_ON_HUB {'0' * 64}/' {SECRETS}; {RELOAD}")
+    machine.sh(f"cp -a {HEADER} /root/kept; sed -i -E 's/[0-9a-f]{{64}}/{'0' * 64}/' {HEADER}; {RELOAD}")
     try:
         told(place, "Apache has another secret than the hub")
     finally:
-        machine.sh(f"cp -a /root/kept {SECRETS}; {RELOAD}")
+        machine.sh(f"cp -a /root/kept {HEADER}; {RELOAD}")
 
 
 def test_a_wrong_secret_of_the_client(place, followed):
-    with edited(place, SECRETS, 's/^Define SIGN_ON_CLIENT .*/Define SIGN_ON_CLIENT "wrong"/'):
+    with edited(place, MODULE, 's/^OIDCClientSecret .*/OIDCClientSecret "wrong"/'):
         told(place, f"The client's secret is wrong, on Debian {MANIFEST['debian'][place.hub.suite]}.")
 
 
@@ -282,6 +282,37 @@ def test_apache_does_not_trust_the_provider(place, followed):
 
 
 def test_a_user_cannot_read_the_secret(place, followed):
-    done = place.hub.machine.sh(f"cat {SECRETS}", user="alice", check=False)
+    done = place.hub.machine.sh(f"cat {HEADER}; cat {MODULE}", user="alice", check=False)
     assert done.returncode
-    assert "Permission denied" in done.stderr
+    assert done.stderr.count("Permission denied") == 2
+
+
+# A site of somebody else's in the same Apache, who may write an .htaccess. Apache puts a variable's value into its lines, too.
+NEIGHBOUR = """Listen 8080
+Define OF_THE_NEIGHBOUR seen-by-the-neighbour
+<VirtualHost *:8080>
+    DocumentRoot /srv/neighbour
+    <Directory /srv/neighbour>
+        AllowOverride All
+        Require all granted
+    </Directory>
+</VirtualHost>
+"""
+BESIDE = "/etc/apache2/conf-enabled/neighbour.conf"
+SHOWS = 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:8080/").headers.get_all("X-Seen"))'
+
+
+def test_the_owner_of_another_site_in_the_same_apache_reads_no_secret(place, followed):
+    machine = place.hub.machine
+    kept = "".join(machine.read(path) for path in (HEADER, MODULE))
+    secrets = [*re.findall(r"\b[0-9a-f]{64}\b", kept), *re.findall(SECRET, kept)]
+    assert len(secrets) == 3
+    machine.sh(f"mkdir /srv/neighbour; echo page >/srv/neighbour/index.html; {RELOAD}", {BESIDE: NEIGHBOUR})
+    try:
+        variables = re.findall("^Define: (\\w+)=", machine.sh("apachectl -t -D DUMP_RUN_CFG").stdout, re.M)
+        machine.put({"/srv/neighbour/.htaccess": "".join(f'Header add X-Seen "${{{name}}}"\n' for name in variables)})
+        seen = machine.exec(PYTHON, "-c", SHOWS).stdout
+    finally:
+        machine.sh(f"rm -r {BESIDE} /srv/neighbour; {RELOAD}")
+    assert "seen-by-the-neighbour" in seen
+    assert [secret for secret in secrets if secret in seen] == []

@@ -154,6 +154,17 @@ def test_braces_in_a_home_lead_to_nobody_elses(place, hub):
     assert "/home/bob" not in sources
 
 
+def test_a_user_whom_the_containers_passwd_does_not_know_is_at_home(place, hub):
+    """As a user of a directory, whom the machine knows, and no file."""
+    lines = ("c.DockerSpawner.read_only_volumes = {'/root/passwd': '/etc/passwd', '/etc/group': '/etc/group'}",)
+    code = "import os, subprocess; print(os.path.expanduser('~'), os.environ['USER'], subprocess.getoutput('whoami'))"
+    with deployment.configured(hub, CONFIG, *lines), deployment.made(hub.machine, "sed /^alice:/d /etc/passwd >/root/passwd", "true"):
+        home, user, *who = hub.on_server("compute", BEHIND, "alice", code, "--keep-server").split()
+        stop(hub)
+    assert (home, user) == ("/home/alice", "alice")
+    assert "alice" not in who
+
+
 def test_who_takes_more_than_a_share_loses_the_program(place, hub):
     take = "python3 -c 'kept = bytearray({} << 20); print(len(kept) >> 20)'"
     assert hub.on_server("in_terminal", BEHIND, "alice", take.format(1000), "[]")[0] == 0

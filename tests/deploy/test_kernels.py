@@ -149,8 +149,8 @@ def test_a_kernel_starts_without_a_file_of_the_notebooks_folder_and_its_cells_im
     with contextlib.suppress(RuntimeError):
         deployment.on_server(*act)
     assert beside.ran(shared.machine, "bob") == set()
-    [told] = deployment.on_server(*act, "import helper, os; print(helper.answer, os.getcwd())")
-    assert told["said"].split() == ["42", beside.FOLDER], told
+    [told] = deployment.on_server(*act, "import helper, os, sys; print(helper.answer, os.getcwd(), sys.modules.get('debugpy', 'there'))")
+    assert told["said"].split() == ["42", beside.FOLDER, "None"], told
     assert beside.ran(shared.machine, "bob") == set()
 
 

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from tests.harness.machines import deployment, faults, people
-from tests.harness.machines.deployment import BEHIND, URL
+from tests.harness.machines.deployment import BEHIND, PYTHON, URL
 from tests.harness.manifest import CONFIG, NEWEST, PUBLISHED, ROOT, SAVED_AS, VERSIONS
 from tests.harness.measuring import local_users
 
@@ -127,6 +127,46 @@ def test_kernels_that_speak_tcp_are_overheard(hub):
         hub.machine.put({path: PUBLISHED.read(SERVER)})
         local_users.stopped(hub, "alice")
     assert any(words[0] in said for said in heard.values())
+
+
+NO_DEBUGGER = 'sys.modules["debugpy"] = None\n'
+# What any user can do where a debugger listens: at each port of the machine, ask for a line to be run.
+ATTACH = """
+import json, socket
+STEPS = {"initialize": '"initialize"', "attach": '"initialized"', "configurationDone": '"attach"', "evaluate": '"evaluate"'}
+for row in open("/proc/net/tcp").read().splitlines()[1:]:
+    if row.split()[3] != "0A":
+        continue
+    said = ""
+    try:
+        with socket.create_connection(("127.0.0.1", int(row.split()[1].rpartition(":")[2], 16)), 3) as line:
+            line.settimeout(3)
+            for number, (command, answer) in enumerate(STEPS.items()):
+                arguments = {"adapterID": "any", "expression": "open('/tmp/run-for-the-neighbour', 'w').close()"}
+                body = json.dumps({"seq": number, "type": "request", "command": command, "arguments": arguments})
+                line.sendall(f"Content-Length: {len(body)}\\r\\n\\r\\n{body}".encode())
+                while answer not in said:
+                    said += line.recv(65536).decode("latin-1") or answer
+    except OSError as error:
+        print(error, said[-500:])
+"""
+
+
+@pytest.mark.parametrize("line", ["", NO_DEBUGGER], ids=["published", "without the line"])
+def test_through_jupyterlabs_debugger_another_user_runs_code_but_for_the_line(hub, line):
+    """It was switched on and off."""
+    put(hub, PUBLISHED)
+    path, ran = SAVED_AS[SERVER], "/tmp/systemd-private-*-jupyter-alice.service-*/tmp/run-for-the-neighbour"
+    hub.machine.put({path: PUBLISHED.replace(SERVER, line, "").read(SERVER)} if line else {})
+    local_users.stopped(hub, "alice")
+    try:
+        with faults.meanwhile(hub, "debugged", URL, "alice", module="kernel_actions") as task:
+            said = hub.machine.exec(PYTHON, "-c", ATTACH, user="carol", timeout=120).stdout
+            found = hub.machine.sh(f"ls {ran}", check=False).stdout
+    finally:
+        hub.machine.put({path: PUBLISHED.read(SERVER)})
+        local_users.stopped(hub, "alice")
+    assert (task.result(), bool(found)) == (bool(line), bool(line)), said
 
 
 def test_nobody_takes_the_hubs_ports_while_it_restarts(hub):

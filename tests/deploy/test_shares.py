@@ -290,16 +290,19 @@ def test_the_page_shows_who_takes_what_and_changes_each_share(hub):
 
 
 def test_two_servers_of_a_user_and_a_user_with_an_apostrophe_have_units_of_their_own():
-    """By the template of the spawner, the second server of a user's would end the first."""
+    """By the template of the spawner, the second server of a user's would end the first. To systemd, alice.service would be alice."""
     own = "c = get_config()\nc.JupyterHub.allow_named_servers = True\nc.Authenticator.username_pattern = '.*'"
     with deployment.hub(NEWEST, PUBLISHED.replace(CONFIG, "c = get_config()", own)) as hub:
         hub.machine.sh(
             'useradd --badname --create-home --groups jupyterhub "o\'brien" && echo "o\'brien:$(cat /root/check/bob.txt)" | chpasswd'
         )
         hub.machine.sh('cp /root/check/bob.txt "/root/check/o\'brien.txt"')
-        for user in ("alice", "o'brien"):
+        hub.machine.sh("useradd --create-home --groups jupyterhub alice.service")
+        hub.machine.sh('cd /root/check; cp alice.txt alice.service.txt; echo "alice.service:$(cat alice.txt)" | chpasswd')
+        for user in ("alice", "o'brien", "alice.service"):
             last = hub.check("--keep-server", "--until", "server_spawns", user=user, url=deployment.BEHIND)[-1]
             assert last["ok"], last
         hub.on_server("start_named", deployment.BEHIND, "alice", "exam")
         units = hub.machine.sh("systemctl list-units --plain --no-legend --state active 'jupyter-*.service' | cut -d' ' -f1").stdout.split()
-    assert sorted(units) == ["jupyter-alice.service", "jupyter-alice_2fexam.service", "jupyter-o_27brien.service"]
+    own_units = ["jupyter-alice.service", "jupyter-alice_2eservice.service", "jupyter-alice_2fexam.service", "jupyter-o_27brien.service"]
+    assert sorted(units) == own_units

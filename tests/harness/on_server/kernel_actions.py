@@ -47,9 +47,9 @@ class Kernel:
                     yield message
         raise Silent(f"no answer in {patience:g} seconds")
 
-    def ask(self, kind: str, content: dict) -> dict:
+    def ask(self, kind: str, content: dict, channel: str = "shell") -> dict:
         """The reply to a request."""
-        for message in self.messages(self.send("shell", f"{kind}_request", content), PATIENCE):
+        for message in self.messages(self.send(channel, f"{kind}_request", content), PATIENCE):
             if message["msg_type"] == f"{kind}_reply":
                 return message["content"]
         raise AssertionError
@@ -178,6 +178,24 @@ def beside(url: str, user: str, name: str, path: str, *codes: str) -> list[dict]
         return told
     finally:
         user_actions.leave(hub)
+
+
+def debugged(url: str, user: str) -> bool:
+    """Whether a kernel has a debugger, which its user switches on and off again, as JupyterLab does. It runs until `over` is there."""
+    user_actions.OVER.unlink(missing_ok=True)
+    hub = user_actions.enter(url, user, "--kernel", "python3", "--keep-server")
+    try:
+        kernel = Kernel(hub)
+        for number, command in enumerate(("initialize", "attach", "disconnect")):
+            asked = {"type": "request", "seq": number, "command": command, "arguments": {"adapterID": "any"}}
+            told = kernel.ask("debug", asked, "control")
+        has = bool(told)
+        user_actions.WATCHED.write_text(json.dumps(told))
+        while not user_actions.OVER.exists():
+            time.sleep(0.1)
+    finally:
+        user_actions.leave(hub)
+    return has
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ from tests.harness.machines import deployment
 from tests.harness.site.following import State, open_to_others
 
 PAGE = "deploy/apache-sign-on.md"
-SECRETS = "/etc/jupyterhub/sign-on-secrets"
+# What the hub and Apache share, and what the module has for itself.
+HEADER, MODULE = "/etc/jupyterhub/sign-on-header", "/etc/jupyterhub/sign-on-module"
 STATES = {
-    "If you see SIGN_ON_COOKIES last": State(f"sed -i.kept /CLIENT/d {SECRETS}", f"mv {SECRETS}.kept {SECRETS}", cured=True),
+    "If you see OIDCCryptoPassphrase last": State(f"sed -i.kept /Client/d {MODULE}", f"mv {MODULE}.kept {MODULE}", cured=True),
     "If you see Connection refused": State(
         "systemctl stop jupyterhub.service", f"systemctl start jupyterhub.service; {deployment.COMES_UP}", cured=True
     ),
     "If you see Invalid command": State("a2dismod --quiet auth_openidc", "a2enmod --quiet auth_openidc", cured=True),
-    "If you see can be read by others": open_to_others(SECRETS),
+    "If you see can be read by others": open_to_others(HEADER),
 }
