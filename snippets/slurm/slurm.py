@@ -152,10 +152,12 @@ c.SlurmSpawner.state_unknown_re = r"^(?!.*Invalid job id).*error"
 c.SlurmSpawner.batchspawner_singleuser_cmd = "/opt/jupyterhub/bin/batchspawner-singleuser"
 c.Spawner.cmd = ["/opt/jupyterhub/bin/jupyterhub-singleuser"]
 
+# ALL is the short environment that the hub gives sbatch. With a list of names, each start would first run
+# the user's ~/.profile, and wait for it for up to two minutes. PATH and the language are set here instead.
 # exec, so that the server itself is asked to end when the job is. The kernels' sockets are on the
 # node's own disk, because homes are on another machine.
 c.SlurmSpawner.batch_script = """#!/bin/sh
-#SBATCH --job-name=jupyter
+#SBATCH --job-name=jupyterhub-server
 #SBATCH --partition={{partition}}
 #SBATCH --time={{runtime}}
 #SBATCH --mem={{memory}}
@@ -164,9 +166,13 @@ c.SlurmSpawner.batch_script = """#!/bin/sh
 #SBATCH --chdir={{homedir}}
 #SBATCH --output={{homedir}}/.jupyter-job.log
 #SBATCH --open-mode=truncate
-#SBATCH --export={{keepvars}}
+#SBATCH --export=ALL
 
 umask 077
+export PATH=/opt/jupyterhub/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
+set -a
+[ ! -e /etc/default/locale ] || . /etc/default/locale
+set +a
 export JUPYTER_RUNTIME_DIR="$(mktemp --directory /tmp/jupyter-XXXXXX)"
 exec {{cmd}}
 """

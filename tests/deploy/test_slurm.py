@@ -25,6 +25,7 @@ from tests.harness.site.slurm_page import CHOICES, ON_A_NODE, ON_THE_HUBS_MACHIN
 
 CONFIG = SAVED_AS["slurm/slurm.py"]
 AWAY = "take-this-away-again"
+JOB = "jupyterhub-server"
 JOB_LOG = "/home/alice/.jupyter-job.log"
 # Users' servers that run on the hub's machine.
 SERVERS = "systemctl list-units --plain --no-legend 'jupyter-*.service'"
@@ -125,10 +126,14 @@ def fails(cluster, row, job=True):
     return last
 
 
+def of_its_server(node):
+    """The environment of alice's server."""
+    return node.sh(r"tr '\0' '\n' </proc/$(pgrep --uid alice --oldest --full singleuser)/environ").stdout
+
+
 def token(node):
     """That of alice's server."""
-    script = r"tr '\0' '\n' </proc/$(pgrep --uid alice --oldest --full singleuser)/environ | sed -n 's/^JUPYTERHUB_API_TOKEN=//p'"
-    return node.sh(script).stdout.strip()
+    return re.search("^JUPYTERHUB_API_TOKEN=(.+)", of_its_server(node), re.M)[1]
 
 
 def computes_at(hub):
@@ -153,6 +158,40 @@ def test_each_command_of_the_page_prints_what_it_says(cluster, place, readers, p
     prove(evidence.installed(cluster.hub.machine, "slurm/requirements.txt", cluster.hub.suite))
     for reader in readers[:2]:
         prove(*reader.proof(*place))
+
+
+# What a node of another cluster has.
+FOREIGN = {"/etc/slurm/slurm.conf": "ClusterName=other\n", "/etc/default/slurmd": 'SLURMD_OPTIONS="--conf-server other"\n'}
+NODE_SH = "cd /root/slurm && sh node.sh"
+STANDS = f"sha256sum {slurm.KEY} /etc/default/slurmd; systemctl show --property ActiveEnterTimestampMonotonic munge slurmd"
+
+
+@pytest.mark.parametrize("path", FOREIGN)
+def test_a_node_of_another_cluster_stays_as_it_is(cluster, readers, path):
+    node = cluster.nodes["node1"]
+    cluster.hand_out_the_key(node)
+    kept = f"cp --archive {slurm.KEY} /root/kept-key; ! test -e {path} || cp --archive {path} /root/kept"
+    make = f"{kept}; head --bytes=128 /dev/urandom >{slurm.KEY}; echo {shlex.quote(FOREIGN[path])} >{path}"
+    undo = f"mv /root/kept-key {slurm.KEY}; rm {path}; ! test -e /root/kept || mv /root/kept {path}"
+    with deployment.made(node, make, undo):
+        before = node.sh(STANDS).stdout
+        done = node.sh(NODE_SH, check=False)
+        after = node.sh(STANDS).stdout
+    assert after == before
+    assert (done.returncode, done.stdout) == (1, "")
+    assert path in done.stderr
+    assert done.stderr.endswith("Nothing was changed.\n")
+
+
+def test_node_sh_can_run_again_and_keeps_the_key_that_was_there_before_it(cluster, readers):
+    node = cluster.nodes["node1"]
+    sums = f"sha256sum <{slurm.KEY}; sha256sum <{slurm.KEY}.before"
+    key, own = node.sh(sums).stdout.split("\n")[:2]
+    assert key == cluster.hub.machine.sh(f"sha256sum <{slurm.KEY}").stdout.strip() != own
+    cluster.hand_out_the_key(node)
+    node.sh(NODE_SH)
+    assert node.sh(sums).stdout.split("\n")[:2] == [key, own]
+    cluster.ready()
 
 
 def test_a_user_climbs_the_ladder_on_a_node_and_leaves_no_job(cluster, place, hub, prove):
@@ -366,7 +405,7 @@ def test_batchspawners_own_forgets_a_job_that_it_could_not_cancel(cluster, hub):
         assert "Launch Server" in hub.on_server("page_of", URL, "alice")
         hub.machine.sh("sleep 10")
         assert cluster.jobs()[0].startswith("alice RUNNING"), cluster.jobs()
-        hub.machine.sh("scancel --name=jupyter")
+        hub.machine.sh(f"scancel --name={JOB}")
         gone(cluster)
 
 
@@ -465,22 +504,49 @@ def test_with_batchspawners_own_handler_a_server_sets_what_the_hub_runs_as_root(
 
 # Slurm would hand on the hub's own umask to its jobs.
 OTHER = """mkdir -p /run/systemd/system/jupyterhub.service.d
-printf '[Service]\\nUMask=0022\\n' >/run/systemd/system/jupyterhub.service.d/umask.conf
+printf '[Service]\\nUMask=0022\\nEnvironment=OF_THE_HUBS=own\\n' >/run/systemd/system/jupyterhub.service.d/umask.conf
 systemctl daemon-reload; systemctl restart jupyterhub.service"""
 ITS_OWN = "rm /run/systemd/system/jupyterhub.service.d/umask.conf; systemctl daemon-reload; systemctl restart jupyterhub.service"
 
 
 @pytest.fixture
-def another_umask(hub):
+def another_environment(hub):
     with deployment.made(hub.machine, OTHER, ITS_OWN):
         hub.machine.until(deployment.IS_UP)
         yield
     hub.machine.until(deployment.IS_UP)
 
 
-def test_new_files_are_their_users_alone_whatever_umask_the_hub_has(another_umask, hub, server):
+def test_new_files_are_their_users_alone_whatever_umask_the_hub_has(another_environment, hub, server):
     assert hub.on_server("compute", URL, "alice", "open('/home/alice/own.txt', 'w').close(); print(1)", "--keep-server") == "1\n"
     assert server.sh("stat --format '%a %U' /home/alice/own.txt; rm /home/alice/own.txt").stdout.split() == ["600", "alice"]
+
+
+def test_no_server_waits_for_its_users_profile(cluster, hub):
+    profile = "/home/alice/.profile"
+    make = f"cp --archive {profile} /root/kept; echo 'exec sleep 600' >{profile}"
+    with deployment.made(hub.machine, make, f"cp --archive /root/kept {profile}"), started(cluster, hub) as server:
+        assert not server.sh("pgrep --uid alice --exact sleep", check=False).stdout
+
+
+def test_a_server_has_the_nodes_programs_and_language_and_nothing_of_the_hubs_environment(another_environment, cluster, hub):
+    assert (
+        "OF_THE_HUBS=own" in hub.machine.sh(r"tr '\0' '\n' </proc/$(systemctl show --property MainPID --value jupyterhub)/environ").stdout
+    )
+    with contextlib.ExitStack() as stack:
+        for node in cluster.nodes.values():
+            make = "mv /etc/default/locale /root/kept 2>/dev/null; echo LANG=en_IE.UTF-8 >/etc/default/locale"
+            stack.enter_context(
+                deployment.made(node, make, "rm /etc/default/locale; mv /root/kept /etc/default/locale 2>/dev/null || true")
+            )
+        server = stack.enter_context(started(cluster, hub))
+        environment = dict(line.split("=", 1) for line in of_its_server(server).splitlines())
+        name = server.sh("hostname").stdout.strip()
+    assert "OF_THE_HUBS" not in environment
+    assert environment["HOME"] == "/home/alice"
+    assert environment["LANG"] == "en_IE.UTF-8"
+    assert "/opt/jupyterhub/bin" in environment["PATH"].split(":")
+    assert environment["SLURMD_NODENAME"] == name
 
 
 def test_another_user_of_the_node_finds_nothing_of_a_server(cluster, hub, server):
@@ -588,7 +654,7 @@ def without(cluster, method):
     try:
         yield
     finally:
-        cluster.hub.machine.sh(f"rm --force {MADE_BY_ROOT}; scancel --name=jupyter")
+        cluster.hub.machine.sh(f"rm --force {MADE_BY_ROOT}; scancel --name={JOB}")
         gone(cluster)
         start(published)
 
@@ -735,9 +801,16 @@ def test_without_the_line_servers_run_on_the_hubs_machine_again(cluster, place, 
     """The last one: what comes after it would have no cluster."""
     head = readers[0]
     before = len(head.typed)
+    assert hub.check("--until", "server_spawns", "--keep-server")[-1]["ok"]
+    hub.machine.exec("sh", "-c", "sbatch --job-name=jupyter --mem=500 --chdir=/tmp --output=/dev/null --wrap='sleep 600'", user="bob")
+    hub.machine.until("test $(squeue --noheader --states=RUNNING | wc -l) = 2")
     head.follow(PAGE, [AWAY])
+    left = cluster.jobs()
+    hub.machine.sh("scancel --user=bob")
     assert not head.wrong, "\n\n".join(head.wrong)
     assert len(head.typed) == before + 4
+    # A user's own job goes on, whatever its name.
+    assert [job.split()[:2] for job in left] == [["bob", "RUNNING"]]
     hub.machine.until(deployment.IS_UP)
     assert computes_at(hub) == hub.machine.sh("hostname").stdout.strip()
     prove(*head.proof(*place, before))

@@ -250,7 +250,7 @@ def slurm_head(name: str) -> Image:
 
 def slurm_node(name: str) -> Image:
     """A machine of a kind in `HUBS` on which no hub runs, with what a node of Slurm's takes; built when first asked for."""
-    return _slurm("slurm-node", name, "slurmd munge nftables libfaketime")
+    return _slurm("slurm-node", name, "slurmd munge nftables dbus libfaketime")
 
 
 @cache

@@ -20,6 +20,12 @@ ON_A_NODE = {
         "mv /root/kept /etc/munge/munge.key; systemctl restart munge; systemctl stop slurmd; systemctl start slurmd",
         typed=["systemctl is-active slurmd.service"],
     ),
+    "If you see Nothing was changed": State(
+        "echo ClusterName=other >/etc/slurm/slurm.conf",
+        "rm /etc/slurm/slurm.conf",
+        typed=["cd /root/slurm", "sh node.sh"],
+        seen=["this machine has a /etc/slurm/slurm.conf of its own"],
+    ),
 }
 ON_THE_HUBS_MACHINE = {
     "If you see Unable to contact slurm controller": State(
