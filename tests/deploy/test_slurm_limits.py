@@ -17,7 +17,7 @@ BEGIN = """stat --file-system --format %T /sys/fs/cgroup
 ip address add 198.51.100.1/32 dev lo
 hostname hub; echo '198.51.100.1 hub head node1' >>/etc/hosts
 # The container's files belong to root alone.
-mkfs.ext4 -q /dev/ubda; mount /dev/ubda /var/lib/slurm; mount -t tmpfs none /tmp
+mount /dev/ubda /var/lib/slurm; mount -t tmpfs none /tmp
 install --directory --owner=slurm /var/lib/slurm/slurmctld /var/lib/slurm/slurmd
 systemctl start dbus.socket munge slurmctld
 install --directory /etc/systemd/system/slurmd.service.d
@@ -38,9 +38,10 @@ scontrol show job $(cat /tmp/job) | grep --only-matching 'JobState=[A-Z_]*'; cat
 """
 
 
-@pytest.fixture(scope="module", params=[NEWEST, HUBS[-1]])
+@pytest.fixture(params=[NEWEST, HUBS[-1]])
 def machine(request):
-    with own_kernel.machine(16, request.param, images.slurm_own_kernel(request.param)) as machine:
+    """One that is switched on once: munge does not write into the log of a run before, which is root's."""
+    with own_kernel.machine(16, request.param, [images.slurm_node(request.param), images.slurm_own_kernel(request.param)]) as machine:
         yield machine
 
 

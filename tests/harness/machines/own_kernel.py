@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.harness.machines import deployment, engine, images
@@ -56,14 +56,15 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(megabytes: int, name: str = NEWEST, image: images.Image | None = None) -> Iterator[Machine]:
+def machine(megabytes: int, name: str = NEWEST, built: Sequence[images.Image] = ()) -> Iterator[Machine]:
     """A hub's machine that is switched off, for the length of a `with` block; its disk, /dev/ubda, is of ext4 and empty.
 
-    `name` is its kind in `HUBS`, and `image` another one than the hub's.
+    `name` is its kind in `HUBS`. `built` are images to be built, each from the one before, of which the last is the machine's.
     """
-    image = image or images.own_kernel()
-    images.prepare(wanted=[image])
-    with engine.run(image.tag, options=(*NEEDS, *deployment.NAMED)) as container:
+    built = built or [images.own_kernel()]
+    for image in built:
+        images.prepare(wanted=[image])
+    with engine.run(built[-1].tag, options=(*NEEDS, *deployment.NAMED)) as container:
         container.sh(f"truncate --size {megabytes}M {DISK} && mkfs.ext4 -q {DISK}")
         yield Machine(deployment.prepare(container, name, PUBLISHED))
 
