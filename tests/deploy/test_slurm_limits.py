@@ -64,6 +64,7 @@ def test_a_job_that_takes_more_than_its_memory_loses_that_program(machine):
     assert "oom" in said["more"].lower().partition("\n")[2], said
 
 
-def test_without_the_line_it_takes_what_it_likes(machine):
-    said = run(machine, PUBLISHED.read(GROUPS).replace("ConstrainRAMSpace=yes", "ConstrainRAMSpace=no"))
+def test_without_the_lines_it_takes_what_it_likes(machine):
+    """Both lines limit memory: a limit of memory and swap together is one of memory too."""
+    said = run(machine, PUBLISHED.read(GROUPS).replace("=yes", "=no"))
     assert "JobState=COMPLETED\n300\n" in said["more"], said
