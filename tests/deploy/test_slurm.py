@@ -801,7 +801,8 @@ def test_without_the_line_servers_run_on_the_hubs_machine_again(cluster, place, 
     """The last one: what comes after it would have no cluster."""
     head = readers[0]
     before = len(head.typed)
-    assert hub.check("--until", "server_spawns", "--keep-server")[-1]["ok"]
+    # alice's last choice was refused, and the hub would try it again.
+    assert hub.check("--until", "server_spawns", "--keep-server", user="bob")[-1]["ok"]
     hub.machine.exec("sh", "-c", "sbatch --job-name=jupyter --mem=500 --chdir=/tmp --output=/dev/null --wrap='sleep 600'", user="bob")
     hub.machine.until("test $(squeue --noheader --states=RUNNING | wc -l) = 2")
     head.follow(PAGE, [AWAY])
