@@ -424,12 +424,17 @@ def test_on_a_node_without_the_homes_a_start_fails_at_once_and_no_log_of_the_job
 
 
 def test_on_a_node_whose_spool_is_full_no_server_starts(cluster, hub):
-    with deployment.configured(cluster.hub, CONFIG, "c.SlurmSpawner.start_timeout = 40"), slurm.one_node(cluster) as node:
-        with deployment.made(node, *slurm.NODES_FULL_SPOOL):
-            hub.machine.until("sinfo --noheader --nodes=node1 --responding --states=idle --format=%N | grep .", 120)
-            fails(cluster, "A node's disk is full", job=False)
-            assert "SlurmdSpoolDir" in hub.machine.sh("sinfo --list-reasons").stdout
-        hub.machine.sh("scontrol update NodeName=node1 State=RESUME")
+    with (
+        deployment.configured(cluster.hub, CONFIG, "c.SlurmSpawner.start_timeout = 40"),
+        slurm.one_node(cluster) as node,
+        # Whatever fails here, later tests have the node.
+        deployment.made(hub.machine, ":", "scontrol update NodeName=node1 State=RESUME || true"),
+        deployment.made(node, *slurm.NODES_FULL_SPOOL),
+    ):
+        idle = "sinfo --noheader --nodes=node1 --responding --states=idle --format=%N | grep ."
+        hub.machine.until(f"scontrol show node node1 | grep State=; {idle}", 120)
+        fails(cluster, "A node's disk is full", job=False)
+        assert "SlurmdSpoolDir" in hub.machine.sh("sinfo --list-reasons").stdout
     cluster.ready()
     assert hub.check("--until", "server_spawns")[-1]["ok"]
     gone(cluster)
@@ -801,7 +806,8 @@ def test_without_the_line_servers_run_on_the_hubs_machine_again(cluster, place, 
     """The last one: what comes after it would have no cluster."""
     head = readers[0]
     before = len(head.typed)
-    assert hub.check("--until", "server_spawns", "--keep-server")[-1]["ok"]
+    # alice's last choice was refused, and the hub would try it again.
+    assert hub.check("--until", "server_spawns", "--keep-server", user="bob")[-1]["ok"]
     hub.machine.exec("sh", "-c", "sbatch --job-name=jupyter --mem=500 --chdir=/tmp --output=/dev/null --wrap='sleep 600'", user="bob")
     hub.machine.until("test $(squeue --noheader --states=RUNNING | wc -l) = 2")
     head.follow(PAGE, [AWAY])

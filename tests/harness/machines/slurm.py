@@ -111,6 +111,8 @@ def full(cluster: Cluster, *options: str) -> Iterator[None]:
 def one_node(cluster: Cluster) -> Iterator[engine.Container]:
     """The first node, on which all jobs are for the length of a `with` block."""
     others = ",".join(NODES[1:])
+    # The controller has heard of it since it was last drained, or its daemon restarted.
+    cluster.ready()
     cluster.hub.machine.sh(f"scontrol update NodeName={others} State=DRAIN Reason=test")
     try:
         yield cluster.nodes[NODES[0]]
