@@ -8,7 +8,6 @@ import sys
 import time
 
 from systemdspawner import SystemdSpawner
-from tornado.httpserver import HTTPServer
 
 c = get_config()
 
@@ -28,10 +27,6 @@ scheme = "https" if c.JupyterHub.internal_ssl else "http"
 # take a higher port, and would be sent everybody's passwords.
 c.JupyterHub.hub_bind_url = f"{scheme}://127.0.0.1:881"
 c.ConfigurableHTTPProxy.api_url = f"{scheme}://127.0.0.1:801"
-
-# The hub keeps each request in memory, up to 100 MB by default, before it knows who sends it. What
-# it needs is a few kilobytes. Uploads are no requests to the hub: they go to users' servers.
-HTTPServer.configure(None, max_body_size=1000000)
 
 # JupyterHub 5 and later let nobody log in until you say who may. Members of this Unix
 # group may. To add alice:

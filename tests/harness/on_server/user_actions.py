@@ -454,21 +454,6 @@ def held_up(url: str, user: str, count: str) -> str:
         leave(hub)
 
 
-def posted(*sizes: str) -> list[int]:
-    """The status by which the hub answers a body of so many bytes, then one in pieces, of a length that is not said before."""
-    said = []
-    for size in map(int, sizes):
-        body = b"x" * size
-        in_pieces = b"%x\r\n" % size + body + b"\r\n0\r\n\r\n"
-        for head, sent in ((f"Content-Length: {size}", body), ("Transfer-Encoding: chunked", in_pieces)):
-            with connect() as way:
-                # Who is refused is cut off before the end.
-                with suppress(ConnectionError):
-                    way.sendall(f"{LOGIN}{head}\r\n\r\n".encode() + sent)
-                said.append(int(way.recv(64).split()[1]))
-    return said
-
-
 def stuffed(count: str, size: str) -> int:
     """Bodies of so many bytes that never end, for the hub's own port, until it hangs up: how many were sent before."""
     held = []
