@@ -9,6 +9,7 @@ also writes tests/witnesses.json anew: what `make test` holds the files against.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -270,6 +271,21 @@ def end_all() -> None:
             worker.send_signal(signal.SIGINT)
 
 
+@contextlib.contextmanager
+def _asked_to_end() -> Iterator[list[int]]:
+    """The signals that ask this program to end, as they come, for the length of a `with` block.
+
+    An exception that is raised while the pool takes a lock of its own could leave that lock taken for ever.
+    """
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _path(name: str) -> Path:
     """Where what is found of a snippet is kept, line by line."""
     return WORK / f"{name.replace('/', '-')}.jsonl"
@@ -390,31 +406,32 @@ def run(todo: dict[str, list[Change]], again: bool, jobs: int) -> dict[str, Any]
     hints = record() | {
         key: row["test"] for name in left for key, row in _found(name, of_any_form=True).items() if row["verdict"] == "dies"
     }
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool, _asked_to_end() as asked:
         busy = []
-        try:
-            for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
-                if not made:
-                    continue
-                job: dict[str, Any] = {
-                    "file": name,
-                    "keys": [change.key for change in made],
-                    "tests": seeing(name, tests[weekly(name)]),
-                    "modules": modules(name),
-                    "whole": weekly(name),
-                    "out": str(_path(name)),
-                }
-                job["hints"] = [[change.key, hints[change.key]] for change in made if change.key in hints]
-                busy.append(pool.submit(look, job, say))
-            for one in busy:
-                one.result()
-        except KeyboardInterrupt:
+        for name, made in sorted(left.items(), key=lambda row: -len(row[1])):
+            if not made:
+                continue
+            job: dict[str, Any] = {
+                "file": name,
+                "keys": [change.key for change in made],
+                "tests": seeing(name, tests[weekly(name)]),
+                "modules": modules(name),
+                "whole": weekly(name),
+                "out": str(_path(name)),
+            }
+            job["hints"] = [[change.key, hints[change.key]] for change in made if change.key in hints]
+            busy.append(pool.submit(look, job, say))
+        while not asked and not all(one.done() for one in busy):
+            time.sleep(0.05)
+        if asked:
             pool.shutdown(wait=False, cancel_futures=True)
             end_all()
             # Whoever interrupts may not wait until all workers have cleared up.
             with one_at_a_time:
                 write_json(FILE, table())
-            raise
+            raise KeyboardInterrupt
+        for one in busy:
+            one.result()
     return table()
 
 
