@@ -66,7 +66,15 @@ def typed():
 # Those that are published, that of a user's server, of a second hub, and those of packages that pages install.
 UNITS = {name.rpartition("/")[2] for name in snippets()} | {"jupyter-alice.service", "prometheus.service", "second.service", "sssd.service"}
 UNITS |= {f"{proxy.service}.service" for proxy in EVERY_PROXY.values()}
-UNITS |= {"slurmctld.service", "slurmd.service", "valkey-server.service", "postgresql.service", "docker.service"}
+UNITS |= {
+    "certbot.service",
+    "ssh.service",
+    "slurmctld.service",
+    "slurmd.service",
+    "valkey-server.service",
+    "postgresql.service",
+    "docker.service",
+}
 
 
 def misled(commands):
@@ -87,7 +95,7 @@ def misled(commands):
                 told.append(f"{place}: {script} in {folder} is no published file")
         if "hubcheck.py" in command:
             told += [f"{place}: hubcheck.py has no {one}" for one in re.findall(r" (--[a-z-]+)", command) if one not in options]
-        units = re.findall(r"\b[\w@-]+\.service\b", command)
+        units = re.findall(r"\b[\w@%-]+\.service\b", command)
         told += [f"{place}: {unit} is no unit" for unit in units if re.sub("@.+[.]", "@.", unit) not in UNITS]
     return told
 
