@@ -282,14 +282,12 @@ def hold(url: str, seconds: str) -> float:
 
 def half_sent(url: str, words: str) -> None:
     """An upload that begins with words, of which a part has been sent, until somebody says that it is over."""
-    parts, over = urlsplit(url), CHECK / "over"
+    parts = urlsplit(url)
     with secured(parts.hostname or "") as way:
         way.sendall(
             f"PUT {parts.path} HTTP/1.1\r\nHost: {parts.hostname}\r\nContent-Length: 1000000\r\n\r\n{words}".encode() + b"x" * 200000
         )
-        (CHECK / "watched").touch()
-        while not over.exists():
-            time.sleep(0.1)
+        user_actions.until_over()
 
 
 def nothing(host: str) -> None:

@@ -190,9 +190,7 @@ def debugged(url: str, user: str) -> bool:
             asked = {"type": "request", "seq": number, "command": command, "arguments": {"adapterID": "any"}}
             told = kernel.ask("debug", asked, "control")
         has = bool(told)
-        user_actions.WATCHED.write_text(json.dumps(told))
-        while not user_actions.OVER.exists():
-            time.sleep(0.1)
+        user_actions.until_over(json.dumps(told))
     finally:
         user_actions.leave(hub)
     return has

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import hubcheck
 import websocket
-from user_actions import OVER, WATCHED, enter, leave
+from user_actions import OVER, WATCHED, enter, leave, until_over
 
 EVENTS = "api/events/subscribe"
 
@@ -26,9 +26,7 @@ def held(url: str, user: str, count: str) -> dict[str, int]:
     OVER.unlink(missing_ok=True)
     hub = enter(url, user, "--keep-server")
     lines = [hub.socket(hub.server + EVENTS) for _ in range(int(count))]
-    WATCHED.touch()
-    while not OVER.exists():
-        time.sleep(0.05)
+    until_over()
     WATCHED.unlink()
     alive = sum(map(answers, lines))
     again, refused, end = [], 0, time.monotonic() + 20

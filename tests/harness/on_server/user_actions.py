@@ -653,9 +653,7 @@ def outlast(url: str, user: str) -> dict[str, list[str]]:
             if ask(hub):
                 told[when].append("the kernel, by WebSocket")
         if when == "before":
-            WATCHED.touch()
-            while not OVER.exists():
-                time.sleep(0.05)
+            until_over()
             WATCHED.unlink()
             time.sleep(1)
     return told
@@ -841,9 +839,7 @@ def come_back(url: str, user: str) -> list[int]:
     for name in ("login_works", "server_spawns"):
         list(hubcheck.INSIDE[name](hub))
     hubcheck.stop_server(hub, in_api(user))
-    WATCHED.touch()
-    while not OVER.exists():
-        time.sleep(0.1)
+    until_over()
     met = [hub.fetch("GET", f"{url}hub/spawn").status_code]
     for _ in range(4):
         time.sleep(1)
@@ -897,6 +893,13 @@ def early(url: str) -> dict[str, list[int]]:
 
 # By these files whoever makes a fault and whoever watches it know of each other.
 WATCHED, OVER = CHECK / "watched", CHECK / "over"
+
+
+def until_over(told: str = "") -> None:
+    """Say that a fault may be made, with what is `told` in the file `watched`, and wait until the file `over` is there."""
+    WATCHED.write_text(told)
+    while not OVER.exists():
+        time.sleep(0.05)
 
 
 class Poll(threading.Thread):
