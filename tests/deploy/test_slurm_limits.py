@@ -47,11 +47,10 @@ def machine(request):
 
 def run(machine, groups):
     """On that machine with a `cgroup.conf`: a job that takes less than its memory, and one that takes more."""
-    controller = PUBLISHED.read(CONTROLLER)
+    files = PUBLISHED
     for before, after in SMALL.items():
-        assert before in controller
-        controller = controller.replace(before, after)
-    machine.hub.machine.put({SAVED_AS[CONTROLLER]: controller, SAVED_AS[GROUPS]: groups})
+        files = files.replace(CONTROLLER, before, after)
+    machine.hub.machine.put({SAVED_AS[CONTROLLER]: files.read(CONTROLLER), SAVED_AS[GROUPS]: groups})
     return machine.run(begin=BEGIN, less=job(30), more=job(300), log="journalctl --quiet --no-pager --output cat --unit slurmd")
 
 
@@ -66,5 +65,5 @@ def test_a_job_that_takes_more_than_its_memory_loses_that_program(machine):
 
 def test_without_the_lines_it_takes_what_it_likes(machine):
     """Both lines limit memory: a limit of memory and swap together is one of memory too."""
-    said = run(machine, PUBLISHED.read(GROUPS).replace("=yes", "=no"))
+    said = run(machine, PUBLISHED.replace(GROUPS, "=yes", "=no").read(GROUPS))
     assert "JobState=COMPLETED\n300\n" in said["more"], said

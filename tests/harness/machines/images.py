@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -345,7 +345,7 @@ def slurm_own_kernel(name: str) -> Image:
         _beside("slurm-own-kernel", name),
         slurm_node(name).tag,
         "own-kernel.Containerfile",
-        {"PACKAGES": "dbus iproute2 slurmctld slurm-client"},
+        {"PACKAGES": "iproute2 slurmctld slurm-client"},
     )
 
 
@@ -370,20 +370,24 @@ def all_images() -> list[Image]:
 
 
 def prepare(say: Callable[[str], None] = print, wanted: list[Image] | None = None) -> None:
-    """Build every image that does not exist yet, or those that are wanted. Raises `engine.Trouble` with the failing build's last lines."""
+    """Build every image that does not exist yet, or those that are wanted, each after those of them that it is made from.
+
+    Raises `engine.Trouble` with the failing build's last lines.
+    """
     have = set(engine.cli("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").stdout.split())
     missing = [image for image in wanted or all_images() if image.tag not in have]
     if not missing:
         return
     engine.room(engine.storage(), GIGABYTES * len(missing) / len(all_images()), "container images")
-    bases = sorted({image.base for image in missing})
+    bases = sorted({image.base for image in missing} - {image.tag for image in missing})
     say(f"building {len(missing)} images; they are kept for the next run")
     with ThreadPoolExecutor(2) as pool:
         try:
             list(pool.map(lambda base: _base(base, say), bases))
             building: dict[str, Future[None]] = {}
             for image in missing:
-                waits = building.get(image.before.tag) if image.before else None
+                made_from = [image.base, *(one.tag for one in before(image)[-1:])]
+                waits = [building[tag] for tag in made_from if tag in building]
                 building[image.tag] = pool.submit(_build, image, say, waits)
             for task in building.values():
                 task.result()
@@ -420,10 +424,10 @@ def _base(name: str, say: Callable[[str], None]) -> None:
     say(f"  {name}: bootstrapped in {time.monotonic() - began:.0f} s")
 
 
-def _build(image: Image, say: Callable[[str], None], waits: Future[None] | None = None) -> None:
+def _build(image: Image, say: Callable[[str], None], waits: Sequence[Future[None]] = ()) -> None:
     """Build an image, once what it `waits` for is there."""
-    if waits:
-        waits.result()
+    for one in waits:
+        one.result()
     began = time.monotonic()
     arguments = [f"--build-arg={name}={value}" for name, value in ({"BASE": image.base} | image.given()).items()]
     context = engine.archive(image.context())

@@ -62,8 +62,7 @@ def machine(megabytes: int, name: str = NEWEST, built: Sequence[images.Image] = 
     `name` is its kind in `HUBS`. `built` are images to be built, each from the one before, of which the last is the machine's.
     """
     built = built or [images.own_kernel()]
-    for image in built:
-        images.prepare(wanted=[image])
+    images.prepare(wanted=[*built])
     with engine.run(built[-1].tag, options=(*NEEDS, *deployment.NAMED)) as container:
         container.sh(f"truncate --size {megabytes}M {DISK} && mkfs.ext4 -q {DISK}")
         yield Machine(deployment.prepare(container, name, PUBLISHED))

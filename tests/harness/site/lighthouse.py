@@ -45,8 +45,7 @@ def main(arguments: list[str]) -> None:
         sys.exit("usage: python -m tests.harness.site.lighthouse FOLDER; FOLDER holds the built site, as `make html` makes it")
     low = []
     with engine.running():
-        images.prepare(wanted=[images.browser()])
-        images.prepare(wanted=[images.lighthouse()])
+        images.prepare(wanted=[images.browser(), images.lighthouse()])
         with engine.run(images.lighthouse().tag) as machine:
             files = (path for path in site.rglob("*") if path.is_file())
             machine.put({f"/srv/site/{path.relative_to(site)}": path.read_bytes() for path in files})
