@@ -10,7 +10,7 @@ from tests.harness.browsers import other_web
 from tests.harness.machines import deployment, domain, engine, images
 from tests.harness.machines.deployment import BEHIND, CHECK
 from tests.harness.machines.domain import ADMINISTRATOR, GROUP, PASSWORDS
-from tests.harness.machines.people import OUT, script
+from tests.harness.machines.people import OUT, own_account, script
 from tests.harness.manifest import MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
@@ -417,20 +417,12 @@ def test_only_by_the_short_name_a_principal_name_lets_nobody_in_as_another(itsel
     assert (own, mallorys) == ((302, 403) if how == SHORT else (403, 302))
 
 
-OF_ITS_OWN = "lena:x:3001:100::/home/lena:/bin/bash"
-
-
 def test_who_has_been_locked_out_on_this_machine_does_not_log_in_by_the_controllers_word(itself):
     """lena has an account of the machine's own, as a reader without SSSD makes it."""
     itself.machine.sh(f"cat {CONFIG}.pam - >{CONFIG}", input=published())
-    itself.machine.sh(
-        f"cp -a /etc/passwd /etc/shadow /root; echo {OF_ITS_OWN} >>/etc/passwd; echo 'lena:*:20000:0:99999:7:::' >>/etc/shadow"
-    )
-    anew(itself)
-    try:
+    with own_account(itself.machine, "lena"):
+        anew(itself)
         assert lets_in(itself, "lena") == 302
         assert script(itself, "leave", "lena") == (0, [OUT.format("lena")])
         assert lets_in(itself, "lena") == 403
         assert "lena has no account that may log in" in said(itself)
-    finally:
-        itself.machine.sh("cp -a /root/passwd /root/shadow /etc")

@@ -10,7 +10,7 @@ from tests.harness.browsers import other_web
 from tests.harness.machines import deployment, directory, engine, images
 from tests.harness.machines.deployment import BEHIND, CHECK
 from tests.harness.machines.directory import HOST, MAILS, OF_THE_MACHINE, PASSWORDS, STRANGE
-from tests.harness.machines.people import OUT, script
+from tests.harness.machines.people import OUT, own_account, script
 from tests.harness.manifest import HOMES, MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import tell
@@ -321,18 +321,14 @@ def test_by_ldapauthenticator_nobody_has_an_account(itself):
 
 def test_by_ldapauthenticator_who_has_been_locked_out_comes_back_but_for_the_lines_of_a_published_file(itself):
     """lena has an account of the machine's own."""
-    itself.machine.sh("cp -a /etc/passwd /etc/shadow /root; echo lena:x:3001:100::/home/lena:/bin/bash >>/etc/passwd")
-    itself.machine.sh("echo 'lena:*:20000:0:99999:7:::' >>/etc/shadow")
     lines = re.search(r"(?ms)^def has_account.*", PUBLISHED.read("domain/by_ldap.py"))[0]
-    try:
+    with own_account(itself.machine, "lena"):
         for more, status in (("", 302), (f"import pamela\n{lines}", 403)):
             asks_itself(itself, more)
             itself.machine.sh("usermod --unlock --expiredate '' lena", check=False)
             assert itself.on_server("let_in", BEHIND, "lena", "") == [302]
             assert script(itself, "leave", "lena") == (0, [OUT.format("lena")])
             assert itself.on_server("let_in", BEHIND, "lena", "") == [status]
-    finally:
-        itself.machine.sh("cp -a /root/passwd /root/shadow /etc")
 
 
 def test_ldapauthenticator_gives_the_password_to_whoever_answers(itself):
