@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from tests.harness.manifest import EVERY_PROXY, NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VALUES, on_the_server
+from tests.harness.manifest import CONFIG, EVERY_PROXY, NEWEST_ON, PUBLISHED, ROOT, SAVED_AS, VALUES, on_the_server
 from tests.harness.measuring import syntax
 from tests.harness.pairs import the_first
 
@@ -29,7 +29,7 @@ FILES = {
     "/home/mallory/.bashrc-own": "644 mallory",
     "/srv/course/sheet.txt": "640 mallory",
     f"{STATE}/jupyterhub_cookie_secret": "600 root",
-    SAVED_AS["jupyterhub/jupyterhub_config.py"]: "600 root",
+    SAVED_AS[CONFIG]: "600 root",
     "/etc/systemd/system/jupyterhub.service.d/override.conf": "644 root",
     "/etc/ssh/sshd_config.d/jupyterhub.conf": "644 root",
     **{f"/etc/{proxy}/sites/lab": "644 root" for proxy in ("caddy", "traefik")},

@@ -7,7 +7,7 @@ import pytest
 from tests.harness.machines import deployment, engine, existing_site, faults, images
 from tests.harness.machines.deployment import URL, in_front
 from tests.harness.machines.faults import SERVICE
-from tests.harness.manifest import HOMES, NEWEST, NEWEST_ON, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files
+from tests.harness.manifest import CONFIG, HOMES, NEWEST, NEWEST_ON, PROXIES, PUBLISHED, SAVED_AS, VALUES, Files
 from tests.harness.manifest import ROOT as GUIDE
 from tests.harness.measuring import evidence
 from tests.harness.measuring.ladder import LADDER, tell
@@ -384,9 +384,9 @@ def test_a_hub_of_another_kind_gets_the_kernel_and_the_blocks(littlest, prove):
 
 def test_beside_the_littlest_jupyterhub_the_second_hub_is_this_guides(littlest, prove):
     hub, reader = littlest
-    before, config = len(reader.typed), "jupyterhub/jupyterhub_config.py"
+    before = len(reader.typed)
     hub.machine.sh("mv /opt/away /opt/jupyterhub; mkdir -p /root/systemd")
-    hub.machine.put({SAVED_AS[config]: PUBLISHED.read(config), "/root/systemd/jupyterhub.service": PUBLISHED.read(deployment.UNIT)})
+    hub.machine.put({SAVED_AS[CONFIG]: PUBLISHED.read(CONFIG), "/root/systemd/jupyterhub.service": PUBLISHED.read(deployment.UNIT)})
     reader.follow(PAGE, [LITTLEST])
     steps = [step.command for step in reader.pages.steps(PAGE, reader.tab) if isinstance(step, following.Type) and step.section == TWO]
     commands = steps[: 1 + next(at for at, command in enumerate(steps) if command.startswith("systemctl daemon-reload"))]

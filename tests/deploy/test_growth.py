@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 
 from _ext import growth as shown
 from tests.harness.machines import engine, slurm
+from tests.harness.machines.deployment import UNIT
 from tests.harness.manifest import CONFIG, PUBLISHED, ROOT, SNIPPETS
 from tests.harness.measuring import growth
 from tests.harness.on_server import head_figures
@@ -518,3 +519,8 @@ def test_of_stand_ins_that_do_not_answer_there_are_no_figures():
         stage.machine.sh("systemctl kill --signal KILL stand-ins")
         with pytest.raises(RuntimeError, match="0 of 4 WebSockets are open"):
             growth.stand_ins(stage, growth.Standing(2, base), 20)
+
+
+def test_the_hub_has_as_many_files_as_its_unit_and_the_page_on_shares_say():
+    assert f"LimitNOFILE={shown.HUBS_OWN}:{shown.ALLOWED}\n" in PUBLISHED.read(UNIT)
+    assert f"takes {shown.HUBS_OWN:,} connections" in (ROOT / "deploy/shares.md").read_text("utf-8")

@@ -9,7 +9,7 @@ import pytest
 from tests.harness import releases
 from tests.harness.machines import bare, deployment, engine, faults
 from tests.harness.machines.deployment import BEHIND, CHECK, PYTHON
-from tests.harness.manifest import HOMES, MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
+from tests.harness.manifest import CONFIG, HOMES, MANIFEST, NEWEST_ON, PROXIES, PUBLISHED, ROOT, SAVED_AS, on_the_server
 from tests.harness.measuring.ladder import tell
 from tests.harness.pairs import EACH_ONCE, WHEREVER
 from tests.harness.site import following
@@ -21,7 +21,7 @@ NAME = "deploy/upgrade.md"
 # A reader's own line, and the file of the last release that it is in.
 MINE, OWN = "systemd/enable.sh", "logger 'The hub was started.'"
 # What another page has a reader append to the hub's configuration, and the file that it names.
-CONFIG, ADDED = "jupyterhub/jupyterhub_config.py", 'load_subconfig("/etc/jupyterhub/choices.py")\n'
+ADDED = 'load_subconfig("/etc/jupyterhub/choices.py")\n'
 # Published files that are in use as copies elsewhere; and programs that read two of them, which these machines have not.
 COPIES = {
     "care/jupyterhub-backup.service": "/etc/systemd/system/jupyterhub-backup.service",

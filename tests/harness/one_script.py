@@ -40,10 +40,12 @@ def part(name: str, before: Sequence[str]) -> Part:
     """A part, which may import from those `before` it. Raises `Unfit`."""
     text = (PACKAGE / f"{name}.py").read_text("utf-8")
     try:
-        compile(text, name, "exec")
+        tree = ast.parse(text)
+        # Of what can be parsed, a compiler refuses some, such as a return outside a function.
+        compile(tree, name, "exec")
     except SyntaxError as wrong:
         raise Unfit(f"hubcheck/{name}.py:{wrong.lineno}: {wrong.msg}") from None
-    lines, tree = text.splitlines(), ast.parse(text)
+    lines = text.splitlines()
     docstring, *body = tree.body
     imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
     own = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
