@@ -1,5 +1,6 @@
 # /etc/jupyterhub/jupyterhub_config.py
 import asyncio
+import ipaddress
 import os
 import pwd
 import re
@@ -63,6 +64,11 @@ class UnitSpawner(SystemdSpawner):
         names = f"{self.user.name}/{self.name}".removesuffix("/")
         kinds = "automount|device|mount|path|scope|service|slice|socket|swap|target|timer"
         self.unit_name = "jupyter-" + re.sub(f"[^a-z0-9.-]|[.](?=({kinds})$)", lambda letter: "_" + letter[0].encode().hex(), names)
+        # Each user's servers have a loopback address of their own. The hub's own proxy keeps its connections, and uses
+        # them again for whoever listens at the same address and port. With one address for everybody, a program that
+        # has kept the other end of a connection would in time be sent the requests and cookies of another user.
+        self.ip = str(ipaddress.ip_address("127.1.0.0") + self.user.id)
+        self.ssl_alt_names = [*self.trusted_alt_names, f"IP:{self.ip}"]
 
     async def start(self):
         """Return once the server listens: the hub, which looks next, looks again up to five seconds later."""

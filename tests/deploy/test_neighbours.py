@@ -211,6 +211,33 @@ def test_who_takes_the_port_of_a_users_server_gets_the_users_cookie_unless_it_ha
     assert ("\x16\x03" in taken["heard"].get(KNOWN, "")) != handed, taken["heard"]
 
 
+# A program that is no part of mallory's server, as by SSH or of a friend, and what stands in for the server.
+LINES = "/home/mallory/lines"
+TOOL = f"{local_users.TOOLS}/line_keeper.py"
+STANDS_IN = f'import os\n\nos.execv("{PYTHON}", ["python", "{TOOL}", "serve", "{LINES}"])\n'
+ONE_ADDRESS = TAKEN.replace(CONFIG, "self.ip = str(", 'self.ip = str("127.0.0.1" or ')
+
+
+@pytest.mark.parametrize(("files", "handed"), [(TAKEN, False), (ONE_ADDRESS, True)], ids=["published", "one address"])
+def test_who_keeps_a_connection_is_not_sent_what_is_for_the_next_user_of_the_port(hub, files, handed):
+    put(hub, files)
+    config, tools = "/home/mallory/.jupyter/jupyter_server_config.py", local_users.TOOLS
+    hub.machine.sh(
+        f"mkdir -p {tools} && cp {deployment.CHECK}/line_keeper.py {tools}; rm -f {LINES}*; install -d -o mallory {config.rpartition('/')[0]}; "
+        f"systemd-run --quiet --unit lines --uid mallory {PYTHON} {TOOL} keep {LINES}; while ! test -S {LINES}; do sleep 0.1; done",
+        deployment.ON_SERVER | {config: STANDS_IN},
+    )
+    try:
+        with faults.meanwhile(hub, "come_back", URL, "alice"):
+            assert set(hub.on_server("answered", URL, "mallory")) == {"I am mallory"}
+            hub.machine.sh(f"! systemctl is-active jupyter-mallory && mv {LINES}.heard {LINES}.before")
+        heard = hub.machine.sh(f"touch {LINES}.heard; cat {LINES}.heard").stdout
+    finally:
+        hub.machine.sh(f"systemctl stop lines; rm -rf {config} {LINES}*")
+        local_users.stopped(hub, "alice")
+    assert ("jupyterhub-user-alice=" in heard, bool(heard)) == (handed, handed), heard
+
+
 def test_with_internal_ssl_a_user_climbs_the_ladder_and_a_restart_finds_the_server_again(hub):
     # One from before has no key by which the hub would know it.
     local_users.stopped(hub, "alice")

@@ -125,6 +125,7 @@ ON_SERVER = {
         "in_kernel",
         "kernel_actions",
         "local_scan",
+        "line_keeper",
         "log_traces",
         "port_taker",
         "proxy_actions",

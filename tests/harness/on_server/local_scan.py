@@ -37,7 +37,10 @@ def ports() -> list[tuple[str, int]]:
     for name, loopback in (("tcp6", "::1"), ("tcp", "127.0.0.1")):
         for row in pathlib.Path(f"/proc/net/{name}").read_text().splitlines():
             if row.split()[3] == LISTENING:
-                found[int(row.split()[1].rpartition(":")[2], 16)] = loopback
+                address, _, port = row.split()[1].partition(":")
+                # The kernel writes 127.0.0.1 as 0100007F. Somebody who listens at all addresses is asked at the usual one.
+                own = socket.inet_ntoa(bytes.fromhex(address)[::-1]) if name == "tcp" and int(address, 16) else loopback
+                found[int(port, 16)] = own
     return sorted((address, port) for port, address in found.items())
 
 

@@ -26,7 +26,7 @@ def hold(seconds: float, ports: list[int]) -> dict:
             place = socket.socket()
             place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                place.bind(("127.0.0.1", port))
+                place.bind(("", port))  # at every address
                 place.listen(64)
             except OSError as error:
                 refused[port] = error.strerror

@@ -784,6 +784,16 @@ def begin(hub: hubcheck.Hub, user: str, name: str = "") -> None:
         time.sleep(0.2)
 
 
+def answered(url: str, user: str) -> list[str]:
+    """What a user's server answers three times, whatever program it is, before the user stops it."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    begin(hub, user)
+    said = [hub.fetch("GET", f"{url}user/{user}/").text for _ in range(3)]
+    hubcheck.stop_server(hub, in_api(user))
+    return said
+
+
 def anew(url: str, user: str) -> None:
     """A user's server is started anew, and no page of it is opened."""
     hub = visitor(url, user)
