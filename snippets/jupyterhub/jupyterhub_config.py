@@ -8,7 +8,9 @@ import shutil
 import sys
 import time
 
+from jupyterhub.apihandlers import users
 from systemdspawner import SystemdSpawner
+from tornado.httpserver import HTTPServer
 
 c = get_config()
 
@@ -28,6 +30,15 @@ scheme = "https" if c.JupyterHub.internal_ssl else "http"
 # take a higher port, and would be sent everybody's passwords.
 c.JupyterHub.hub_bind_url = f"{scheme}://127.0.0.1:881"
 c.ConfigurableHTTPProxy.api_url = f"{scheme}://127.0.0.1:801"
+
+# The hub waits two minutes for the rest of a request. By itself it would wait for ever, also after the client has
+# gone, and anybody could take up all of its connections. An upload to a user's server may take as long as it needs.
+HTTPServer.configure(None, body_timeout=120)
+
+# Users' servers tell the hub when they were last used. If a user sent a megabyte in the place of a time, the hub
+# would read it for seconds, and do nothing else.
+read_time = users._parse_timestamp
+users._parse_timestamp = lambda time: read_time(time[:99] if isinstance(time, str) else time)
 
 # JupyterHub 5 and later let nobody log in until you say who may. Members of this Unix
 # group may. To add alice:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.harness.machines import deployment, engine, faults
-from tests.harness.manifest import CONFIG, HUBS, NEWEST, PUBLISHED, ROOT
+from tests.harness.manifest import CONFIG, HUBS, NEWEST, PUBLISHED, ROOT, SAVED_AS
 
 PAGE = (ROOT / "deploy/shares.md").read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("shares")
@@ -137,6 +137,31 @@ def test_a_user_who_opens_files_without_end_gets_an_error_and_others_open_theirs
 def test_a_user_who_holds_connections_to_the_hub_keeps_nobody_from_the_login_and_a_kernel(hub):
     """Each is an open file of the hub's; what systemd lets a program have at first, a thousand of them use up."""
     assert hub.on_server("held_up", deployment.BEHIND, "bob", "2000") == "42"
+
+
+def opened_by(hub):
+    """How many files and connections the hub has open."""
+    return int(hub.machine.sh(f"ls /proc/{main(hub, 'jupyterhub')}/fd | wc -l").stdout)
+
+
+def test_requests_whose_senders_have_gone_take_none_of_the_hubs_connections_for_long(hub):
+    """By a shorter time than the published one. The hub's own proxy asks the hub for a body that it does not pass on."""
+    line = "body_timeout=120"
+    restart(hub, {SAVED_AS[CONFIG]: PUBLISHED.replace(CONFIG, line, "body_timeout=9").read(CONFIG)})
+    before = opened_by(hub)
+    hub.on_server("abandoned", deployment.BEHIND, "200")
+    assert opened_by(hub) > before + 190
+
+    def gone():
+        assert opened_by(hub) < before + 10
+
+    engine.wait(gone, timeout=60)
+    restart(hub, {SAVED_AS[CONFIG]: PUBLISHED.read(CONFIG)})
+
+
+def test_a_time_as_long_as_a_book_keeps_the_hub_no_longer_than_any_request_of_its_length(hub):
+    long, other = hub.on_server("time_told", deployment.BEHIND, "mallory", "1000000")
+    assert long < 10 * other
 
 
 def test_the_page_counts_tokens_whose_notes_are_as_long_as_their_user_likes(hub):

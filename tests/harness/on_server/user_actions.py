@@ -464,6 +464,36 @@ def stuffed(count: str, size: str) -> int:
     return len(held)
 
 
+def abandoned(url: str, count: str) -> None:
+    """Ask so many times for a WebSocket of the hub's, each time with a body, which its own proxy does not pass on, and hang up."""
+    place, held = urlsplit(url), []
+    head = f"GET {place.path}hub/login HTTP/1.1\r\nHost: {place.hostname}\r\n"
+    for name, value in (UPGRADE | {"Content-Length": "1"}).items():
+        head += f"{name}: {value}\r\n"
+    for _ in range(int(count)):
+        line = socket.create_connection((place.hostname, place.port or 443), timeout=20)
+        if place.scheme == "https":
+            line = ssl.create_default_context(cafile=CA).wrap_socket(line, server_hostname=place.hostname)
+        line.sendall(f"{head}\r\nx".encode())
+        held.append(line)
+    # They have to arrive first.
+    time.sleep(2)
+    for line in held:
+        line.close()
+
+
+def time_told(url: str, user: str, letters: str) -> list[float]:
+    """The seconds of two requests of a user's, as long as each other: in one all letters are a time, in the other a note's."""
+    hub = visitor(url, user)
+    list(hubcheck.log_in(hub))
+    took = []
+    for name in ("last_activity", "note"):
+        began = time.monotonic()
+        hub.request("POST", f"{in_api(user)}/activity", expect=(400,), json={name: "1 " * int(letters)})
+        took.append(time.monotonic() - began)
+    return took
+
+
 # As many processes as are asked for, each with a processor's time as its only work; in the end, the seconds that all had, and each.
 BURN = """
 import multiprocessing, time
