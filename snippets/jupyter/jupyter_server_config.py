@@ -9,9 +9,14 @@ from jupyter_core.paths import is_hidden, jupyter_runtime_dir
 from jupyter_server.base.handlers import AuthenticatedFileHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.httpserver import HTTPServer
 from tornado.web import HTTPError, StaticFileHandler
 
 c = get_config()
+
+# A server waits a quarter of an hour for the rest of a request, such as an upload. By itself it would wait for ever, also after
+# the client has gone, and anybody who knows a user's name could take up all connections of the user's server.
+HTTPServer.configure(None, body_timeout=900)
 
 
 class FramedFilesHandler(AuthenticatedFileHandler):

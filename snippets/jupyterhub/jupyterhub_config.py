@@ -32,7 +32,7 @@ c.JupyterHub.hub_bind_url = f"{scheme}://127.0.0.1:881"
 c.ConfigurableHTTPProxy.api_url = f"{scheme}://127.0.0.1:801"
 
 # The hub waits two minutes for the rest of a request. By itself it would wait for ever, also after the client has
-# gone, and anybody could take up all of its connections. An upload to a user's server may take as long as it needs.
+# gone, and anybody could take up all of its connections. Users' servers, which get uploads, wait longer.
 HTTPServer.configure(None, body_timeout=120)
 
 # Users' servers tell the hub when they were last used. If a user sent a megabyte in the place of a time, the hub

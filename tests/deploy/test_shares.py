@@ -139,24 +139,33 @@ def test_a_user_who_holds_connections_to_the_hub_keeps_nobody_from_the_login_and
     assert hub.on_server("held_up", deployment.BEHIND, "bob", "2000") == "42"
 
 
-def opened_by(hub):
-    """How many files and connections the hub has open."""
-    return int(hub.machine.sh(f"ls /proc/{main(hub, 'jupyterhub')}/fd | wc -l").stdout)
+# By file what each program's unit is, and an address of it.
+WAITING = {CONFIG: ("jupyterhub", "hub/login"), "jupyter/jupyter_server_config.py": ("jupyter-alice", "user/alice/api")}
 
 
-def test_requests_whose_senders_have_gone_take_none_of_the_hubs_connections_for_long(hub):
-    """By a shorter time than the published one. The hub's own proxy asks the hub for a body that it does not pass on."""
-    line = "body_timeout=120"
-    restart(hub, {SAVED_AS[CONFIG]: PUBLISHED.replace(CONFIG, line, "body_timeout=9").read(CONFIG)})
-    before = opened_by(hub)
-    hub.on_server("abandoned", deployment.BEHIND, "200")
-    assert opened_by(hub) > before + 190
+@pytest.mark.parametrize("file", WAITING)
+def test_requests_whose_senders_have_gone_take_no_connections_for_long(hub, file):
+    """By a shorter time than the published one. The hub's own proxy asks for a body that it does not pass on."""
+    unit, path = WAITING[file]
+
+    def open_files():
+        return int(hub.machine.sh(f"ls /proc/{main(hub, unit)}/fd | wc -l").stdout)
 
     def gone():
-        assert opened_by(hub) < before + 10
+        assert open_files() < before + 10
 
-    engine.wait(gone, timeout=60)
-    restart(hub, {SAVED_AS[CONFIG]: PUBLISHED.read(CONFIG)})
+    (line,) = re.findall(r"body_timeout=\d+", PUBLISHED.read(file))
+    hub.on_server("stop", deployment.BEHIND, "alice")
+    restart(hub, {SAVED_AS[file]: PUBLISHED.replace(file, line, "body_timeout=9").read(file)})
+    try:
+        hub.on_server("anew", deployment.BEHIND, "alice")
+        before = open_files()
+        hub.on_server("abandoned", f"{deployment.BEHIND}{path}", "200")
+        assert open_files() > before + 190
+        engine.wait(gone, timeout=60)
+    finally:
+        hub.on_server("stop", deployment.BEHIND, "alice")
+        restart(hub, {SAVED_AS[file]: PUBLISHED.read(file)})
 
 
 def test_a_time_as_long_as_a_book_keeps_the_hub_no_longer_than_any_request_of_its_length(hub):

@@ -465,9 +465,9 @@ def stuffed(count: str, size: str) -> int:
 
 
 def abandoned(url: str, count: str) -> None:
-    """Ask so many times for a WebSocket of the hub's, each time with a body, which its own proxy does not pass on, and hang up."""
+    """Ask so many times for a WebSocket at an address, each time with a body, which the hub's own proxy does not pass on, and hang up."""
     place, held = urlsplit(url), []
-    head = f"GET {place.path}hub/login HTTP/1.1\r\nHost: {place.hostname}\r\n"
+    head = f"GET {place.path} HTTP/1.1\r\nHost: {place.hostname}\r\n"
     for name, value in (UPGRADE | {"Content-Length": "1"}).items():
         head += f"{name}: {value}\r\n"
     for _ in range(int(count)):
