@@ -464,18 +464,16 @@ def stuffed(count: str, size: str) -> int:
     return len(held)
 
 
-def abandoned(url: str, count: str) -> None:
-    """Ask so many times for a WebSocket at an address, each time with a body, which the hub's own proxy does not pass on, and hang up."""
-    place, held = urlsplit(url), []
-    head = f"GET {place.path} HTTP/1.1\r\nHost: {place.hostname}\r\n"
-    for name, value in (UPGRADE | {"Content-Length": "1"}).items():
-        head += f"{name}: {value}\r\n"
-    for _ in range(int(count)):
-        line = socket.create_connection((place.hostname, place.port or 443), timeout=20)
-        if place.scheme == "https":
-            line = ssl.create_default_context(cafile=CA).wrap_socket(line, server_hostname=place.hostname)
-        line.sendall(f"{head}\r\nx".encode())
-        held.append(line)
+def abandoned(count: str, *urls: str) -> None:
+    """Ask so many times for a WebSocket at each address, with a body, which the hub's own proxy does not pass on, and hang up."""
+    held = []
+    for place in map(urlsplit, urls):
+        head = f"GET {place.path} HTTP/1.1\r\nHost: {place.hostname}\r\n"
+        for name, value in (UPGRADE | {"Content-Length": "1"}).items():
+            head += f"{name}: {value}\r\n"
+        for _ in range(int(count)):
+            held.append(socket.create_connection((place.hostname, place.port), timeout=20))
+            held[-1].sendall(f"{head}\r\nx".encode())
     # They have to arrive first.
     time.sleep(2)
     for line in held:
