@@ -53,6 +53,10 @@ def test_of_the_published_site_nothing_is_left_out_but_what_is_the_sites_own(pro
     assert directives(BEGINS[proxy] + last) - directives(location) - {"</VirtualHost>"} == LEFT[proxy]
 
 
+# A notebook with a # in its name.
+SHARP = "/jupyter/user/bob/lab/tree/C%23.ipynb"
+
+
 def lived(hub, proxy, *options, files=PUBLISHED, elsewhere=existing_site.ELSEWHERE):
     """The rungs that are climbed where the hub is included, what the site answers at its own address and on port 80, and the proxy's
     version.
@@ -60,7 +64,8 @@ def lived(hub, proxy, *options, files=PUBLISHED, elsewhere=existing_site.ELSEWHE
     made, extra = existing_site.included(proxy, files, elsewhere)
     with in_front(hub, PROXIES[proxy].servers[-1], proxy, made, extra) as server:
         rungs = hub.check("--keep-server", "--megabytes", "2", *options, user="bob")
-        answers, at = hub.on_server("redirected", ROOT, "", "jupyter"), hub.on_server("at", "127.0.0.1", VALUES["host"], "/jupyter/")
+        answers = hub.on_server("redirected", ROOT, "", "jupyter")
+        at = hub.on_server("at", "127.0.0.1", VALUES["host"], "/jupyter/", SHARP)
         return rungs, answers, at, evidence.reported(server, proxy)
 
 
@@ -72,6 +77,7 @@ def test_a_user_climbs_the_ladder_and_the_site_is_as_it_was(hubs, prove, proxy):
     assert answers[""] == [200, ""]
     assert answers["jupyter"] == [301, URL]
     assert at["80 /jupyter/"] == [301, URL]
+    assert at[f"80 {SHARP}"] == [301, f"https://{VALUES['host']}{SHARP}"], "the name is cut at the sign"
     prove(evidence.read_beside(proxy, version, hubs(NEWEST).suite))
 
 

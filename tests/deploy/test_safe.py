@@ -65,13 +65,15 @@ def test_plain_http_is_sent_to_the_hubs_own_name_whatever_host_was_asked_for(fro
 
 # With a query, in which the path of a notebook is encoded once more; and names with signs in them.
 PATHS = ["", "hub/login?next=%2Fjupyter%2Fuser%2Fbob%2Flab%2Ftree%2Fa%2520b", "user/bob/files/a%20b%25c+d%2Fe.txt?x=1&y=%2F&z="]
+PATHS += ["user/bob/lab/tree/What%20is%20C%23%3F.ipynb?x=1"]
 
 
 @newest
 def test_plain_http_is_sent_to_the_same_address_by_https_for_good(front, version):
     said = front.on_server("redirected", URL.replace("https:", "http:"), *PATHS)
-    # Apache decodes a slash on its way, which Jupyter takes for the same.
-    assert {path: [code, to.replace("d/e", "d%2Fe")] for path, (code, to) in said.items()} == {path: [301, URL + path] for path in PATHS}
+    # Apache decodes a slash on its way, which Jupyter takes for the same, and writes small letters.
+    same = {path: [code, to.replace("d/e", "d%2Fe").replace("%3f", "%3F")] for path, (code, to) in said.items()}
+    assert same == {path: [301, URL + path] for path in PATHS}
 
 
 def reached(files, *options):

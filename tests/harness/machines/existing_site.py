@@ -94,7 +94,7 @@ POLICY = "Header set Content-Security-Policy \"default-src 'self'\""
 # What the page has the owner of such a site write into it, and into such a line.
 PLAIN = {
     "nginx": "location /jupyter { return 301 https://$host$request_uri; }",
-    "apache": f"AllowEncodedSlashes On\n    RedirectMatch permanent ^/jupyter(.*)$ https://{HOST}/jupyter$1",
+    "apache": f"AllowEncodedSlashes On\n    Redirect permanent /jupyter https://{HOST}/jupyter",
 }
 TLS = {"nginx": "include /etc/nginx/jupyterhub-location.conf;", "apache": "Include /etc/apache2/jupyterhub-location.conf"}
 ELSEWHERE = ' "expr=%{REQUEST_URI} !~ m#^/jupyter/#"'
@@ -103,7 +103,7 @@ NAME_ALONE = {"nginx": "location = / { return 302 /jupyter/hub/; }", "apache": "
 # What is written for a second hub.
 SECOND_PLAIN = {
     "nginx": "location /second { return 301 https://$host$request_uri; }",
-    "apache": f"RedirectMatch permanent ^/second(.*)$ https://{HOST}/second$1",
+    "apache": f"Redirect permanent /second https://{HOST}/second",
 }
 SECOND_TLS = {"nginx": "include /etc/nginx/second-location.conf;", "apache": "Include /etc/apache2/second-location.conf"}
 ELSEWHERE_THAN_BOTH = ' "expr=%{REQUEST_URI} !~ m#^/jupyter/# && %{REQUEST_URI} !~ m#^/second/#"'
