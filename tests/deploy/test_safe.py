@@ -169,9 +169,17 @@ def test_the_hub_gets_the_clients_own_address_and_no_header_that_a_client_made_u
     own = {name: value.format(host=VALUES["host"]) or None for name, value in EVERY_PROXY[proxy].tells.items()}
     first, second, rules = arrives(idle, proxy, kind)
     assert first == TOLD | ALWAYS | own
-    # HAProxy passes on what a client says of the connection.
+    # HAProxy passes on what a client says of the connection. The hub's own proxy does not follow it: see the next test.
     assert second | {"Connection": first["Connection"]} == first
     assert rules == NO_RULES | ({"101": [*RULES]} if proxy in AS_IT_IS else {}), "a user's program says it for the whole host"
+
+
+@newest
+def test_a_client_that_says_the_headers_are_for_the_next_server_alone_is_known_to_the_hub(front, version):
+    """Whatever reaches the hub's own proxy of that."""
+    front.on_server("for_the_next_alone", URL, CLIENT, "for-the-next", *TOLD)
+    line = engine.wait(lambda: [line for line in front.log().splitlines() if "/hub/for-the-next " in line][-1])
+    assert f"(@{CLIENT})" in line
 
 
 @each
