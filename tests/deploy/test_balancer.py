@@ -28,6 +28,7 @@ LOGIN = f"{VALUES['base_url']}hub/login?next=a%20b"
 SAID = {"http": ("",), "https": ("",), "proxy-protocol": ("", f"PROXY TCP4 {CLAIMED} 192.0.2.7 40000 443\r\n")}
 REFUSED = {"http": [403], "https": [403], "proxy-protocol": [0, 403]}
 TURN = itertools.count()
+TOO_MANY = "troubleshooting/err-too-many-redirects"
 ON_EACH = pytest.mark.parametrize("balanced", HOMES, indirect=True)
 pytestmark = pytest.mark.xdist_group("balancer")
 
@@ -288,6 +289,25 @@ def test_a_balancer_that_neither_redirects_nor_says_who_came_without_tls_fails_t
     said = "port 80 answers without sending people to https://"
     assert said in last["said"]
     assert said in (ROOT / NAME).read_text("utf-8")
+
+
+REDIRECTING = {proxy: line for proxy, way, line, _, breaks in LINES if (way, breaks) == ("http", {"sent": False})}
+
+
+@pytest.mark.parametrize("proxy", REDIRECTING)
+def test_a_balancer_that_says_http_for_everybody_has_browsers_redirected_for_ever_until_the_line_is_gone(balanced, proxy):
+    """The page leads to the entry, as the check does. Without the line, cookies are Secure still."""
+    with balanced.behind(proxy, "http", says="http"):
+        last = balanced.check("--until", "login_works", user="bob")[-1]
+    assert (last["rung"], last["ok"], last["page"]) == ("hub_answers", False, TOO_MANY)
+    without = balancer.files(proxy, "http", balanced.address).replace(EVERY_PROXY[proxy].site_file, REDIRECTING[proxy])
+    # A balancer that says nothing needs nothing.
+    for files, says in ((without, "http"), (None, "https if FALSE")):
+        with balanced.behind(proxy, "http", files, plain=balancer.REDIRECTS, says=says):
+            last = balanced.check("--until", "login_works", user="bob")[-1]
+        assert (last["rung"], last["ok"]) == ("login_works", True), tell(last)
+    said = "says `http` for everybody"
+    assert [page for page in (NAME, f"{TOO_MANY}/index.md") if said not in (ROOT / page).read_text("utf-8")] == []
 
 
 def test_a_balancer_that_ends_silent_websockets_fails_the_check(balanced):

@@ -53,25 +53,38 @@ def test_of_the_published_site_nothing_is_left_out_but_what_is_the_sites_own(pro
     assert directives(BEGINS[proxy] + last) - directives(location) - {"</VirtualHost>"} == LEFT[proxy]
 
 
+# A notebook with a # in its name, by a link with a token.
+SHARP = "/jupyter/user/bob/lab/tree/C%23.ipynb?token=of-a-link"
+# How often the hub's log has it, of a request on each port.
+LOGGED = {"nginx": 2, "apache": 1}
+
+
 def lived(hub, proxy, *options, files=PUBLISHED, elsewhere=existing_site.ELSEWHERE):
-    """The rungs that are climbed where the hub is included, what the site answers at its own address and on port 80, and the proxy's
-    version.
+    """The rungs that are climbed where the hub is included, what the site answers at its own address and on port 80, which logs have the
+    site's own requests and which a token, and the proxy's version.
     """
     made, extra = existing_site.included(proxy, files, elsewhere)
     with in_front(hub, PROXIES[proxy].servers[-1], proxy, made, extra) as server:
         rungs = hub.check("--keep-server", "--megabytes", "2", *options, user="bob")
-        answers, at = hub.on_server("redirected", ROOT, "", "jupyter"), hub.on_server("at", "127.0.0.1", VALUES["host"], "/jupyter/")
-        return rungs, answers, at, evidence.reported(server, proxy)
+        answers = hub.on_server("redirected", ROOT, "", "jupyter")
+        at = hub.on_server("at", "127.0.0.1", VALUES["host"], "/jupyter/", SHARP)
+        log = PROXIES[proxy].log
+        engine.wait(lambda: server.sh(f"test $(grep -c tree/C {log}) = {LOGGED[proxy]}"))
+        logs = [server.sh(f"grep -rl '{words}' /var/log/{SERVICE[proxy]}", check=False).stdout.split() for words in ("GET / ", "of-a-link")]
+        return rungs, answers, at, logs, evidence.reported(server, proxy)
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_a_user_climbs_the_ladder_and_the_site_is_as_it_was(hubs, prove, proxy):
-    rungs, answers, at, version = lived(hubs(NEWEST), proxy, "--idle", "6")
+    rungs, answers, at, (own, leaked), version = lived(hubs(NEWEST), proxy, "--idle", "6")
     assert rungs[-1]["ok"], tell(rungs[-1])
     assert [rung["rung"] for rung in rungs] == LADDER
     assert answers[""] == [200, ""]
     assert answers["jupyter"] == [301, URL]
     assert at["80 /jupyter/"] == [301, URL]
+    assert at[f"80 {SHARP}"] == [301, f"https://{VALUES['host']}{SHARP}"], "the name is cut at the sign"
+    assert own == [f"/var/log/{SERVICE[proxy]}/access.log"]
+    assert not leaked, "the site's own log has the token of a link"
     prove(evidence.read_beside(proxy, version, hubs(NEWEST).suite))
 
 
@@ -86,6 +99,37 @@ WITHOUT = {
 def test_without_it_a_rung_breaks(hubs, proxy, changed, rung):
     last = lived(hubs(NEWEST), proxy, **changed)[0][-1]
     assert (last["rung"], last["ok"]) == (rung, False)
+
+
+# A site that sends everything on port 80 to HTTPS by itself; and one of Apache that has no log of its own.
+SENDS, TOKEN_FREE = "return 301 https://$host$request_uri;", "access_log /var/log/nginx/access.log jupyterhub;"
+OF_ITS_OWN = existing_site.LOG + existing_site.ELSEWHERE
+
+
+@pytest.mark.parametrize("line", ["", TOKEN_FREE], ids=["without the line", "with the line"])
+def test_where_nginx_sends_everything_on_port_80_to_https_no_token_of_a_link_is_logged(idle, line):
+    assert f"`{TOKEN_FREE}`" in (GUIDE / PAGE).read_text("utf-8")
+    hub, (made, extra) = deployment.prepare(idle(NEWEST), NEWEST), existing_site.included("nginx")
+    place = existing_site.LATER["nginx"]
+    extra[place] = extra[place].replace(existing_site.PLAIN["nginx"], f"{SENDS} {line}")
+    with in_front(hub, PROXIES["nginx"].servers[-1], "nginx", made, extra) as server:
+        assert hub.on_server("redirected", f"http://{VALUES['host']}", SHARP) == {SHARP: [301, f"https://{VALUES['host']}{SHARP}"]}
+        engine.wait(lambda: server.sh("grep tree/C /var/log/nginx/access.log"))
+        assert ("of-a-link" in server.read("/var/log/nginx/access.log")) == (not line)
+
+
+@pytest.mark.parametrize("line", ["", OF_ITS_OWN], ids=["without the line", "with the line"])
+def test_a_site_of_apache_that_had_no_log_of_its_own_needs_one(idle, line):
+    """What is for sites without one is not for a site with the hub's."""
+    assert f"`{OF_ITS_OWN}`" in (GUIDE / PAGE).read_text("utf-8")
+    hub, (made, extra) = deployment.prepare(idle(NEWEST), NEWEST), existing_site.included("apache")
+    place = existing_site.LATER["apache"]
+    extra[place] = extra[place].replace(OF_ITS_OWN, line)
+    with in_front(hub, PROXIES["apache"].servers[-1], "apache", made, extra) as server:
+        hub.on_server("redirected", ROOT, "of-its-own", "jupyter/hub/last")
+        engine.wait(lambda: server.sh(f"grep hub/last {PROXIES['apache'].log}"))
+        logs = server.sh("grep -l of-its-own /var/log/apache2/*access.log", check=False).stdout.split()
+    assert logs == (["/var/log/apache2/access.log"] if line else [])
 
 
 # What the site passes on to the same program in its own way.

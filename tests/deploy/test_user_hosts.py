@@ -183,16 +183,21 @@ def test_another_users_page_logs_nobody_in_as_somebody_else(place, followed):
     assert acts_as(place, "__Host-jupyterhub-hub-login") == "alice"
 
 
+# A link to a notebook with a # in its name, for whoever opens it.
+MALLORYS, SHARP = f"https://mallory.{HOST}{BASE}", "hub/user-redirect/lab/tree/C%23.ipynb"
+
+
 def sent(place):
     """Where people are led who ask for the hub's login at another user's name; "" if they get it there."""
-    ((status, to),) = place.hub.on_server("redirected", f"https://mallory.{HOST}{BASE}", "hub/login?next=/a").values()
+    ((status, to),) = place.hub.on_server("redirected", MALLORYS, "hub/login?next=/a").values()
     return to if status == 302 else ""
 
 
 def test_the_hubs_own_pages_are_at_its_own_name_alone(place, followed):
     assert sent(place) == f"{URL}hub/login?next=/a"
+    assert [*place.hub.on_server("redirected", MALLORYS, SHARP).values()] == [[302, f"{URL}{SHARP}"]]
     machine, name = place.hub.machine, EVERY_PROXY[place.proxy].site_file
-    line = {"nginx": "        rewrite ", "apache": "        RedirectMatch "}[place.proxy]
+    line = {"nginx": "        rewrite ", "apache": "        Redirect "}[place.proxy]
     text = user_hosts.files(place.proxy).read(name)
     without = "".join(one for one in text.splitlines(keepends=True) if not one.startswith(line))
     assert without != text

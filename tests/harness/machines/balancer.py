@@ -103,15 +103,24 @@ class Balanced:
 
     @contextlib.contextmanager
     def behind(
-        self, proxy: str, way: str, changed: Files | None = None, modules: bool = True, tunnel: str = "1h", plain: str = ""
+        self,
+        proxy: str,
+        way: str,
+        changed: Files | None = None,
+        modules: bool = True,
+        tunnel: str = "1h",
+        plain: str = "",
+        says: str = "https",
     ) -> Iterator[engine.Container]:
         """A reverse proxy from the published difference, or from `changed` files, to which both balancers speak one of WAYS.
 
         Without `modules`, Apache has none but what the published script switches on. The balancers cut a WebSocket that has been
         silent for as long as `tunnel` says, in HAProxy's words. What comes without TLS they treat as PLAIN has it, or as `plain` says.
+        Of what comes with TLS they say `says`.
         """
         backend = BACKENDS[way].format(address=self.hub.machine.address())
-        said = CONFIGURATION.format(plain=plain or PLAIN[way], frontend=FRONTENDS[way], backend=backend, tunnel=tunnel)
+        frontend = FRONTENDS[way].replace(f"{SAYS}https", f"{SAYS}{says}")
+        said = CONFIGURATION.format(plain=plain or PLAIN[way], frontend=frontend, backend=backend, tunnel=tunnel)
         for one in (self.front, self.second):
             one.sh(
                 "for pid in $(pidof haproxy); do kill $pid; done; haproxy -D -f /etc/haproxy/haproxy.cfg",

@@ -39,6 +39,7 @@ server {{
 <VirtualHost *:80>
     ServerName {host}
     DocumentRoot /var/www/html
+    {log}
     {plain}
 </VirtualHost>
 <VirtualHost *:443>
@@ -49,6 +50,7 @@ server {{
     DocumentRoot /var/www/html
     Timeout 4
     Header always set X-Frame-Options DENY
+    {log}
     {policy}
     RequestHeader set X-Other site
     <FilesMatch "\\.(js|css|svg)$">
@@ -90,11 +92,12 @@ server {{
 </VirtualHost>
 """,
 }
+LOG = "CustomLog ${APACHE_LOG_DIR}/access.log combined"
 POLICY = "Header set Content-Security-Policy \"default-src 'self'\""
-# What the page has the owner of such a site write into it, and into such a line.
+# What the page has the owner of such a site write into it, and at the end of lines like these two.
 PLAIN = {
-    "nginx": "location /jupyter { return 301 https://$host$request_uri; }",
-    "apache": f"AllowEncodedSlashes On\n    RedirectMatch permanent ^/jupyter(.*)$ https://{HOST}/jupyter$1",
+    "nginx": "location /jupyter { access_log /var/log/nginx/jupyterhub.log jupyterhub; return 301 https://$host$request_uri; }",
+    "apache": f"AllowEncodedSlashes On\n    Redirect permanent /jupyter https://{HOST}/jupyter",
 }
 TLS = {"nginx": "include /etc/nginx/jupyterhub-location.conf;", "apache": "Include /etc/apache2/jupyterhub-location.conf"}
 ELSEWHERE = ' "expr=%{REQUEST_URI} !~ m#^/jupyter/#"'
@@ -102,8 +105,8 @@ ELSEWHERE = ' "expr=%{REQUEST_URI} !~ m#^/jupyter/#"'
 NAME_ALONE = {"nginx": "location = / { return 302 /jupyter/hub/; }", "apache": "RedirectMatch ^/$ /jupyter/hub/"}
 # What is written for a second hub.
 SECOND_PLAIN = {
-    "nginx": "location /second { return 301 https://$host$request_uri; }",
-    "apache": f"RedirectMatch permanent ^/second(.*)$ https://{HOST}/second$1",
+    "nginx": "location /second { access_log /var/log/nginx/jupyterhub.log jupyterhub; return 301 https://$host$request_uri; }",
+    "apache": f"Redirect permanent /second https://{HOST}/second",
 }
 SECOND_TLS = {"nginx": "include /etc/nginx/second-location.conf;", "apache": "Include /etc/apache2/second-location.conf"}
 ELSEWHERE_THAN_BOTH = ' "expr=%{REQUEST_URI} !~ m#^/jupyter/# && %{REQUEST_URI} !~ m#^/second/#"'
@@ -112,7 +115,8 @@ FRAGMENTS = {"nginx": ("nginx-http", "nginx-location"), "apache": ("apache-serve
 
 def site(proxy: str, plain: str = "", tls: str = "", elsewhere: str = "") -> str:
     """The site's own file, with lines of the hub's in it, or without."""
-    return SITES[proxy].format(host=HOST, certificate=CERTIFICATE, key=KEY, plain=plain, tls=tls, policy=POLICY + elsewhere)
+    own = {"log": LOG + elsewhere, "policy": POLICY + elsewhere}
+    return SITES[proxy].format(host=HOST, certificate=CERTIFICATE, key=KEY, plain=plain, tls=tls, **own)
 
 
 def beside(proxy: str, host: str = HOST) -> dict[str, str]:
@@ -129,7 +133,8 @@ def with_two(proxy: str) -> str:
 def included(proxy: str, files: Files = PUBLISHED, elsewhere: str = ELSEWHERE, more: str = "") -> tuple[Files, dict[str, str]]:
     """What is in place of the published site, and beside it: the site's own file, and the published lines that it includes.
 
-    `elsewhere` keeps the site's policy from the hub's pages. `more` is one more line of the block for port 443.
+    `elsewhere` keeps the site's policy from the hub's pages, and these from Apache's log of the site. `more` is one more line of the
+    block for port 443.
     """
     whole, location = (f"beside/{name}.conf" for name in FRAGMENTS[proxy])
     extra = {LATER[proxy]: site(proxy, PLAIN[proxy], f"{TLS[proxy]}\n    {more}", elsewhere), SAVED_AS[location]: files.read(location)}

@@ -22,7 +22,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from urllib.parse import quote, urljoin, urlsplit
@@ -233,16 +233,24 @@ def forwarded(url: str, client: str, *names: str) -> list[dict[str, str]]:
     They come from a client with an address of its own, who makes up headers of these names: "made-up-" and the name. It names the
     port beside the host. The second time, it also names these headers as such that are for the next server alone.
     """
-    parts, reached = urlsplit(url), []
     with standing_in():
-        context = ssl.create_default_context(cafile=CA)
-        for more in ({}, {"Connection": ", ".join(names)}):
-            connection = http.client.HTTPSConnection(parts.hostname, 443, source_address=(client, 0), context=context)
-            headers = {name: f"made-up-{name}" for name in names} | {"Host": f"{parts.hostname}:443"} | more
-            connection.request("GET", f"{parts.path}hub/", headers=headers)
-            reached.append(json.loads(connection.getresponse().read()))
-            connection.close()
-    return reached
+        return [json.loads(made_up(url, client, "", names, for_the_next)) for for_the_next in (False, True)]
+
+
+def for_the_next_alone(url: str, client: str, page: str, *names: str) -> None:
+    """Ask the hub for a page as in `forwarded` the second time."""
+    made_up(url, client, page, names, True)
+
+
+def made_up(url: str, client: str, page: str, names: Sequence[str], for_the_next: bool) -> bytes:
+    """What a client gets with an address of its own that has made up headers, perhaps as such that are for the next server alone."""
+    parts, context = urlsplit(url), ssl.create_default_context(cafile=CA)
+    connection = http.client.HTTPSConnection(parts.hostname, 443, source_address=(client, 0), context=context)
+    headers = {name: f"made-up-{name}" for name in names} | {"Host": f"{parts.hostname}:443"}
+    connection.request("GET", f"{parts.path}hub/{page}", headers=headers | ({"Connection": ", ".join(names)} if for_the_next else {}))
+    said = connection.getresponse().read()
+    connection.close()
+    return said
 
 
 def compressed(url: str, *paths: str) -> dict[str, list]:
