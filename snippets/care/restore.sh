@@ -49,6 +49,8 @@ add() {
     cat "$work/$1.new" >>"/etc/$1"
 }
 tar --list --quoting-style literal --file "$copy" --anchored --exclude hub | while IFS= read -r name; do
+    # Root would write to where the link of a user leads.
+    case $name in home/?*/ | srv/?*/) [ ! -L "/${name%/}" ] || stop "/${name%/} is a folder in the copy, and a link here." ;; esac
     if [ ! -e "/$name" ] && [ ! -L "/$name" ]; then
         echo "/$name" >>"$work/put"
     elif [ ! -d "/$name" ]; then
@@ -56,9 +58,19 @@ tar --list --quoting-style literal --file "$copy" --anchored --exclude hub | whi
     fi
 done
 echo /var/lib/jupyterhub/jupyterhub.sqlite >>"$work/put"
+# Users may make such links meanwhile, too. What this runs has mounts of its own, in which no link
+# below /home and /srv leads anywhere.
+find -H /home /srv -maxdepth 1 -type d >"$work/folders" 2>/dev/null || true
+cat >"$work/apart" <<'END'
+while IFS= read -r folder; do mount --rbind --options nosymfollow "$folder" "$folder"; done <"${0%apart}folders"
+exec "$@"
+END
+apart() {
+    unshare --mount sh -e "$work/apart" "$@"
+}
 undo() {
     # A folder comes before its files in the list. It goes after them, if it is empty then.
-    tac "$work/put" | xargs --delimiter '\n' rm --force --dir 2>/dev/null || true
+    tac "$work/put" | apart xargs --delimiter '\n' rm --force --dir 2>/dev/null || true
     # An account file is cut to its former length, unless somebody else has changed it meanwhile.
     for file in group gshadow passwd shadow; do
         [ -e "$work/$file.was" ] || continue
@@ -69,7 +81,7 @@ undo() {
     stop "Not all files could be put in their places. Those that were are taken away again."
 }
 trap undo EXIT
-tar --extract --file "$copy" --directory / --numeric-owner --skip-old-files --anchored --exclude hub
+apart tar --extract --file "$copy" --directory / --numeric-owner --skip-old-files --anchored --exclude hub
 mv "$work/hub/jupyterhub.sqlite" /var/lib/jupyterhub
 add group group
 add gshadow group

@@ -62,7 +62,8 @@ def scripts():
 
 @pytest.fixture(scope="module", params=the_first([*NEWEST_ON]))
 def started(request):
-    with syntax.machine(NEWEST_ON[request.param]) as machine:
+    # restore.sh makes mounts of its own, as root may on a real machine.
+    with syntax.machine(NEWEST_ON[request.param], options=("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined")) as machine:
         machine.sh("cp /etc/passwd /etc/shadow /etc/group /etc/gshadow /var/tmp")
         yield machine
 
@@ -406,6 +407,35 @@ def test_a_restore_that_is_not_whole_takes_back_what_it_did_and_can_begin_again(
     assert about(machine) == files
 
 
+# When a user puts a link in the place of a folder of the copy: before the restore, before tar writes there, and before it is taken back.
+TAKEN_BACK = "restore.sh: Not all files could be put in their places. Those that were are taken away again. Nothing was changed."
+SWAP = "mkdir -p /home/alice; cd /home/alice; [ ! -e d ] || mv d was; ln -s /var/tmp/elsewhere d; chown -h alice: . d"
+SWAPS = {
+    "before": (SWAP, "true", "restore.sh: /home/alice/d is a folder in the copy, and a link here. Nothing was changed."),
+    "while it is put": ("true", f'({SWAP}); exec /usr/bin/tar "$@"', TAKEN_BACK),
+    "while it is taken back": ("true", f'/usr/bin/tar "$@"; {SWAP}; exit 2', TAKEN_BACK),
+}
+
+
+@pytest.mark.parametrize("when", SWAPS)
+def test_no_link_of_a_user_leads_a_restore_elsewhere(machine, when):
+    """Root would write, or delete, a file of anybody's; also where homes are elsewhere, and one is on a disk of its own."""
+    machine.sh("mkdir ~alice/d; touch ~alice/d/kept ~alice/d/new; chown -R alice: ~alice/d; mkdir -p /var/tmp/elsewhere")
+    number, group = machine.sh("id --user alice; id --group alice").stdout.split()
+    copy, (before, does, said) = moved(machine), SWAPS[when]
+    machine.sh(f"groupadd --gid {group} alice; useradd --uid {number} --gid {group} --no-create-home alice; rm -rf /var/tmp/elsewhere/*")
+    machine.put({"/root/standins/tar": f'#!/bin/sh\ncase "$*" in *--skip-old-files*) {does} ;; esac\nexec /usr/bin/tar "$@"\n'})
+    elsewhere = "rmdir /home; mkdir -p /dev/shm/home/alice; ln -s /dev/shm/home /home; mount --types tmpfs alice /home/alice"
+    machine.sh(f"echo mine >/var/tmp/elsewhere/kept; {elsewhere}; mkdir -p /home/alice/d; {before}")
+    try:
+        done = restore(machine, copy, before="export PATH=/root/standins:$PATH")
+        assert machine.sh("cd /var/tmp/elsewhere; head *").stdout == "mine\n"
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (1, said)
+        assert machine.sh("ls /srv").stdout == ""
+    finally:
+        machine.sh("umount /home/alice; rm -rf /home /dev/shm/home; mkdir /home")
+
+
 def test_what_somebody_else_adds_to_the_accounts_meanwhile_stays_when_a_restore_takes_back(machine):
     copy = moved(machine)
     other = "echo other:x:5000: >>/etc/group"
@@ -494,12 +524,13 @@ def test_each_file_system_has_room_for_what_it_gets_or_the_restore_does_not_begi
             assert refused(done, "restore.sh", "The files for /dev/shm need 3", " bytes, and ")
         assert lines(machine) == before
         assert machine.sh("ls -A /home/").stdout == ""
-        machine.sh("rm /dev/shm/full")
+        # One home on a disk of its own.
+        machine.sh("rm /dev/shm/full; mkdir /home/alice; mount --types tmpfs alice /home/alice")
         done = restore(machine, copy)
         assert (done.returncode, done.stderr) == (0, "")
         assert machine.sh("stat --format %s /dev/shm/home/alice/large; ls /srv/course").stdout.split() == [str(3 * 2**20), "sheet.txt"]
     finally:
-        machine.sh("rm -rf /home /dev/shm/home /dev/shm/full; mkdir -p /home /srv")
+        machine.sh("umount /home/alice; rm -rf /home /dev/shm/home /dev/shm/full; mkdir -p /home /srv", check=False)
 
 
 # Before another version of JupyterHub

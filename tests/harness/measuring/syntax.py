@@ -84,12 +84,12 @@ def python(machine: engine.Container, files: Files = PUBLISHED) -> None:
 
 
 @contextlib.contextmanager
-def machine(name: str, proxy: str = "") -> Iterator[engine.Container]:
+def machine(name: str, proxy: str = "", options: tuple[str, ...] = ()) -> Iterator[engine.Container]:
     """A machine with nothing running: a server's kind, or a kind of the hub's machine in `HUBS`, with the install scripts in /root.
 
     A server has the reverse proxies that every page names, or a further `proxy`.
     """
-    options = (*deployment.NAMED, *deployment.IPV6)
+    options = (*deployment.NAMED, *deployment.IPV6, *options)
     if name not in HUBS:
         with deployment.server(name, proxy, options=options) as running:
             yield running
