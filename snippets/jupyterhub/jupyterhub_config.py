@@ -4,7 +4,6 @@ import ipaddress
 import os
 import pwd
 import re
-import shutil
 import sys
 import time
 
@@ -83,14 +82,12 @@ class UnitSpawner(SystemdSpawner):
 
     async def start(self):
         """Return once the server listens: the hub, which looks next, looks again up to five seconds later."""
-        folder = f"/run/{self.unit_name}"
-        # As root, the hub writes the server's secrets there. A link that a user left would lead it elsewhere.
-        if os.path.exists(folder):
-            shutil.rmtree(folder)
-        # systemd gives the folder to the user, who could fill /run, which all programs of the machine share.
-        # With internal_ssl, the certificate is put there, also for the user to read.
-        if not self.internal_ssl:
-            self.unit_extra_properties = self.unit_extra_properties | {"BindReadOnlyPaths": folder}
+        # The hub writes the server's secrets as root into the first of these folders, and systemd gives both to the
+        # user. In a folder that the user gets to, a link could lead the hub elsewhere, and files could fill /run, which
+        # all programs share. So the first one is in a folder of root's, which the hub's umask keeps shut. With
+        # internal_ssl, the second one has the certificate.
+        folders = f"jupyterhub-servers/{self.unit_name}" + f" {self.unit_name}" * self.internal_ssl
+        self.unit_extra_properties = self.unit_extra_properties | {"RuntimeDirectory": folders}
         address, until = await super().start(), time.monotonic() + self.http_timeout
         while await self.poll() is None and time.monotonic() < until:
             try:
