@@ -43,6 +43,10 @@ hub = JupyterHub()
 hub.load_config_file("/etc/jupyterhub/jupyterhub_config.py")
 hub.init_db()
 user = orm.User.find(hub.db, name)
+if user:
+    # With the user, the hub would load all their tokens, whose notes may be larger than its memory.
+    hub.db.query(orm.APIToken).filter_by(user_id=user.id).delete()
+    hub.db.commit()
 if user and state == "active":
     service = orm.Service.find(hub.db, "leave")
     if not service:

@@ -9,7 +9,7 @@ import pytest
 from tests.harness.machines import deployment, people
 from tests.harness.machines.deployment import BEHIND
 from tests.harness.machines.people import OUT, PASSWORD, changing, script, ssh
-from tests.harness.manifest import CONFIG, HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
+from tests.harness.manifest import CONFIG, HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
 from tests.harness.site.following import TABS
@@ -143,6 +143,36 @@ def test_who_leaves_while_the_hub_is_down_is_out_when_it_is_back(hub):
     assert hub.on_server("let_in", BEHIND, "mallory", "") == [403]
     hub.machine.sh("test -d /home/mallory; usermod --unlock --expiredate '' mallory")
     assert hub.on_server("let_in", BEHIND, "mallory", "") == [302]
+
+
+# As if mallory had made each of these tokens with a long note.
+PYTHON = f"{VALUES['environment']}/bin/python"
+LENGTHEN = f"""{PYTHON} -c '
+import sqlite3
+hub = sqlite3.connect("/var/lib/jupyterhub/jupyterhub.sqlite", timeout=30)
+hub.execute("update api_tokens set note = note || ? where note like ?", ("x" * 100_000_000, "check%"))
+hub.commit()
+'"""
+KNOWN = f"""import sys, requests
+print(requests.get("{BEHIND}hub/api/user", headers=dict(Authorization="token " + sys.argv[1])).status_code)"""
+
+
+def test_notes_that_would_fill_the_hubs_memory_do_not_keep_their_user_in(hub):
+    """300 MB, and a hub that may take 400 MB."""
+    tokens = [hub.on_server("token", BEHIND, "mallory") for _ in range(3)]
+    hub.machine.sh(f"{LENGTHEN}; systemctl restart jupyterhub")
+    hub.machine.until(deployment.IS_UP, timeout=30)
+    runs = "systemctl show --property InvocationID --property MainPID jupyterhub"
+    before = hub.machine.sh(f"systemctl set-property --runtime jupyterhub MemoryMax=400M; {runs}").stdout
+    try:
+        told = script(hub, "leave", "mallory")
+        hub.machine.until(deployment.IS_UP, timeout=60)
+        after, answers = hub.machine.sh(runs).stdout, [hub.machine.exec(PYTHON, "-c", KNOWN, token).stdout for token in tokens]
+    finally:
+        hub.machine.sh("systemctl set-property --runtime jupyterhub MemoryMax=25%; systemctl revert jupyterhub")
+        hub.machine.sh("usermod --unlock --expiredate '' mallory")
+    assert (told, answers) == ((0, [OUT.format("mallory")]), ["403\n"] * 3)
+    assert after == before
 
 
 def test_of_an_account_that_is_deleted_nothing_is_left_for_who_gets_its_number_or_its_name(hub, followed):
