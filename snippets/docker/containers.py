@@ -1,6 +1,7 @@
 # /etc/jupyterhub/containers.py
 # Users' servers run in Docker's containers. The last line of jupyterhub_config.py reads this file.
 import asyncio
+import ipaddress
 import os
 import pwd
 import time
@@ -13,7 +14,8 @@ c = get_config()
 
 # Containers reach the hub at this address, which this machine has on their network. With 127.0.0.1,
 # each container would look for the hub inside itself.
-c.JupyterHub.hub_bind_url = "http://10.123.0.1:881"
+MACHINE = "10.123.0.1"
+c.JupyterHub.hub_bind_url = f"http://{MACHINE}:881"
 c.DockerSpawner.network_name = "jupyter"
 
 
@@ -43,7 +45,11 @@ class HomeSpawner(DockerSpawner):
         groups = [str(number) for number in os.getgrouplist(user.pw_name, user.pw_gid)]
         # DockerSpawner replaces what is in braces. In a home from a directory, braces are only braces.
         home = user.pw_dir.replace("{", "{{").replace("}", "}}")
-        self.extra_create_kwargs = {"user": f"{user.pw_uid}:{user.pw_gid}", "working_dir": home}
+        # Each server has an address of its own. Otherwise Docker would give the address of a container that has
+        # ended to the next one, while the hub, until it notices, goes on sending it what is for the first.
+        address = str(ipaddress.ip_address(MACHINE) + self.orm_spawner.id)
+        own = {"EndpointsConfig": {self.network_name: {"IPAMConfig": {"IPv4Address": address}}}}
+        self.extra_create_kwargs = {"user": f"{user.pw_uid}:{user.pw_gid}", "working_dir": home, "networking_config": own}
         # If the home is missing, a volume would create it as root's. A mount does not.
         self.mounts = [{"type": "bind", "source": home, "target": home}]
         self.extra_host_config |= {"group_add": groups, "memswap_limit": self.mem_limit}

@@ -274,6 +274,41 @@ def test_alice_reaches_nothing_of_bobs(place, hub):
         stop(hub, "bob")
 
 
+# What stands in for mallory's server, and writes down all that comes to it.
+LINES = "/home/mallory/lines"
+TOOL = f"/opt/jupyterhub/bin/python {LINES}.py"
+SERVES = f"""import os, subprocess
+
+subprocess.Popen("{TOOL} keep {LINES}", shell=True)
+while not os.path.exists("{LINES}"):
+    pass
+os.execv("/bin/sh", ["sh", "-c", "exec {TOOL} serve {LINES}"])
+"""
+STANDS_IN = "/home/mallory/.jupyter/jupyter_server_config.py"
+BEGUN = f"install -d -o mallory /home/mallory/.jupyter; rm -f {LINES}*; cp {deployment.CHECK}/line_keeper.py {LINES}.py"
+# A hub that notices late that a server has ended: by itself within half a minute.
+LATE = f"""cp {CONFIG} /root/kept; {{}}; echo 'c.Spawner.poll_interval = 600' >>{CONFIG}
+systemctl restart jupyterhub; {deployment.COMES_UP}"""
+ANY = f"sed -i 's/, .networking_config.: own//' {CONFIG}"
+
+
+@pytest.mark.parametrize(("edit", "handed"), [("true", False), (ANY, True)], ids=["published", "any address"])
+def test_what_is_for_a_container_that_has_ended_comes_to_nobody_else(place, hub, edit, handed):
+    machine = hub.machine
+    machine.sh(BEGUN, deployment.ON_SERVER | {STANDS_IN: SERVES})
+    undo = f"rm -f {STANDS_IN} {LINES}*; mv /root/kept {CONFIG}; systemctl restart jupyterhub; {deployment.COMES_UP}"
+    with deployment.made(machine, LATE.format(edit), undo):
+        try:
+            with faults.meanwhile(hub, "stay", BEHIND, "alice") as task:
+                machine.sh("docker kill jupyter-alice")
+                hub.on_server("administer", BEHIND, "mallory", "POST", "hub/api/users/mallory/server")
+                machine.until(f"test -s {LINES}.heard", 60)
+            heard = machine.read(f"{LINES}.heard")
+        finally:
+            stop(hub, "mallory")
+    assert ("jupyterhub-user-alice=" in heard, task.result() == "I am mallory") == (handed, handed), (heard, task.result())
+
+
 def test_without_the_option_of_the_network_she_reaches_his_server(place, hub):
     """The control: it is the option that keeps them apart."""
     away = "docker rm --force jupyter-alice jupyter-bob; systemctl stop jupyterhub; docker network rm jupyter"

@@ -893,6 +893,16 @@ def come_back(url: str, user: str) -> list[int]:
     return met
 
 
+def stay(url: str, user: str) -> str:
+    """What comes to a user who has used their server, and goes on when the file `over` is there."""
+    OVER.unlink(missing_ok=True)
+    hub = visitor(url, user)
+    for name in ("login_works", "server_spawns"):
+        list(hubcheck.INSIDE[name](hub))
+    until_over()
+    return hub.fetch("GET", f"{url}{hub.server}lab").text[:2000]
+
+
 def pages(*addresses: str) -> list[str]:
     """What is at each of the addresses."""
     return [requests.get(address, verify=CA, timeout=5).text[:2000] for address in addresses]

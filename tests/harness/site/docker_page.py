@@ -8,7 +8,7 @@ from tests.harness.site.following import State, other_sums
 
 PAGE = "deploy/docker.md"
 LIST, OPTIONS = "/root/docker/requirements.txt", "/etc/default/docker"
-SUBNET = "--subnet 10.123.0.0/22 --gateway 10.123.0.1"
+SUBNET = "--subnet 10.123.0.0/16 --gateway 10.123.0.1"
 CREATE = (
     f"docker network create {SUBNET} --opt com.docker.network.bridge.name=jupyter --opt com.docker.network.bridge.enable_icc=false jupyter"
 )
