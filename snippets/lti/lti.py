@@ -42,6 +42,12 @@ class AccountAuthenticator(LTI13Authenticator):
 
     callback_handler = PatientHandler
 
+    async def authenticate(self, handler, data=None):
+        # Only this handler has checked a token. The hub's own login form and its API pass on whatever anyone sends them.
+        if not isinstance(handler, LTI13CallbackHandler):
+            raise web.HTTPError(403, "A login can begin only on the learning platform.")
+        return await super().authenticate(handler, data)
+
     def get_username(self, token):
         if token[f"{CLAIM}deployment_id"] not in DEPLOYMENTS:
             raise web.HTTPError(403, "This hub does not know this deployment of the platform.")

@@ -58,7 +58,7 @@ def there(place, front):
 
 def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     hub, proxy = place[0].hub, place[1]
-    assert len(followed.typed) == 8
+    assert len(followed.typed) == 13
     assert not followed.wrong, "\n\n".join(followed.wrong)
     met = followed.meet_all(PAGE, STATES)
     assert not followed.wrong, "\n\n".join(followed.wrong)
@@ -90,6 +90,7 @@ def test_with_an_older_jupyterhub_it_is_the_same(version, site):
         with deployment.in_front(there.hub, there.hub.suite, "nginx"):
             computes(there, "alice")
             told("An account is not in the Unix group.", *there.refused("carol"))
+            assert logins.claiming(there.browser, "alice", CLAIMED) == (403, 403, "")
 
 
 def test_the_link_of_the_course_opens_its_notebook(there):
@@ -250,6 +251,25 @@ def test_while_a_directory_of_accounts_is_silent_only_the_published_file_has_the
 
 # Attacks: each with a control that gets in.
 
+# The package takes whatever it is given for the claims of a token that it has checked.
+CLAIMED = {"https://purl.imsglobal.org/spec/lti/claim/deployment_id": "1", "email": "alice@example.com"}
+# As the published file was without the question where a login comes from.
+ASKS_NOT = f"sed -i.kept '/async def authenticate/,/return await super/d' {FILE}; ! cmp --quiet {FILE} {FILE}.kept"
+
+
+def test_nobody_logs_in_at_the_hubs_own_form_or_api_with_claims_of_their_own(there):
+    # The hub's API lets only those in whom it knows.
+    with there.user("alice"):
+        pass
+    assert logins.claiming(there.browser, "alice", CLAIMED) == (403, 403, "")
+
+
+def test_without_that_question_they_do(there):
+    """A control."""
+    with logins.changed(there.hub, ASKS_NOT, f"mv {FILE}.kept {FILE}"), there.user("alice"):
+        assert logins.claiming(there.browser, "alice", CLAIMED)[1:] == (201, "alice")
+
+
 FORGED = {
     "another key": ({"by": "stranger", "kid": "first"}, "Signature verification failed"),
     "none": ({"alg": "none"}, "The specified alg value is not allowed"),
@@ -332,6 +352,30 @@ def test_what_a_launch_comes_to_in_each_browser_is_as_the_page_says(place, there
         host = changed[0] if changed else FAR
         seen = {name: launch(name, host, into_frame).replace(lti.STATE, "login fails") for name in lti.BROWSERS}
     assert seen == dict(zip(lti.BROWSERS, LAUNCHES[way], strict=True))
+
+
+# What the hub's API answers somebody with a token and without cookies.
+WITH_TOKEN = """([address, token]) =>
+  fetch(address, { headers: { Authorization: `token ${token}` }, credentials: "omit" }).then((answer) => answer.status)"""
+
+
+def test_what_the_page_says_of_an_older_file_ends_every_session_server_and_token(there):
+    machine = there.hub.machine
+    commands = re.findall(r"(?m)^# (.+)", re.search(r"(?s)\n## If you saved .+?\n## ", TEXT)[0].split("```")[1])
+    with there.user("alice") as user:
+        token = logins.own_token(user)
+        page = user.page()
+        page.goto(f"{deployment.URL}hub/home")
+        asks = [f"{deployment.URL}hub/api/user", token]
+        assert page.evaluate(WITH_TOKEN, asks) == 200
+        machine.sh(" && ".join(commands))
+        machine.until(deployment.IS_UP)
+        assert page.evaluate(WITH_TOKEN, asks) == 403
+        assert not machine.sh("systemctl list-units --quiet --state active 'jupyter-*.service'").stdout
+        page.goto(f"{deployment.URL}hub/token")
+        assert "/hub/login" in page.url
+    with there.user("alice"):
+        pass
 
 
 def test_who_was_shut_out_by_the_script_does_not_come_back(there):
