@@ -204,6 +204,16 @@ def test_an_account_can_be_told_by_the_platforms_id(there):
         pass
 
 
+@pytest.mark.parametrize("domain", ["None", '""'])
+def test_without_a_domain_an_address_lets_nobody_in(there, domain):
+    change = f"""s/^ACCOUNTS = .*/ACCOUNTS = {{"{lti.OPAQUE}": "alice"}}/; s/^DOMAIN = .*/DOMAIN = {domain}/"""
+    with logins.changed(there.hub, f"sed -i.kept '{change}' {FILE}", f"mv {FILE}.kept {FILE}"):
+        for name in ("kim", "domainless"):
+            assert ROWS["The address has another domain."][0] in there.refused(name)[0]
+        with there.user("opaque", "alice"):
+            pass
+
+
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
 def test_a_clock_that_is_some_seconds_ahead_does_no_harm(there, claim):
     with there.told(claims={claim: 8}), there.user("alice"):
@@ -309,6 +319,21 @@ def test_a_token_that_was_stolen_is_refused_in_another_browser_but_with_the_cook
             lti.posts(last, stolen)
             lti.arrives(last, "alice")
     assert "`OAuth nonce mismatch`" in TEXT
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_only_with_the_published_file_a_page_at_a_name_beside_the_hubs_logs_nobody_in_as_somebody_else(there, published):
+    make = "true" if published else f"sed -i '/STATE_COOKIE_NAME/d' {FILE}; ! cmp --quiet {FILE} {FILE}.kept"
+    changed = logins.changed(there.hub, f"cp {FILE} {FILE}.kept; {make}", f"mv {FILE}.kept {FILE}")
+    with changed, there.told(waits=True), there.launching("kim") as own, contextlib.closing(there.browser.new_context()) as context:
+        fields = lti.posted(own)
+        kept = [cookie for cookie in own.context.cookies(CALLBACK) if "lti13" in cookie["name"]]
+        assert len(kept) == 2
+        page = context.new_page()
+        lti.posts(page, fields, [f"{one['name']}={one['value']}; domain=example.com; path={one['path']}; secure" for one in kept])
+        page.wait_for_url(re.compile("/hub/lti13/oauth_callback|/user/|/spawn"))
+        assert ("/kim" in page.url) != published, page.url
+        assert ("OAuth state missing from cookies" in page.inner_text("body")) == published
 
 
 def test_the_package_itself_takes_an_id_for_a_name_and_any_deployment(there):
