@@ -88,6 +88,7 @@ def test_with_an_older_jupyterhub_it_is_the_same(version, site):
         lti.ready(there.hub)
         logins.restart(there.hub)
         with deployment.in_front(there.hub, there.hub.suite, "nginx"):
+            assert "allow_all" not in there.hub.log()
             computes(there, "alice")
             told("An account is not in the Unix group.", *there.refused("carol"))
             assert logins.claiming(there.browser, "alice", CLAIMED) == (403, 403, "")
@@ -162,6 +163,21 @@ def test_nobody_becomes_root(there):
     shown, said = there.refused("root")
     assert ROWS["An account is not in the Unix group."][0] in shown
     assert "root is not in the Unix group" in said
+
+
+def test_allow_all_lets_nobody_in_without_a_valid_account_and_nobody_whom_the_hub_blocks(there):
+    lines = 'c.Authenticator.allow_all = True\\nc.Authenticator.blocked_users = {"kim"}\\n'
+    with logins.changed(there.hub, f"cp {FILE} {FILE}.kept; printf '{lines}' >>{FILE}", f"mv {FILE}.kept {FILE}"):
+        told("An account is not in the Unix group.", *there.refused("root"))
+        told("There is no such account.", *there.refused("nobody-here"))
+        assert "User missing or null" in there.refused("kim")[0]
+        with there.user("alice"):
+            pass
+
+
+def test_the_hubs_log_asks_nobody_to_allow_all(there):
+    logins.restart(there.hub)
+    assert "allow_all" not in there.hub.log()
 
 
 def test_a_misspelt_unix_group_lets_nobody_in_and_is_told(there):
