@@ -7,8 +7,8 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pamela
+from ltiauthenticator.lti13 import handlers
 from ltiauthenticator.lti13.auth import LTI13Authenticator
-from ltiauthenticator.lti13.handlers import LTI13CallbackHandler
 from tornado import web
 
 c = get_config()
@@ -16,7 +16,8 @@ c = get_config()
 PLATFORM = "https://lms.example.org"
 # The platform's ids for the deployments that may log in. The package itself accepts any.
 DEPLOYMENTS = {"1"}
-# alice@example.com logs in as the account alice. Addresses of any other domain are refused.
+# alice@example.com logs in as the account alice. Addresses of any other domain are refused. If users can write any
+# address into their profile on the platform, write None: only those in ACCOUNTS are then let in.
 DOMAIN = "example.com"
 # For users whose address does not show their account: the platform's id, then the account.
 # ACCOUNTS = {"5f0c7f1e-92d4": "dana"}
@@ -26,8 +27,12 @@ UNIX_GROUP = "jupyterhub"
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 WAITING = ThreadPoolExecutor(4)
 
+# A page at another name of the hub's domain could set this cookie, and log users in as somebody else. Browsers
+# keep a cookie that begins with __Host- to one name.
+handlers.STATE_COOKIE_NAME = "__Host-lti13authenticator-state"
 
-class PatientHandler(LTI13CallbackHandler):
+
+class PatientHandler(handlers.LTI13CallbackHandler):
     """Waits for the platform's keys beside the hub's own work, so that a slow platform keeps nobody else waiting."""
 
     async def post(self):
@@ -42,6 +47,12 @@ class AccountAuthenticator(LTI13Authenticator):
 
     callback_handler = PatientHandler
 
+    async def authenticate(self, handler, data=None):
+        # Only this handler has checked a token. The hub's own login form and its API pass on whatever anyone sends them.
+        if not isinstance(handler, handlers.LTI13CallbackHandler):
+            raise web.HTTPError(403, "A login can begin only on the learning platform.")
+        return await super().authenticate(handler, data)
+
     def get_username(self, token):
         if token[f"{CLAIM}deployment_id"] not in DEPLOYMENTS:
             raise web.HTTPError(403, "This hub does not know this deployment of the platform.")
@@ -52,7 +63,7 @@ class AccountAuthenticator(LTI13Authenticator):
             raise web.HTTPError(403, "Your learning platform does not send your email address.")
         # As bytes, so that no letter beyond a to z becomes one of them: the Kelvin sign would be a k.
         name, _, domain = str(token["email"]).encode("ascii", "replace").lower().decode().rpartition("@")
-        if domain != DOMAIN or not re.fullmatch("[a-z][a-z0-9._-]{0,31}", name):
+        if not DOMAIN or domain != DOMAIN or not re.fullmatch("[a-z][a-z0-9._-]{0,31}", name):
             raise web.HTTPError(403, "Your email address leads to no account on this hub.")
         return name
 
@@ -60,9 +71,16 @@ class AccountAuthenticator(LTI13Authenticator):
         # A login can begin only on the platform. Users who open the hub in another way see this.
         return f'<p>Log in by the link in your course on <a href="{PLATFORM}">the learning platform</a>.</p>'
 
-    async def check_allowed(self, name, auth_model):
+    async def check_blocked_users(self, name, auth_model):
+        # The hub asks this of everyone, also with allow_all.
+        if not super().check_blocked_users(name, auth_model):
+            return False
         # In a thread, so that only this login waits for a directory of accounts that does not answer.
         return await asyncio.get_running_loop().run_in_executor(WAITING, self.has_account, name)
+
+    def check_allowed(self, name, auth_model):
+        # Whoever has an account that the function above accepts.
+        return True
 
     def has_account(self, name):
         try:
@@ -83,6 +101,8 @@ class AccountAuthenticator(LTI13Authenticator):
 
 
 c.JupyterHub.authenticator_class = AccountAuthenticator
+# Without this line, the hub's log says that nobody can log in.
+c.Authenticator.any_allow_config = True
 # The platform's name for itself, the address where it identifies users, and the address of its keys.
 c.LTI13Authenticator.issuer = PLATFORM
 c.LTI13Authenticator.authorize_url = f"{PLATFORM}/auth"

@@ -58,7 +58,7 @@ def there(place, front):
 
 def test_each_command_of_the_page_prints_what_it_says(place, followed, prove):
     hub, proxy = place[0].hub, place[1]
-    assert len(followed.typed) == 8
+    assert len(followed.typed) == 13
     assert not followed.wrong, "\n\n".join(followed.wrong)
     met = followed.meet_all(PAGE, STATES)
     assert not followed.wrong, "\n\n".join(followed.wrong)
@@ -88,8 +88,10 @@ def test_with_an_older_jupyterhub_it_is_the_same(version, site):
         lti.ready(there.hub)
         logins.restart(there.hub)
         with deployment.in_front(there.hub, there.hub.suite, "nginx"):
+            assert "allow_all" not in there.hub.log()
             computes(there, "alice")
             told("An account is not in the Unix group.", *there.refused("carol"))
+            assert logins.claiming(there.browser, "alice", CLAIMED) == (403, 403, "")
 
 
 def test_the_link_of_the_course_opens_its_notebook(there):
@@ -163,6 +165,21 @@ def test_nobody_becomes_root(there):
     assert "root is not in the Unix group" in said
 
 
+def test_allow_all_lets_nobody_in_without_a_valid_account_and_nobody_whom_the_hub_blocks(there):
+    lines = 'c.Authenticator.allow_all = True\\nc.Authenticator.blocked_users = {"kim"}\\n'
+    with logins.changed(there.hub, f"cp {FILE} {FILE}.kept; printf '{lines}' >>{FILE}", f"mv {FILE}.kept {FILE}"):
+        told("An account is not in the Unix group.", *there.refused("root"))
+        told("There is no such account.", *there.refused("nobody-here"))
+        assert "User missing or null" in there.refused("kim")[0]
+        with there.user("alice"):
+            pass
+
+
+def test_the_hubs_log_asks_nobody_to_allow_all(there):
+    logins.restart(there.hub)
+    assert "allow_all" not in there.hub.log()
+
+
 def test_a_misspelt_unix_group_lets_nobody_in_and_is_told(there):
     with logins.changed(there.hub, f"sed -i.kept 's/^UNIX_GROUP = .*/UNIX_GROUP = \"jupiterhub\"/' {FILE}", f"mv {FILE}.kept {FILE}"):
         shown, said = there.refused("alice")
@@ -201,6 +218,16 @@ def test_an_account_can_be_told_by_the_platforms_id(there):
     make = f"""sed -i.kept 's/^ACCOUNTS = .*/ACCOUNTS = {{"{lti.OPAQUE}": "alice"}}/' {FILE}"""
     with logins.changed(there.hub, make, f"mv {FILE}.kept {FILE}"), there.user("opaque", "alice"):
         pass
+
+
+@pytest.mark.parametrize("domain", ["None", '""'])
+def test_without_a_domain_an_address_lets_nobody_in(there, domain):
+    change = f"""s/^ACCOUNTS = .*/ACCOUNTS = {{"{lti.OPAQUE}": "alice"}}/; s/^DOMAIN = .*/DOMAIN = {domain}/"""
+    with logins.changed(there.hub, f"sed -i.kept '{change}' {FILE}", f"mv {FILE}.kept {FILE}"):
+        for name in ("kim", "domainless"):
+            assert ROWS["The address has another domain."][0] in there.refused(name)[0]
+        with there.user("opaque", "alice"):
+            pass
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
@@ -250,6 +277,25 @@ def test_while_a_directory_of_accounts_is_silent_only_the_published_file_has_the
 
 # Attacks: each with a control that gets in.
 
+# The package takes whatever it is given for the claims of a token that it has checked.
+CLAIMED = {"https://purl.imsglobal.org/spec/lti/claim/deployment_id": "1", "email": "alice@example.com"}
+# As the published file was without the question where a login comes from.
+ASKS_NOT = f"sed -i.kept '/async def authenticate/,/return await super/d' {FILE}; ! cmp --quiet {FILE} {FILE}.kept"
+
+
+def test_nobody_logs_in_at_the_hubs_own_form_or_api_with_claims_of_their_own(there):
+    # The hub's API lets only those in whom it knows.
+    with there.user("alice"):
+        pass
+    assert logins.claiming(there.browser, "alice", CLAIMED) == (403, 403, "")
+
+
+def test_without_that_question_they_do(there):
+    """A control."""
+    with logins.changed(there.hub, ASKS_NOT, f"mv {FILE}.kept {FILE}"), there.user("alice"):
+        assert logins.claiming(there.browser, "alice", CLAIMED)[1:] == (201, "alice")
+
+
 FORGED = {
     "another key": ({"by": "stranger", "kid": "first"}, "Signature verification failed"),
     "none": ({"alg": "none"}, "The specified alg value is not allowed"),
@@ -289,6 +335,21 @@ def test_a_token_that_was_stolen_is_refused_in_another_browser_but_with_the_cook
             lti.posts(last, stolen)
             lti.arrives(last, "alice")
     assert "`OAuth nonce mismatch`" in TEXT
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_only_with_the_published_file_a_page_at_a_name_beside_the_hubs_logs_nobody_in_as_somebody_else(there, published):
+    make = "true" if published else f"sed -i '/STATE_COOKIE_NAME/d' {FILE}; ! cmp --quiet {FILE} {FILE}.kept"
+    changed = logins.changed(there.hub, f"cp {FILE} {FILE}.kept; {make}", f"mv {FILE}.kept {FILE}")
+    with changed, there.told(waits=True), there.launching("kim") as own, contextlib.closing(there.browser.new_context()) as context:
+        fields = lti.posted(own)
+        kept = [cookie for cookie in own.context.cookies(CALLBACK) if "lti13" in cookie["name"]]
+        assert len(kept) == 2
+        page = context.new_page()
+        lti.posts(page, fields, [f"{one['name']}={one['value']}; domain=example.com; path={one['path']}; secure" for one in kept])
+        page.wait_for_url(re.compile("/hub/lti13/oauth_callback|/user/|/spawn"))
+        assert ("/kim" in page.url) != published, page.url
+        assert ("OAuth state missing from cookies" in page.inner_text("body")) == published
 
 
 def test_the_package_itself_takes_an_id_for_a_name_and_any_deployment(there):
@@ -332,6 +393,30 @@ def test_what_a_launch_comes_to_in_each_browser_is_as_the_page_says(place, there
         host = changed[0] if changed else FAR
         seen = {name: launch(name, host, into_frame).replace(lti.STATE, "login fails") for name in lti.BROWSERS}
     assert seen == dict(zip(lti.BROWSERS, LAUNCHES[way], strict=True))
+
+
+# What the hub's API answers somebody with a token and without cookies.
+WITH_TOKEN = """([address, token]) =>
+  fetch(address, { headers: { Authorization: `token ${token}` }, credentials: "omit" }).then((answer) => answer.status)"""
+
+
+def test_what_the_page_says_of_an_older_file_ends_every_session_server_and_token(there):
+    machine = there.hub.machine
+    commands = re.findall(r"(?m)^# (.+)", re.search(r"(?s)\n## If you saved .+?\n## ", TEXT)[0].split("```")[1])
+    with there.user("alice") as user:
+        token = logins.own_token(user)
+        page = user.page()
+        page.goto(f"{deployment.URL}hub/home")
+        asks = [f"{deployment.URL}hub/api/user", token]
+        assert page.evaluate(WITH_TOKEN, asks) == 200
+        machine.sh(" && ".join(commands))
+        machine.until(deployment.IS_UP)
+        assert page.evaluate(WITH_TOKEN, asks) == 403
+        assert not machine.sh("systemctl list-units --quiet --state active 'jupyter-*.service'").stdout
+        page.goto(f"{deployment.URL}hub/token")
+        assert "/hub/login" in page.url
+    with there.user("alice"):
+        pass
 
 
 def test_who_was_shut_out_by_the_script_does_not_come_back(there):

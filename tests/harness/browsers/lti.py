@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
@@ -32,6 +32,7 @@ PEOPLE = {
     "root": {"sub": "1005", "email": "root@example.com"},
     # The Kelvin sign, of which Unicode's lower case is k.
     "kelvin": {"sub": "1007", "email": "\u212aim@example.com"},
+    "domainless": {"sub": "1008", "email": "alice@"},
     "stranger": {"sub": "1006", "email": "alice@elsewhere.example"},
     # Of whom the platform tells an id alone; the second has chosen it.
     "opaque": {"sub": OPAQUE},
@@ -138,9 +139,11 @@ def posted(page: Page) -> dict[str, str]:
     return page.evaluate("Object.fromEntries(new FormData(document.forms[0]))")
 
 
-def posts(page: Page, fields: dict[str, str]) -> None:
-    """Post such a form from a page that nobody has asked for, as anybody may."""
-    page.goto(f"https://{FAR}/nothing")
+def posts(page: Page, fields: dict[str, str], cookies: Iterable[str] = ()) -> None:
+    """Post such a form from a page that nobody has asked for, as anybody may; one of the hub's domain, if it sets cookies first."""
+    page.goto(f"https://{NEAR if cookies else FAR}/nothing")
+    for cookie in cookies:
+        page.evaluate("(cookie) => { document.cookie = cookie }", cookie)
     make = """([address, fields]) => {
       const form = document.body.appendChild(Object.assign(document.createElement("form"), { method: "post", action: address }));
       for (const [name, value] of Object.entries(fields)) form.append(Object.assign(document.createElement("input"), { name, value }));
