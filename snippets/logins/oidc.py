@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import oauthenticator.oauth2
 import pamela
 from oauthenticator.generic import GenericOAuthenticator
 from tornado import web
@@ -22,6 +23,10 @@ DOMAIN = "example.com"
 UNIX_GROUP = "jupyterhub"
 SECRET = "/etc/jupyterhub/oidc-secret"
 WAITING = ThreadPoolExecutor(4)
+
+# The cookie with which a login begins. Browsers take a name that begins with __Host- from the hub's own host name
+# alone. A page at another name of your domain could otherwise log users in as somebody else.
+oauthenticator.oauth2.STATE_COOKIE_NAME = "__Host-oauthenticator-state"
 
 
 class AccountAuthenticator(GenericOAuthenticator):

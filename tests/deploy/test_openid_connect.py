@@ -21,6 +21,8 @@ TEXT = (ROOT / PAGE).read_text("utf-8")
 # By what has happened, the words of the browser and of the log, as the page has them.
 ROWS = {cause: (shown, said) for cause, shown, said in re.findall(r"^\| (.+?) \| `([^|]+?)`[^|]* \| `([^|]+?)` \|$", TEXT, re.M)}
 FILE = SAVED_AS["logins/oidc.py"]
+# The cookie with which a login begins.
+STATE = "__Host-oauthenticator-state"
 pytestmark = pytest.mark.xdist_group("openid-connect")
 
 
@@ -169,7 +171,7 @@ def test_the_provider_refuses_a_callback_that_it_does_not_know(place, front, row
 
 def test_without_the_cookie_the_state_is_missing(place, front):
     with place.coming("alice") as page:
-        page.context.clear_cookies(name="oauthenticator-state")
+        page.context.clear_cookies(name=STATE)
         told("The cookie of the hub is gone", *place.comes_back(page))
 
 
@@ -182,6 +184,40 @@ def test_who_opens_the_address_of_an_earlier_login_has_no_state(place, front):
         (again,) = (url for url in came if url.startswith(CALLBACK))
         page.goto(again)
         assert "OAuth state missing from cookies" in page.inner_text("body")
+
+def arrives_as(place, name):
+    """For whom the hub takes somebody who looks at a page of alice's, at another host name of its domain; "" if for nobody.
+
+    The page sets the cookie with which alice's login has begun for all these names, and leads to where alice would come back.
+    """
+    with place.coming("alice") as page:
+        (cookie,) = [cookie["value"] for cookie in page.context.cookies(CALLBACK) if cookie["name"] == name]
+        page.context.clear_cookies(name=name)
+        place.comes_back(page)
+        back = page.url
+    context = place.browser.new_context()
+    page = context.new_page()
+    theirs = f"https://alice.{VALUES['host']}/"
+    page.route(f"{theirs}**", lambda route: route.fulfill(body="a page of alice's", content_type="text/html"))
+    page.goto(theirs)
+    page.evaluate("(cookie) => { document.cookie = cookie }", f"{name}={cookie}; domain={VALUES['host']}; path=/; secure")
+    page.goto(back)
+    # To the end, since the next hub would not know a server that is about to start.
+    page.wait_for_url(re.compile("/hub/oauth_callback|/user/"), timeout=90_000)
+    taken = ""
+    if page.url != back:
+        page.goto(f"{deployment.URL}hub/token")
+        taken = page.evaluate("window.jhdata.user")
+    context.close()
+    return taken
+
+
+def test_a_page_at_another_name_of_the_domain_logs_nobody_in(place, front):
+    assert arrives_as(place, STATE) == ""
+    # A control: with oauthenticator's own name of the cookie, it does.
+    with logins.changed(place.hub, f"sed -i.kept /STATE_COOKIE_NAME/d {FILE}", f"mv {FILE}.kept {FILE}"):
+        assert arrives_as(place, "oauthenticator-state") == "alice"
+
 
 
 def test_who_says_no_at_the_provider_is_told_so(place, front):
