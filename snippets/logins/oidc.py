@@ -40,6 +40,11 @@ class AccountAuthenticator(GenericOAuthenticator):
         # Some providers let people type any address, and say that they have not checked it.
         if claims.get("email_verified") is not True:
             raise web.HTTPError(403, "Your provider has not checked your email address.")
+        # The groups of an object would be its keys, whatever their values.
+        groups = claims.get("groups", [])
+        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+            self.log.warning("The provider says that %s has these groups, which are no list of names: %.200r", name, groups)
+            raise web.HTTPError(403, "Your provider sends no list of your groups.")
         return name
 
     async def check_allowed(self, name, auth_model):

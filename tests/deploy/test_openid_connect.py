@@ -116,6 +116,11 @@ def test_who_is_not_allowed_is_told_so(place, front, row):
     told(row, *place.refused(REFUSED[row]))
 
 
+@pytest.mark.parametrize("name", ["keyed", "numbered"])
+def test_groups_that_are_no_list_of_names_let_nobody_in(place, front, name):
+    told("The provider sends `groups` as something else than a list of names.", *place.refused(name))
+
+
 def test_an_address_that_looks_like_anothers_leads_to_no_account(place, front):
     shown, _ = place.refused("kelvin")
     assert ROWS["The address has another domain."][0] in shown

@@ -60,6 +60,9 @@ PEOPLE = {
     "root": person("root@example.com", GROUP),
     "stranger": person("alice@elsewhere.example", GROUP),
     "unchecked": person("alice@example.com", GROUP, checked=False),
+    # No list of names: an object, whose keys are names, and a number.
+    "keyed": {"email": "alice@example.com", "email_verified": True, "groups": {GROUP: False}},
+    "numbered": {"email": "alice@example.com", "email_verified": True, "groups": [GROUP, 7]},
     "groupless": {"email": "alice@example.com", "email_verified": True},
     "many": person("alice@example.com", GROUP, *(f"a group with a long name, number {number}" for number in range(400))),
 }
