@@ -75,7 +75,8 @@ class AccountAuthenticator(GenericOAuthenticator):
         """With oidc_again.py: whether somebody who is logged in may stay."""
         try:
             fresh = await super().refresh_user(user, handler, **kwargs)
-        except (OSError, HTTPClientError) as error:
+        # ValueError: a page for people, such as one on maintenance, instead of JSON.
+        except (OSError, ValueError, HTTPClientError) as error:
             self.log.warning("The provider does not say whether %s may stay: %s", user.name, error)
             return True
         # JupyterHub itself does not look at the groups and the name again.
