@@ -95,6 +95,8 @@ with open(SECRET) as file:
     c.GenericOAuthenticator.client_secret = file.read().strip()
 
 c.JupyterHub.authenticator_class = AccountAuthenticator
+# A line "c.Authenticator.allow_all = True" elsewhere is meant for passwords. Here it would let in root, too.
+c.AccountAuthenticator.allow_all = False
 # What the button says: Sign in with ...
 c.GenericOAuthenticator.login_service = "Example University"
 c.GenericOAuthenticator.client_id = "jupyterhub"

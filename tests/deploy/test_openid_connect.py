@@ -148,6 +148,11 @@ def test_nobody_becomes_root(place, front):
     assert "root is not in the Unix group" in said
 
 
+def test_a_line_that_lets_in_everybody_by_password_lets_in_nobody_more(place, front):
+    with logins.changed(place.hub, *logins.ALLOW_ALL):
+        assert [name for name in ("root", "bob", "carol", "alice") if place.lets_in(name)] == ["alice"]
+
+
 def test_a_misspelt_unix_group_lets_nobody_in_and_is_told(place, front):
     with logins.changed(place.hub, f"sed -i.kept 's/^UNIX_GROUP = .*/UNIX_GROUP = \"jupiterhub\"/' {FILE}", f"mv {FILE}.kept {FILE}"):
         shown, said = place.refused("alice")

@@ -121,6 +121,10 @@ def restart(hub: deployment.Hub) -> None:
     deployment.start(hub)
 
 
+# The line with which a hub that asks for passwords lets in everybody who has one, at the end of its file.
+ALLOW_ALL = f"cp -a {CONFIG} {CONFIG}.kept; echo 'c.Authenticator.allow_all = True' >>{CONFIG}", f"mv {CONFIG}.kept {CONFIG}"
+
+
 @contextlib.contextmanager
 def changed(hub: deployment.Hub, make: str, undo: str) -> Iterator[None]:
     """A hub that was started when shell commands had changed its machine, for the length of a `with` block."""
@@ -243,6 +247,13 @@ class Place:
         # Not every refusal of a web server has a heading.
         page.locator("h1, h2, p").first.wait_for()
         return page.inner_text("body"), self.hub.log()
+
+    def lets_in(self, name: str) -> bool:
+        """Whether somebody who comes back from the provider gets in."""
+        with self.coming(name) as page:
+            page.get_by_role("button", name="Continue").click()
+            page.wait_for_url(re.compile("/hub/(oauth_callback|login)|/user/"), timeout=90_000)
+            return "/user/" in page.url.partition("?")[0]
 
     def refused(self, name: str) -> tuple[str, str]:
         """What the browser shows and the hub's log says where somebody comes back from the provider."""
