@@ -1,4 +1,5 @@
 # At the end of jupyterhub_config.py, instead of domain.py: the hub itself asks a domain controller.
+import pwd
 import ssl
 
 import pamela
@@ -19,11 +20,17 @@ c.LDAPAuthenticator.allow_all = True
 
 
 def has_account(authenticator, handler, auth_model):
-    """Refuse an account that this machine lets nobody use: leave.sh, for example, locks one by letting it expire. No controller knows."""
+    """Refuse an account that this machine lets nobody use: leave.sh, for example, locks one by letting it expire. No controller knows.
+
+    Refuse root and the system's own accounts too: an account of the domain may have such a name.
+    """
     try:
         pamela.check_account(auth_model["name"], "login")
     except pamela.PAMError as error:
         authenticator.log.warning("%s has no account that may log in: %s", auth_model["name"], error)
+        return None
+    if pwd.getpwnam(auth_model["name"]).pw_uid < 1000:
+        authenticator.log.warning("%s is the name of an account of the system's own", auth_model["name"])
         return None
     return auth_model
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import oauthenticator.oauth2
 import pamela
 from oauthenticator.generic import GenericOAuthenticator
 from tornado import web
@@ -23,6 +24,10 @@ UNIX_GROUP = "jupyterhub"
 SECRET = "/etc/jupyterhub/oidc-secret"
 WAITING = ThreadPoolExecutor(4)
 
+# The cookie with which a login begins. Browsers take a name that begins with __Host- from the hub's own host name
+# alone. A page at another name of your domain could otherwise log users in as somebody else.
+oauthenticator.oauth2.STATE_COOKIE_NAME = "__Host-oauthenticator-state"
+
 
 class AccountAuthenticator(GenericOAuthenticator):
     """Lets somebody in who is in the provider's group and has a valid account on this machine too."""
@@ -35,6 +40,11 @@ class AccountAuthenticator(GenericOAuthenticator):
         # Some providers let people type any address, and say that they have not checked it.
         if claims.get("email_verified") is not True:
             raise web.HTTPError(403, "Your provider has not checked your email address.")
+        # The groups of an object would be its keys, whatever their values.
+        groups = claims.get("groups", [])
+        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+            self.log.warning("The provider says that %s has these groups, which are no list of names: %.200r", name, groups)
+            raise web.HTTPError(403, "Your provider sends no list of your groups.")
         return name
 
     async def check_allowed(self, name, auth_model):
@@ -65,7 +75,8 @@ class AccountAuthenticator(GenericOAuthenticator):
         """With oidc_again.py: whether somebody who is logged in may stay."""
         try:
             fresh = await super().refresh_user(user, handler, **kwargs)
-        except (OSError, HTTPClientError) as error:
+        # ValueError: a page for people, such as one on maintenance, instead of JSON.
+        except (OSError, ValueError, HTTPClientError) as error:
             self.log.warning("The provider does not say whether %s may stay: %s", user.name, error)
             return True
         # JupyterHub itself does not look at the groups and the name again.
@@ -84,6 +95,8 @@ with open(SECRET) as file:
     c.GenericOAuthenticator.client_secret = file.read().strip()
 
 c.JupyterHub.authenticator_class = AccountAuthenticator
+# A line "c.Authenticator.allow_all = True" elsewhere is meant for passwords. Here it would let in root, too.
+c.AccountAuthenticator.allow_all = False
 # What the button says: Sign in with ...
 c.GenericOAuthenticator.login_service = "Example University"
 c.GenericOAuthenticator.client_id = "jupyterhub"

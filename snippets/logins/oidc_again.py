@@ -7,7 +7,8 @@ c = get_config()
 
 # The hub's database keeps what the hub asks with, encrypted. The key is in a file beside it, made at the first start.
 KEY = "oidc-key"
-if not os.path.exists(KEY):
+# An empty file is what a full disk leaves.
+if not os.path.exists(KEY) or not os.path.getsize(KEY):
     with open(KEY, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         file.write(secrets.token_hex(32))
 with open(KEY) as file:

@@ -48,3 +48,5 @@ class ApacheAuthenticator(PAMAuthenticator):
 
 
 c.JupyterHub.authenticator_class = ApacheAuthenticator
+# A line "c.Authenticator.allow_all = True" elsewhere is meant for passwords. Here it would let in root, too.
+c.ApacheAuthenticator.allow_all = False

@@ -417,6 +417,20 @@ def test_only_by_the_short_name_a_principal_name_lets_nobody_in_as_another(itsel
     assert (own, mallorys) == ((302, 403) if how == SHORT else (403, 302))
 
 
+@pytest.mark.parametrize("name", ["root", "backup"])
+def test_whoever_has_the_name_of_an_account_of_the_machine_does_not_get_that_account(itself, controller, name):
+    controller.tool("user", "create", name, MALLORYS)
+    try:
+        controller.tool("group", "addmembers", GROUP, name)
+        itself.machine.put({f"{CHECK}/{name}.txt": MALLORYS})
+        itself.machine.sh(f"cat {CONFIG}.pam - >{CONFIG}", input=published())
+        anew(itself)
+        assert itself.on_server("let_in", BEHIND, name, "") == [403]
+        assert f"{name} is the name of an account of the system's own" in said(itself)
+    finally:
+        controller.tool("user", "delete", name)
+
+
 def test_who_has_been_locked_out_on_this_machine_does_not_log_in_by_the_controllers_word(itself):
     """lena has an account of the machine's own, as a reader without SSSD makes it."""
     itself.machine.sh(f"cat {CONFIG}.pam - >{CONFIG}", input=published())

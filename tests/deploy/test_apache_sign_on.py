@@ -251,6 +251,11 @@ def test_nobody_becomes_root(place, followed):
     assert "403 : None" in place.refused("root")[0]
 
 
+def test_a_line_that_lets_in_everybody_by_password_lets_in_nobody_more(place, followed):
+    with changed(place, *logins.ALLOW_ALL):
+        assert [name for name in ("root", "carol", "alice") if place.lets_in(name)] == ["alice"]
+
+
 def test_a_header_that_holds_null(place, followed):
     with edited(place, CONF, 's/"expr=%{REMOTE_USER}"/%{REMOTE_USER}e/'):
         told(place, "The header holds the word `(null)`")

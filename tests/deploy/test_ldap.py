@@ -323,7 +323,7 @@ def test_by_ldapauthenticator_who_has_been_locked_out_comes_back_but_for_the_lin
     """lena has an account of the machine's own."""
     lines = re.search(r"(?ms)^def has_account.*", PUBLISHED.read("domain/by_ldap.py"))[0]
     with own_account(itself.machine, "lena"):
-        for more, status in (("", 302), (f"import pamela\n{lines}", 403)):
+        for more, status in (("", 302), (f"import pwd\n\nimport pamela\n{lines}", 403)):
             asks_itself(itself, more)
             itself.machine.sh("usermod --unlock --expiredate '' lena", check=False)
             assert itself.on_server("let_in", BEHIND, "lena", "") == [302]

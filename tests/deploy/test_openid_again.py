@@ -13,6 +13,7 @@ PAGE = (ROOT / "deploy/openid-connect.md").read_text("utf-8")
 FILE, LOGIN = SAVED_AS["logins/oidc_again.py"], SAVED_AS["logins/oidc.py"]
 # The line that the page has readers add.
 (LINE,) = re.findall(r'`(load_subconfig\("/etc/jupyterhub/oidc_again\.py"\))`', PAGE)
+KEY = "/var/lib/jupyterhub/oidc-key"
 HOME = f"{deployment.URL}hub/home"
 IN_NONE = "alice is in none of these groups of the provider: jupyter-users"
 ELSEWHERE = logins.PEOPLE | {"alice": logins.person("alice@example.com", "others")}
@@ -93,7 +94,7 @@ def test_the_hub_asks_once_in_so_many_seconds(place):
     """The published number is not over here, whatever the user opens."""
     with asking_again(place), place.user("alice") as user:
         page, before = user.page(), asked(place)
-        assert place.hub.machine.sh("stat --format '%a %U' /var/lib/jupyterhub/oidc-key").stdout == "600 root\n"
+        assert place.hub.machine.sh(f"stat --format '%a %U' {KEY}").stdout == "600 root\n"
         with told(place, people=ELSEWHERE):
             assert is_in(page)
             start_anew(page)
@@ -156,6 +157,33 @@ def test_while_the_provider_is_down_whoever_is_logged_in_stays(place):
         finally:
             place.provider.start()
         assert "The provider does not say whether alice may stay: [Errno 111] Connection refused" in place.hub.log()
+
+
+# A web server at the provider's name that answers everything with a page for people.
+MAINTENANCE = """
+const at = (name) => require('fs').readFileSync(`FOLDER/${name}.pem`);
+require('https').createServer({cert: at('cert'), key: at('key')}, (_, answer) => answer.end('<p>Back at noon')).listen(443);
+""".replace("FOLDER", logins.FOLDER)
+
+
+def test_while_the_provider_shows_a_page_for_people_whoever_is_logged_in_stays(place):
+    with asking_again(place, 1), place.user("alice") as user:
+        machine, page = place.provider.machine, user.page()
+        place.provider.stop()
+        machine.put({f"{logins.FOLDER}/maintenance.js": MAINTENANCE})
+        machine.sh(f"(setsid /opt/node/bin/node {logins.FOLDER}/maintenance.js & echo $! >{logins.FOLDER}/pid); true")
+        try:
+            place.hub.machine.until(f"wget -qO - {logins.ISSUER} | grep -q noon")
+            assert is_in(page)
+        finally:
+            place.provider.start()
+        assert "The provider does not say whether alice may stay: Expecting value" in place.hub.log()
+
+
+def test_an_empty_key_is_made_anew(place):
+    """As a full disk leaves it at the first start."""
+    with asking_again(place, more=f": >{KEY}"), place.user("alice"):
+        assert place.hub.machine.sh(f"wc --bytes <{KEY}; stat --format '%a %U' {KEY}").stdout == "64\n600 root\n"
 
 
 def test_who_has_an_access_token_that_is_no_longer_valid_logs_in_again(place):

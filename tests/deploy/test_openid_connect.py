@@ -21,6 +21,8 @@ TEXT = (ROOT / PAGE).read_text("utf-8")
 # By what has happened, the words of the browser and of the log, as the page has them.
 ROWS = {cause: (shown, said) for cause, shown, said in re.findall(r"^\| (.+?) \| `([^|]+?)`[^|]* \| `([^|]+?)` \|$", TEXT, re.M)}
 FILE = SAVED_AS["logins/oidc.py"]
+# The cookie with which a login begins.
+STATE = "__Host-oauthenticator-state"
 pytestmark = pytest.mark.xdist_group("openid-connect")
 
 
@@ -114,6 +116,11 @@ def test_who_is_not_allowed_is_told_so(place, front, row):
     told(row, *place.refused(REFUSED[row]))
 
 
+@pytest.mark.parametrize("name", ["keyed", "numbered"])
+def test_groups_that_are_no_list_of_names_let_nobody_in(place, front, name):
+    told("The provider sends `groups` as something else than a list of names.", *place.refused(name))
+
+
 def test_an_address_that_looks_like_anothers_leads_to_no_account(place, front):
     shown, _ = place.refused("kelvin")
     assert ROWS["The address has another domain."][0] in shown
@@ -139,6 +146,11 @@ def test_nobody_becomes_root(place, front):
     shown, said = place.refused("root")
     assert ROWS["The account is not in the Unix group."][0] in shown
     assert "root is not in the Unix group" in said
+
+
+def test_a_line_that_lets_in_everybody_by_password_lets_in_nobody_more(place, front):
+    with logins.changed(place.hub, *logins.ALLOW_ALL):
+        assert [name for name in ("root", "bob", "carol", "alice") if place.lets_in(name)] == ["alice"]
 
 
 def test_a_misspelt_unix_group_lets_nobody_in_and_is_told(place, front):
@@ -169,7 +181,7 @@ def test_the_provider_refuses_a_callback_that_it_does_not_know(place, front, row
 
 def test_without_the_cookie_the_state_is_missing(place, front):
     with place.coming("alice") as page:
-        page.context.clear_cookies(name="oauthenticator-state")
+        page.context.clear_cookies(name=STATE)
         told("The cookie of the hub is gone", *place.comes_back(page))
 
 
@@ -182,6 +194,40 @@ def test_who_opens_the_address_of_an_earlier_login_has_no_state(place, front):
         (again,) = (url for url in came if url.startswith(CALLBACK))
         page.goto(again)
         assert "OAuth state missing from cookies" in page.inner_text("body")
+
+def arrives_as(place, name):
+    """For whom the hub takes somebody who looks at a page of alice's, at another host name of its domain; "" if for nobody.
+
+    The page sets the cookie with which alice's login has begun for all these names, and leads to where alice would come back.
+    """
+    with place.coming("alice") as page:
+        (cookie,) = [cookie["value"] for cookie in page.context.cookies(CALLBACK) if cookie["name"] == name]
+        page.context.clear_cookies(name=name)
+        place.comes_back(page)
+        back = page.url
+    context = place.browser.new_context()
+    page = context.new_page()
+    theirs = f"https://alice.{VALUES['host']}/"
+    page.route(f"{theirs}**", lambda route: route.fulfill(body="a page of alice's", content_type="text/html"))
+    page.goto(theirs)
+    page.evaluate("(cookie) => { document.cookie = cookie }", f"{name}={cookie}; domain={VALUES['host']}; path=/; secure")
+    page.goto(back)
+    # To the end, since the next hub would not know a server that is about to start.
+    page.wait_for_url(re.compile("/hub/oauth_callback|/user/"), timeout=90_000)
+    taken = ""
+    if page.url != back:
+        page.goto(f"{deployment.URL}hub/token")
+        taken = page.evaluate("window.jhdata.user")
+    context.close()
+    return taken
+
+
+def test_a_page_at_another_name_of_the_domain_logs_nobody_in(place, front):
+    assert arrives_as(place, STATE) == ""
+    # A control: with oauthenticator's own name of the cookie, it does.
+    with logins.changed(place.hub, f"sed -i.kept /STATE_COOKIE_NAME/d {FILE}", f"mv {FILE}.kept {FILE}"):
+        assert arrives_as(place, "oauthenticator-state") == "alice"
+
 
 
 def test_who_says_no_at_the_provider_is_told_so(place, front):

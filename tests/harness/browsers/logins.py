@@ -81,6 +81,9 @@ PEOPLE = {
     "root": person("root@example.com", GROUP),
     "stranger": person("alice@elsewhere.example", GROUP),
     "unchecked": person("alice@example.com", GROUP, checked=False),
+    # No list of names: an object, whose keys are names, and a number.
+    "keyed": {"email": "alice@example.com", "email_verified": True, "groups": {GROUP: False}},
+    "numbered": {"email": "alice@example.com", "email_verified": True, "groups": [GROUP, 7]},
     "groupless": {"email": "alice@example.com", "email_verified": True},
     "many": person("alice@example.com", GROUP, *(f"a group with a long name, number {number}" for number in range(400))),
 }
@@ -137,6 +140,10 @@ def restart(hub: deployment.Hub) -> None:
     """The hub with the files that lie there."""
     deployment.end(hub)
     deployment.start(hub)
+
+
+# The line with which a hub that asks for passwords lets in everybody who has one, at the end of its file.
+ALLOW_ALL = f"cp -a {CONFIG} {CONFIG}.kept; echo 'c.Authenticator.allow_all = True' >>{CONFIG}", f"mv {CONFIG}.kept {CONFIG}"
 
 
 @contextlib.contextmanager
@@ -261,6 +268,13 @@ class Place:
         # Not every refusal of a web server has a heading.
         page.locator("h1, h2, p").first.wait_for()
         return page.inner_text("body"), self.hub.log()
+
+    def lets_in(self, name: str) -> bool:
+        """Whether somebody who comes back from the provider gets in."""
+        with self.coming(name) as page:
+            page.get_by_role("button", name="Continue").click()
+            page.wait_for_url(re.compile("/hub/(oauth_callback|login)|/user/"), timeout=90_000)
+            return "/user/" in page.url.partition("?")[0]
 
     def refused(self, name: str) -> tuple[str, str]:
         """What the browser shows and the hub's log says where somebody comes back from the provider."""
