@@ -211,29 +211,15 @@ def test_who_takes_the_port_of_a_users_server_gets_the_users_cookie_unless_it_ha
     assert ("\x16\x03" in taken["heard"].get(KNOWN, "")) != handed, taken["heard"]
 
 
-# A program that is no part of mallory's server, as by SSH or of a friend, and what stands in for the server.
-LINES = "/home/mallory/lines"
-TOOL = f"{local_users.TOOLS}/line_keeper.py"
-KEEPS = f"""mkdir -p {local_users.TOOLS} && cp {deployment.CHECK}/line_keeper.py {local_users.TOOLS}
-rm -f {LINES}*; install -d -o mallory /home/mallory/.jupyter
-systemd-run --quiet --unit lines --uid mallory {PYTHON} {TOOL} keep {LINES}
-while ! test -S {LINES}; do sleep 0.1; done"""
-STANDS_IN = "/home/mallory/.jupyter/jupyter_server_config.py"
-SERVES = f'import os\n\nos.execv("{PYTHON}", ["python", "{TOOL}", "serve", "{LINES}"])\n'
 ONE_ADDRESS = TAKEN.replace(CONFIG, "self.ip = str(", 'self.ip = str("127.0.0.1" or ')
 
 
 @pytest.mark.parametrize(("files", "handed"), [(TAKEN, False), (ONE_ADDRESS, True)], ids=["published", "one address"])
 def test_who_keeps_a_connection_is_not_sent_what_is_for_the_next_user_of_the_port(hub, files, handed):
     put(hub, files)
-    hub.machine.sh(KEEPS, deployment.ON_SERVER | {STANDS_IN: SERVES})
     try:
-        with faults.meanwhile(hub, "come_back", URL, "alice"):
-            assert set(hub.on_server("answered", URL, "mallory")) == {"I am mallory"}
-            hub.machine.sh(f"! systemctl is-active jupyter-mallory && mv {LINES}.heard {LINES}.before")
-        heard = hub.machine.sh(f"touch {LINES}.heard; cat {LINES}.heard").stdout
+        heard = local_users.heard_by_keeper(hub)
     finally:
-        hub.machine.sh(f"systemctl stop lines; rm -rf {STANDS_IN} {LINES}*")
         local_users.stopped(hub, "alice")
     assert ("jupyterhub-user-alice=" in heard, bool(heard)) == (handed, handed), heard
 

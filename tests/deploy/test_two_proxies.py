@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.machines import deployment, engine, faults, images
 from tests.harness.machines.deployment import BEHIND, PYTHON
-from tests.harness.manifest import HUBS, PROXIES, PUBLISHED, ROOT
+from tests.harness.manifest import CONFIG, HUBS, PROXIES, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.measuring import evidence, local_users
 from tests.harness.measuring.ladder import tell
 from tests.harness.site import following
@@ -255,6 +255,27 @@ def test_a_refused_websocket_spoils_no_connection_and_did_before(hub, before, fo
     assert before["refused"][1] == "", before
     first, second = deployment.on_server(hub.machine, "proxy_actions", "after_refusal", BEHIND, "alice")
     assert (first[:12], second[:12]) == ("HTTP/1.1 404", "HTTP/1.1 200"), (first, second)
+
+
+# Each server has the same port, and the second proxy is away: the first gets every request.
+ALONE = f"""cp {SAVED_AS[CONFIG]} /root/kept; {{}}; cat >>{SAVED_AS[CONFIG]} <<'END'
+import systemdspawner.systemdspawner as drawing
+
+drawing.random_port = lambda: 33001
+END
+systemctl stop hub-proxy@2; systemctl restart jupyterhub; {deployment.COMES_UP}"""
+BOTH = f"mv /root/kept {SAVED_AS[CONFIG]}; systemctl start hub-proxy@2; systemctl restart jupyterhub; {deployment.COMES_UP}"
+ONE_ADDRESS = f"""sed -i 's/self.ip = str(/self.ip = "127.0.0.1" or str(/' {SAVED_AS[CONFIG]}"""
+
+
+@pytest.mark.parametrize(("edit", "handed"), [("true", False), (ONE_ADDRESS, True)], ids=["published", "one address"])
+def test_traefik_too_keeps_connections_and_none_leads_to_the_next_user_of_the_port(hub, followed, edit, handed):
+    with deployment.made(hub.machine, ALONE.format(edit), BOTH):
+        try:
+            heard = local_users.heard_by_keeper(hub, BEHIND)
+        finally:
+            hub.on_server("stop", BEHIND, "alice")
+    assert ("jupyterhub-user-alice=" in heard, bool(heard)) == (handed, handed), heard
 
 
 def test_another_password_counts_once_all_have_been_restarted(hub, followed):

@@ -99,6 +99,31 @@ def robbed(hub: deployment.Hub, ports: list[str], disturb: Callable[[], object],
         return json.loads(task.result().stdout)
 
 
+# A program that is no part of mallory's server, as by SSH or of a friend, and what stands in for the server.
+LINES = "/home/mallory/lines"
+TOOL = f"{TOOLS}/line_keeper.py"
+KEEPS = f"""mkdir -p {TOOLS} && cp {CHECK}/line_keeper.py {TOOLS}
+rm -f {LINES}*; install -d -o mallory /home/mallory/.jupyter
+systemd-run --quiet --unit lines --uid mallory {PYTHON} {TOOL} keep {LINES}
+while ! test -S {LINES}; do sleep 0.1; done"""
+STANDS_IN = "/home/mallory/.jupyter/jupyter_server_config.py"
+SERVES = f'import os\n\nos.execv("{PYTHON}", ["python", "{TOOL}", "serve", "{LINES}"])\n'
+
+
+def heard_by_keeper(hub: deployment.Hub, url: str = URL) -> str:
+    """What comes, when alice's server starts, by connections to mallory's that mallory's program has kept; see `line_keeper.py`."""
+    hub.machine.sh(KEEPS, deployment.ON_SERVER | {STANDS_IN: SERVES})
+    try:
+        with faults.meanwhile(hub, "stay", url, "alice", "anew"):
+            said = hub.on_server("answered", url, "mallory")
+            if set(said) != {"I am mallory"}:
+                raise RuntimeError(f"mallory's program was not asked: {said}")
+            hub.machine.sh(f"! systemctl is-active jupyter-mallory && mv {LINES}.heard {LINES}.before")
+        return hub.machine.sh(f"touch {LINES}.heard; cat {LINES}.heard").stdout
+    finally:
+        hub.machine.sh(f"systemctl stop lines; rm -rf {STANDS_IN} {LINES}*")
+
+
 def stopped(hub: deployment.Hub, user: str) -> None:
     """A user stops their server, so that the next one reads its configuration anew."""
     hub.on_server("stop", URL, user)

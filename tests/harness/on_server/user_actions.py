@@ -893,13 +893,17 @@ def come_back(url: str, user: str) -> list[int]:
     return met
 
 
-def stay(url: str, user: str) -> str:
-    """What comes to a user who has used their server, and goes on when the file `over` is there."""
+def stay(url: str, user: str, anew: str = "") -> str:
+    """What comes to a user who has used their server, and goes on when the file `over` is there; `anew`, with a server that starts then."""
     OVER.unlink(missing_ok=True)
     hub = visitor(url, user)
     for name in ("login_works", "server_spawns"):
         list(hubcheck.INSIDE[name](hub))
+    if anew:
+        hubcheck.stop_server(hub, in_api(user))
     until_over()
+    if anew:
+        begin(hub, user)
     return hub.fetch("GET", f"{url}{hub.server}lab").text[:2000]
 
 
