@@ -86,6 +86,14 @@ def test_the_check_with_a_password_asks_for_a_token(place, front):
     assert "POST /jupyter/hub/login" not in place.hub.log()
 
 
+def test_nobody_logs_in_at_the_hubs_own_form_or_api_with_claims_of_their_own(place, front):
+    # The hub's API lets only those in whom it knows.
+    with place.user("alice"):
+        pass
+    claims = {"username": "alice", "email": "alice@example.com", "email_verified": "true", "groups": logins.GROUP}
+    assert logins.claiming(place.browser, "alice", claims)[1:] == (403, "")
+
+
 def test_claims_of_more_than_eight_kilobytes_pass(place, front):
     assert len(str(logins.PEOPLE["many"])) > 8192
     with place.user("many", "alice"):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.harness.browsers import user_browser
+from tests.harness.browsers import logins, user_browser
 from tests.harness.browsers.user_browser import URL
 from tests.harness.machines import deployment, images
 from tests.harness.manifest import NEWEST_ON, ROOT, SAVED_AS
@@ -111,6 +111,13 @@ def test_neither_alone_does(desk, secret):
     assert not said(desk, "The code is wrong, or too old.")
     # The code of a login that had a wrong password was not asked for, and still works.
     assert logs_in(desk, password, code(secret))
+
+
+def test_the_hubs_api_asks_for_the_code_too(desk, secret):
+    login = {"username": "alice", "password": desk.hub.passwords["alice"]}
+    assert logins.claiming(desk.browser, "alice", login)[1:] == (403, "")
+    # The form takes the code, which works once.
+    assert logins.claiming(desk.browser, "alice", login | {"otp": code(secret)}) == (302, 403, "alice")
 
 
 def test_who_guesses_has_three_attempts_in_half_a_minute(desk, secret):
