@@ -179,6 +179,26 @@ def test_a_certificate_that_is_not_trusted(hub):
         refused(hub, "The certificate of the server is not trusted.")
 
 
+def days(server, **ends):
+    """The last day of accounts of the directory, counted from the beginning of 1970, if there is one."""
+    change = "dn: uid={},dc=example,dc=com\nchangetype: modify\nreplace: shadowExpire\n{}\n"
+    entries = [change.format(name, f"shadowExpire: {day}\n" if day else "") for name, day in ends.items()]
+    server.stop()
+    server.machine.sh(f"slapmodify -f {directory.FOLDER}/slapd.conf", input="".join(entries))
+    server.start()
+
+
+def test_who_has_expired_in_the_directory_is_refused_and_nobody_else(hub, ldap):
+    """Of three accounts, one has no such day, one has one that is far, and lena's has been."""
+    valid = 'import pamela, sys; pamela.check_account(sys.argv[1], "login")'
+    with changed(hub, lambda: days(ldap[1], lena=1, omar=99999), lambda: days(ldap[1], lena=None, omar=None)):
+        assert hub.on_server("let_in", BEHIND, "lena", "") == [403]
+        assert "[PAM Error 13] User account has expired" in hub.log()
+        done = {name: hub.machine.exec(deployment.PYTHON, "-c", valid, name, check=False) for name in ("lena", "omar", STRANGE[0])}
+        assert {name: one.returncode for name, one in done.items()} == {"lena": 1, "omar": 0, STRANGE[0]: 0}
+    assert hub.on_server("let_in", BEHIND, "lena", "") == [302]
+
+
 # Names: those under which SSSD knows somebody too, and those that a shell or an address would take apart.
 
 TYPED = ("lena", "lena@directory", MAILS["lena"])

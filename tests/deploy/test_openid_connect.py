@@ -193,17 +193,6 @@ def test_without_the_cookie_the_state_is_missing(place, front):
         told("The cookie of the hub is gone", *place.comes_back(page))
 
 
-def test_who_opens_the_address_of_an_earlier_login_has_no_state(place, front):
-    with place.coming("alice") as page:
-        came = []
-        page.on("request", lambda request: came.append(request.url))
-        page.get_by_role("button", name="Continue").click()
-        page.wait_for_url(re.compile("/user/alice/"), timeout=90_000)
-        (again,) = (url for url in came if url.startswith(CALLBACK))
-        page.goto(again)
-        assert "OAuth state missing from cookies" in page.inner_text("body")
-
-
 def arrives_as(place, name):
     """For whom the hub takes somebody who looks at a page of alice's, at another host name of its domain; "" if for nobody.
 
@@ -236,6 +225,17 @@ def test_a_page_at_another_name_of_the_domain_logs_nobody_in(place, front):
     # A control: with oauthenticator's own name of the cookie, it does.
     with logins.changed(place.hub, f"sed -i.kept /STATE_COOKIE_NAME/d {FILE}", f"mv {FILE}.kept {FILE}"):
         assert arrives_as(place, "oauthenticator-state") == "alice"
+
+
+def test_who_opens_the_address_of_an_earlier_login_has_no_state(place, front):
+    with place.coming("alice") as page:
+        came = []
+        page.on("request", lambda request: came.append(request.url))
+        page.get_by_role("button", name="Continue").click()
+        page.wait_for_url(re.compile("/user/alice/"), timeout=90_000)
+        (again,) = (url for url in came if url.startswith(CALLBACK))
+        page.goto(again)
+        assert "OAuth state missing from cookies" in page.inner_text("body")
 
 
 def test_who_says_no_at_the_provider_is_told_so(place, front):
