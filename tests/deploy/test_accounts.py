@@ -210,14 +210,16 @@ def test_programs_under_numbers_that_a_user_was_given_end_too(machine):
     """As in a container of the user's own; but not what runs as another account, although its number is among them."""
     server, numbers = machine.machine, {who: machine.machine.sh(f"id --user {who}").stdout.strip() for who in ("alice", "bob")}
     server.sh(f"cp /etc/subuid /root/kept; printf 'bob:300000:10\\n{numbers['bob']}:400000:10\\nbob:{numbers['alice']}:1\\n' >>/etc/subuid")
-    start = "setpriv --reuid {} --clear-groups sleep 9999 >/dev/null 2>&1 & echo $!"
-    given, by_number, alices = (server.sh(start.format(number)).stdout.strip() for number in (300009, 400000, numbers["alice"]))
+    start = "setpriv --ruid {} --euid {} --clear-groups sleep 9999 >/dev/null 2>&1 & echo $!"
+    # Real and effective number. The second acts as bob, under the real number of a container of bob's.
+    runs = ((300009, 300009), (300001, numbers["bob"]), (400000, 400000), (numbers["alice"], numbers["alice"]))
+    pids = [server.sh(start.format(*both)).stdout.strip() for both in runs]
     try:
         assert script(machine, "leave", "bob") == (0, [OUT.format("bob")])
-        left = server.sh(f"ps -o pid= -p {given},{by_number},{alices}", check=False).stdout.split()
+        left = server.sh(f"ps -o pid= -p {','.join(pids)}", check=False).stdout.split()
     finally:
-        server.sh(f"kill -KILL {given} {by_number} {alices}; mv /root/kept /etc/subuid; usermod --unlock --expiredate '' bob", check=False)
-    assert left == [alices]
+        server.sh(f"kill -KILL {' '.join(pids)}; mv /root/kept /etc/subuid; usermod --unlock --expiredate '' bob", check=False)
+    assert left == pids[-1:]
 
 
 def test_what_lies_in_the_folder_where_root_locks_somebody_out_is_not_run(machine):

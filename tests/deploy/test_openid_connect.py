@@ -195,6 +195,7 @@ def test_who_opens_the_address_of_an_earlier_login_has_no_state(place, front):
         page.goto(again)
         assert "OAuth state missing from cookies" in page.inner_text("body")
 
+
 def arrives_as(place, name):
     """For whom the hub takes somebody who looks at a page of alice's, at another host name of its domain; "" if for nobody.
 
@@ -227,7 +228,6 @@ def test_a_page_at_another_name_of_the_domain_logs_nobody_in(place, front):
     # A control: with oauthenticator's own name of the cookie, it does.
     with logins.changed(place.hub, f"sed -i.kept /STATE_COOKIE_NAME/d {FILE}", f"mv {FILE}.kept {FILE}"):
         assert arrives_as(place, "oauthenticator-state") == "alice"
-
 
 
 def test_who_says_no_at_the_provider_is_told_so(place, front):
