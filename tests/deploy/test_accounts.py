@@ -187,6 +187,38 @@ def test_a_shell_that_root_has_as_a_user_is_not_on_roots_terminal(machine):
     assert theirs[1].split()[0] != mine[1].strip()
 
 
+# What root types as alice, with the page.
+AS_ALICE = [
+    (page.stem, command)
+    for folder in ("deploy", "troubleshooting")
+    for page in sorted((ROOT / folder).rglob("*.md"))
+    for command in re.findall(r"(?m)^# (.*\b(?:su|runuser) .*\balice .*)$", page.read_text("utf-8"))
+]
+# What alice leaves behind, in her .profile or in a program's place: where it could read what root types, and write.
+LOOKS = "( ps -o tty= -p $$; readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2; echo over ) >>/home/alice/reached\n"
+
+
+def test_what_root_types_as_a_user_does_not_have_roots_terminal(machine):
+    """Neither as its own, nor open: a program of alice's would go on reading there after the command."""
+    place, on = machine.machine, []
+    place.sh("cp -a /home/alice/.profile /root; chmod 755 /tmp/looks", {"/tmp/looks": f"#!/bin/sh\n{LOOKS}"})
+    place.sh("cat /tmp/looks >>/home/alice/.profile; mkdir -p /srv/course")
+    try:
+        with terminal.opened(place) as shell:
+            mine = shell.type("tty")[1].strip()
+            for page, command in AS_ALICE:
+                shell.type("rm -f /home/alice/reached")
+                shell.type(re.sub(r" -- (?:ln|dd) ", " -- /tmp/looks ", command))
+                reached = place.read("/home/alice/reached").split()
+                assert "over" in reached, command
+                on += [f"{page}: {command}"] * bool({mine, mine.removeprefix("/dev/")} & {*reached})
+    finally:
+        place.sh("mv /root/.profile /home/alice; rm -rf /tmp/looks /home/alice/reached /srv/course")
+    assert mine.startswith("/dev/pts/")
+    assert len(AS_ALICE) > 5
+    assert not on, "\n".join(on)
+
+
 # Leaving.
 
 
@@ -366,6 +398,6 @@ def test_a_link_to_the_shared_folder_is_made_once_and_follows_none_that_a_user_h
         place.exec("ln", "--symbolic", "--force", "--no-target-directory", "/root/others", "/home/alice/course", user="alice")
         again.append(place.sh(LINKS[1], check=False))
         assert place.sh("find /srv/course /root/others").stdout.split() == ["/srv/course", "/root/others"]
-        assert ["File exists" in done.stderr for done in again] == [True] * 3
+        assert ["File exists" in done.stderr + done.stdout for done in again] == [True] * 3
     finally:
         place.sh("rm -rf /etc/skel/course /home/alice/course /srv/course /root/others; chmod 700 /root")
