@@ -64,10 +64,10 @@ elif user:
 END
 }
 # The numbers under which the user's programs run: the account's own, and those of /etc/subuid, which
-# containers of the user's own have. What runs as another account stays.
+# containers of the user's own have. What runs as another account stays. Real numbers: pkill takes these.
 numbers() {
     printf %s "$uid"
-    for number in $(ps -eo uid= | sort --unique); do
+    for number in $(ps -eo ruid= | sort --unique); do
         getent passwd "$number" >/dev/null || NAME=$name awk -F : -v uid="$uid" -v number="$number" \
             '($1 == ENVIRON["NAME"] || $1 == uid) && $2 <= number && number < $2 + $3 { printf ",%s", number }' /etc/subuid
     done

@@ -187,6 +187,38 @@ def test_a_shell_that_root_has_as_a_user_is_not_on_roots_terminal(machine):
     assert theirs[1].split()[0] != mine[1].strip()
 
 
+# What root types as alice, with the page.
+AS_ALICE = [
+    (page.stem, command)
+    for folder in ("deploy", "troubleshooting")
+    for page in sorted((ROOT / folder).rglob("*.md"))
+    for command in re.findall(r"(?m)^# (.*\b(?:su|runuser) .*\balice .*)$", page.read_text("utf-8"))
+]
+# What alice leaves behind, in her .profile or in a program's place: where it could read what root types, and write.
+LOOKS = "( ps -o tty= -p $$; readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2; echo over ) >>/home/alice/reached\n"
+
+
+def test_what_root_types_as_a_user_does_not_have_roots_terminal(machine):
+    """Neither as its own, nor open: a program of alice's would go on reading there after the command."""
+    place, on = machine.machine, []
+    place.sh("cp -a /home/alice/.profile /root; chmod 755 /tmp/looks", {"/tmp/looks": f"#!/bin/sh\n{LOOKS}"})
+    place.sh("cat /tmp/looks >>/home/alice/.profile; mkdir -p /srv/course")
+    try:
+        with terminal.opened(place) as shell:
+            mine = shell.type("tty")[1].strip()
+            for page, command in AS_ALICE:
+                shell.type("rm -f /home/alice/reached")
+                shell.type(re.sub(r" -- (?:ln|dd) ", " -- /tmp/looks ", command))
+                reached = place.read("/home/alice/reached").split()
+                assert "over" in reached, command
+                on += [f"{page}: {command}"] * bool({mine, mine.removeprefix("/dev/")} & {*reached})
+    finally:
+        place.sh("mv /root/.profile /home/alice; rm -rf /tmp/looks /home/alice/reached /srv/course")
+    assert mine.startswith("/dev/pts/")
+    assert len(AS_ALICE) > 5
+    assert not on, "\n".join(on)
+
+
 # Leaving.
 
 
@@ -210,14 +242,16 @@ def test_programs_under_numbers_that_a_user_was_given_end_too(machine):
     """As in a container of the user's own; but not what runs as another account, although its number is among them."""
     server, numbers = machine.machine, {who: machine.machine.sh(f"id --user {who}").stdout.strip() for who in ("alice", "bob")}
     server.sh(f"cp /etc/subuid /root/kept; printf 'bob:300000:10\\n{numbers['bob']}:400000:10\\nbob:{numbers['alice']}:1\\n' >>/etc/subuid")
-    start = "setpriv --reuid {} --clear-groups sleep 9999 >/dev/null 2>&1 & echo $!"
-    given, by_number, alices = (server.sh(start.format(number)).stdout.strip() for number in (300009, 400000, numbers["alice"]))
+    start = "setpriv --ruid {} --euid {} --clear-groups sleep 9999 >/dev/null 2>&1 & echo $!"
+    # Real and effective number. The second acts as bob, under the real number of a container of bob's.
+    runs = ((300009, 300009), (300001, numbers["bob"]), (400000, 400000), (numbers["alice"], numbers["alice"]))
+    pids = [server.sh(start.format(*both)).stdout.strip() for both in runs]
     try:
         assert script(machine, "leave", "bob") == (0, [OUT.format("bob")])
-        left = server.sh(f"ps -o pid= -p {given},{by_number},{alices}", check=False).stdout.split()
+        left = server.sh(f"ps -o pid= -p {','.join(pids)}", check=False).stdout.split()
     finally:
-        server.sh(f"kill -KILL {given} {by_number} {alices}; mv /root/kept /etc/subuid; usermod --unlock --expiredate '' bob", check=False)
-    assert left == [alices]
+        server.sh(f"kill -KILL {' '.join(pids)}; mv /root/kept /etc/subuid; usermod --unlock --expiredate '' bob", check=False)
+    assert left == pids[-1:]
 
 
 def test_what_lies_in_the_folder_where_root_locks_somebody_out_is_not_run(machine):
@@ -364,6 +398,6 @@ def test_a_link_to_the_shared_folder_is_made_once_and_follows_none_that_a_user_h
         place.exec("ln", "--symbolic", "--force", "--no-target-directory", "/root/others", "/home/alice/course", user="alice")
         again.append(place.sh(LINKS[1], check=False))
         assert place.sh("find /srv/course /root/others").stdout.split() == ["/srv/course", "/root/others"]
-        assert ["File exists" in done.stderr for done in again] == [True] * 3
+        assert ["File exists" in done.stderr + done.stdout for done in again] == [True] * 3
     finally:
         place.sh("rm -rf /etc/skel/course /home/alice/course /srv/course /root/others; chmod 700 /root")

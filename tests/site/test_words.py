@@ -256,6 +256,22 @@ def test_no_python_of_roots_takes_a_file_of_the_folder_in_which_it_is_typed():
     assert not [line for line in runs if not re.search(r"python3? -I -[cm] ", line)]
 
 
+# Accounts of the system's own: their programs are no user's.
+NO_USERS = "postgres|caddy|traefik"
+
+
+def test_nothing_that_root_does_as_a_user_has_roots_terminal():
+    """A user's program would read there, and write: `--pty` gives it a terminal of its own, `setsid` none."""
+    shown = [(page, line[2:]) for page in PAGES for line in page.read_text("utf-8").splitlines() if line.startswith("# ")]
+    shown += [(page, code) for page in PAGES for code in re.findall(r"`([^`\n]+)`", page.read_text("utf-8"))]
+    shown += [(path, line) for path in (ROOT / "snippets").rglob("*.sh") for line in path.read_text("utf-8").splitlines()]
+    as_user = rf"\b(?:(?:su|runuser) +-.|setpriv +.*--re?uid)(?!.* (?:{NO_USERS})\b)"
+    found = [(path, line) for path, line in shown if re.search(as_user, line)]
+    assert len(found) > 7
+    wrong = [f"{path.relative_to(ROOT)}: {line}" for path, line in found if not re.search(r"(?:su|runuser) --pty |\bsetsid runuser ", line)]
+    assert not wrong, "\n".join(wrong)
+
+
 def quick(proxy: str) -> str:
     """The landing page for one reverse proxy: the tabs of the others left out."""
     text = (ROOT / "index.md").read_text("utf-8")
