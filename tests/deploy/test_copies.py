@@ -189,7 +189,7 @@ def test_what_cannot_be_read_is_left_out_and_named_and_all_else_is_copied(machin
     done = machine.sh(refusing, check=False)
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 1), done.stderr
     assert "tar: home/alice: Warning: Cannot open: Permission denied\n" in done.stderr
-    assert done.stderr.splitlines()[-1] == "backup.sh: The copy lacks what tar names above."
+    assert done.stderr.splitlines()[-1] == "backup.sh: The copy lacks what is named above."
     held = set(machine.sh(f"tar --list --file {done.stdout.strip()}").stdout.split())
     assert {name.lstrip("/") for name in FILES} - held == {"home/alice/first.ipynb", "home/alice/hub/own.txt", "srv/course/sheet.txt"}
     machine.sh("chown alice: /srv; chmod 700 /srv")
@@ -200,6 +200,58 @@ def test_what_cannot_be_read_is_left_out_and_named_and_all_else_is_copied(machin
         assert copies(machine) == [done.stdout.strip().rpartition("/")[2]], "that a whole folder is unreadable is no user's work"
     finally:
         machine.sh("chown root: /srv; chmod 755 /srv")
+
+
+# Folders inside one another, as a user makes them: so many that tar crashes, with a path that no program can open, and of letters of
+# three bytes; and one whose path has 2999 bytes, which is copied.
+DEEP = """
+import os
+os.makedirs("/home/bob", exist_ok=True)
+for home, names in (("alice", [b"b" * 255] * 11 + [b"a"] * 10_000), ("bob", ["\u4e2d".encode() * 80] * 18)):
+    os.chdir(f"/home/{home}")
+    for name in names:
+        os.mkdir(name)
+        os.chdir(name)
+os.chdir("/home/mallory")
+path = "/".join(["c" * 249] * 11 + ["d" * (2999 - len("home/mallory/") - 11 * 250)])
+os.makedirs(path)
+"""
+LONG = [f"backup.sh: /home/{name} has paths of 3000 bytes or more." for name in ("alice", "bob")]
+
+
+def test_no_user_keeps_everybody_from_a_copy_or_its_restore_by_folders_inside_one_another(machine):
+    files = about(machine)
+    machine.put({"/tmp/deep.py": DEEP})
+    done = backup(machine, before=f"{PYTHON} /tmp/deep.py; export LANG=C.UTF-8")
+    assert (done.returncode, len(done.stdout.splitlines()), sorted(done.stderr.splitlines())) == (
+        1,
+        1,
+        [*LONG, "backup.sh: The copy lacks what is named above."],
+    )
+    copy = done.stdout.strip()
+    longest = "LC_ALL=C awk 'length > most { most = length } END { print most }'"
+    assert machine.sh(f"tar --list --quoting-style literal --file {copy} | {longest}").stdout == "3000\n", (
+        "a folder's name ends with a slash"
+    )
+    machine.sh(f"mv {copy} /var/tmp/copy.tar.gz; {WIPED}; {LEAVE}", scripts())
+    done = restore(machine, "/var/tmp/copy.tar.gz")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert about(machine) == files
+    assert machine.sh(f"find ~mallory -name 'ddd*' | {longest}").stdout == "3000\n"
+
+
+def test_a_copy_with_a_path_that_no_program_can_open_is_restored_without_it(machine):
+    """One that was made before backup.sh left such paths out."""
+    files, script = about(machine), PUBLISHED.read("care/backup.sh").replace("%3000s", "%9000s")
+    machine.put({"/tmp/deep.py": DEEP.replace("255] * 11", "255] * 20").replace("10_000", "0"), f"{CARE}/backup.sh": script})
+    machine.sh(f"{PYTHON} /tmp/deep.py")
+    copy = moved(machine)
+    done = restore(machine, copy, before="export LANG=C.UTF-8")
+    assert (done.returncode, done.stderr) == (0, "")
+    left = [line for line in done.stdout.splitlines() if line.endswith("... is left out: its path has 3000 bytes or more.")]
+    assert left
+    assert all(line.startswith(("/home/alice/", "/home/bob/")) and len(line.encode()) < 200 for line in left)
+    assert about(machine) == files
 
 
 # In place of tar: it does its work, and then the script that runs it is ended, as by systemd or Ctrl-C.
