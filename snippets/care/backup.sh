@@ -50,7 +50,8 @@ older() {
 need=$(older "%f %s" | awk 'NR == 1 { printf "%.0f", $2 * 1.1 }')
 free=$(($(df --output=avail --block-size=1 "$folder" | tail -n 1)))
 [ "${need:-0}" -lt "$free" ] || stop "A copy may need $need bytes, and $free are free."
-work=$(mktemp -d)
+# Users can fill /tmp. (In /run there is too little room for a large database.)
+work=$(mktemp -d -p /var/cache)
 trap 'rm -rf "$work" "$name.part"' EXIT
 trap 'echo "backup.sh: Something has ended it." >&2; exit 1' HUP INT TERM
 mkdir "$work/hub"

@@ -51,10 +51,7 @@ add() {
 tar --list --quoting-style literal --file "$copy" --anchored --exclude hub | while IFS= read -r name; do
     # Linux refuses a path of 4096 bytes or more. backup.sh copies none of 3000 or more.
     path=${name%/}
-    if [ ${#path} -ge 3000 ]; then
-        printf '/%.100s... is left out: its path has 3000 bytes or more.\n' "$path"
-        continue
-    fi
+    [ ${#path} -lt 3000 ] || printf '/%.100s... is left out: its path has 3000 bytes or more.\n' "$path"
     # Root would write to where the link of a user leads.
     case $name in home/?*/ | srv/?*/) [ ! -L "/${name%/}" ] || stop "/${name%/} is a folder in the copy, and a link here." ;; esac
     if [ ! -e "/$name" ] && [ ! -L "/$name" ]; then
