@@ -16,7 +16,11 @@ LIMIT = [
     line for block in re.findall(r"```console\n(.*?)```", PAGE.partition("## 3. A limit for each")[2], re.S) for line in block.splitlines()
 ]
 # The machine has the package, and its kernel's disk is small.
-COMMANDS = "\n".join(line.removeprefix("# ") for line in LIMIT if "apt-get" not in line).replace("8G 10G", "15M 20M")
+COMMANDS = (
+    "\n".join(line.removeprefix("# ") for line in LIMIT if "apt-get" not in line)
+    .replace("8G 10G", "15M 20M")
+    .replace(" 400000 500000 ", " 1500 2000 ")
+)
 HOMES = "mount /home\nfor user in alice bob carol; do cp --archive /root/homes/$user /home; done\n"
 # A server needs twenty seconds here.
 PATIENCE = "\nc.Spawner.http_timeout = c.Spawner.start_timeout = 90\n"
@@ -52,10 +56,24 @@ def test_a_user_who_fills_the_disk_keeps_nobody_from_logging_in_and_everybody_fr
 
 
 def test_with_a_limit_a_user_fills_their_share_alone_also_after_a_restart_of_the_machine(machine):
-    said = machine.run(begin=HOMES, limit=COMMANDS, fill=fill("alice", "large", 40), bob=fill("bob", "large", 18), end="umount /home")
+    # More than the disk has inodes for.
+    touch = "mkdir many; cd many; seq 60000 | xargs touch 2>&1 | grep --only-matching '[^:]*$' | sort --unique; ls | wc --lines"
+    said = machine.run(
+        begin=HOMES,
+        limit=COMMANDS,
+        files=f'su --login alice --command "{touch}"\n',
+        saves="su bob --command 'touch /home/bob/saved && echo saved'\n",
+        fill=f"rm -r /home/alice/many\n{fill('alice', 'large', 40)}",
+        bob=fill("bob", "large", 18),
+        end="umount /home",
+    )
     assert "/home" in said["limit"].splitlines()[0]
     assert "Success, no errors or warnings detected" in said["limit"]
     assert re.search(r"^alice .* 15360K +20480K", said["limit"], re.M), said["limit"]
+    assert said["saves"].split() == ["saved"], said["saves"]
+    words, made = said["files"].strip().rsplit("\n", 1)
+    assert words.strip() == "Disk quota exceeded"
+    assert 1000 < int(made) < 2000
     assert "Disk quota exceeded" in said["fill"]
     assert "Disk quota exceeded" not in said["bob"]
     again = machine.run(

@@ -293,6 +293,10 @@ def test_each_hands_in_and_sees_nothing_of_others_work(members):
     ]
     second_name = f"rm -f again; ln {folder}/alice.ipynb again"
     assert in_hub(hub, "alice", second_name) == [[0, ""]]
+    # A folder of bob's with what is to pass for alice's work.
+    assert in_hub(hub, "bob", f"mkdir {folder}/0; echo false >{folder}/0/alice.ipynb") == [[0, ""]]
+    listed = in_hub(hub, "carol", re.search(r"`(find /srv/hand-in .*?)`", PAGE)[1])[0][1]
+    assert sorted(listed.splitlines()) == ["alice alice.ipynb", "bob bob.ipynb", "bob kept"]
     hub.machine.sh(re.search(r"`(setfacl --modify group:jupyterhub:- /srv/hand-in)`", PAGE)[1])
     assert refused(hub, "alice", f"echo late >>{folder}/alice.ipynb", f"cat {folder}/alice.ipynb")
     # Only copies are final, and only notebooks are copied.
