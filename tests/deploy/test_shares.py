@@ -131,7 +131,7 @@ def test_a_user_who_holds_connections_to_the_hub_keeps_nobody_from_the_login_and
     assert hub.on_server("held_up", deployment.BEHIND, "bob", "2000") == "42"
 
 
-# By unit whose file says how long it waits, and an address of its.
+# By unit: the file that says how long its program waits, and an address of that program.
 WAITING = {"jupyterhub": (CONFIG, "hub/login"), "jupyter-alice": ("jupyter/jupyter_server_config.py", "user/alice/api")}
 
 
@@ -144,9 +144,9 @@ def test_requests_whose_senders_have_gone_take_no_connections_for_long(hub):
     def gone():
         assert not {unit: number for unit, number in open_files().items() if number > before[unit] + 10}
 
-    impatient = {SAVED_AS[file]: re.sub(r"body_timeout=\d+", "body_timeout=9", PUBLISHED.read(file)) for file, _ in WAITING.values()}
+    published = {SAVED_AS[file]: PUBLISHED.read(file) for file, _ in WAITING.values()}
     hub.on_server("stop", deployment.BEHIND, "alice")
-    restart(hub, impatient)
+    restart(hub, {path: re.sub(r"body_timeout=\d+", "body_timeout=9", text) for path, text in published.items()})
     try:
         hub.on_server("anew", deployment.BEHIND, "alice")
         before = open_files()
@@ -155,7 +155,7 @@ def test_requests_whose_senders_have_gone_take_no_connections_for_long(hub):
         engine.wait(gone, timeout=60)
     finally:
         hub.on_server("stop", deployment.BEHIND, "alice")
-        restart(hub, {path: PUBLISHED.read(file) for file, path in SAVED_AS.items() if path in impatient})
+        restart(hub, published)
 
 
 def test_a_time_as_long_as_a_book_keeps_the_hub_no_longer_than_any_request_of_its_length(hub):
@@ -178,10 +178,9 @@ def test_the_page_counts_tokens_whose_notes_are_as_long_as_their_user_likes(hub)
 
 def test_a_hub_that_many_requests_have_filled_starts_anew_and_nobody_loses_a_variable(hub):
     """By force at a smaller number: nobody could take a quarter of a machine on which other tests run."""
-    with faults.watching(hub, url=deployment.BEHIND) as told, faults.coming_back(hub):
-        hub.machine.sh("systemctl set-property --runtime jupyterhub MemoryMax=400M")
+    little = deployment.made(hub.machine, *faults.LITTLE_MEMORY)
+    with faults.watching(hub, url=deployment.BEHIND) as told, faults.coming_back(hub), little:
         sent = hub.on_server("stuffed", "1000", "1000000")
-        hub.machine.sh("systemctl set-property --runtime jupyterhub MemoryMax=25%; systemctl revert jupyterhub")
     assert 100 < sent < 1000
     assert told["lived"]["variable"], told
 

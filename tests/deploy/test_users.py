@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.harness.machines import deployment, people
-from tests.harness.machines.deployment import BEHIND
+from tests.harness.machines import deployment, faults, people
+from tests.harness.machines.deployment import BEHIND, PYTHON
 from tests.harness.machines.people import OUT, PASSWORD, changing, script, ssh
-from tests.harness.manifest import CONFIG, HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS, VALUES
+from tests.harness.manifest import CONFIG, HOMES, NEWEST, PUBLISHED, ROOT, SAVED_AS
 from tests.harness.pairs import EACH_ONCE
 from tests.harness.site import following
 from tests.harness.site.following import TABS
@@ -146,7 +146,6 @@ def test_who_leaves_while_the_hub_is_down_is_out_when_it_is_back(hub):
 
 
 # As if mallory had made each of these tokens with a long note.
-PYTHON = f"{VALUES['environment']}/bin/python"
 LENGTHEN = f"""{PYTHON} -c '
 import sqlite3
 hub = sqlite3.connect("/var/lib/jupyterhub/jupyterhub.sqlite", timeout=30)
@@ -163,14 +162,12 @@ def test_notes_that_would_fill_the_hubs_memory_do_not_keep_their_user_in(hub):
     hub.machine.sh(f"{LENGTHEN}; systemctl restart jupyterhub")
     hub.machine.until(deployment.IS_UP, timeout=30)
     runs = "systemctl show --property InvocationID --property MainPID jupyterhub"
-    before = hub.machine.sh(f"systemctl set-property --runtime jupyterhub MemoryMax=400M; {runs}").stdout
-    try:
+    little, enough = faults.LITTLE_MEMORY
+    with deployment.made(hub.machine, little, f"{enough}; usermod --unlock --expiredate '' mallory"):
+        before = hub.machine.sh(runs).stdout
         told = script(hub, "leave", "mallory")
         hub.machine.until(deployment.IS_UP, timeout=60)
         after, answers = hub.machine.sh(runs).stdout, [hub.machine.exec(PYTHON, "-c", KNOWN, token).stdout for token in tokens]
-    finally:
-        hub.machine.sh("systemctl set-property --runtime jupyterhub MemoryMax=25%; systemctl revert jupyterhub")
-        hub.machine.sh("usermod --unlock --expiredate '' mallory")
     assert (told, answers) == ((0, [OUT.format("mallory")]), ["403\n"] * 3)
     assert after == before
 

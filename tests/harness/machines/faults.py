@@ -23,6 +23,11 @@ DISKS = {"home": ("/home/bob", "bob"), "state": (STATE, "root")}
 MEGABYTES = 8
 # For a fault and all around it, in seconds: an upgrade takes a quarter of that where nothing else runs.
 LONGEST = 400
+# Give the hub little memory, and then as much as its unit says: for `deployment.made`.
+LITTLE_MEMORY = (
+    "systemctl set-property --runtime jupyterhub MemoryMax=400M",
+    "systemctl set-property --runtime jupyterhub MemoryMax=25%; systemctl revert jupyterhub",
+)
 # What the hub says when it has looked for all users' servers.
 LOOKED = "Initialized "
 

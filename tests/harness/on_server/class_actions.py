@@ -40,11 +40,8 @@ def begin(hub: hubcheck.Hub, code: str) -> None:
 
 
 def served(url: str, user: str) -> hubcheck.Hub:
-    """A user with a server and nothing else."""
-    hub = user_actions.visitor(url, user, "--keep-server", "--timeout", "60")
-    for name in ("login_works", "server_spawns"):
-        list(hubcheck.INSIDE[name](hub))
-    return hub
+    """A user with a server and nothing else, which stays."""
+    return user_actions.served(url, user, "--keep-server", "--timeout", "60")
 
 
 def computing(url: str, user: str) -> hubcheck.Hub:
@@ -203,9 +200,7 @@ def busy(url: str, user: str) -> None:
 
 def computed(url: str, user: str) -> str:
     """What a user finds who comes back to the computation of `busy`, and to its end."""
-    hub = user_actions.visitor(url, user, "--keep-server", "--timeout", "60")
-    for name in ("login_works", "server_spawns"):
-        list(hubcheck.INSIDE[name](hub))
+    hub = served(url, user)
     pathlib.Path(f"/home/{user}/over").touch()
     return variable(hub, "y")
 

@@ -62,6 +62,14 @@ def enter(url: str, user: str, *options: str) -> hubcheck.Hub:
     return hub
 
 
+def served(url: str, user: str, *options: str) -> hubcheck.Hub:
+    """A user with a server and nothing else; `options` go to hubcheck."""
+    hub = visitor(url, user, *options)
+    for name in ("login_works", "server_spawns"):
+        list(hubcheck.INSIDE[name](hub))
+    return hub
+
+
 def leave(*hubs: hubcheck.Hub) -> None:
     """Take away what was made on the way in."""
     for hub in hubs:
@@ -881,9 +889,7 @@ def page_of(url: str, user: str) -> str:
 def come_back(url: str, user: str) -> list[int]:
     """The statuses that a user meets who has used their server, stopped it, and starts it again when the file `over` is there."""
     OVER.unlink(missing_ok=True)
-    hub = visitor(url, user)
-    for name in ("login_works", "server_spawns"):
-        list(hubcheck.INSIDE[name](hub))
+    hub = served(url, user)
     hubcheck.stop_server(hub, in_api(user))
     until_over()
     met = [hub.fetch("GET", f"{url}hub/spawn").status_code]
@@ -896,9 +902,7 @@ def come_back(url: str, user: str) -> list[int]:
 def stay(url: str, user: str, anew: str = "") -> str:
     """What comes to a user who has used their server, and goes on when the file `over` is there; `anew`, with a server that starts then."""
     OVER.unlink(missing_ok=True)
-    hub = visitor(url, user)
-    for name in ("login_works", "server_spawns"):
-        list(hubcheck.INSIDE[name](hub))
+    hub = served(url, user)
     if anew:
         hubcheck.stop_server(hub, in_api(user))
     until_over()
